@@ -1,0 +1,114 @@
+"""The project's tasks, with nothing but Python: `python dev.py run|setup|test|lint|bench|lock [more arguments]`.
+
+Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
+installs what the task needs: hashed, pinned, and again only when the list has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / os.environ.get("VENV", ".venv")
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+LEAST = (3, 10)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one task and return its exit code."""
+    tasks = {"run": run, "setup": setup, "test": test, "lint": lint, "bench": bench, "lock": lock}
+    if sys.version_info < LEAST:
+        print("Sluice needs Python 3.10 or newer; this is", sys.version.split()[0], file=sys.stderr)
+        return 2
+    if not arguments or arguments[0] not in tasks:
+        print(__doc__)
+        return 2
+    return tasks[arguments[0]](arguments[1:])
+
+
+def setup(_: list[str]) -> int:
+    """Everything for working on the project."""
+    install("requirements-dev.txt")
+    return 0
+
+
+def run(more: list[str]) -> int:
+    """Serve on 127.0.0.1:9000."""
+    install("requirements-serve.txt")
+    return call("python", "-m", "proxy", "serve", *more)
+
+
+def test(more: list[str]) -> int:
+    """All tests; without further arguments also the promise that every line and branch of proxy/ is run."""
+    install("requirements-dev.txt")
+    if more:
+        return call("python", "-m", "pytest", *more)
+    call("python", "-m", "coverage", "erase")
+    failed = call("python", "-m", "coverage", "run", "-m", "pytest")
+    call("python", "-m", "coverage", "combine", "--quiet")  # what the processes that tests start have run
+    return failed or call("python", "-m", "coverage", "report", "--fail-under=100")
+
+
+def lint(_: list[str]) -> int:
+    """Style, formatting and types."""
+    install("requirements-dev.txt")
+    steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+    return max(call("python", "-m", *step) for step in steps)
+
+
+def bench(more: list[str]) -> int:
+    """The benchmark, in ratios to nginx and to no relay at all."""
+    install("requirements-dev.txt")
+    return call("python", "-m", "benchmarks", *more)
+
+
+def lock(_: list[str]) -> int:
+    """Pin and hash again what pyproject.toml asks for, for every Python from 3.10 on and every system."""
+    if not VENV.exists():
+        venv.create(VENV, with_pip=True)
+    call("python", "-m", "pip", "install", "--quiet", "uv")
+    lists = {"requirements.txt": (), "requirements-serve.txt": ("serve",), "requirements-dev.txt": ("serve", "dev")}
+    for name, extras in lists.items():
+        chosen = [word for extra in extras for word in ("--extra", extra)]
+        fixed = ["--universal", "--python-version", "3.10", "--generate-hashes", "--quiet", "--no-annotate"]
+        header = ["--custom-compile-command", "python dev.py lock"]
+        if code := call("uv", "pip", "compile", "pyproject.toml", *chosen, *fixed, *header, "--output-file", name):
+            return code
+    return 0
+
+
+def install(requirements: str) -> None:
+    """Make the environment hold `requirements`. Quick when it does already; exits when it cannot."""
+    wanted = sys.version.split()[0] + hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
+    done = VENV / f"{requirements}.installed"
+    if done.exists() and done.read_text() == wanted:
+        return
+    config = VENV / "pyvenv.cfg"
+    if config.exists() and f"version = {sys.version.split()[0]}" not in config.read_text():
+        shutil.rmtree(VENV)  # made by another Python
+    if not config.exists():
+        print(f"Creating {VENV.name} …", flush=True)
+        venv.create(VENV, with_pip=True)
+    print(f"Installing {requirements} …", flush=True)
+    if code := call("python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements):
+        sys.exit(code)
+    done.write_text(wanted)
+
+
+def call(program: str, *arguments: str) -> int:
+    """Run a program of the environment in the project's root and return its exit code."""
+    environ = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONPATH": str(ROOT)}
+    try:
+        return subprocess.run([str(BIN / program), *arguments], cwd=ROOT, env=environ, check=False).returncode
+    except KeyboardInterrupt:  # the program has got the same Ctrl-C and has said goodbye
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
