@@ -1,0 +1,126 @@
+"""Who may call, and with which upstream key: the design's access table, in one function.
+
+Later kinds of credentials (minted keys) get a branch in `admit` of their own and a file for their making.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.config import Config
+from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
+from proxy.messages import Headers
+from proxy.routes import Route
+
+MINTED = "sk-sluice-"
+_INFERENCE = ("chat/completions", "completions", "responses", "embeddings", "moderations")
+_INFERENCE_FAMILIES = ("audio/", "images/")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`keys` are the upstream keys to call with, the caller's own or the server's; `id` is safe to log."""
+
+    keys: tuple[str, ...]
+    own_key: bool
+    id: str
+
+    def __repr__(self) -> str:
+        return f"Caller({self.id})"  # never a key
+
+
+def mode(config: Config) -> str:
+    """How callers get in: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
+    if server_keys(config):
+        if config.proxy_key:
+            return "proxy-key"
+        return "open" if config.allow_anonymous or config.demo else "closed"
+    return "own-key-and-proxy-key" if config.proxy_key else "own-key"
+
+
+def server_keys(config: Config) -> tuple[str, ...]:
+    """The upstream keys that the server holds; the demo upstream counts as one that costs nothing."""
+    return ("demo",) if config.demo else config.openai_api_key
+
+
+def credential(headers: Headers) -> str:
+    """What the caller sent to identify itself: Bearer, else `api-key` (Azure), else `x-api-key`; or ''."""
+    sent = (headers.get("authorization") or "").strip()
+    scheme, _, rest = sent.partition(" ")
+    if scheme.lower() == "bearer":
+        sent = rest.strip()
+    return sent or (headers.get("api-key") or "").strip() or (headers.get("x-api-key") or "").strip()
+
+
+def admit(headers: Headers, config: Config) -> Caller:
+    """The caller behind these headers.
+
+    Raises KeyMissing or KeyInvalid (401) with what to send instead, NotProtected (403) where a server that holds a
+    key lets in everybody without saying so.
+    """
+    how = mode(config)
+    if how == "closed":
+        raise NotProtected
+    if how == "open":
+        return Caller(server_keys(config), False, "anonymous")
+    sent = credential(headers)
+    if how == "proxy-key":
+        hint = "Send the key that this endpoint's owner gave you: Authorization: Bearer <PROXY_KEY>."
+        if not sent:
+            raise KeyMissing(f"No key was sent. {hint}")
+        return Caller(server_keys(config), False, _proxy_key_id(sent.rpartition(":")[2], config, hint))
+    hint = "Send your provider's key: Authorization: Bearer <your key>."
+    own, key_id = sent, "own"
+    if how == "own-key-and-proxy-key":
+        hint = (
+            "Send your provider's key and, behind a colon, the key that this endpoint's owner gave you: "
+            "Authorization: Bearer <your key>:<PROXY_KEY>."
+        )
+        if sent:
+            own, _, proxy_key = sent.rpartition(":")
+            key_id = _proxy_key_id(proxy_key, config, hint)
+    if not own:
+        raise KeyMissing(f"No provider key was sent. {hint}")
+    if own.startswith(MINTED) or _matching(own, config.proxy_key) or not (own.isascii() and own.isprintable()):
+        raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
+    return Caller((own,), True, key_id)
+
+
+def check_path(caller: Caller, method: str, route: Route, config: Config) -> None:
+    """With a server-held key only inference is open, for files and the like belong to the owner's whole account.
+
+    Raises PathNotAllowed (403).
+    """
+    if caller.own_key or _is_inference(method, route.path):
+        return
+    for allowed in config.allow_paths:
+        if allowed in ("*", route.path) or route.path.startswith(allowed + "/"):
+            return
+    family = route.path.partition("/")[0]
+    raise PathNotAllowed(
+        f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
+        f"The owner can open it with ALLOW_PATHS={family}, which opens it to every caller."
+    )
+
+
+def _is_inference(method: str, path: str) -> bool:
+    if method == "POST":
+        return path in _INFERENCE or path.startswith(_INFERENCE_FAMILIES)
+    return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
+
+
+def _matching(sent: str, keys: tuple[str, ...]) -> int:
+    """The number of the key that equals `sent`, from 1, or 0; takes the same time wherever they differ."""
+    from hmac import compare_digest  # brings OpenSSL's hashes along, which not every call needs
+
+    found = 0
+    for position, key in enumerate(keys, 1):
+        if compare_digest(sent.encode(), key.encode()):
+            found = position
+    return found
+
+
+def _proxy_key_id(sent: str, config: Config, hint: str) -> str:
+    if not (position := _matching(sent, config.proxy_key)):
+        raise KeyInvalid(f"The key that was sent is not one of this endpoint's. {hint}")
+    return f"proxy-key-{position}"

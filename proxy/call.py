@@ -1,0 +1,88 @@
+"""One call on its way through the core: what is known of it so far. Stages read and fill it, relay owns it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy.auth import Caller
+from proxy.config import Config
+from proxy.host import Host
+from proxy.messages import Headers, Request
+from proxy.routes import Route
+
+# The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
+MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
+
+# A segment of an unknown path that is a word or a version, and so no key.
+_HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
+
+
+class Call:
+    """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function."""
+
+    def __init__(self, request: Request, config: Config, host: Host) -> None:
+        self.request = request
+        self.config = config
+        self.host = host
+        self.started = host.clock.now()
+        self.id = host.new_id()
+        self.cold = host.take_cold()
+        self.route: Route | None = None
+        self.caller: Caller | None = None
+        self.body = b""
+        self.fields: dict[str, Any] = {}
+        self.status = 200
+        self.headers: Headers | None = None
+        self.length: int | None = None
+        self.whole = False
+        self.reply_headers: list[tuple[str, str]] = []
+        self.record: dict[str, Any] = {}
+        self.ends_at: float | None = None
+        if request.deadline is not None:
+            margin = min(MARGIN_MOST, MARGIN_SHARE * request.deadline)
+            self.ends_at = self.started + request.deadline - margin
+
+    def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
+        """Take note of the answer's head, its body's length in bytes if known, and whether one piece is all of it."""
+        self.status, self.headers, self.length, self.whole = status, headers, length, whole
+
+    @property
+    def protocol(self) -> str:
+        """chat, completions, responses or other."""
+        return self.route.protocol if self.route and self.request.method == "POST" else "other"
+
+    @property
+    def shown_path(self) -> str:
+        """The path for the log, without the query: that may hold a key. So may a path that means nothing here."""
+        if self.route is None:
+            segments = self.request.path[:100].split("/")
+            return "/".join(segment if _HARMLESS.fullmatch(segment) else "*" for segment in segments)
+        return f"/{self.route.path}" if self.route.own else f"/v1/{self.route.path}"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the caller asked for a stream."""
+        return self.fields.get("stream") is True or "stream=true" in self.request.query.split("&")
+
+    @property
+    def choices(self) -> int:
+        """How many choices were asked for, 1 unless the body says otherwise."""
+        count = self.fields.get("n")
+        return count if isinstance(count, int) and 1 <= count <= 128 else 1
+
+    @property
+    def is_sse(self) -> bool | None:
+        """Whether the upstream's answer is an event stream that can be looked into; None before its head has come."""
+        if self.headers is None:
+            return None
+        return media_type(self.headers) == "text/event-stream" and "content-encoding" not in self.headers
+
+    def elapsed(self) -> float:
+        """Seconds since the call came in."""
+        return self.host.clock.now() - self.started
+
+
+def media_type(headers: Headers) -> str:
+    """The Content-Type without its parameters, lower case, or ''."""
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -1,0 +1,260 @@
+"""Every setting: its name, how its text is read, its default. `load` makes one Config of any mapping.
+
+Environment variables win over `sluice.toml`, whose top-level keys are the same names in lower case. An empty value
+counts as not set, because deploy templates pass empty parameters on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from proxy.errors import ConfigError
+
+_ON = ("1", "true", "yes", "on")
+_OFF = ("0", "false", "no", "off")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
+# What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
+_NEVER_FORWARDED = frozenset(
+    "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
+    "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
+)
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _switch(value: str) -> bool:
+    lowered = value.lower()
+    if lowered in _ON:
+        return True
+    if lowered in _OFF:
+        return False
+    raise ValueError("takes 1 or 0")
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = float("nan")
+        if not least <= found <= most:
+            raise ValueError(f"takes a number from {least:g} to {most:g}")
+        return found
+
+    return read
+
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"takes one of: {', '.join(words)}")
+        return value.lower()
+
+    return read
+
+
+def _commas(value: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+
+
+def _keys(value: str) -> tuple[str, ...]:
+    keys = _commas(value)
+    if any(not key.isascii() or not key.isprintable() or " " in key for key in keys):
+        raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
+    return keys
+
+
+def _proxy_keys(value: str) -> tuple[str, ...]:
+    keys = _keys(value)
+    if any(":" in key for key in keys):
+        raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
+    return keys
+
+
+def _paths(value: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").removeprefix("v1/") for path in _commas(value))
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = _commas(value)
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise ValueError("takes * or origins such as https://chat.example.com, without a path")
+    return origins
+
+
+def _header_names(value: str) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in _commas(value))
+    for name in names:
+        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED:
+            raise ValueError(f"cannot forward {name!r}")
+    return names
+
+
+def _base_url(value: str) -> str:
+    url = value.rstrip("/")
+    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
+    if not match or not url.isascii():
+        raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
+    if re.search(r"/(chat/completions|completions|responses|embeddings|models)$", url):
+        raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
+    # OpenAI's own host answers 404 without /v1; other hosts differ (api.perplexity.ai has none), so theirs stay.
+    return url + "/v1" if match[2].lower() == "api.openai.com" and not match[4] else url
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`read` turns the text into the value or raises ValueError with the rest of a sentence."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("OPENAI_API_KEY", _keys, ()),
+    Setting("OPENAI_BASE_URL", _base_url, "https://api.openai.com/v1"),
+    Setting("PROXY_KEY", _proxy_keys, ()),
+    Setting("ALLOW_ANONYMOUS", _switch, False),
+    Setting("ALLOW_PATHS", _paths, ()),
+    Setting("ALLOW_ORIGINS", _origins, ("*",)),
+    Setting("FORWARD_HEADERS", _header_names, ()),
+    Setting("MAX_BODY_MB", _number(0.001, 10_000), None),
+    Setting("TIMEOUT_SECONDS", _number(1, 86_400), 600.0),
+    Setting("FIRST_BYTE_SECONDS", _number(1, 86_400), None),
+    Setting("KEEPALIVE_SECONDS", _number(0, 86_400), 15.0),
+    Setting("KEEPALIVE_FIRST_SECONDS", _number(0, 86_400), 25.0),
+    Setting("CONSOLE", _switch, True),
+    Setting("DEMO", _switch, False),
+    Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
+    Setting("CONFIG_FILE", _text, None),
+)
+ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
+# easychen/openai-api-proxy's TIMEOUT counts milliseconds; people bring it along in their environment.
+MILLISECONDS = "TIMEOUT"
+# Named in the design and not built yet. A protection that is silently off is worse than none: switching one on
+# stops start-up until it is there. The value is what "off" looks like.
+LATER: Mapping[str, tuple[str, ...]] = {
+    "SIGNING_SECRET": (),
+    "REVOKED_KEYS": (),
+    "ASSEMBLE": ("off", "auto"),
+    "STREAM_GUARD": _OFF,
+    "UPSTREAM_ENGINE": ("auto", "httpx"),
+    "METERING": _OFF,
+    "CONTEXT_GUARD": _OFF,
+    "MAX_COST_USD": (),
+    "MAX_OUTPUT_TOKENS": (),
+    "MODERATION": _OFF,
+    "MODERATION_INPUT": _OFF,
+    "MODERATION_OUTPUT": _OFF,
+    "MODERATION_ON_ERROR": ("closed",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One valid set of settings, each under its own name in lower case. Sizes in bytes, times in seconds."""
+
+    openai_api_key: tuple[str, ...]
+    openai_base_url: str
+    proxy_key: tuple[str, ...]
+    allow_anonymous: bool
+    allow_paths: tuple[str, ...]
+    allow_origins: tuple[str, ...]
+    forward_headers: tuple[str, ...]
+    max_body_mb: float | None
+    timeout_seconds: float
+    first_byte_seconds: float | None
+    keepalive_seconds: float
+    keepalive_first_seconds: float
+    console: bool
+    demo: bool
+    log_level: str
+    config_file: str | None
+
+    def __repr__(self) -> str:
+        return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
+
+
+def load(environ: Mapping[str, str], file: str | None = None) -> Config:
+    """Read the settings from `environ` and, below them, from the text of `sluice.toml`.
+
+    Raises ConfigError with one sentence that names the first setting that cannot be used.
+    """
+    texts = {**_from_toml(file), **_present(environ)} if file else _present(environ)
+    for name, off in LATER.items():
+        if name in texts and texts[name].lower() not in off:
+            raise ConfigError(f"{name} is not available in this version of Sluice; remove it to start.", param=name)
+    for alias, name in ALIASES.items():
+        if alias in texts:
+            texts.setdefault(name, texts[alias])
+    if MILLISECONDS in texts:
+        texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = texts.get(setting.name)
+        try:
+            values[setting.name.lower()] = setting.default if text is None else setting.read(text)
+        except ValueError as error:
+            raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
+    return Config(**values)
+
+
+def load_with_file(environ: Mapping[str, str]) -> Config:
+    """As `load`, with the file that CONFIG_FILE names, or else the `sluice.toml` beside handler.py if there is one."""
+    from pathlib import Path
+
+    named = environ.get("CONFIG_FILE", "").strip()
+    path = Path(named) if named else Path(__file__).resolve().parent.parent / "sluice.toml"
+    try:
+        file = path.read_text(encoding="utf-8") if named or path.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"CONFIG_FILE names {named}, which cannot be read.", param="CONFIG_FILE") from None
+    return load(environ, file)
+
+
+def _present(environ: Mapping[str, str]) -> dict[str, str]:
+    names = {setting.name for setting in SETTINGS} | LATER.keys() | ALIASES.keys() | {MILLISECONDS}
+    found = {name: environ[name].strip() for name in names if name in environ}
+    return {name: text for name, text in found.items() if text}
+
+
+def _from_milliseconds(texts: Mapping[str, str]) -> str:
+    if "TIMEOUT_SECONDS" in texts:
+        raise ConfigError("TIMEOUT and TIMEOUT_SECONDS are both set; keep TIMEOUT_SECONDS.", param=MILLISECONDS)
+    try:
+        milliseconds = float(texts[MILLISECONDS])
+    except ValueError:
+        milliseconds = 0
+    if not milliseconds >= 1000:
+        raise ConfigError(
+            "TIMEOUT counts milliseconds and must be 1000 or more; better set TIMEOUT_SECONDS.", param=MILLISECONDS
+        )
+    return str(milliseconds / 1000)
+
+
+def _from_toml(file: str) -> dict[str, str]:
+    try:
+        tomllib = import_module("tomllib")  # only people with a file pay for the parser
+    except ModuleNotFoundError:  # pragma: no cover — Python 3.10 alone
+        tomllib = import_module("tomli")
+    try:
+        table = tomllib.loads(file)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"sluice.toml cannot be read: {error}.", param="CONFIG_FILE") from None
+    known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"} | LATER.keys()
+    texts: dict[str, str] = {}
+    for key, value in table.items():
+        if key.upper() not in known:
+            raise ConfigError(f"sluice.toml has an unknown setting: {key}.", param=key)
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, (str, int, float)) for item in items):
+            raise ConfigError(f"sluice.toml: {key} takes a text, a number, true, false or a list.", param=key)
+        texts[key.upper()] = ",".join(str(item) for item in items)
+    return {name: text for name, text in texts.items() if text}

@@ -1,0 +1,247 @@
+"""Everything that can go wrong, as one tree, each class with the status and the words that the caller gets.
+
+    ProxyError
+    ├── CallerError             the caller can mend it
+    │   ├── BadRequest            400  unreadable path or body
+    │   ├── UnknownPath           404  nothing is relayed under this path
+    │   ├── MethodNotAllowed      405  an own page, asked in another way
+    │   ├── BodyTooLarge          413  above this server's or platform's limit
+    │   ├── NotOffered            501  realtime WebSocket
+    │   ├── KeyMissing, KeyInvalid      401
+    │   └── NotProtected, PathNotAllowed 403
+    ├── UpstreamError           the other side of the relay
+    │   ├── UpstreamUnreachable   502  no connection, or none that TLS accepts
+    │   ├── UpstreamDisconnected  502  the connection ended before the answer did
+    │   ├── UpstreamTimeout       504  silent for too long
+    │   ├── UpstreamNotStreaming  502  a streamed call was answered with something else, too late to pass it on
+    │   └── UpstreamRefused       its own status and body, passed on as they are
+    ├── DeadlineReached           504  the platform is about to stop the function
+    ├── ClientGone                499  only ever seen in the log
+    ├── ConfigError               500  a setting is wrong; the sentence names it
+    └── Unexpected                500  our own mistake
+
+The JSON shape is OpenAI's: `{"error": {"message", "type", "param", "code"}}`, all four always there, because SDKs
+read them (platform.openai.com/docs/guides/error-codes, read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class ProxyError(Exception):
+    """The base of all. `again` says whether the same call may succeed when it is simply repeated."""
+
+    status = 500
+    type = "server_error"
+    code = "internal_error"
+    message = "The relay failed in a way that it should not have. The log has the request id of this answer."
+    param: str | None = None
+    again = True
+
+    def __init__(self, message: str | None = None, *, code: str | None = None, param: str | None = None) -> None:
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+        if param is not None:
+            self.param = param
+        super().__init__(self.message)
+
+    def fields(self) -> dict[str, Any]:
+        """The four members of OpenAI's `error` object."""
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+
+    def body(self) -> bytes:
+        """The answer's body, UTF-8 JSON."""
+        return json.dumps({"error": self.fields()}, ensure_ascii=False).encode()
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that belong to the body; `x-should-retry: false` keeps SDKs from asking again in vain."""
+        pairs = [("content-type", "application/json; charset=utf-8")]
+        if not self.again:
+            pairs.append(("x-should-retry", "false"))
+        return pairs
+
+
+class CallerError(ProxyError):
+    """The caller can mend it, and the message says how."""
+
+    type = "invalid_request_error"
+    again = False
+
+
+class BadRequest(CallerError):
+    status = 400
+    code = "bad_request"
+
+
+class UnknownPath(CallerError):
+    status = 404
+    code = "unknown_path"
+    message = (
+        "Nothing is relayed under this path. The base URL of this endpoint ends in /v1, and calls go to paths "
+        "below it, such as /v1/chat/completions or /v1/models."
+    )
+
+
+class MethodNotAllowed(CallerError):
+    status = 405
+    code = "method_not_allowed"
+    message = "This page is only there for GET."
+
+
+class BodyTooLarge(CallerError):
+    """`limit` is in bytes; `where` names whose limit it is."""
+
+    status = 413
+    code = "body_too_large"
+
+    def __init__(self, limit: int, where: str = "this server") -> None:
+        super().__init__(
+            f"The request body is larger than the {limit / 1_000_000:.10g} MB that {where} takes. Send less: fewer "
+            "or smaller files, a shorter history. Whoever runs the server can raise MAX_BODY_MB up to the "
+            "platform's own limit."
+        )
+
+
+class NotOffered(CallerError):
+    status = 501
+    code = "not_offered"
+    message = (
+        "Realtime over WebSocket is not relayed here. Use /v1/chat/completions or /v1/responses with "
+        '"stream": true, or connect to the provider directly.'
+    )
+
+
+class KeyMissing(CallerError):
+    status = 401
+    code = "missing_api_key"
+
+
+class KeyInvalid(CallerError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class NotProtected(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "proxy_not_protected"
+    message = (
+        "This endpoint holds an upstream key but asks callers for nothing, so it refuses every call: anyone could "
+        "spend that key. Its owner should set PROXY_KEY to a long random text and give that to callers, or set "
+        "ALLOW_ANONYMOUS=1 to let everybody in on purpose."
+    )
+
+
+class PathNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "path_not_allowed"
+
+
+class UpstreamError(ProxyError):
+    """The call went up and no usable answer came down."""
+
+    status = 502
+    type = "upstream_error"
+
+
+class UpstreamUnreachable(UpstreamError):
+    code = "upstream_unreachable"
+    message = (
+        "The upstream could not be reached. Try again; if it stays so, the server's owner should check "
+        "OPENAI_BASE_URL and whether the function may use the network."
+    )
+
+
+class UpstreamDisconnected(UpstreamError):
+    code = "upstream_disconnected"
+    message = "The upstream closed the connection before its answer was complete. Try again."
+
+
+class UpstreamTimeout(UpstreamError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class UpstreamNotStreaming(UpstreamError):
+    code = "upstream_not_streaming"
+    message = 'The upstream did not answer with a stream. Repeat the call with "stream": false.'
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream's own answer with a status of 400 or more; its body passes untouched.
+
+    `head` are the headers to pass on with it, `retry_after` the number of seconds it asked for, if it did.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        head: list[tuple[str, str]],
+        body: bytes,
+        error: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        error = error or {}
+        super().__init__(str(error.get("message") or f"The upstream answered with status {status}."))
+        self.status = status
+        self.retry_after = retry_after
+        self._head = head
+        self._body = body
+        self._error = error
+
+    def fields(self) -> dict[str, Any]:
+        """For the error event of a stream that has already begun, where the status can only be told in words."""
+        told: dict[str, Any] = {
+            "message": self.message,
+            "type": self._error.get("type") or self.type,
+            "param": self._error.get("param"),
+            "code": self._error.get("code"),
+            "status": self.status,
+        }
+        if self.retry_after is not None:
+            told["retry_after"] = self.retry_after
+        return told
+
+    def body(self) -> bytes:
+        return self._body
+
+    def headers(self) -> list[tuple[str, str]]:
+        return self._head
+
+
+class DeadlineReached(ProxyError):
+    """`limit` is the function's whole time-out in seconds, where it is known."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline"
+    again = False
+
+    def __init__(self, limit: float | None = None) -> None:
+        words = "The platform's time limit for this call was about to run out before the upstream had answered."
+        if limit is not None and limit <= 5:
+            words += f" This function's time-out is {limit:.3g} s; set it to 300."
+        else:
+            words += ' Use "stream": true, ask for less, or raise the function\'s time-out.'
+        super().__init__(words)
+
+
+class ClientGone(ProxyError):
+    status = 499
+    code = "client_disconnected"
+
+
+class ConfigError(ProxyError):
+    """A setting cannot be used. The message is one sentence that names it."""
+
+    code = "configuration_error"
+    again = False
+
+
+class Unexpected(ProxyError):
+    pass

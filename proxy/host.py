@@ -1,0 +1,64 @@
+"""What the surroundings give the core: time, ids, chance, a place for log lines, and what the platform can do.
+
+The core takes all of these as arguments, so that it runs the same under asyncio, in a Worker and in a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Pump(Protocol):
+    """Reads pieces ahead of its reader, one at the most, so that a wait can be given up and taken up again."""
+
+    async def next(self, seconds: float | None) -> bytes | None:
+        """As messages.Stream.next."""
+
+    async def aclose(self) -> None:
+        """Stop reading; returns when the reading has really stopped."""
+
+
+class Clock(Protocol):
+    """Time, and waiting for at most some of it."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def wall(self) -> float:
+        """Unix time in seconds."""
+
+    def pump(self, pieces: AsyncGenerator[bytes, None]) -> Pump:
+        """Start to read `pieces`."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Come back after `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter's door can do. `body_limit` is the largest request body in bytes, None where there is none."""
+
+    streams: bool
+    sees_disconnect: bool
+    rewrites_stream: bool
+    body_limit: int | None
+
+
+@dataclass(slots=True)
+class Host:
+    """One process on one platform. `cold` is True until the first call has been taken."""
+
+    platform: str
+    capabilities: Capabilities
+    clock: Clock
+    new_id: Callable[[], str]
+    choose: Callable[[int], int]
+    write: Callable[[str], None]
+    cold: bool = field(default=True)
+
+    def take_cold(self) -> bool:
+        """True for the first call of the process only."""
+        cold, self.cold = self.cold, False
+        return cold

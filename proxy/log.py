@@ -1,0 +1,80 @@
+"""The log: one flat JSON line a call. Lengths, counts, durations and ids; never a key, a prompt or an answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from proxy.call import Call
+from proxy.host import Host
+
+_MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
+_LEVELS = ("debug", "info", "warning", "error", "off")
+
+
+def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
+    """Write one line, unless `level` is below `least` (LOG_LEVEL). Fields that are None are left out."""
+    if _LEVELS.index(level) < _LEVELS.index(least):
+        return
+    record = {"timestamp": _timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
+    host.write(json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False))
+
+
+def finished(
+    call: Call, status: int, bytes_out: int, ending: str, *, ttfb: float | None, first_chunk: float | None
+) -> None:
+    """Write the line of a call that is over. `ending` says how: complete, client_disconnected, or an error's code.
+
+    `ttfb` is the number of seconds until the reply's head, `first_chunk` until its first bytes.
+    """
+    failed = status >= 500 or ending not in ("complete", "client_disconnected")
+    request = call.request
+    line(
+        call.host,
+        call.config.log_level,
+        "error" if status >= 500 else "warning" if failed else "info",
+        {
+            "request_id": call.id,
+            "method": request.method,
+            "path": call.shown_path,
+            "status": status,
+            "duration_ms": _ms(call.elapsed()),
+            "ttfb_ms": _ms(ttfb),
+            "stream": call.streamed,
+            "bytes_in": len(call.body),
+            "bytes_out": bytes_out,
+            "cold_start": call.cold,
+            "key_id": call.caller.id if call.caller else None,
+            "ending": ending,
+            "gen_ai.request.model": _name(call.fields.get("model")),
+            "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
+            **call.record,
+        },
+    )
+
+
+def _name(value: Any) -> str | None:
+    """A model's name, if it looks like one: a prompt or a key in the wrong field must not be logged."""
+    return value if isinstance(value, str) and _MODEL.fullmatch(value) and not value.startswith("sk-") else None
+
+
+def _ms(seconds: float | None) -> float | None:
+    return round(seconds * 1000, 1) if seconds is not None else None
+
+
+def _timestamp(wall: float) -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    from time import gmtime, strftime
+
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(wall))}.{int(wall % 1 * 1000):03d}Z"
+
+
+def crashed(call: Call, error: Exception) -> None:
+    """Write where our own code failed. Not the exception's text: it may quote what was being handled."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None
+    fields = {"request_id": call.id, "event": "crash", "exception": type(error).__name__, "place": place}
+    line(call.host, call.config.log_level, "error", fields)

@@ -1,0 +1,136 @@
+"""The only types that cross between the core and an adapter: Headers, Request, Reply, Stream.
+
+Header names are lower-case here, values are text as Latin-1 reads the wire. Bodies are bytes and stay bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.errors import BodyTooLarge
+
+
+class Headers:
+    """An ordered list of (name, value) pairs; names are compared without case, repeated names are kept."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = [(name.lower(), value) for name, value in pairs]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first value of `name`, which must be lower-case, or `default`."""
+        for key, value in self._pairs:
+            if key == name:
+                return value
+        return default
+
+    def set(self, name: str, value: str) -> None:
+        """Make `value` the only value of `name`."""
+        self.remove(name)
+        self._pairs.append((name, value))
+
+    def add(self, name: str, value: str) -> None:
+        """Append one more value of `name`."""
+        self._pairs.append((name, value))
+
+    def remove(self, name: str) -> None:
+        """Remove every value of `name`, if there is one."""
+        self._pairs = [pair for pair in self._pairs if pair[0] != name]
+
+    def copy(self) -> Headers:
+        """A list of its own with the same pairs."""
+        copied = Headers()
+        copied._pairs = self._pairs.copy()
+        return copied
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __contains__(self, name: object) -> bool:
+        return any(key == name for key, _ in self._pairs)
+
+    def __repr__(self) -> str:
+        # Values may be keys: a repr ends up in logs, so it names the headers and no more.
+        return f"Headers({', '.join(key for key, _ in self._pairs)})"
+
+
+class ByteStream(Protocol):
+    """An async iterator of bytes. Whoever iterates it closes it; closing cancels the upstream call."""
+
+    def __aiter__(self) -> ByteStream: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Stream:
+    """A ByteStream whose next piece can be waited for with a limit: what stages wrap.
+
+    In an SSE stream every piece ends where an event ends. An empty piece means that the upstream's head has come.
+    """
+
+    async def next(self, seconds: float | None = None) -> bytes | None:
+        """The next piece, or None when `seconds` went by without one (the wait can be taken up again).
+
+        Raises StopAsyncIteration at the end, and a ProxyError when the upstream failed.
+        """
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Cancel what is under way below. Closing twice is allowed."""
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self.next() or b""
+
+
+@dataclass(slots=True)
+class Request:
+    """One call as the caller sent it.
+
+    `path` and `query` are as they stood on the wire, percent-encoded and without the `?`. `body` may be an iterator
+    that nobody has read yet: the core reads it only once it has accepted the caller. `deadline` is the number of
+    seconds left before the platform stops the function, None where nothing does. `origin` is the address the caller
+    used (`https://host`), where the adapter knows it.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes | AsyncIterable[bytes] = b""
+    deadline: float | None = None
+    origin: str | None = None
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells."""
+        length = self.headers.get("content-length") or ""
+        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+            raise BodyTooLarge(limit)
+        if isinstance(self.body, bytes):
+            if len(self.body) > limit:
+                raise BodyTooLarge(limit)
+            return self.body
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in self.body:
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back to the caller. A `ByteStream` body must be iterated to its end or closed."""
+
+    status: int
+    headers: Headers = field(default_factory=Headers)
+    body: bytes | ByteStream = b""

@@ -1,0 +1,75 @@
+"""relay(request, config, upstream, host) -> Reply: the one function that everything serves."""
+
+from __future__ import annotations
+
+from proxy import auth, body, headers, log, own, source
+from proxy.call import Call
+from proxy.config import Config
+from proxy.delivery import open_reply, seal
+from proxy.errors import ClientGone, NotOffered, ProxyError, Unexpected
+from proxy.host import Host
+from proxy.limits import number
+from proxy.messages import Headers, Reply, Request, Stream
+from proxy.routes import check_query, normalise_path
+from proxy.stages import STAGES
+from proxy.upstream import Outgoing, Upstream, choose_target, patience
+
+# What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
+_FIELDS = ("model", "stream", "n")
+
+
+async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
+    """Answer one call, whatever it is. Never raises but when the caller is gone (cancelled from outside)."""
+    call = Call(request, config, host)
+    try:
+        return seal(call, await _answer(call, upstream))
+    except ProxyError as error:
+        return seal(call, Reply(error.status, Headers(error.headers()), error.body()), error.code)
+    except Exception as error:  # the last handler: nothing escapes
+        log.crashed(call, error)
+        unexpected = Unexpected()
+        return seal(call, Reply(500, Headers(unexpected.headers()), unexpected.body()), unexpected.code)
+    except BaseException:
+        log.finished(call, ClientGone.status, 0, ClientGone.code, ttfb=None, first_chunk=None)
+        raise
+
+
+async def _answer(call: Call, upstream: Upstream) -> Reply:
+    request, config = call.request, call.config
+    if request.method == "OPTIONS":
+        return Reply(204, headers.preflight(request.headers))
+    call.route = route = normalise_path(request.path)
+    if route.own:
+        return await own.answer(call, route, upstream)
+    check_query(request.query)
+    if (request.headers.get("upgrade") or "").lower() == "websocket":
+        raise NotOffered
+    call.caller = auth.admit(request.headers, config)
+    auth.check_path(call.caller, request.method, route, config)
+    call.body = await _read(call)
+    call.fields = body.read(call.body, _FIELDS) if _may_be_json(request) else {}
+    for stage in STAGES:
+        stage.prepare(call)
+    target = choose_target(config, call.caller, call.host)
+    call.record["upstream"] = target.name
+    up = headers.upward(request.headers, config, call.caller.own_key, call.streamed)
+    waits = patience(config)
+    outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits)
+    stream: Stream = source.Source(source.pieces(call, upstream, outgoing), call.host.clock)
+    for stage in STAGES:
+        stream = stage.wrap(call, stream)
+    return await open_reply(call, stream)
+
+
+async def _read(call: Call) -> bytes:
+    """The request's body, up to MAX_BODY_MB and what the platform's door takes."""
+    door = call.host.capabilities.body_limit
+    limit = int((call.config.max_body_mb or 0) * 1_000_000) or door or int(number("server", "http", "request body"))
+    return await call.request.read(limit if door is None else min(limit, door))
+
+
+def _may_be_json(request: Request) -> bool:
+    """Whether the body is worth a look: not when it says that it is compressed, a form or a file."""
+    if "content-encoding" in request.headers:
+        return False
+    return "json" in (request.headers.get("content-type") or "json").lower()

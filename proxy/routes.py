@@ -1,0 +1,107 @@
+"""From the path that a caller sent to the path below `/v1` that it meant.
+
+People paste every spelling of a base URL: with `/v1`, without, twice, behind a gateway's stage, or one call's whole
+address. All of them reach the same place; what is none of them is refused here, so that bots' paths never go up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from proxy.errors import BadRequest, UnknownPath
+
+OWN = frozenset({"", "healthz", "readyz"})
+# First segments of the OpenAI API and of its usual relatives (platform.openai.com/docs/api-reference, 2026-11-23).
+KNOWN = frozenset(
+    "assistants audio batches chat completions containers conversations embeddings evals files fine_tuning images "
+    "models moderations organization realtime rerank responses skills threads uploads vector_stores videos".split()
+)
+# What gateways and other proxies put in front of /v1: behind these, as behind nothing, any path is relayed.
+_STAGES = frozenset("release prepub test prod dev stage staging default $default".split())
+# Calls whose address people paste as a base URL; a client then appends its own path to it.
+_ENDPOINTS = (
+    "chat/completions",
+    "completions",
+    "responses",
+    "embeddings",
+    "moderations",
+    "images/generations",
+    "audio/speech",
+    "audio/transcriptions",
+)
+_QUERY = re.compile(r"[!-~]*")
+# Everything that a path may hold on the wire (RFC 3986 section 3.3); %00 to %1F and %7F break servers further up.
+_CLEAN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%(?![01]|7[fF])[0-9A-Fa-f]{2})*")
+_DOTS = re.compile(r"(?:\.|%2[eE]){1,2}")
+PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`path` is what follows `/v1/`, percent-encoded as it came; `own` tells our own pages from relayed calls."""
+
+    path: str
+    own: bool
+
+    @property
+    def protocol(self) -> str:
+        """Whose rules a stream's last words follow: chat, completions, responses or other."""
+        return PROTOCOLS.get(self.path, "other")
+
+
+def normalise_path(path: str) -> Route:
+    """The route that `path` means. Raises BadRequest for a path no server should see, UnknownPath for a strange one."""
+    if not _CLEAN.fullmatch(path):
+        raise BadRequest("The path has characters that do not belong there. Percent-encode it.", code="bad_path")
+    segments = [segment for segment in path.split("/") if segment]
+    # Whoever decodes %2F further up sees segments too: models/..%2Ffiles must not count as a model.
+    if any(_DOTS.fullmatch(segment) for segment in re.split("/|%2[fF]|%5[cC]", path)):
+        raise BadRequest("The path has . or .. in it. Write out the path that is meant.", code="bad_path")
+    schemes = [i for i, segment in enumerate(segments) if segment.lower() in ("http:", "https:")]
+    if schemes:  # a whole address behind ours: its host is not ours to call, its path says what is meant
+        segments = segments[schemes[-1] + 2 :]
+    segments = _below_v1(segments)
+    while (rest := _behind_endpoint(segments)) is not None:
+        segments = rest
+    own = "/".join(segments) in OWN
+    return Route("/".join(segments), own)
+
+
+def check_query(query: str) -> None:
+    """Raise BadRequest for a query that cannot stand on the wire as it is."""
+    if not _QUERY.fullmatch(query):
+        raise BadRequest("The query has characters that do not belong there. Percent-encode it.", code="bad_query")
+
+
+def _below_v1(segments: list[str]) -> list[str]:
+    """Without `/v1`, its prefix and its repetitions. Raises UnknownPath for what is neither below it nor known."""
+    lowered = [segment.lower() for segment in segments]
+    # Only what stands before the first known word is a prefix: a model or file may itself be called v1.
+    first = next((i for i, segment in enumerate(segments) if segment in KNOWN), len(segments))
+    at = lowered.index("v1") if "v1" in lowered else len(lowered)
+    if at < first or (at < len(lowered) and at == 0):
+        prefix, rest = lowered[:at], segments[at + 1 :]
+        while rest and rest[0].lower() == "v1":
+            rest = rest[1:]
+        if all(segment in _STAGES for segment in prefix) or (rest and rest[0] in KNOWN):
+            return rest
+        raise UnknownPath
+    while segments and segments[0].lower() in _STAGES and segments[0] not in KNOWN:
+        segments = segments[1:]
+    if not segments or segments[0] in KNOWN or "/".join(segments) in OWN:
+        return segments
+    raise UnknownPath
+
+
+def _behind_endpoint(segments: list[str]) -> list[str] | None:
+    """What a client appended to one call's whole address, or None when nothing was."""
+    path = "/".join(segments)
+    for endpoint in _ENDPOINTS:
+        if path.startswith(endpoint + "/"):
+            rest = segments[endpoint.count("/") + 1 :]
+            while rest and rest[0].lower() == "v1":
+                rest = rest[1:]
+            if rest and rest[0] in KNOWN:
+                return rest
+    return None

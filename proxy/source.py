@@ -1,0 +1,148 @@
+"""Where a reply's bytes come from: the upstream call as a Stream that stages can wrap.
+
+Its first step sends the call; an empty piece then says that the head has come. So a stage that waits for the next
+piece waits for the head and for the events in one and the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from proxy import encoding, headers, sse
+from proxy.call import Call, media_type
+from proxy.errors import UpstreamRefused
+from proxy.host import Clock, Pump
+from proxy.messages import ByteStream, Headers, Stream
+from proxy.upstream import Answer, Outgoing, Upstream
+
+# A body whose length is announced and at most this is read before the head goes out, so that a cut becomes a clean
+# 502; a longer one, or one without a length, may be a trickle that keeps the client's connection alive.
+WHOLE_BYTES = 1_000_000
+ERROR_BYTES = 1_000_000
+
+
+class Source(Stream):
+    """`pieces` as a Stream. It is only pumped from the first limited wait on: others need no second task."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], clock: Clock) -> None:
+        self._pieces = pieces
+        self._clock = clock
+        self._pump: Pump | None = None
+
+    async def next(self, seconds: float | None = None) -> bytes | None:
+        if self._pump is None:
+            if seconds is None:
+                return await self._pieces.__anext__()
+            self._pump = self._clock.pump(self._pieces)
+        return await self._pump.next(seconds)
+
+    async def aclose(self) -> None:
+        if self._pump is not None:
+            await self._pump.aclose()
+        await self._pieces.aclose()
+
+
+async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
+    """Send the call, fill in the answer's head, and yield its body; SSE in whole events.
+
+    Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises.
+    """
+    answer = await upstream.send(outgoing)
+    try:
+        call.record["upstream_status"] = answer.status
+        call.record["upstream_request_id"] = answer.headers.get("x-request-id")
+        if answer.status >= 400:
+            raise await _refusal(call, answer)
+        is_events = media_type(answer.headers) == "text/event-stream"
+        name = encoding.encoding(answer.headers)
+        # Plain events were asked for; compressed ones are opened here, or nothing could be flushed in time.
+        opened = encoding.Inflater() if is_events and encoding.opens(name) else None
+        if opened is not None or name == "identity":
+            answer.headers.remove("content-encoding")
+        length = None if is_events else _length(answer.headers)
+        if length is not None and length <= WHOLE_BYTES:
+            whole = b"".join([piece async for piece in answer.body])
+            call.head_came(answer.status, answer.headers, length, whole=True)
+            yield whole
+            return
+        call.head_came(answer.status, answer.headers, length)
+        yield b""
+        if not call.is_sse:
+            async for piece in answer.body:
+                yield piece
+            return
+        splitter = sse.Splitter()
+        async for piece in answer.body:
+            for part in opened.feed(piece) if opened else (piece,):
+                if events := splitter.feed(part):
+                    yield events
+        # Only a clean end comes here: an upstream that leaves out the last empty line means what it sent.
+        if rest := splitter.rest():
+            yield rest
+    finally:
+        await answer.body.aclose()
+
+
+def _length(head: Headers) -> int | None:
+    length = head.get("content-length") or ""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
+
+
+async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
+    """The upstream's error as it is, or the same status in OpenAI's shape where it is no JSON (a gateway's page)."""
+    body = await _read_at_most(answer.body, ERROR_BYTES)
+    own_key = call.caller is not None and call.caller.own_key
+    head = headers.downward(answer.headers, own_key)
+    status = answer.status
+    plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
+    error = _error_object(plain)
+    waits = _seconds(answer.headers.get("retry-after"))
+    is_json = media_type(answer.headers).endswith(("/json", "+json"))
+    if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
+        return UpstreamRefused(status, head, body, error, waits)
+    told = {
+        "message": f"The upstream answered with status {status} and no JSON, probably a gateway's page in front of it. "
+        + ("Try again in a moment." if status in (408, 429) or status >= 500 else "Check the base URL and the path."),
+        "type": "upstream_error",
+        "param": None,
+        "code": f"upstream_status_{status}",
+    }
+    described = ("content-type", "content-encoding", "content-disposition", "content-range", "accept-ranges", "etag")
+    kept = [pair for pair in head if pair[0] not in described]
+    kept.append(("content-type", "application/json; charset=utf-8"))
+    return UpstreamRefused(status, kept, json.dumps({"error": told}).encode(), told, waits)
+
+
+async def _read_at_most(body: ByteStream, limit: int) -> bytes:
+    """The body, or nothing above `limit` bytes: half an error is no JSON, and megabytes of one help nobody."""
+    read: list[bytes] = []
+    size = 0
+    async for piece in body:
+        size += len(piece)
+        if size > limit:
+            return b""
+        read.append(piece)
+    return b"".join(read)
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    """The `error` member that OpenAI's relatives send: an object, or a text, or the whole body."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list
+        value = value[0]
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error", value)
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError:  # an HTTP date: rare, and a stream's last words need no more than the hint
+        return None

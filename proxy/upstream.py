@@ -1,0 +1,83 @@
+"""The seam to the other side: one method, and how the target of a call is chosen.
+
+Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, later moderation) use it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.auth import Caller
+from proxy.config import Config
+from proxy.host import Host
+from proxy.messages import ByteStream, Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host."""
+
+    name: str
+    base_url: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: to connect, until the answer's first byte, and between two pieces of it."""
+
+    connect: float
+    first_byte: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One call upwards. `path` (without a leading slash) and `query` stand on the wire exactly as they are here."""
+
+    target: Target
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    patience: Patience
+
+
+@dataclass(slots=True)
+class Answer:
+    """An upstream's answer: its head, and its body as raw bytes, in whatever encoding the head says."""
+
+    status: int
+    headers: Headers
+    body: ByteStream
+
+
+class Upstream(Protocol):
+    """Anything that a call can be sent to."""
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """The answer as soon as its head is there. Whoever gets it closes `answer.body`.
+
+        Raises an UpstreamError when there is no answer; iterating the body raises UpstreamDisconnected when it ends
+        before it is complete and UpstreamTimeout after `patience.silence` seconds without a byte.
+        """
+
+
+CONNECT_SECONDS = 10.0
+
+
+def patience(config: Config) -> Patience:
+    """How long this configuration waits. The first byte may take as long as any later one unless it says otherwise."""
+    return Patience(
+        connect=min(CONNECT_SECONDS, config.timeout_seconds),
+        first_byte=config.first_byte_seconds or config.timeout_seconds,
+        silence=config.timeout_seconds,
+    )
+
+
+def choose_target(config: Config, caller: Caller, host: Host) -> Target:
+    """The upstream for this caller; a pool of keys is shared out by chance, since no instance knows of the others."""
+    key = caller.keys[host.choose(len(caller.keys))] if len(caller.keys) > 1 else caller.keys[0]
+    return Target("demo" if config.demo else "default", config.openai_base_url, key)

@@ -1,0 +1,115 @@
+"""The stage that reads the model and the token counts out of an answer, for the log. It changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from proxy import encoding
+from proxy.call import Call, media_type
+from proxy.messages import Stream
+
+# The text of an answer cannot look like this: in it every quotation mark has a backslash before it.
+_USAGE = b'"usage"'
+_MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
+_WHOLE_BYTES = 1_000_000
+_HEAD_BYTES = 4_096
+
+
+def prepare(call: Call) -> None:
+    """Nothing to do."""
+
+
+def wrap(call: Call, stream: Stream) -> Stream:
+    """Watch calls that use tokens."""
+    return _Watched(call, stream) if call.request.method == "POST" else stream
+
+
+class _Watched(Stream):
+    def __init__(self, call: Call, stream: Stream) -> None:
+        self._call = call
+        self._stream = stream
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    async def next(self, seconds: float | None = None) -> bytes | None:
+        try:
+            piece = await self._stream.next(seconds)
+        except StopAsyncIteration:
+            self._look_at_whole()
+            raise
+        if piece:
+            if self._call.is_sse:
+                note(self._call.record, piece)
+            elif self._size <= _WHOLE_BYTES:
+                self._keep(piece)
+        return piece
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep a JSON body up to 1 MB: its usage may stand at either end, and it may be compressed."""
+        if self._call.headers is not None and media_type(self._call.headers) == "application/json":
+            self._size += len(piece)
+            self._kept.append(piece)
+            if self._size > _WHOLE_BYTES:
+                self._kept.clear()
+
+    def _look_at_whole(self) -> None:
+        whole, self._kept = b"".join(self._kept), []
+        if whole and self._call.headers is not None:
+            note(self._call.record, encoding.plain(whole, encoding.encoding(self._call.headers), 16 * _WHOLE_BYTES))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def note(record: dict[str, Any], piece: bytes) -> None:
+    """Write the answer's model and usage into the log record, if `piece` tells them."""
+    if "gen_ai.response.model" not in record and (match := _MODEL.search(piece[:_HEAD_BYTES])):
+        record["gen_ai.response.model"] = match[1].decode("utf-8", "replace")
+    if _USAGE in piece:
+        usage = find_usage(piece)
+        for name, paths in _FIELDS.items():
+            for path in paths:
+                if (count := _at(usage, path)) is not None:
+                    record[name] = count
+                    break
+
+
+# OpenTelemetry's GenAI names (opentelemetry.io/docs/specs/semconv/gen-ai, read 2026-11-23), and where the chat API,
+# the Responses API and their relatives put the counts.
+_FIELDS = {
+    "gen_ai.usage.input_tokens": (("prompt_tokens",), ("input_tokens",)),
+    "gen_ai.usage.output_tokens": (("completion_tokens",), ("output_tokens",)),
+    "gen_ai.usage.cache_read.input_tokens": (
+        ("prompt_tokens_details", "cached_tokens"),
+        ("input_tokens_details", "cached_tokens"),
+        ("prompt_cache_hit_tokens",),
+    ),
+    "gen_ai.usage.reasoning.output_tokens": (
+        ("completion_tokens_details", "reasoning_tokens"),
+        ("output_tokens_details", "reasoning_tokens"),
+    ),
+}
+
+
+def find_usage(data: bytes) -> dict[str, Any]:
+    """The last `usage` object in a body or in a piece of a stream, or an empty one."""
+    at = len(data)
+    while (at := data.rfind(_USAGE, 0, at)) >= 0:
+        text = data[at + len(_USAGE) : at + len(_USAGE) + _HEAD_BYTES].lstrip()
+        if not text.startswith(b":"):
+            continue
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[1:].lstrip().decode("utf-8", "ignore"))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _at(usage: Any, path: tuple[str, ...]) -> int | None:
+    for name in path:
+        usage = usage.get(name) if isinstance(usage, dict) else None
+    return usage if isinstance(usage, int) and not isinstance(usage, bool) else None
