@@ -1,0 +1,26 @@
+"""`python -m proxy`: the commands. Each stands in a file of its own under proxy/cli and is imported when called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what it was asked to."""
+    parser = argparse.ArgumentParser(prog="python -m proxy", description="Your own LLM endpoint on any cloud function.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve on this machine")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1: only you)")
+    serve.add_argument(
+        "--port", type=int, default=9000, help="the port to listen on; 0 takes a free one (default 9000)"
+    )
+    serve.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
+    options = parser.parse_args(arguments)
+    from proxy.cli import serve as command
+
+    return command.run(options.host, options.port, options.demo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""The ASGI adapter: any ASGI server, and whatever wraps an ASGI app.
+
+The specification is asgi.readthedocs.io/en/latest/specs/www.html (HTTP & WebSocket version 2.5, read 2026-11-23).
+This app never raises: mangum would answer in plain text and throw away what has been sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, cast
+
+from proxy import config, upstreams
+from proxy.aio import AsyncioClock
+from proxy.errors import ClientGone, ConfigError, NotOffered
+from proxy.host import Capabilities, Host
+from proxy.messages import Headers, Reply, Request
+from proxy.relay import relay
+from proxy.upstreams import ClosableUpstream
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class App:
+    """The ASGI app. Settings are read at start-up, or at the first call where the server has no lifespan.
+
+    `environ` stands in for the process's environment, `upstream` for the one that the settings name.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        upstream: ClosableUpstream | None = None,
+        platform: str = "server",
+        write: Callable[[str], None] | None = None,
+        clock: AsyncioClock | None = None,
+    ) -> None:
+        self._environ = environ
+        self._upstream = upstream
+        self._config: config.Config | None = None
+        self._host = Host(
+            platform=platform,
+            capabilities=Capabilities(
+                streams=True,
+                sees_disconnect=True,
+                rewrites_stream=True,
+                body_limit=None,
+            ),
+            clock=clock or AsyncioClock(),
+            new_id=new_id,
+            choose=random.randrange,
+            write=write or write_line,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _refuse_websocket(scope, receive, send)
+
+    def start(self) -> tuple[config.Config, ClosableUpstream]:
+        """The settings and the upstream, made at the first call of this. Raises ConfigError."""
+        if self._config is None or self._upstream is None:
+            loaded = config.load_with_file(os.environ if self._environ is None else self._environ)
+            self._upstream = self._upstream or upstreams.make(loaded, self._host)
+            self._config = loaded
+        return self._config, self._upstream
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                if self._upstream is not None:
+                    await self._upstream.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+            try:
+                _, upstream = self.start()
+                await upstream.warm()
+            except ConfigError as error:
+                await send({"type": "lifespan.startup.failed", "message": error.message})
+                return
+            await send({"type": "lifespan.startup.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        incoming = _Incoming(receive)
+        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        path = scope.get("raw_path") or scope["path"].encode()
+        request = Request(
+            method=scope["method"],
+            path=path.decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=incoming,
+            origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
+        )
+        try:
+            settings, upstream = self.start()
+        except ConfigError as error:
+            reply = Reply(error.status, Headers(error.headers()), error.body())
+            await _send_reply(reply, send)
+            return
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        watcher = asyncio.ensure_future(incoming.watch(task))
+        try:
+            await _send_reply(await relay(request, settings, upstream, self._host), send)
+        except asyncio.CancelledError:
+            if not incoming.gone:
+                raise
+        finally:
+            watcher.cancel()
+
+
+class _Incoming:
+    """The request's body as it arrives, and from its end on the watch for a caller that leaves."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read = asyncio.Event()
+        self.gone = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("The caller left while its request was being read.")
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+        self._read.set()
+
+    async def watch(self, task: asyncio.Task[Any]) -> None:
+        """Cancel `task` when the caller leaves; what it holds then cancels the upstream call."""
+        await self._read.wait()
+        await self._receive()  # behind the body's end nothing but http.disconnect can come
+        self.gone = True
+        task.cancel()
+
+
+async def _send_reply(reply: Reply, send: Send) -> None:
+    """Send the head, then each piece as it comes. A body that fails half-way is left incomplete.
+
+    The server then breaks the connection off, which is the only way to tell the caller.
+    """
+    head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
+    if isinstance(reply.body, bytes):
+        await send(head)
+        await send({"type": "http.response.body", "body": reply.body})
+        return
+    try:
+        await send(head)
+        # Send the head now: servers keep it back until there is a body, and the first event may take its time.
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        async for piece in reply.body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except Exception:  # told in the log line already; raising here would only print it once more
+        return
+    finally:
+        await reply.body.aclose()
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """501 where the server can send it; otherwise closing before accepting makes it answer 403."""
+    await receive()
+    error = NotOffered()
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        raw = _raw(Headers(error.headers()))
+        await send({"type": "websocket.http.response.start", "status": error.status, "headers": raw})
+        await send({"type": "websocket.http.response.body", "body": error.body()})
+    else:
+        await send({"type": "websocket.close", "code": 1003})
+
+
+def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def new_id() -> str:
+    """A request id that nobody can guess."""
+    return f"sl_{os.urandom(12).hex()}"
+
+
+def write_line(line: str) -> None:
+    """One line to stdout, at once: a function may be frozen before a buffer is full."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

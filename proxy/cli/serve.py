@@ -1,0 +1,110 @@
+"""`python -m proxy serve`: the relay on one's own machine, with uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import sys
+
+from proxy import auth, config
+from proxy.adapters.asgi import App
+from proxy.errors import ConfigError
+
+# How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
+GRACE_SECONDS = 30
+_ACCESS = {
+    "open": "open: no key is asked for",
+    "closed": "closed",
+    "proxy-key": "callers send the proxy key; calls go up with this server's key",
+    "own-key": "pass-through: callers send their own provider key",
+    "own-key-and-proxy-key": "callers send <their provider key>:<proxy key>",
+}
+
+
+def run(host: str, port: int, demo: bool) -> int:
+    """Serve until stopped. Returns 1 with a sentence on stderr when that cannot begin."""
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        print("sluice: uvicorn is not installed. `make setup` installs it, or: pip install uvicorn", file=sys.stderr)
+        return 1
+    environ = dict(os.environ)
+    try:
+        settings, made_up = prepare(environ, demo)
+        listener = _listen(host, port)
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"sluice: cannot listen on {host}:{port}: {error.strerror}. Try --port 0.", file=sys.stderr)
+        return 1
+    print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            App(environ),
+            access_log=False,  # ours is the log; uvicorn's would repeat it, with the query
+            log_level="critical",
+            lifespan="on",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C once more when it has shut down
+        server.run(sockets=[listener])
+    return 0
+
+
+def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | None]:
+    """Fill in what running on one's own machine needs; the made-up proxy key, if there is one. Raises ConfigError."""
+    settings = config.load_with_file(environ)
+    nothing_set = not (settings.openai_api_key or settings.proxy_key or environ.get("OPENAI_BASE_URL", "").strip())
+    if demo or (nothing_set and not environ.get("DEMO", "").strip()):
+        environ["DEMO"] = "1"
+        return config.load_with_file(environ), None
+    if auth.mode(settings) == "closed":
+        # A page in the same browser can call 127.0.0.1 too, and must not be able to spend the owner's money.
+        environ["PROXY_KEY"] = made_up = f"local-{secrets.token_urlsafe(18)}"
+        return config.load_with_file(environ), made_up
+    return settings, None
+
+
+def banner(settings: config.Config, host: str, port: int, made_up: str | None) -> str:
+    """What to paste, and who gets in. A key that was configured is not repeated."""
+    shown = f"[{host}]" if ":" in host else host
+    base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"
+    key = made_up or {
+        "open": "any-text",
+        "proxy-key": "$PROXY_KEY",
+        "own-key": "$YOUR_PROVIDER_KEY",
+        "own-key-and-proxy-key": "$YOUR_PROVIDER_KEY:$PROXY_KEY",
+    }.get(auth.mode(settings), "")
+    upstream = "the embedded demo (model: demo), no key is set" if settings.demo else settings.openai_base_url
+    model = "demo" if settings.demo else "gpt-4o-mini"
+    return f"""Sluice is running.
+  Base URL   {base}/v1     (apps that add /v1 themselves: {base})
+  API key    {key}{"     (made up for this run only)" if made_up else ""}
+  Access     {_ACCESS[auth.mode(settings)]}
+  Upstream   {upstream}
+Try it:
+  curl -N {base}/v1/chat/completions -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
+    -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
+Ctrl-C stops it; running answers get {GRACE_SECONDS} seconds to finish."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # On Windows this option would let two servers share a port instead of only reusing a closed one.
+        if os.name != "nt":  # pragma: no branch — tests run on one system at a time
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener

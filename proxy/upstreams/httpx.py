@@ -1,0 +1,226 @@
+"""The upstream over the network, through httpx: the only file that imports it.
+
+It uses httpx's transport without its client: redirects, cookies, decoding and default headers are what a relay must
+not have, and they cost a third of the time. Needs asyncio, one event loop for the life of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.messages import Headers
+from proxy.upstream import Answer, Outgoing, Patience
+
+# httpx imports its command line, and with it click and pygments, wherever they happen to be installed. `None` in
+# sys.modules makes that import fail at once, which httpx expects.
+_hidden = "click" not in sys.modules
+if _hidden:
+    sys.modules["click"] = None  # type: ignore[assignment]
+try:
+    import httpx
+finally:
+    if _hidden:
+        del sys.modules["click"]
+
+# Longer than this a frozen function may have slept, while the other side hung up (the design's rule).
+IDLE_SECONDS = 30.0
+_PROXY_VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
+
+
+class _Pool:
+    """A transport with its kept connections, and how many answers are still being read from it."""
+
+    def __init__(self, transport: httpx.AsyncHTTPTransport) -> None:
+        self.transport = transport
+        self._running = 0
+        self._retired = False
+
+    def take(self) -> None:
+        self._running += 1
+
+    async def give_back(self) -> None:
+        self._running -= 1
+        if self._retired and not self._running:
+            await self.transport.aclose()
+
+    async def retire(self) -> None:
+        """Close it as soon as nothing is read from it any more; no new call may use it."""
+        self._retired = True
+        if not self._running:
+            await self.transport.aclose()
+
+
+class HttpxUpstream:
+    """Keeps connections open between calls. `wall` tells Unix time, which goes on while a function is frozen."""
+
+    def __init__(self, wall: Callable[[], float] = time.time, context: ssl.SSLContext | None = None) -> None:
+        self._wall = wall
+        self._context = context or tls_context()
+        self._pools: dict[str | None, _Pool] = {}
+        self._last = wall()
+
+    async def warm(self) -> None:
+        """Import now what the first call would import: httpcore's asyncio backend."""
+        import anyio
+
+        await anyio.sleep(0)
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        """As upstream.Upstream.send."""
+        url = httpx.URL(outgoing.target.base_url)
+        proxy = _proxy(url)
+        now = self._wall()
+        if now - self._last > IDLE_SECONDS:
+            await self._retire(proxy)
+        self._last = now
+        reused = _Reused()
+        try:
+            return await self._attempt(proxy, url, outgoing, reused)
+        except httpx.TransportError as error:
+            if not reused.ended_unanswered(error):
+                raise _translated(error, outgoing.patience, begun=False) from None
+        # A kept connection that the other side had closed meanwhile, so the call was never taken: once more, and
+        # not over the next kept one, which may have gone the same way.
+        await self._retire(proxy)
+        try:
+            return await self._attempt(proxy, url, outgoing, _Reused())
+        except httpx.TransportError as error:
+            raise _translated(error, outgoing.patience, begun=False) from None
+
+    async def aclose(self) -> None:
+        """Close every connection, once its answer has been read."""
+        for proxy in list(self._pools):
+            await self._retire(proxy)
+
+    def _pool(self, proxy: str | None) -> _Pool:
+        if proxy not in self._pools:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
+            self._pools[proxy] = _Pool(httpx.AsyncHTTPTransport(verify=self._context, proxy=proxy, limits=limits))
+        return self._pools[proxy]
+
+    async def _retire(self, proxy: str | None) -> None:
+        pool = self._pools.pop(proxy, None)
+        if pool is not None:
+            await pool.retire()
+
+    async def _attempt(self, proxy: str | None, url: httpx.URL, outgoing: Outgoing, reused: _Reused) -> Answer:
+        pool = self._pool(proxy)
+        patience = outgoing.patience
+        # Read anew before every read, so the wait can change once the head has come.
+        timeouts = {
+            "connect": patience.connect,
+            "read": patience.first_byte,
+            "write": patience.silence,
+            "pool": None,
+        }
+        target = f"{url.path.rstrip('/')}/{outgoing.path}" + (f"?{outgoing.query}" if outgoing.query else "")
+        extensions: dict[str, Any] = {"timeout": timeouts, "trace": reused.trace}
+        if proxy is None:
+            extensions["target"] = target.encode("ascii")  # exactly this on the wire, nothing quoted anew
+        else:
+            url = url.copy_with(raw_path=target.encode("ascii"))  # httpcore would send `target` to the proxy as well
+        headers, body = _headers(url, outgoing), httpx.ByteStream(outgoing.body)
+        request = httpx.Request(outgoing.method, url, headers=headers, stream=body, extensions=extensions)
+        pool.take()
+        try:
+            response = await pool.transport.handle_async_request(request)
+        except BaseException:
+            await pool.give_back()
+            raise
+        timeouts["read"] = patience.silence
+        raw = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+        return Answer(response.status_code, Headers(raw), _Body(response, patience, pool))
+
+
+class _Reused:
+    """Listens to one request's events: was its connection a kept one, and has an answer begun?"""
+
+    def __init__(self) -> None:
+        self._connected = False
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        if event.startswith("connection.connect"):
+            self._connected = True
+
+    def ended_unanswered(self, error: httpx.TransportError) -> bool:
+        """Whether a kept connection turned out to be closed before any byte of the answer."""
+        if self._connected:
+            return False
+        return isinstance(error, (httpx.ReadError, httpx.WriteError)) or "without sending" in str(error)
+
+
+class _Body:
+    """An answer's raw bytes; errors come out as ours, and closing closes or gives back the connection."""
+
+    def __init__(self, response: httpx.Response, patience: Patience, pool: _Pool) -> None:
+        self._stream = cast(httpx.AsyncByteStream, response.stream)
+        self._pieces = self._stream.__aiter__()
+        self._patience = patience
+        self._pool: _Pool | None = pool
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._pieces.__anext__()
+        except httpx.TransportError as error:
+            raise _translated(error, self._patience, begun=True) from None
+
+    async def aclose(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                await self._stream.aclose()
+            finally:
+                await pool.give_back()
+
+
+def _translated(error: httpx.TransportError, patience: Patience, begun: bool) -> UpstreamError:
+    """Ours for httpx's error, most specific first; `begun` says whether the head had come."""
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)):
+        return UpstreamUnreachable()
+    if isinstance(error, httpx.TimeoutException):
+        seconds = patience.silence if begun else patience.first_byte
+        return UpstreamTimeout(f"The upstream has sent nothing for {seconds:g} s. Try again, or ask for less.")
+    return UpstreamDisconnected()
+
+
+def _headers(url: httpx.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
+    pairs = [(b"host", url.netloc)]
+    pairs += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers]
+    pairs.append((b"authorization", b"Bearer " + outgoing.target.key.encode("ascii")))
+    if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        pairs.append((b"content-length", str(len(outgoing.body)).encode()))
+    return pairs
+
+
+def _proxy(url: httpx.URL) -> str | None:
+    """The outbound proxy that the environment names for `url`: HTTPS_PROXY and friends, unless NO_PROXY."""
+    if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXY_VARIABLES):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # heavy, and few have a proxy
+
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return None if not found or proxy_bypass(url.host) else found
+
+
+def tls_context() -> ssl.SSLContext:
+    """One context for every connection: each costs about 30 ms of parsing CA certificates.
+
+    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as OpenSSL's own tools have it.
+    """
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(
+            cafile=os.environ.get("SSL_CERT_FILE") or None, capath=os.environ.get("SSL_CERT_DIR") or None
+        )
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
