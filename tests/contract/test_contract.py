@@ -1,0 +1,55 @@
+"""Runs every case of the contract through every driver."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import Serve
+from tests.contract.case import LOCAL, Case
+from tests.contract.cases import CASES
+from tests.contract.drivers import AsgiDriver, Driver
+from tests.support.client import Result
+from tests.support.upstream import Upstream
+
+
+@pytest.fixture(params=["asgi"])
+def driver(request: pytest.FixtureRequest, serve: Serve) -> Driver:
+    return {"asgi": AsgiDriver}[request.param](serve)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_contract(case: Case, driver: Driver, upstream: Upstream) -> None:
+    if not case.needs <= driver.can:
+        pytest.skip(f"this door cannot: {', '.join(case.needs - driver.can)}")
+    upstream.play(case.upstream)
+    settings = {"OPENAI_BASE_URL": upstream.url, **dict(case.settings)}
+    check(case, driver.ask(case.ask, tuple(settings.items())), upstream)
+
+
+def check(case: Case, result: Result, upstream: Upstream) -> None:
+    want = case.want
+    assert result.status == want.status, result.body
+    assert not result.broken
+    if want.body is not None:
+        assert result.body == want.body
+    if want.says:
+        assert want.says in result.body.decode()
+    if want.code is not None:
+        error = json.loads(result.body)["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert error["code"] == want.code
+    for name, value in want.headers.items():
+        assert result.header(name) == value, name
+    assert result.header("x-sluice-request-id")
+    if want.up == LOCAL:
+        assert upstream.received == []
+    elif callable(want.up):
+        assert len(upstream.received) == 1
+        assert want.up(upstream.received[0]), upstream.received[0]
+
+
+def test_every_name_is_used_once() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))

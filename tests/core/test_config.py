@@ -1,0 +1,132 @@
+"""Settings: every mistake stops start-up with a sentence that names it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy import config
+from proxy.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENAI_API_KEY", "two words"),
+        ("OPENAI_API_KEY", "ключ"),
+        ("OPENAI_BASE_URL", "api.openai.com"),
+        ("OPENAI_BASE_URL", "https://user:pw@host/v1"),
+        ("OPENAI_BASE_URL", "https://host/v1?x=1"),
+        ("OPENAI_BASE_URL", "https://host/v1/chat/completions"),
+        ("OPENAI_BASE_URL", "https://hóst/v1"),
+        ("PROXY_KEY", "with:colon"),
+        ("ALLOW_ANONYMOUS", "maybe"),
+        ("ALLOW_ORIGINS", "chat.example.com"),
+        ("FORWARD_HEADERS", "Authorization"),
+        ("FORWARD_HEADERS", "bad name"),
+        ("MAX_BODY_MB", "-1"),
+        ("TIMEOUT_SECONDS", "ten"),
+        ("TIMEOUT_SECONDS", "nan"),
+        ("LOG_LEVEL", "loud"),
+        ("TIMEOUT", "300"),
+        ("TIMEOUT", "soon"),
+        ("CONFIG_FILE", "/does/not/exist.toml"),
+        ("MODERATION", "openai"),
+        ("SIGNING_SECRET", "s"),
+        ("STREAM_GUARD", "1"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load_with_file({name: value})
+    message = refused.value.message
+    assert message.startswith(name) and message.endswith(".") and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("OPENAI_API_KEY", " a , b,", ("a", "b")),
+        ("OPENAI_KEY", "old", ("old",)),
+        ("OPENAI_BASE_URL", "https://api.openai.com", "https://api.openai.com/v1"),
+        ("OPENAI_BASE_URL", "https://api.perplexity.ai/", "https://api.perplexity.ai"),
+        ("OPENAI_BASE_URL", "http://[::1]:11434/v1", "http://[::1]:11434/v1"),
+        ("ALLOW_PATHS", "/v1/files/, batches", ("files", "batches")),
+        ("FORWARD_HEADERS", "X-A, x-b", ("x-a", "x-b")),
+        ("CONSOLE", "OFF", False),
+        ("DEMO", "yes", True),
+        ("LOG_LEVEL", "WARNING", "warning"),
+        ("TIMEOUT", "120000", 120.0),
+        ("MAX_BODY_MB", "2.5", 2.5),
+        ("PROXY_KEY", "", ()),
+        ("MODERATION", "off", None),
+    ],
+)
+def test_values_are_read(name: str, value: str, read: object) -> None:
+    loaded = config.load({name: value})
+    field = {"OPENAI_KEY": "openai_api_key", "TIMEOUT": "timeout_seconds"}.get(name, name.lower())
+    assert getattr(loaded, field, None) == read
+
+
+def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
+    assert config.load({"OPENAI_KEY": "old", "OPENAI_API_KEY": "new"}).openai_api_key == ("new",)
+
+
+def test_both_time_outs_at_once_are_refused() -> None:
+    with pytest.raises(ConfigError, match="TIMEOUT and TIMEOUT_SECONDS"):
+        config.load({"TIMEOUT": "60000", "TIMEOUT_SECONDS": "60"})
+
+
+def test_a_file_stands_below_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'openai_api_key = ["a", "b"]\ntimeout_seconds = 30\nconsole = false\nproxy_key = "file"\nlog_level = ""'
+    )
+    loaded = config.load_with_file({"CONFIG_FILE": str(file), "PROXY_KEY": "environment"})
+    assert loaded.openai_api_key == ("a", "b")
+    assert (loaded.timeout_seconds, loaded.console, loaded.proxy_key) == (30.0, False, ("environment",))
+    assert loaded.log_level == "info"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = ", "cannot be read"),
+        ("unknown = 1", "unknown setting: unknown"),
+        ("[openai_api_key]\na = 1", "openai_api_key takes"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.load({}, text)
+
+
+def test_a_repr_never_shows_a_key() -> None:
+    assert "secret" not in repr(config.load({"OPENAI_API_KEY": "secret"}))
+
+
+def test_the_document_lists_every_setting_with_its_default_and_an_example() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### `([A-Z_]+)`\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert set(sections) == {setting.name for setting in config.SETTINGS}
+    for setting in config.SETTINGS:
+        assert f"{setting.name}=" in sections[setting.name], f"no example for {setting.name}"
+        shown = re.search(r"Default: `([^`]*)`|Default: (none)", sections[setting.name])
+        assert shown, setting.name
+        default = None if shown[2] else setting.read(shown[1])
+        assert default == setting.default or (default is None and not setting.default), setting.name
+    for name in {*config.LATER, *config.ALIASES, config.MILLISECONDS}:
+        assert f"`{name}`" in text, name
+
+
+def test_every_example_in_the_document_is_valid() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^export ([A-Z_]+)=(?:'([^']*)'|(\S*))$", text, re.MULTILINE)
+    assert len(examples) >= len(config.SETTINGS)
+    for name, quoted, plain in examples:
+        if name != "CONFIG_FILE":
+            config.load({name: quoted or plain})

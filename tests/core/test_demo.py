@@ -1,0 +1,64 @@
+"""The demo upstream at its edges; the openai SDK's tests show the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.upstreams import demo_words as words
+
+
+@pytest.mark.parametrize(
+    ("request_body", "text"),
+    [
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url"}]}]}, "a "),
+        ({"input": "b"}, "b"),
+        ({"input": [{"role": "user", "content": "c"}]}, "c"),
+        ({"prompt": ["d", "e"]}, "e"),
+        ({"messages": []}, ""),
+        ({"messages": [{"role": "user"}]}, ""),
+        ({"messages": ["text"]}, "text"),
+        ({}, ""),
+    ],
+)
+def test_the_last_thing_said_is_found(request_body: dict[str, object], text: str) -> None:
+    assert words.prompt_of(request_body) == text
+
+
+def test_tokens_joined_are_the_text() -> None:
+    text = "  Hello, 世界! a  b\n\n好 "
+    assert "".join(words.tokens(text)) == text
+    assert words.tokens("你好") == ["你", "好"]
+
+
+def test_the_answer_is_in_the_language_of_the_question() -> None:
+    assert words.answer_to("你好").startswith("你好")
+    assert words.answer_to("hi").endswith("“hi”")
+    assert words.answer_to("").endswith("place.")
+
+
+def test_a_tool_is_called_as_it_was_chosen() -> None:
+    def call(tools: object, **more: object) -> object:
+        made = words.tool_call({"messages": [{"role": "user", "content": "x"}], "tools": tools, **more})
+        return made and (made["function"]["name"], made["function"]["arguments"])
+
+    one = {"type": "function", "function": {"name": "one"}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "a": {"enum": ["x", "y"]},
+            "b": {"type": "array", "items": {"type": "boolean"}},
+            "c": {"type": "null"},
+            "d": True,
+            "e": {"type": "object", "properties": 5},
+        },
+    }
+    two = {"type": "function", "function": {"name": "two", "parameters": schema}}
+    assert call([one, two]) == ("one", "{}")
+    chosen = {"type": "function", "function": {"name": "two"}}
+    assert call([one, two], tool_choice=chosen) == ("two", '{"a": "x", "b": [true], "c": null, "d": null, "e": {}}')
+    assert call([one], tool_choice="none") is None
+    assert call([one], tool_choice={"type": "function", "function": {"name": "three"}}) is None
+    assert call([one], messages=[]) is None
+    assert call([5]) is None
+    assert call("x") is None
+    assert call([one], messages=["x"]) is not None

@@ -1,0 +1,62 @@
+"""Path normalising, for any path at all."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.errors import BadRequest, UnknownPath
+from proxy.routes import KNOWN, OWN, check_query, normalise_path
+
+SEGMENT = st.one_of(
+    st.sampled_from(["v1", "V1", "release", "chat", "completions", "models", "..", ".", "%2e%2E", "", "https:", "x"]),
+    st.sampled_from(sorted(KNOWN)),
+    st.text(alphabet="abcXYZ019-_.~%2F5e", max_size=8),
+)
+
+
+@given(st.lists(SEGMENT, max_size=8))
+def test_a_path_is_refused_or_reaches_one_place(segments: list[str]) -> None:
+    with contextlib.suppress(BadRequest, UnknownPath):
+        route = normalise_path("/" + "/".join(segments))
+        assert not route.path.startswith("/")
+        assert ".." not in route.path.replace("%2e", ".").replace("%2E", ".").replace("%2F", "/").split("/")
+        assert route.own == (route.path in OWN)
+        if not route.own:
+            again = normalise_path(f"/v1/{route.path}")
+            assert again == route
+
+
+@given(st.text(max_size=30))
+def test_no_text_makes_it_fail_otherwise(text: str) -> None:
+    with contextlib.suppress(BadRequest, UnknownPath):
+        normalise_path(text)
+
+
+@pytest.mark.parametrize("path", ["/", "", "/v1", "/v1/", "/release/", "/release/v1"])
+def test_the_bare_address_is_the_page(path: str) -> None:
+    assert normalise_path(path).own
+
+
+@pytest.mark.parametrize("path", ["/v1/a b", "/v1/é", "/v1/x?y", "/v1/%zz", "/v1/a\\b", "/v1/<x>", "/v1/\n", "/v1/%"])
+def test_characters_that_belong_nowhere_are_refused(path: str) -> None:
+    with pytest.raises(BadRequest):
+        normalise_path(path)
+
+
+@pytest.mark.parametrize("query", ["a=\xe9", "a=b c", "a=\n"])
+def test_a_query_must_be_able_to_stand_on_the_wire(query: str) -> None:
+    check_query("a=%20&b='\"<>")
+    with pytest.raises(BadRequest):
+        check_query(query)
+
+
+@pytest.mark.parametrize(
+    ("path", "protocol"),
+    [("chat/completions", "chat"), ("completions", "completions"), ("responses", "responses"), ("embeddings", "other")],
+)
+def test_the_protocol_follows_from_the_path(path: str, protocol: str) -> None:
+    assert normalise_path(f"/v1/{path}").protocol == protocol

@@ -1,0 +1,175 @@
+"""`python -m proxy serve` as people run it: a process, a signal, a line to paste."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from proxy.__main__ import main
+from proxy.cli import serve as command
+from tests.support.client import Connection, call
+from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk
+
+KEY = (("Authorization", "Bearer sk-x"), ("Content-Type", "application/json"))
+
+
+@contextmanager
+def served(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and what it has printed before it serves."""
+    clean = {
+        name: value for name, value in os.environ.items() if name.startswith(("PATH", "SYSTEMROOT", "HOME", "COVERAGE"))
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "proxy", "serve", "--port", "0", *arguments],
+        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdout is not None
+    printed = ""
+    try:
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, printed
+            printed += line
+        yield process, printed
+    finally:
+        process.kill()
+        process.wait(CEILING)
+        process.stdout.close()
+
+
+def port_of(printed: str) -> int:
+    match = re.search(r"http://127\.0\.0\.1:(\d+)/v1", printed)
+    assert match
+    return int(match[1])
+
+
+def wait_until_up(port: int) -> None:
+    until = time.monotonic() + CEILING
+    while call(port, "GET", "/healthz").status != 200:
+        assert time.monotonic() < until
+
+
+def test_without_any_key_the_demo_answers_and_says_so() -> None:
+    with served() as (_, printed):
+        assert "embedded demo" in printed
+        port = port_of(printed)
+        body = b'{"model":"demo","stream":true,"max_tokens":3,"messages":[{"role":"user","content":"hi"}]}'
+        result = call(port, "POST", "/v1/chat/completions", KEY, body)
+        assert len(result.writes) == 6 and result.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_the_printed_line_is_a_command_that_works() -> None:
+    with served("--demo", PROXY_KEY="") as (_, printed):
+        line = printed.partition("Try it:")[2].partition("Ctrl-C")[0].replace("\\\n", " ").strip()
+        wait_until_up(port_of(printed))
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=True)
+        assert "data: [DONE]" in done.stdout
+
+
+def test_a_key_of_the_owner_s_gets_a_proxy_key_for_this_run() -> None:
+    with served(OPENAI_API_KEY="sk-owner") as (_, printed):
+        match = re.search(r"API key +(local-\S+)", printed)
+        assert match and "sk-owner" not in printed
+        port = port_of(printed)
+        wait_until_up(port)
+        assert call(port, "POST", "/v1/chat/completions", KEY, b"{}").status == 401
+        asked = (("Authorization", f"Bearer {match[1]}"),)
+        assert call(port, "GET", "/v1/files", asked).json()["error"]["code"] == "path_not_allowed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number: int, code: int) -> None:
+    one = b'data: {"x":1}\n\n'
+    upstream.play((SSE_HEAD, chunk(one), Wait(), chunk(one), END))
+    with served(OPENAI_BASE_URL=upstream.url) as (process, printed):
+        port = port_of(printed)
+        wait_until_up(port)
+        connection = Connection(port)
+        connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+        result = connection.head()
+        writes = connection.writes(result)
+        assert next(writes) == one
+        process.send_signal(number)
+        time.sleep(0.3)
+        upstream.proceed()
+        assert list(writes) == [one]
+        assert not result.broken
+        assert process.wait(CEILING) == code
+        assert process.stdout is not None
+        assert "Traceback" not in process.stdout.read()
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "key", "says"),
+    [
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "$YOUR_PROVIDER_KEY", "pass-through"),
+        ({"PROXY_KEY": "pk"}, "$YOUR_PROVIDER_KEY:$PROXY_KEY", "<their provider key>:<proxy key>"),
+        ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, "$PROXY_KEY", "this server's key"),
+        ({"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"}, "any-text", "no key is asked for"),
+    ],
+)
+def test_the_banner_says_who_gets_in(environ: dict[str, str], key: str, says: str) -> None:
+    settings, made_up = command.prepare(dict(environ), demo=False)
+    shown = command.banner(settings, "0.0.0.0", 9000, made_up)
+    assert f"API key    {key}\n" in shown and says in shown
+    assert "http://127.0.0.1:9000/v1" in shown and "(apps that add /v1 themselves: http://127.0.0.1:9000)" in shown
+    assert "http://[::1]:9000/v1" in command.banner(settings, "::1", 9000, made_up)
+
+
+def test_without_any_setting_it_is_the_demo() -> None:
+    assert command.prepare({}, demo=False)[0].demo
+    assert command.prepare({"OPENAI_API_KEY": "k"}, demo=True)[0].demo
+
+
+def test_a_proxy_key_is_made_up_where_nobody_else_guards_the_owner_s() -> None:
+    settings, made_up = command.prepare({"OPENAI_API_KEY": "k"}, demo=False)
+    assert made_up and settings.proxy_key == (made_up,)
+    assert "made up for this run only" in command.banner(settings, "127.0.0.1", 1, made_up)
+
+
+def test_demo_can_be_refused() -> None:
+    settings, _ = command.prepare({"DEMO": "0"}, demo=False)
+    assert not settings.demo
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIMEOUT_SECONDS", "soon")
+    assert main(["serve"]) == 1
+    assert capsys.readouterr().err == "sluice: TIMEOUT_SECONDS takes a number from 1 to 86400.\n"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_is_told(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        taken = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with taken:
+        assert command.run(host, taken.getsockname()[1], demo=True) == 1
+    assert "cannot listen on" in capsys.readouterr().err
+
+
+def test_without_uvicorn_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert command.run("127.0.0.1", 0, demo=True) == 1
+    assert "make setup" in capsys.readouterr().err
