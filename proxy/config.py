@@ -23,6 +23,9 @@ _NEVER_FORWARDED = frozenset(
     "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
+# What platforms add to a request: callers' addresses, and on Tencent temporary secrets of the function's role.
+_PLATFORMS = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
+
 
 def _text(value: str) -> str:
     return value
@@ -92,7 +95,7 @@ def _origins(value: str) -> tuple[str, ...]:
 def _header_names(value: str) -> tuple[str, ...]:
     names = tuple(name.lower() for name in _commas(value))
     for name in names:
-        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED:
+        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED or name.startswith(_PLATFORMS):
             raise ValueError(f"cannot forward {name!r}")
     return names
 
@@ -121,6 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPENAI_API_KEY", _keys, ()),
     Setting("OPENAI_BASE_URL", _base_url, "https://api.openai.com/v1"),
     Setting("PROXY_KEY", _proxy_keys, ()),
+    Setting("ACCESS", _choice("proxy-key", "pass-through"), None),
     Setting("ALLOW_ANONYMOUS", _switch, False),
     Setting("ALLOW_PATHS", _paths, ()),
     Setting("ALLOW_ORIGINS", _origins, ("*",)),
@@ -164,6 +168,7 @@ class Config:
     openai_api_key: tuple[str, ...]
     openai_base_url: str
     proxy_key: tuple[str, ...]
+    access: str | None
     allow_anonymous: bool
     allow_paths: tuple[str, ...]
     allow_origins: tuple[str, ...]
@@ -203,7 +208,9 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
             values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    return Config(**values)
+    loaded = Config(**values)
+    _check_access(loaded)
+    return loaded
 
 
 def load_with_file(environ: Mapping[str, str]) -> Config:
@@ -217,6 +224,17 @@ def load_with_file(environ: Mapping[str, str]) -> Config:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"CONFIG_FILE names {named}, which cannot be read.", param="CONFIG_FILE") from None
     return load(environ, file)
+
+
+def _check_access(loaded: Config) -> None:
+    """Hold the deployer's word against the keys: a template that lost one must not come up open, or dead."""
+    if loaded.access == "proxy-key" and not loaded.proxy_key:
+        raise ConfigError("ACCESS is proxy-key, so PROXY_KEY must be set.", param="PROXY_KEY")
+    if loaded.access == "pass-through" and loaded.openai_api_key:
+        raise ConfigError(
+            "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set.",
+            param="OPENAI_API_KEY",
+        )
 
 
 def _present(environ: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent.parent
         ("ALLOW_ORIGINS", "chat.example.com"),
         ("FORWARD_HEADERS", "Authorization"),
         ("FORWARD_HEADERS", "bad name"),
+        ("FORWARD_HEADERS", "X-Scf-Secret-Key"),
+        ("ACCESS", "open"),
         ("MAX_BODY_MB", "-1"),
         ("TIMEOUT_SECONDS", "ten"),
         ("TIMEOUT_SECONDS", "nan"),
@@ -74,6 +76,24 @@ def test_values_are_read(name: str, value: str, read: object) -> None:
 
 def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
     assert config.load({"OPENAI_KEY": "old", "OPENAI_API_KEY": "new"}).openai_api_key == ("new",)
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k"}, "PROXY_KEY must be set"),
+        ({"ACCESS": "proxy-key"}, "PROXY_KEY must be set"),
+        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}, "OPENAI_API_KEY must not be set"),
+    ],
+)
+def test_the_deployer_s_word_on_access_is_held_against_the_keys(environ: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.load(environ)
+
+
+def test_access_as_the_keys_have_it_is_fine() -> None:
+    assert config.load({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}).access == "proxy-key"
+    assert config.load({"ACCESS": "pass-through", "PROXY_KEY": "p"}).access == "pass-through"
 
 
 def test_both_time_outs_at_once_are_refused() -> None:
