@@ -38,6 +38,7 @@ class Call:
         self.whole = False
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
+        self.ending = "complete"
         self.ends_at: float | None = None
         if request.deadline is not None:
             margin = min(MARGIN_MOST, MARGIN_SHARE * request.deadline)

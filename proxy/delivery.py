@@ -36,7 +36,7 @@ async def open_reply(call: Call, stream: Stream) -> Reply:
     return Reply(call.status, head, first if call.whole else Delivery(call, stream, first))
 
 
-def seal(call: Call, reply: Reply, ending: str = "complete") -> Reply:
+def seal(call: Call, reply: Reply) -> Reply:
     """Add what every reply carries, and write the log line of one that is whole already."""
     for name, value in call.reply_headers:
         reply.headers.set(name, value)
@@ -47,7 +47,7 @@ def seal(call: Call, reply: Reply, ending: str = "complete") -> Reply:
         if "content-length" not in reply.headers and reply.status not in (204, 304):
             reply.headers.set("content-length", str(len(body)))
         elapsed = call.elapsed()
-        log.finished(call, reply.status, len(body), ending, ttfb=elapsed, first_chunk=elapsed)
+        log.finished(call, reply.status, len(body), call.ending, ttfb=elapsed, first_chunk=elapsed)
     return reply
 
 
@@ -70,6 +70,9 @@ class Delivery(Stream):
         self._bytes = 0
         self._ending: str | None = None
         self._closed = False
+        # Why it could not end by itself, and whether anything worth keeping had come by then.
+        self.failure: ProxyError | None = None
+        self.has_text = False
 
     async def next(self, seconds: float | None = None) -> bytes | None:
         if self._ending is not None:
@@ -103,18 +106,24 @@ class Delivery(Stream):
 
     def _last_words(self, error: ProxyError) -> bytes:
         self._ending = error.code
+        self.failure = error
+        self.has_text = self._progress.text or (self._call.protocol == "other" and self._bytes > 0)
         if not self._early and not self._call.is_sse:
             raise error
         if isinstance(error, DeadlineReached) and (end := self._progress.truncated("deadline")) is not None:
             return end
         return self._progress.failed(error)
 
+    async def close_unlogged(self) -> None:
+        """Close, and leave the log line to whoever makes another reply of this."""
+        self._closed = True
+        await self._stream.aclose()
+
     async def aclose(self) -> None:
         if self._closed:
             return
-        self._closed = True
         try:
-            await self._stream.aclose()
+            await self.close_unlogged()
         finally:
             ending = self._ending or ClientGone.code
             head, first = self._head_at, self._first_at

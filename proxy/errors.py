@@ -15,6 +15,8 @@
     │   ├── UpstreamTimeout       504  silent for too long
     │   ├── UpstreamNotStreaming  502  a streamed call was answered with something else, too late to pass it on
     │   └── UpstreamRefused       its own status and body, passed on as they are
+    ├── ResponseTooLarge          502  above what the platform carries back
+    ├── NotCarried                502  bytes that are no text, through a door for text alone
     ├── DeadlineReached           504  the platform is about to stop the function
     ├── ClientGone                499  only ever seen in the log
     ├── ConfigError               500  a setting is wrong; the sentence names it
@@ -27,6 +29,7 @@ read them (platform.openai.com/docs/guides/error-codes, read 2026-11-23).
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -214,6 +217,34 @@ class UpstreamRefused(UpstreamError):
         return self._head
 
 
+class ResponseTooLarge(ProxyError):
+    """`limit` is in bytes as the platform counts them; `where` names whose limit it is."""
+
+    status = 502
+    code = "response_too_large"
+    again = False
+
+    def __init__(self, limit: int, where: str) -> None:
+        super().__init__(
+            f"The answer is larger than the {limit / 1_000_000:.10g} MB that {where} carries back. Ask for less, or "
+            "deploy the streaming kind of function, which has no such limit."
+        )
+
+
+class NotCarried(ProxyError):
+    """`where` names the door that only takes text."""
+
+    status = 502
+    code = "binary_not_carried"
+    again = False
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"The answer is binary (audio, an image, a file), and {where} of an event function only carries text. "
+            "Deploy the web function, which carries everything."
+        )
+
+
 class DeadlineReached(ProxyError):
     """`limit` is the function's whole time-out in seconds, where it is known."""
 
@@ -225,7 +256,7 @@ class DeadlineReached(ProxyError):
     def __init__(self, limit: float | None = None) -> None:
         words = "The platform's time limit for this call was about to run out before the upstream had answered."
         if limit is not None and limit <= 5:
-            words += f" This function's time-out is {limit:.3g} s; set it to 300."
+            words += f" This function's time-out is {math.ceil(limit)} s; set it to 300."
         else:
             words += ' Use "stream": true, ask for less, or raise the function\'s time-out.'
         super().__init__(words)

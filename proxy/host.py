@@ -48,7 +48,7 @@ class Capabilities:
 
 @dataclass(slots=True)
 class Host:
-    """One process on one platform. `cold` is True until the first call has been taken."""
+    """One process on one platform. `cold` is True until the first call has been taken; `region` is the cloud's name."""
 
     platform: str
     capabilities: Capabilities
@@ -57,6 +57,7 @@ class Host:
     choose: Callable[[int], int]
     write: Callable[[str], None]
     cold: bool = field(default=True)
+    region: str | None = None
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

@@ -24,7 +24,12 @@ def prepare(call: Call) -> None:
 def wrap(call: Call, stream: Stream) -> Stream:
     """Ping in streams of text, which is what waits for thought; other streams are left alone."""
     config = call.config
-    if not call.streamed or call.protocol == "other" or not config.keepalive_seconds:
+    if (
+        not call.host.capabilities.streams
+        or not call.streamed
+        or call.protocol == "other"
+        or not config.keepalive_seconds
+    ):
         return stream
     return _Pinged(call, stream, config.keepalive_first_seconds, config.keepalive_seconds)
 

@@ -30,6 +30,16 @@ LIMITS: tuple[Limit, ...] = (
           "docs/configuration.md, MAX_BODY_MB", "2026-11-23"),
     Limit("server", "http", "upstream silence", 600, "seconds", False, "504 upstream_timeout",
           "docs/configuration.md, TIMEOUT_SECONDS", "2026-11-23"),
+    Limit("tencent", "web function", "request body", 6_000_000, "bytes", True, "406 from the platform",
+          "cloud.tencent.com/document/product/583/11637", "2026-11-23"),
+    Limit("tencent", "web function", "response headers", 4_096, "bytes", True, "the platform's own error",
+          "cloud.tencent.com/document/product/583/56124", "2026-11-23"),
+    Limit("tencent", "event function", "request body", 6_000_000, "bytes", True, "406 from the platform",
+          "cloud.tencent.com/document/product/583/11637", "2026-11-23"),
+    Limit("tencent", "event function", "response body", 6_000_000, "bytes", True, "407 from the platform",
+          "cloud.tencent.com/document/product/583/11637", "2026-11-23"),
+    Limit("tencent", "upload", "unpacked bundle", 500_000_000, "bytes", True, "the upload is refused",
+          "cloud.tencent.com/document/product/583/11637", "2026-11-23"),
 )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-from proxy import __version__, auth
+from proxy import __version__, auth, regions
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
@@ -38,7 +39,10 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
         warnings.append("An upstream key is set but neither PROXY_KEY nor ALLOW_ANONYMOUS=1, so every call is refused.")
     limit = call.request.deadline
     if limit is not None and limit <= SHORT_SECONDS:
-        warnings.append(f"This function's time-out is {limit:.3g} s; set it to 300.")
+        warnings.append(f"This function's time-out is {math.ceil(limit)} s; set it to 300.")
+    advice = regions.warning(call.host.region, call.config.openai_base_url)
+    if advice and not call.config.demo:
+        warnings.append(advice)
     told: dict[str, Any] = {
         "status": "ready",
         "version": __version__,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy import auth, body, headers, log, own, source
+from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
@@ -24,11 +25,10 @@ async def relay(request: Request, config: Config, upstream: Upstream, host: Host
     try:
         return seal(call, await _answer(call, upstream))
     except ProxyError as error:
-        return seal(call, Reply(error.status, Headers(error.headers()), error.body()), error.code)
+        return seal(call, _told(call, error))
     except Exception as error:  # the last handler: nothing escapes
         log.crashed(call, error)
-        unexpected = Unexpected()
-        return seal(call, Reply(500, Headers(unexpected.headers()), unexpected.body()), unexpected.code)
+        return seal(call, _told(call, Unexpected()))
     except BaseException:
         log.finished(call, ClientGone.status, 0, ClientGone.code, ttfb=None, first_chunk=None)
         raise
@@ -58,7 +58,14 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     stream: Stream = source.Source(source.pieces(call, upstream, outgoing), call.host.clock)
     for stage in STAGES:
         stream = stage.wrap(call, stream)
-    return await open_reply(call, stream)
+    reply = await open_reply(call, stream)
+    return reply if call.host.capabilities.streams else await hold(call, reply)
+
+
+def _told(call: Call, error: ProxyError) -> Reply:
+    """An error as the whole answer."""
+    call.ending = error.code
+    return Reply(error.status, Headers(error.headers()), error.body())
 
 
 async def _read(call: Call) -> bytes:

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from proxy import encoding, headers, sse
+from proxy import encoding, headers, regions, sse
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamRefused
 from proxy.host import Clock, Pump
@@ -98,6 +98,8 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     status = answer.status
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
     error = _error_object(plain)
+    if error.get("code") == regions.REFUSED:
+        call.record["hint"] = f"The upstream does not serve the region that this call came from. {regions.ADVICE}"
     waits = _seconds(answer.headers.get("retry-after"))
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):

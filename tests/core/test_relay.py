@@ -30,7 +30,7 @@ def test_a_deadline_before_any_answer_is_a_504_that_is_not_repeated() -> None:
     reply, _ = run(upstream, request(deadline=0.2))
     assert (reply.status, error_of(reply)["code"]) == (504, "deadline")
     assert reply.headers.get("x-should-retry") == "false"
-    assert "time-out is 0.2 s; set it to 300" in error_of(reply)["message"]
+    assert "time-out is 1 s; set it to 300" in error_of(reply)["message"]
 
 
 def test_a_long_deadline_says_what_to_do_instead() -> None:

@@ -1,0 +1,33 @@
+"""Where a function runs and whom it calls: OpenAI does not serve every region that clouds offer. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+# Tencent's regions in mainland China and Hong Kong. OpenAI serves neither, and calls from there can block an account
+# (help.openai.com/en/articles/5347006, read 2026-11-23).
+_UNSERVED = (
+    "ap-guangzhou",
+    "ap-shanghai",
+    "ap-nanjing",
+    "ap-beijing",
+    "ap-chengdu",
+    "ap-chongqing",
+    "ap-shenzhen",
+    "ap-hongkong",
+)
+REFUSED = "unsupported_country_region_territory"
+ADVICE = "Deploy in ap-singapore, ap-tokyo or na-siliconvalley instead, or choose a provider that serves this region."
+
+
+def warning(region: str | None, base_url: str) -> str | None:
+    """The sentence that helps, where this region must not call OpenAI; else None."""
+    if region is None or not region.startswith(_UNSERVED):
+        return None
+    host = urlsplit(base_url).hostname or ""
+    if host != "openai.com" and not host.endswith(".openai.com"):
+        return None
+    return (
+        f"This function runs in {region}, where OpenAI does not serve: calls are refused and can block the account. "
+        f"{ADVICE}"
+    )
