@@ -1,8 +1,36 @@
-"""The entry points that platforms name, and nothing else.
+"""The entry points that platforms name, and nothing else. Each imports what it needs when it is first used.
 
-`app` is for any ASGI server: `uvicorn handler:app`.
+`app` is for any ASGI server (`uvicorn handler:app`), `main_handler` for Tencent SCF event functions.
 """
 
-from proxy.adapters.asgi import App
+from __future__ import annotations
 
-app = App()
+import os
+from functools import cache
+from typing import Any
+
+
+def main_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Tencent SCF calls this for each event of an event function."""
+    answer: dict[str, Any] = _event_function()(event, context)
+    return answer
+
+
+@cache
+def _event_function() -> Any:
+    from proxy.adapters.scf_event import EventFunction
+
+    return EventFunction(os.environ)
+
+
+@cache
+def _app() -> Any:
+    from proxy.adapters.asgi import App
+
+    return App()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return _app()
+    raise AttributeError(name)

@@ -16,10 +16,17 @@ def main(arguments: list[str] | None = None) -> int:
         "--port", type=int, default=9000, help="the port to listen on; 0 takes a free one (default 9000)"
     )
     serve.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
+    bundle = commands.add_parser("bundle", help="make what to upload to a platform")
+    bundle.add_argument("name", choices=("scf-web", "scf-event"))
+    bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
     options = parser.parse_args(arguments)
-    from proxy.cli import serve as command
+    if options.command == "bundle":
+        from proxy.cli import bundle as making
 
-    return command.run(options.host, options.port, options.demo)
+        return making.run(options.name, options.output)
+    from proxy.cli import serve as serving
+
+    return serving.run(options.host, options.port, options.demo)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from proxy.adapters.asgi import App
 from tests.support.server import Server
 from tests.support.upstream import Upstream
 
@@ -32,13 +33,14 @@ def upstream(_upstream: Upstream) -> Upstream:
 
 @pytest.fixture(scope="session")
 def serve(_upstream: Upstream) -> Iterator[Serve]:
-    """serve(**settings): a server in front of the scripted upstream."""
-    servers: dict[tuple[tuple[str, str], ...], Server] = {}
+    """serve(**settings): a server in front of the scripted upstream, of any kind of ASGI app."""
+    servers: dict[tuple[object, ...], Server] = {}
 
-    def start(**settings: str) -> Server:
-        key = tuple(sorted(settings.items()))
+    def start(kind: type[App] = App, **settings: str) -> Server:
+        key = (kind, *sorted(settings.items()))
         if key not in servers:
-            servers[key] = Server({"OPENAI_BASE_URL": _upstream.url, **settings})
+            environ = {"OPENAI_BASE_URL": _upstream.url, **settings}
+            servers[key] = Server(environ, "httptools" if kind is App else "h11", kind)
         return servers[key]
 
     yield start

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, cast
 
-from proxy import config, upstreams
+from proxy import config, log, upstreams
+from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
 from proxy.errors import ClientGone, ConfigError, NotOffered
 from proxy.host import Capabilities, Host
@@ -30,14 +30,19 @@ Send = Callable[[Message], Awaitable[None]]
 class App:
     """The ASGI app. Settings are read at start-up, or at the first call where the server has no lifespan.
 
-    `environ` stands in for the process's environment, `upstream` for the one that the settings name.
+    `environ` stands in for the process's environment, `upstream` for the one that the settings name. A platform that
+    runs an ASGI server of ours makes a subclass, which says what that platform adds to a request and takes in a reply.
     """
+
+    platform = "server"
+    body_limit: int | None = None
+    # Whether a wrong setting ends the process. Where nobody sees that, each call is told the sentence instead.
+    stops_on_mistake = True
 
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
         upstream: ClosableUpstream | None = None,
-        platform: str = "server",
         write: Callable[[str], None] | None = None,
         clock: AsyncioClock | None = None,
     ) -> None:
@@ -45,12 +50,12 @@ class App:
         self._upstream = upstream
         self._config: config.Config | None = None
         self._host = Host(
-            platform=platform,
+            platform=self.platform,
             capabilities=Capabilities(
                 streams=True,
                 sees_disconnect=True,
                 rewrites_stream=True,
-                body_limit=None,
+                body_limit=self.body_limit,
             ),
             clock=clock or AsyncioClock(),
             new_id=new_id,
@@ -74,6 +79,13 @@ class App:
             self._config = loaded
         return self._config, self._upstream
 
+    def deadline(self, headers: Headers) -> float | None:
+        """Seconds until the platform stops this call, from what it put into the request; None where it does not."""
+        return None
+
+    def fit(self, headers: Headers) -> None:
+        """Make the reply's headers fit what the platform takes."""
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
@@ -86,8 +98,10 @@ class App:
                 _, upstream = self.start()
                 await upstream.warm()
             except ConfigError as error:
-                await send({"type": "lifespan.startup.failed", "message": error.message})
-                return
+                if self.stops_on_mistake:
+                    await send({"type": "lifespan.startup.failed", "message": error.message})
+                    return
+                log.line(self._host, "info", "error", {"event": "configuration_error", "message": error.message})
             await send({"type": "lifespan.startup.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +114,7 @@ class App:
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=incoming,
+            deadline=self.deadline(headers),
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
         )
         try:
@@ -111,7 +126,9 @@ class App:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         watcher = asyncio.ensure_future(incoming.watch(task))
         try:
-            await _send_reply(await relay(request, settings, upstream, self._host), send)
+            reply = await relay(request, settings, upstream, self._host)
+            self.fit(reply.headers)
+            await _send_reply(reply, send)
         except asyncio.CancelledError:
             if not incoming.gone:
                 raise
@@ -182,14 +199,3 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-def new_id() -> str:
-    """A request id that nobody can guess."""
-    return f"sl_{os.urandom(12).hex()}"
-
-
-def write_line(line: str) -> None:
-    """One line to stdout, at once: a function may be frozen before a buffer is full."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

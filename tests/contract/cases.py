@@ -362,7 +362,7 @@ ERRORS = (
     Case(
         "upstream cut in an event stream",
         Ask(body=STREAMED),
-        (SSE_HEAD, chunk(b'data: {"choices":[]}\n\n'), Cut()),
+        (SSE_HEAD, chunk(b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'), Cut()),
         Want(200, says="upstream_disconnected"),
     ),
     Case(

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.conftest import Serve
 from tests.contract.case import LOCAL, Case
 from tests.contract.cases import CASES
-from tests.contract.drivers import AsgiDriver, Driver
+from tests.contract.drivers import AsgiDriver, Driver, ScfEventDriver, ScfGatewayDriver, ScfWebDriver
 from tests.support.client import Result
 from tests.support.upstream import Upstream
 
+DRIVERS: dict[str, Callable[[Serve], Driver]] = {
+    "asgi": AsgiDriver,
+    "scf-web": ScfWebDriver,
+    "scf-event": ScfEventDriver,
+    "scf-gateway": ScfGatewayDriver,
+}
 
-@pytest.fixture(params=["asgi"])
-def driver(request: pytest.FixtureRequest, serve: Serve) -> Driver:
-    return {"asgi": AsgiDriver}[request.param](serve)
+
+@pytest.fixture(scope="session", params=DRIVERS)
+def driver(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Driver]:
+    made = DRIVERS[request.param](serve)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -18,9 +18,9 @@ from tests.support.upstream import CEILING
 class Server:
     """A running server; `lines` are the log lines it has written, parsed."""
 
-    def __init__(self, environ: Mapping[str, str], http: str = "httptools") -> None:
+    def __init__(self, environ: Mapping[str, str], http: str = "httptools", kind: type[App] = App) -> None:
         self.raw_lines: list[str] = []
-        self.app = App(environ, write=self.raw_lines.append)
+        self.app = kind(environ, write=self.raw_lines.append)
         settings = uvicorn.Config(
             self.app, port=0, log_level="critical", lifespan="on", ws="none", http=http, access_log=False
         )

@@ -1,0 +1,105 @@
+"""Tencent SCF web function: our ASGI app behind uvicorn on port 9000, started by `scf_bootstrap`.
+
+Sources: cloud.tencent.com/document/product/583/56124 and 583/56126, read 2026-11-23. The server is uvicorn with h11:
+of the servers that can be had it starts with the least CPU and memory, and httpcore brings h11 along anyway
+(docs/deploy-tencent.md has the figures).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from proxy import log, regions
+from proxy.adapters.asgi import App
+from proxy.config import Config
+from proxy.limits import number
+from proxy.messages import Headers
+from proxy.upstreams import ClosableUpstream
+
+PLATFORM, DOOR = "tencent", "web function"
+HOST, PORT = "0.0.0.0", 9000
+# The platform's own proxy keeps connections to us; one that we close while it sends a request is a 502 for the caller.
+KEEP_ALIVE_SECONDS = 300
+# What is dropped first when the reply's headers are too many: the last of these is missed most.
+DROP_ORDER = (
+    "openai-",
+    "x-ratelimit-",
+    "access-control-expose-headers",
+    "etag",
+    "accept-ranges",
+    "retry-after-ms",
+    "content-disposition",
+    "x-request-id",
+)
+
+
+class ScfWebApp(App):
+    """What the platform adds: its headers tell time-out and region; its proxy takes 4 KB of reply headers."""
+
+    platform = "tencent-scf-web"
+    body_limit = int(number(PLATFORM, DOOR, "request body"))
+    stops_on_mistake = False  # a process that ends is a bare 405 or 446 to everybody
+
+    def start(self) -> tuple[Config, ClosableUpstream]:
+        first = self._config is None
+        if first:
+            environ: Mapping[str, str] = os.environ if self._environ is None else self._environ
+            self._host.region = environ.get("TENCENTCLOUD_REGION") or None
+        started = super().start()
+        if first and self._host.region:
+            self._warn(started[0])
+        return started
+
+    def deadline(self, headers: Headers) -> float | None:
+        """The function's time-out; the header counts milliseconds. Learns the region in passing."""
+        region = headers.get("x-scf-region")
+        if region and region != self._host.region:
+            self._host.region = region
+            if self._config is not None:
+                self._warn(self._config)
+        limit = headers.get("x-scf-timeout") or ""
+        return int(limit) / 1000 if limit.isascii() and limit.isdigit() and len(limit) < 10 else None
+
+    def fit(self, headers: Headers) -> None:
+        """Drop headers in DROP_ORDER until names and values are within the platform's ceiling."""
+        ceiling = number(PLATFORM, DOOR, "response headers")
+        for dropped in DROP_ORDER:
+            if _size(headers) <= ceiling:
+                return
+            for name in [name for name, _ in headers if name.startswith(dropped)]:
+                headers.remove(name)
+
+    def _warn(self, settings: Config) -> None:
+        advice = regions.warning(self._host.region, settings.openai_base_url)
+        if advice and not settings.demo:
+            log.line(self._host, settings.log_level, "warning", {"event": "region", "message": advice})
+
+
+def _size(headers: Headers) -> int:
+    """Names, values, and four bytes a line for what stands between them; 200 more for what the server adds."""
+    return 200 + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def main() -> None:
+    """Serve until the platform stops the instance."""
+    import uvicorn
+
+    settings: dict[str, Any] = {
+        "host": HOST,
+        "port": PORT,
+        "http": "h11",
+        "loop": "asyncio",
+        "ws": "none",
+        "lifespan": "on",
+        "log_level": "critical",
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+    }
+    uvicorn.Server(uvicorn.Config(ScfWebApp(), **settings)).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""`python -m proxy bundle NAME`: what to upload, as a folder and as a zip under build/.
+
+The same input gives the same zip, bit for bit: the same sources, the same requirements.txt, the same Python that runs
+this (its zlib packs) and the same Python that compiles. A machine without the function's Python leaves `.pyc` out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from proxy.errors import ConfigError
+from proxy.limits import number
+
+ROOT = Path(__file__).resolve().parents[2]
+_HTTPX = ("anyio", "certifi", "exceptiongroup", "h11", "httpcore", "httpx", "idna", "sniffio", "typing-extensions")
+# Folders of packages that no function runs, and what says how a wheel was installed here.
+_LEFT_OUT = ("tests", "test", "testing", "__pycache__", "bin")
+_LEFT_OUT_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "WHEEL", "py.typed", ".lock")
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's first day: a build's own day would make every build another one
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What goes into one platform's zip. `python` is the platform's version, `prefix` where it unpacks the zip."""
+
+    name: str
+    python: str
+    wheels: str
+    packages: tuple[str, ...]
+    files: tuple[str, ...]
+    without: tuple[str, ...]
+    prefix: str
+    limit: int
+
+
+_SCF = number("tencent", "upload", "unpacked bundle")
+BUNDLES = {
+    bundle.name: bundle
+    for bundle in (
+        Bundle(
+            "scf-web",
+            "3.10",
+            "x86_64-manylinux2014",
+            (*_HTTPX, "click", "tomli", "uvicorn"),
+            ("handler.py", "scf_bootstrap"),
+            ("cli", "__main__.py", "adapters/scf_event.py"),
+            "/var/user",
+            int(_SCF),
+        ),
+        Bundle(
+            "scf-event",
+            "3.10",
+            "x86_64-manylinux2014",
+            (*_HTTPX, "tomli"),
+            ("handler.py",),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py"),
+            "/var/user",
+            int(_SCF),
+        ),
+    )
+}
+
+
+def run(name: str, output: str) -> int:
+    """Build one bundle into `output`/NAME and `output`/sluice-NAME.zip. Returns 1 with a sentence when it cannot be."""
+    bundle = BUNDLES[name]
+    folder = Path(output) / name
+    steps = ("packages", "Sluice itself", "compiling", "sizes", "zip")
+    try:
+        for position, step in enumerate(steps, 1):
+            print(f"[{position}/{len(steps)}] {name}: {step} …", flush=True)
+            if step == "packages":
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                add_packages(bundle, folder)
+            elif step == "Sluice itself":
+                add_sources(bundle, folder)
+            elif step == "compiling":
+                compile_all(bundle, folder)
+            elif step == "sizes":
+                check_size(bundle, folder)
+            else:
+                pack(folder, folder.parent / f"sluice-{name}.zip")
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 1
+    packed = (folder.parent / f"sluice-{name}.zip").stat().st_size
+    print(
+        f"{folder.parent / f'sluice-{name}.zip'}: {packed / 1e6:.2f} MB, unpacked {_total(folder) / 1e6:.2f} MB "
+        f"of the platform's {bundle.limit / 1e6:.0f} MB"
+    )
+    return 0
+
+
+def add_packages(bundle: Bundle, folder: Path) -> None:
+    """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
+    chosen = folder.parent / f"{bundle.name}.requirements"
+    chosen.write_text(subset((ROOT / "requirements.txt").read_text(), bundle.packages))
+    command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "-r", str(chosen), "--no-deps"]
+    command += ["--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
+    command += ["--python-platform", bundle.wheels, "--python-version", bundle.python]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 — our own arguments
+    finally:
+        chosen.unlink()
+    if done.returncode:
+        raise ConfigError(f"The packages could not be installed: {done.stderr.strip()}")
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in _LEFT_OUT:
+            shutil.rmtree(path)
+        elif path.is_file() and (path.name in _LEFT_OUT_FILES or path.suffix == ".pyi"):
+            path.unlink()
+
+
+def subset(requirements: str, names: tuple[str, ...]) -> str:
+    """The entries of `names` out of a locked list, hashes and all. Raises ConfigError when one is missing."""
+    entries = dict(re.findall(r"^([a-z0-9-]+)(==.*?)(?=^[a-z#]|\Z)", requirements, re.MULTILINE | re.DOTALL))
+    # Only Pythons that need them have these in their list; the marker in the entry decides.
+    missing = [name for name in names if name not in entries and name not in ("sniffio", "exceptiongroup")]
+    if missing:
+        raise ConfigError(f"requirements.txt has no {missing[0]}; run `make lock`.")
+    return "".join(f"{name}{entries[name]}" for name in names if name in entries)
+
+
+def add_sources(bundle: Bundle, folder: Path) -> None:
+    """Copy handler.py, proxy/ without what the platform does not use, and the platform's own files."""
+    shutil.copytree(
+        ROOT / "proxy", folder / "proxy", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True
+    )
+    for name in bundle.without:
+        path = folder / "proxy" / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in bundle.files:
+        text = (ROOT / name).read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows may have changed them
+        (folder / name).write_bytes(text)
+    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
+
+
+def compile_all(bundle: Bundle, folder: Path) -> None:
+    """Compile for the platform's Python, if there is one here: functions cannot write `.pyc` files of their own.
+
+    The files are never checked against their sources: a zip keeps times to two seconds, so all would count as stale.
+    """
+    python = find_python(bundle.python)
+    if python is None:
+        print(f"      Python {bundle.python} is not on this machine: no .pyc files, so cold starts take twice the CPU")
+        return
+    modes = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", bundle.prefix]
+    command = [python, "-m", "compileall", "-q", "-f", *modes, str(folder)]
+    environ = {**os.environ, "PYTHONHASHSEED": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)  # noqa: S603
+    if done.returncode:
+        raise ConfigError(f"Compiling failed: {done.stdout.strip()}")
+
+
+def check_size(bundle: Bundle, folder: Path) -> None:
+    """Raise ConfigError, naming the largest file, when the platform would refuse the bundle."""
+    total = _total(folder)
+    if total > bundle.limit:
+        largest = max(_files(folder), key=lambda path: path.stat().st_size)
+        raise ConfigError(
+            f"The bundle has {total / 1e6:.0f} MB unpacked and the platform takes {bundle.limit / 1e6:.0f} MB. The "
+            f"largest file is {largest.relative_to(folder)} with {largest.stat().st_size / 1e6:.1f} MB."
+        )
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Zip a folder so that equal folders give equal zips: names in order, one date, modes by kind."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in _files(folder):
+            name = path.relative_to(folder).as_posix()
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3  # Unix, or the modes below mean nothing
+            entry.external_attr = (0o100755 if name == "scf_bootstrap" else 0o100644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes(), compresslevel=9)
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that minor version: this one, one on the PATH, or one of pyenv's."""
+    if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
+        return sys.executable
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    known = sorted(root.glob(f"versions/{version}.*/bin/python"))
+    candidates = [str(path) for path in known[-1:]] + [found for found in [shutil.which(f"python{version}")] if found]
+    for candidate in candidates:  # pyenv's own stand-ins on the PATH are there also for versions that are not
+        asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).parent / ("uv.exe" if os.name == "nt" else "uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise ConfigError("uv is not installed. `make setup` installs it, or: pip install uv")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.as_posix())
+
+
+def _total(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))

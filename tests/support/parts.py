@@ -1,0 +1,28 @@
+"""Parts that neither pip nor npm can bring. Without them a test is skipped, or fails under REQUIRE_ALL=1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from proxy.cli.bundle import find_python
+
+
+def need(program: str) -> str:
+    """The path of a program."""
+    return _found(shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin"), program)
+
+
+def need_python(version: str) -> str:
+    """The path of a Python of this minor version."""
+    return _found(find_python(version), f"Python {version}")
+
+
+def _found(path: str | None, name: str) -> str:
+    if path is None:
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"{name} is missing, and REQUIRE_ALL=1 says that nothing may be")
+        pytest.skip(f"{name} is not on this machine")
+    return path

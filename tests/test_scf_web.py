@@ -1,0 +1,145 @@
+"""Tencent's web function: what the platform adds to requests and takes in replies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from proxy.adapters import scf_web
+from proxy.adapters.scf_web import ScfWebApp
+from proxy.messages import Headers
+from tests.conftest import Serve
+from tests.support.client import call
+from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, whole
+
+KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
+TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+SCF = (
+    ("X-Scf-Timeout", "300000"),
+    ("X-Scf-Region", "ap-singapore"),
+    ("X-Scf-Secret-Id", "canary-id"),
+    ("X-Scf-Secret-Key", "canary-key"),
+    ("X-Scf-Session-Token", "canary-token"),
+    ("X-Scf-Remote-Addr", "[2001:db8::1]:443"),
+)
+
+
+def test_what_the_platform_adds_goes_neither_up_nor_into_the_log(upstream: Upstream, serve: Serve) -> None:
+    upstream.play(whole(b"{}"))
+    server = serve(ScfWebApp)
+    assert call(server.port, "POST", "/v1/chat/completions", (*KEY, *SCF), b"{}").status == 200
+    sent = upstream.received[0].headers
+    assert not [name for name, _ in sent if name.lower().startswith("x-scf")]
+    assert not [line for line in server.raw_lines if "canary" in line or "2001:db8" in line]
+
+
+def test_the_platform_s_time_out_is_the_deadline(upstream: Upstream, serve: Serve) -> None:
+    upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
+    asked = (*KEY, ("X-Scf-Timeout", "1000"))
+    result = call(serve(ScfWebApp).port, "POST", "/v1/chat/completions", asked, b'{"stream":true}')
+    assert result.body.endswith(b"data: [DONE]\n\n") and b'"finish_reason":"length"' in result.body
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("300000", 300.0), ("3000", 3.0), ("", None), ("x", None), ("9" * 20, None), (None, None)]
+)
+def test_the_time_out_counts_milliseconds(value: str | None, seconds: float | None) -> None:
+    headers = Headers([("x-scf-timeout", value)] if value is not None else [])
+    assert ScfWebApp({}).deadline(headers) == seconds
+
+
+def test_a_three_second_time_out_is_said_in_readyz(serve: Serve) -> None:
+    result = call(serve(ScfWebApp).port, "GET", "/readyz", (("X-Scf-Timeout", "3000"),))
+    assert result.json()["warnings"] == ["This function's time-out is 3 s; set it to 300."]
+    assert result.json()["platform"] == "tencent-scf-web"
+
+
+def test_headers_above_the_ceiling_are_dropped_in_order(upstream: Upstream, serve: Serve) -> None:
+    many = [(f"x-ratelimit-{i}", "v" * 60) for i in range(30)]
+    some = [(f"openai-{i}", "v" * 60) for i in range(30)]
+    upstream.play(whole(b"{}", 200, *many, *some, ("x-request-id", "req_1"), ("retry-after", "2")))
+    result = call(serve(ScfWebApp).port, "GET", "/v1/models", KEY)
+    names = {name for name, _ in result.headers}
+    assert sum(len(name) + len(value) for name, value in result.headers) <= 4096
+    assert not [name for name in names if name.startswith("openai-")]
+    assert {"x-request-id", "retry-after", "x-sluice-request-id", "access-control-allow-origin"} <= names
+
+
+@pytest.mark.parametrize("rounds", range(1, len(scf_web.DROP_ORDER) + 1))
+def test_no_more_headers_are_dropped_than_must_be(rounds: int) -> None:
+    names = [f"{name}x" if name.endswith("-") else name for name in scf_web.DROP_ORDER]
+    size = 3600 // rounds
+    headers = Headers([(name, "v" * (size if i < rounds else 1)) for i, name in enumerate(names)])
+    headers.add("content-type", "application/json")
+    headers.add("location", "v" * 400)
+    ScfWebApp({}).fit(headers)
+    left = {name for name, _ in headers}
+    assert names[0] not in left
+    assert {"content-type", "location", *names[rounds:]} <= left
+
+
+def test_few_headers_are_left_alone() -> None:
+    headers = Headers([("openai-version", "1")])
+    ScfWebApp({}).fit(headers)
+    assert "openai-version" in headers
+
+
+def test_a_request_above_the_platform_s_limit_is_refused(upstream: Upstream, serve: Serve) -> None:
+    result = call(serve(ScfWebApp, MAX_BODY_MB="50").port, "POST", "/v1/files", KEY, b"x" * 6_000_001)
+    assert result.status == 413 and "6 MB" in result.json()["error"]["message"]
+
+
+def start(app: ScfWebApp) -> list[Any]:
+    """What the app sends when its server starts it up and shuts it down."""
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "lifespan"}, receive, send))
+    return sent
+
+
+def test_a_wrong_setting_does_not_end_the_process_but_is_logged() -> None:
+    lines: list[str] = []
+    sent = start(ScfWebApp({"TIMEOUT_SECONDS": "x"}, write=lines.append))
+    assert sent[0] == {"type": "lifespan.startup.complete"}
+    assert "TIMEOUT_SECONDS takes" in json.loads(lines[0])["message"]
+
+
+def test_a_region_that_openai_does_not_serve_is_warned_of_at_start_up() -> None:
+    lines: list[str] = []
+    start(ScfWebApp({"TENCENTCLOUD_REGION": "ap-guangzhou", "LOG_LEVEL": "warning"}, write=lines.append))
+    assert len(lines) == 1
+    assert "ap-guangzhou" in json.loads(lines[0])["message"]
+
+
+def test_a_region_that_only_the_first_request_tells_is_warned_of_once(upstream: Upstream, serve: Serve) -> None:
+    server = serve(ScfWebApp, OPENAI_BASE_URL="https://api.openai.com/v1")
+    for _ in range(2):
+        told = call(server.port, "GET", "/readyz", (("X-Scf-Region", "ap-hongkong"),)).json()["warnings"]
+        assert "ap-hongkong" in told[0]
+    assert len([line for line in server.lines if line.get("event") == "region"]) == 1
+    assert ScfWebApp({}).deadline(Headers([("x-scf-region", "ap-hongkong")])) is None
+
+
+def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    seen: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
+    scf_web.main()
+    assert (seen[0].host, seen[0].port, seen[0].http, seen[0].access_log) == ("0.0.0.0", 9000, "h11", False)
+
+
+def test_what_cannot_be_dropped_stays() -> None:
+    headers = Headers([("location", "v" * 5000), ("etag", "1")])
+    ScfWebApp({}).fit(headers)
+    assert [name for name, _ in headers] == ["location"]
