@@ -1,4 +1,4 @@
-"""The project's tasks, with nothing but Python: `python dev.py run|setup|test|lint|bench|lock [more arguments]`.
+"""The project's tasks, with nothing but Python: `python dev.py run|setup|test|lint|bench|bundle|release|lock [more]`.
 
 Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
 installs what the task needs: hashed, pinned, and again only when the list has changed.
@@ -18,11 +18,21 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 LEAST = (3, 10)
+BUNDLES = ("scf-web", "scf-event")
 
 
 def main(arguments: list[str]) -> int:
     """Run one task and return its exit code."""
-    tasks = {"run": run, "setup": setup, "test": test, "lint": lint, "bench": bench, "lock": lock}
+    tasks = {
+        "run": run,
+        "setup": setup,
+        "test": test,
+        "lint": lint,
+        "bench": bench,
+        "bundle": bundle,
+        "release": release,
+        "lock": lock,
+    }
     if sys.version_info < LEAST:
         print("Sluice needs Python 3.10 or newer; this is", sys.version.split()[0], file=sys.stderr)
         return 2
@@ -40,7 +50,7 @@ def setup(_: list[str]) -> int:
 
 def run(more: list[str]) -> int:
     """Serve on 127.0.0.1:9000."""
-    install("requirements-serve.txt")
+    install("requirements.txt")
     return call("python", "-m", "proxy", "serve", *more)
 
 
@@ -68,14 +78,28 @@ def bench(more: list[str]) -> int:
     return call("python", "-m", "benchmarks", *more)
 
 
+def bundle(more: list[str]) -> int:
+    """One platform's folder and zip under build/, or every platform's."""
+    install("requirements-dev.txt")
+    return max(call("python", "-m", "proxy", "bundle", name) for name in more or BUNDLES)
+
+
+def release(_: list[str]) -> int:
+    """Every platform's zip and their SHA256SUMS under build/."""
+    failed = bundle([])
+    if failed:
+        return failed
+    zips = sorted((ROOT / "build").glob("*.zip"))
+    sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in zips)
+    (ROOT / "build" / "SHA256SUMS").write_text(sums)
+    print(sums, end="")
+    return 0
+
+
 def lock(_: list[str]) -> int:
     """Pin and hash again what pyproject.toml asks for, for every Python from 3.10 on and every system."""
-    if not VENV.exists():
-        venv.create(VENV, with_pip=True)
-    call("python", "-m", "pip", "install", "--quiet", "uv")
-    lists = {"requirements.txt": (), "requirements-serve.txt": ("serve",), "requirements-dev.txt": ("serve", "dev")}
-    for name, extras in lists.items():
-        chosen = [word for extra in extras for word in ("--extra", extra)]
+    install("requirements-dev.txt")  # the old one still brings uv
+    for name, chosen in {"requirements.txt": [], "requirements-dev.txt": ["--extra", "dev"]}.items():
         fixed = ["--universal", "--python-version", "3.10", "--generate-hashes", "--quiet", "--no-annotate"]
         header = ["--custom-compile-command", "python dev.py lock"]
         if code := call("uv", "pip", "compile", "pyproject.toml", *chosen, *fixed, *header, "--output-file", name):

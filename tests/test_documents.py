@@ -51,7 +51,7 @@ def test_every_linked_file_is_there() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-serve.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_and_hashed(name: str) -> None:
     text = (ROOT / name).read_text()
     entries = re.findall(r"^([a-z0-9._-]+)==\S+.*?(?=^[a-z]|\Z)", text, re.MULTILINE | re.DOTALL)

@@ -1,0 +1,283 @@
+"""The bundles as they are uploaded: what is in them, that each build is the same, and that they run by themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from proxy.__main__ import main
+from proxy.cli import bundle
+from proxy.errors import ConfigError
+from tests.support import parts
+from tests.support.client import Connection, call
+from tests.support.events import recorded
+from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
+
+KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
+EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+NAMES = ("scf-web", "scf-event")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    for name in NAMES:
+        assert main(["bundle", name, "--output", str(folder)]) == 0
+    return folder
+
+
+def unpacked(built: Path, name: str, target: Path) -> Path:
+    """The zip unpacked with its modes, as a platform does."""
+    with zipfile.ZipFile(built / f"sluice-{name}.zip") as archive:
+        archive.extractall(target)
+        for entry in archive.infolist():
+            os.chmod(target / entry.filename, entry.external_attr >> 16)
+    return target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> None:
+    with zipfile.ZipFile(built / f"sluice-{name}.zip") as archive:
+        names = set(archive.namelist())
+        modes = {entry.filename: (entry.external_attr >> 16) & 0o777 for entry in archive.infolist()}
+        metadata = [archive.read(one).decode() for one in names if one.endswith(".dist-info/METADATA")]
+        dates = {entry.date_time for entry in archive.infolist()}
+    tops = {one.partition("/")[0] for one in names}
+    assert {"handler.py", "proxy", "httpx", "httpcore", "h11", "anyio", "certifi", "exceptiongroup", "LICENSE"} <= tops
+    assert not tops & {"tests", "benchmarks", "mangum", "tiktoken", "requests", "pip", "uv", "bin", "docs"}
+    assert "proxy/cli/bundle.py" not in names and "proxy/__main__.py" not in names
+    assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
+    assert ("uvicorn" in tops, "scf_bootstrap" in names) == ((True, True) if name == "scf-web" else (False, False))
+    assert {mode for one, mode in modes.items() if one != "scf_bootstrap"} == {0o644}
+    assert modes.get("scf_bootstrap", 0o755) == 0o755
+    assert dates == {(1980, 1, 1, 0, 0, 0)}
+    foreign = [one for one in names if one.endswith(".so") and not re.search(r"(cpython-310|abi3).*x86_64|abi3", one)]
+    assert not foreign
+    assert len(metadata) == len([one for one in tops if one.endswith(".dist-info")])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_source_is_compiled_for_the_platform_s_python(built: Path, name: str) -> None:
+    parts.need_python("3.10")
+    folder = built / name
+    sources = {path.relative_to(folder) for path in folder.rglob("*.py")}
+    compiled = {path.relative_to(folder) for path in folder.rglob("*.pyc")}
+    assert compiled == {path.parent / "__pycache__" / f"{path.stem}.cpython-310.pyc" for path in sources}
+    flags = {int.from_bytes((folder / path).read_bytes()[4:8], "little") for path in compiled}
+    assert flags == {0b01}, "a hash that nobody checks: a zip's times are too coarse"
+    assert str(built).encode() not in b"".join((folder / path).read_bytes() for path in compiled)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Path) -> None:
+    """Also from another folder, on another day."""
+    assert bundle.run(name, str(tmp_path / "elsewhere" / "deep")) == 0
+    sums = [
+        hashlib.sha256((folder / f"sluice-{name}.zip").read_bytes()).hexdigest()
+        for folder in (built, tmp_path / "elsewhere" / "deep")
+    ]
+    assert sums[0] == sums[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def process(command: list[str], port: int, **more: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that is up, until the end of the `with`."""
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]
+    try:
+        until = time.monotonic() + CEILING
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert started.poll() is None and time.monotonic() < until, started.stdout.read() if started.stdout else ""
+            time.sleep(0.01)
+        yield started
+    finally:
+        started.terminate()
+        started.wait(CEILING)
+        if started.stdout:
+            started.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def function(built: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream) -> Iterator[int]:
+    """The web function's port: the unpacked zip, started by its scf_bootstrap under Python 3.10 and nothing else."""
+    python = parts.need_python("3.10")
+    folder = unpacked(built, "scf-web", tmp_path_factory.mktemp("user"))
+    port = free_port()
+    # Stands in for the platform's interpreter, and moves the server to a free port of this machine.
+    moved = f"from proxy.adapters import scf_web as w; w.HOST, w.PORT = '127.0.0.1', {port}; w.main()"
+    stand_in = folder / "python3.10"
+    stand_in.write_text(
+        f'#!/bin/bash\n[ "$*" = "-u -m proxy.adapters.scf_web" ] || exit 9\nexec {python} -u -c "{moved}"\n'
+    )
+    stand_in.chmod(0o755)
+    bootstrap = folder / "scf_bootstrap"
+    bootstrap.write_text(bootstrap.read_text().replace("/var/lang/python310/bin/python3.10", str(stand_in)))
+    environ = {"OPENAI_BASE_URL": _upstream.url, "PATH": "/bin:/usr/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    with process([str(bootstrap)], port, env=environ, cwd="/"):
+        yield port
+
+
+def test_the_unpacked_function_streams_event_by_event(function: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, *(step for _ in range(5) for step in (chunk(EVENT), Wait())), END))
+    connection = Connection(function)
+    connection.send("POST", "/v1/chat/completions", (*KEY, ("X-Scf-Timeout", "300000")), b'{"stream":true}')
+    for got in connection.writes(connection.head()):
+        assert got == EVENT
+        upstream.proceed()
+    connection.close()
+
+
+def test_many_calls_at_once_on_one_instance(function: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, chunk(EVENT), Wait(), chunk(EVENT), END))
+    connections = [Connection(function) for _ in range(20)]
+    for one in connections:
+        one.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+    streams = [one.writes(one.head()) for one in connections]
+    assert [next(one) for one in streams] == [EVENT] * 20
+    for _ in connections:
+        upstream.proceed()
+    assert [list(one) for one in streams] == [[EVENT]] * 20
+    for one in connections:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(function: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Debian's nginx in front of the function, buffering as it does unless it is told otherwise."""
+    nginx = parts.need("nginx")
+    folder = tmp_path_factory.mktemp("nginx")
+    port = free_port()
+    (folder / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://127.0.0.1:{function}; proxy_buffering on; proxy_http_version 1.1; }}
+  }}
+}}
+""")
+    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    with process(command, port):
+        yield port
+
+
+def test_behind_a_buffering_nginx_the_stream_still_flows(behind_nginx: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, *(step for _ in range(5) for step in (chunk(EVENT), Wait())), END))
+    connection = Connection(behind_nginx)
+    connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+    for got in connection.writes(connection.head()):
+        assert got == EVENT
+        upstream.proceed()
+    connection.close()
+
+
+def test_the_openai_sdk_talks_to_it(behind_nginx: int, upstream: Upstream) -> None:
+    sdk: Any = openai.OpenAI(base_url=f"http://127.0.0.1:{behind_nginx}/v1", api_key="sk-mine")
+    messages = [{"role": "user", "content": "你好"}]
+    with sdk as client:
+        upstream.play(stream(EVENT, EVENT, b"data: [DONE]\n\n"))
+        pieces = client.chat.completions.create(model="m", messages=messages, stream=True)
+        assert "".join(piece.choices[0].delta.content for piece in pieces) == "xx"
+        upstream.play(whole(b'{"id":"c","object":"chat.completion","choices":[]}'))
+        assert client.chat.completions.create(model="m", messages=messages).id == "c"
+
+
+def test_the_console_page_is_in_the_bundle(function: int) -> None:
+    assert b"/v1</pre>" in call(function, "GET", "/").body
+
+
+def test_the_unpacked_event_function_answers_under_the_platform_s_python(
+    built: Path, tmp_path: Path, upstream: Upstream
+) -> None:
+    python = parts.need_python("3.10")
+    folder = unpacked(built, "scf-event", tmp_path)
+    upstream.play(stream(EVENT, b"data: [DONE]\n\n"))
+    code = "import json, sys, handler; event = json.load(sys.stdin)\nprint(json.dumps(handler.main_handler(event, {})))"
+    environ = {"OPENAI_BASE_URL": upstream.url, "PYTHONPATH": str(folder), "LOG_LEVEL": "off"}
+    event = json.dumps(recorded("scf-function-url"))
+    done = subprocess.run(
+        [python, "-c", code], input=event, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["statusCode"] == 200 and answer["body"] == (EVENT + b"data: [DONE]\n\n").decode()
+
+
+def test_a_bundle_that_is_too_large_names_its_largest_file(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    (tmp_path / "large.bin").write_bytes(b"x" * 2_000_000)
+    tight = dataclasses.replace(bundle.BUNDLES["scf-web"], limit=1_000_000)
+    with pytest.raises(ConfigError, match=r"2 MB unpacked .* takes 1 MB.* large\.bin with 2\.0 MB"):
+        bundle.check_size(tight, tmp_path)
+    bundle.check_size(bundle.BUNDLES["scf-web"], tmp_path)
+
+
+def test_a_package_that_is_not_locked_is_told() -> None:
+    with pytest.raises(ConfigError, match="has no nothing"):
+        bundle.subset("httpx==1 \\\n    --hash=sha256:00\n", ("httpx", "nothing"))
+    assert (
+        bundle.subset("# c\nh11==1 \\\n    --hash=x\nhttpx==2 ; y \\\n    --hash=z\n", ("httpx",))
+        == "httpx==2 ; y \\\n    --hash=z\n"
+    )
+
+
+def test_what_cannot_be_installed_or_compiled_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = dataclasses.replace(bundle.BUNDLES["scf-event"], wheels="no-such-platform")
+    monkeypatch.setitem(bundle.BUNDLES, "scf-event", wrong)
+    assert bundle.run("scf-event", str(tmp_path)) == 1
+    assert "The packages could not be installed" in capsys.readouterr().err
+    (tmp_path / "broken.py").write_text("def")
+    current = dataclasses.replace(wrong, python=f"{sys.version_info[0]}.{sys.version_info[1]}")
+    with pytest.raises(ConfigError, match=r"Compiling failed: [\s\S]*broken\.py"):
+        bundle.compile_all(current, tmp_path)
+
+
+def test_without_the_platform_s_python_it_goes_uncompiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.py").write_text("x = 1")
+    bundle.compile_all(dataclasses.replace(bundle.BUNDLES["scf-web"], python="3.1"), tmp_path)
+    assert not list(tmp_path.rglob("*.pyc"))
+    assert "Python 3.1 is not on this machine" in capsys.readouterr().out
+
+
+def test_without_uv_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match="pip install uv"):
+        bundle._uv()
+
+
+def test_a_stand_in_that_is_no_such_python_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = tmp_path / "python3.9"
+    fake.write_text("#!/bin/sh\necho not here; exit 127\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert bundle.find_python("3.9") is None
