@@ -1,6 +1,7 @@
 """The entry points that platforms name, and nothing else. Each imports what it needs when it is first used.
 
-`app` is for any ASGI server (`uvicorn handler:app`), `main_handler` for Tencent SCF event functions.
+`app` is for any ASGI server (`uvicorn handler:app`), `main_handler` for Tencent SCF event functions, `lambda_handler`
+for buffered functions on AWS Lambda.
 """
 
 from __future__ import annotations
@@ -14,6 +15,19 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
     """Tencent SCF calls this for each event of an event function."""
     answer: dict[str, Any] = _event_function()(event, context)
     return answer
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """AWS Lambda calls this for each event of a buffered function."""
+    answer: dict[str, Any] = _buffered_function()(event, context)
+    return answer
+
+
+@cache
+def _buffered_function() -> Any:
+    from proxy.adapters.aws_buffered import BufferedFunction
+
+    return BufferedFunction(os.environ)
 
 
 @cache

@@ -15,9 +15,16 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument(
         "--port", type=int, default=9000, help="the port to listen on; 0 takes a free one (default 9000)"
     )
+    serve.add_argument(
+        "--as",
+        dest="kind",
+        choices=("server", "lambda-stream"),
+        default="server",
+        help="lambda-stream runs the streaming Lambda function behind a simulator of AWS's Runtime API",
+    )
     serve.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
-    bundle.add_argument("name", choices=("scf-web", "scf-event"))
+    bundle.add_argument("name", choices=("scf-web", "scf-event", "aws"))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
     options = parser.parse_args(arguments)
     if options.command == "bundle":
@@ -26,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return making.run(options.name, options.output)
     from proxy.cli import serve as serving
 
-    return serving.run(options.host, options.port, options.demo)
+    return serving.run(options.host, options.port, options.demo, options.kind)
 
 
 if __name__ == "__main__":

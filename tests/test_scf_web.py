@@ -10,7 +10,7 @@ import pytest
 
 from proxy.adapters import scf_web
 from proxy.adapters.scf_web import ScfWebApp
-from proxy.messages import Headers
+from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, whole
@@ -48,7 +48,7 @@ def test_the_platform_s_time_out_is_the_deadline(upstream: Upstream, serve: Serv
 )
 def test_the_time_out_counts_milliseconds(value: str | None, seconds: float | None) -> None:
     headers = Headers([("x-scf-timeout", value)] if value is not None else [])
-    assert ScfWebApp({}).deadline(headers) == seconds
+    assert ScfWebApp({}).request({}, Request("GET", "/", "", headers)).deadline == seconds
 
 
 def test_a_three_second_time_out_is_said_in_readyz(serve: Serve) -> None:
@@ -127,7 +127,8 @@ def test_a_region_that_only_the_first_request_tells_is_warned_of_once(upstream: 
         told = call(server.port, "GET", "/readyz", (("X-Scf-Region", "ap-hongkong"),)).json()["warnings"]
         assert "ap-hongkong" in told[0]
     assert len([line for line in server.lines if line.get("event") == "region"]) == 1
-    assert ScfWebApp({}).deadline(Headers([("x-scf-region", "ap-hongkong")])) is None
+    unstarted = Request("GET", "/", "", Headers([("x-scf-region", "ap-hongkong")]))
+    assert ScfWebApp({}).request({}, unstarted).deadline is None
 
 
 def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:

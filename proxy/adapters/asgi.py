@@ -35,6 +35,8 @@ class App:
     """
 
     platform = "server"
+    streams = True
+    sees_disconnect = True
     body_limit: int | None = None
     # Whether a wrong setting ends the process. Where nobody sees that, each call is told the sentence instead.
     stops_on_mistake = True
@@ -49,11 +51,11 @@ class App:
         self._environ = environ
         self._upstream = upstream
         self._config: config.Config | None = None
-        self._host = Host(
+        self.host = Host(
             platform=self.platform,
             capabilities=Capabilities(
-                streams=True,
-                sees_disconnect=True,
+                streams=self.streams,
+                sees_disconnect=self.sees_disconnect,
                 rewrites_stream=True,
                 body_limit=self.body_limit,
             ),
@@ -75,13 +77,18 @@ class App:
         """The settings and the upstream, made at the first call of this. Raises ConfigError."""
         if self._config is None or self._upstream is None:
             loaded = config.load_with_file(os.environ if self._environ is None else self._environ)
-            self._upstream = self._upstream or upstreams.make(loaded, self._host)
+            self._upstream = self._upstream or upstreams.make(loaded, self.host)
             self._config = loaded
         return self._config, self._upstream
 
-    def deadline(self, headers: Headers) -> float | None:
-        """Seconds until the platform stops this call, from what it put into the request; None where it does not."""
-        return None
+    async def aclose(self) -> None:
+        """Close what is open; the last call."""
+        if self._upstream is not None:
+            await self._upstream.aclose()
+
+    def request(self, scope: Scope, request: Request) -> Request:
+        """The request with what only this platform knows of it: its deadline, or what the server's scope has lost."""
+        return request
 
     def fit(self, headers: Headers) -> None:
         """Make the reply's headers fit what the platform takes."""
@@ -90,8 +97,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                if self._upstream is not None:
-                    await self._upstream.aclose()
+                await self.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
             try:
@@ -101,7 +107,7 @@ class App:
                 if self.stops_on_mistake:
                     await send({"type": "lifespan.startup.failed", "message": error.message})
                     return
-                log.line(self._host, "info", "error", {"event": "configuration_error", "message": error.message})
+                log.line(self.host, "info", "error", {"event": "configuration_error", "message": error.message})
             await send({"type": "lifespan.startup.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +120,6 @@ class App:
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=incoming,
-            deadline=self.deadline(headers),
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
         )
         try:
@@ -124,16 +129,17 @@ class App:
             await _send_reply(reply, send)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        watcher = asyncio.ensure_future(incoming.watch(task))
+        watcher = asyncio.ensure_future(incoming.watch(task)) if self.sees_disconnect else None
         try:
-            reply = await relay(request, settings, upstream, self._host)
+            reply = await relay(self.request(scope, request), settings, upstream, self.host)
             self.fit(reply.headers)
             await _send_reply(reply, send)
         except asyncio.CancelledError:
             if not incoming.gone:
                 raise
         finally:
-            watcher.cancel()
+            if watcher is not None:
+                watcher.cancel()
 
 
 class _Incoming:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy import log, regions
-from proxy.adapters.asgi import App
+from proxy.adapters.asgi import App, Scope
 from proxy.config import Config
 from proxy.limits import number
-from proxy.messages import Headers
+from proxy.messages import Headers, Request
 from proxy.upstreams import ClosableUpstream
 
 PLATFORM, DOOR = "tencent", "web function"
@@ -46,21 +46,22 @@ class ScfWebApp(App):
         first = self._config is None
         if first:
             environ: Mapping[str, str] = os.environ if self._environ is None else self._environ
-            self._host.region = environ.get("TENCENTCLOUD_REGION") or None
+            self.host.region = environ.get("TENCENTCLOUD_REGION") or None
         started = super().start()
-        if first and self._host.region:
+        if first and self.host.region:
             self._warn(started[0])
         return started
 
-    def deadline(self, headers: Headers) -> float | None:
-        """The function's time-out; the header counts milliseconds. Learns the region in passing."""
-        region = headers.get("x-scf-region")
-        if region and region != self._host.region:
-            self._host.region = region
+    def request(self, scope: Scope, request: Request) -> Request:
+        """The function's time-out is the deadline; its header counts milliseconds. Learns the region in passing."""
+        region = request.headers.get("x-scf-region")
+        if region and region != self.host.region:
+            self.host.region = region
             if self._config is not None:
                 self._warn(self._config)
-        limit = headers.get("x-scf-timeout") or ""
-        return int(limit) / 1000 if limit.isascii() and limit.isdigit() and len(limit) < 10 else None
+        limit = request.headers.get("x-scf-timeout") or ""
+        request.deadline = int(limit) / 1000 if limit.isascii() and limit.isdigit() and len(limit) < 10 else None
+        return request
 
     def fit(self, headers: Headers) -> None:
         """Drop headers in DROP_ORDER until names and values are within the platform's ceiling."""
@@ -72,9 +73,9 @@ class ScfWebApp(App):
                 headers.remove(name)
 
     def _warn(self, settings: Config) -> None:
-        advice = regions.warning(self._host.region, settings.openai_base_url)
+        advice = regions.warning(self.host.region, settings.openai_base_url)
         if advice and not settings.demo:
-            log.line(self._host, settings.log_level, "warning", {"event": "region", "message": advice})
+            log.line(self.host, settings.log_level, "warning", {"event": "region", "message": advice})
 
 
 def _size(headers: Headers) -> int:

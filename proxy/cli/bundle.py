@@ -38,8 +38,11 @@ class Bundle:
     without: tuple[str, ...]
     prefix: str
     limit: int
+    zip_limit: int | None = None
 
 
+_AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
+_EXECUTABLE = ("scf_bootstrap", "aws_bootstrap")
 _SCF = number("tencent", "upload", "unpacked bundle")
 BUNDLES = {
     bundle.name: bundle
@@ -50,7 +53,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "click", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py"),
+            ("cli", "__main__.py", "adapters/scf_event.py", *_AWS),
             "/var/user",
             int(_SCF),
         ),
@@ -60,9 +63,22 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py"),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_AWS),
             "/var/user",
             int(_SCF),
+        ),
+        # Both functions of template.yaml share it. All of its packages are pure Python, so that one zip serves arm64
+        # and x86_64; a package that is not would have to be built for each.
+        Bundle(
+            "aws",
+            "3.13",
+            "aarch64-manylinux2014",
+            ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "mangum", "typing-extensions"),
+            ("handler.py", "aws_bootstrap"),
+            ("cli", "__main__.py", "adapters/scf_event.py", "adapters/scf_web.py"),
+            "/var/task",
+            int(number("aws", "upload", "unpacked bundle")),
+            int(number("aws", "upload", "zip")),
         ),
     )
 }
@@ -88,6 +104,7 @@ def run(name: str, output: str) -> int:
                 check_size(bundle, folder)
             else:
                 pack(folder, folder.parent / f"sluice-{name}.zip")
+                check_zip(bundle, folder.parent / f"sluice-{name}.zip")
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
@@ -140,6 +157,7 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     for name in bundle.files:
         text = (ROOT / name).read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows may have changed them
         (folder / name).write_bytes(text)
+        (folder / name).chmod(0o755 if name in _EXECUTABLE else 0o644)  # `sam build` keeps the folder's own bits
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
 
 
@@ -171,6 +189,15 @@ def check_size(bundle: Bundle, folder: Path) -> None:
         )
 
 
+def check_zip(bundle: Bundle, packed: Path) -> None:
+    """Raise ConfigError when the platform takes no zip of this size."""
+    size = packed.stat().st_size
+    if bundle.zip_limit is not None and size > bundle.zip_limit:
+        raise ConfigError(
+            f"{packed.name} has {size / 1e6:.0f} MB and the platform takes {bundle.zip_limit / 1e6:.0f} MB."
+        )
+
+
 def pack(folder: Path, target: Path) -> None:
     """Zip a folder so that equal folders give equal zips: names in order, one date, modes by kind."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -178,7 +205,7 @@ def pack(folder: Path, target: Path) -> None:
             name = path.relative_to(folder).as_posix()
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, or the modes below mean nothing
-            entry.external_attr = (0o100755 if name == "scf_bootstrap" else 0o100644) << 16
+            entry.external_attr = (0o100755 if name in _EXECUTABLE else 0o100644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes(), compresslevel=9)
 

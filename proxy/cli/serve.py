@@ -10,6 +10,7 @@ import sys
 
 from proxy import auth, config
 from proxy.adapters.asgi import App
+from proxy.cli.lambda_simulator import LambdaFront
 from proxy.errors import ConfigError
 
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
@@ -23,8 +24,11 @@ _ACCESS = {
 }
 
 
-def run(host: str, port: int, demo: bool) -> int:
-    """Serve until stopped. Returns 1 with a sentence on stderr when that cannot begin."""
+def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
+    """Serve until stopped. Returns 1 with a sentence on stderr when that cannot begin.
+
+    `kind` is `server`, or `lambda-stream` for the streaming Lambda function behind a simulator.
+    """
     try:
         import uvicorn
     except ModuleNotFoundError:
@@ -43,13 +47,14 @@ def run(host: str, port: int, demo: bool) -> int:
     print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            App(environ),
+            LambdaFront(environ) if kind == "lambda-stream" else App(environ),
             access_log=False,  # ours is the log; uvicorn's would repeat it, with the query
             log_level="critical",
             lifespan="on",
             ws="none",
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed connection
         )
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C once more when it has shut down
@@ -96,7 +101,8 @@ Ctrl-C stops it; running answers get {GRACE_SECONDS} seconds to finish."""
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # TCP by name: asyncio looks at it before it switches Nagle's algorithm off, which would hold each body back 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # On Windows this option would let two servers share a port instead of only reusing a closed one.
         if os.name != "nt":  # pragma: no branch — tests run on one system at a time

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from pathlib import Path
 from typing import Protocol
 
+from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
+from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
 from tests.contract.case import BINARY, DISCONNECTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
-from tests.support.events import event
+from tests.support.events import LambdaContext, event
+from tests.support.server import Running
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Driver(Protocol):
@@ -75,6 +82,68 @@ class ScfGatewayDriver(ScfEventDriver):
 
     door = "scf-api-gateway"
     can = frozenset({REWRITES, RAW_PATH, BINARY})
+
+
+class LambdaDriver:
+    """The buffered Lambda function, called with events of one door."""
+
+    door = "aws-function-url"
+    can = frozenset({REWRITES, RAW_PATH, BINARY})
+
+    def __init__(self, serve: Serve) -> None:
+        self._functions: dict[tuple[tuple[str, str], ...], BufferedFunction] = {}
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        if settings not in self._functions:
+            self._functions[settings] = BufferedFunction(dict(settings), write=lambda _: None)
+        answer = self._functions[settings](event(self.door, ask), LambdaContext(300))
+        assert json.loads(json.dumps(answer)) == answer, "the platform could not carry this"
+        body = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+        headers = [(name.lower(), value) for name, value in (answer.get("headers") or {}).items()]
+        headers += [(n.lower(), one) for n, all_ in (answer.get("multiValueHeaders") or {}).items() for one in all_]
+        return Result(answer["statusCode"], headers, [body])
+
+    def close(self) -> None:
+        for function in self._functions.values():
+            function.close()
+
+
+class RestApiDriver(LambdaDriver):
+    """The same behind API Gateway's REST API (version 1.0 events)."""
+
+    door = "aws-rest-api"
+
+
+class HttpApiDriver(LambdaDriver):
+    """The same behind API Gateway's HTTP API, on a stage with a name."""
+
+    door = "aws-http-api"
+
+
+class AlbDriver(LambdaDriver):
+    """The same behind a load balancer."""
+
+    door = "aws-alb"
+
+
+class LambdaStreamDriver:
+    """The streaming Lambda function in processes of its own, behind the simulator of the Runtime API."""
+
+    can = frozenset({STREAMS, REWRITES, BINARY, RAW_PATH})
+
+    def __init__(self, serve: Serve) -> None:
+        self._fronts: dict[tuple[tuple[str, str], ...], Running] = {}
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        if settings not in self._fronts:
+            clean = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE", "HOME"))}
+            environ = {**clean, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "off", **dict(settings)}
+            self._fronts[settings] = Running(LambdaFront(environ))
+        return call(self._fronts[settings].port, ask.method, ask.path, ask.headers, ask.body)
+
+    def close(self) -> None:
+        for front in self._fronts.values():
+            front.close()
 
 
 class AsgiDriver:

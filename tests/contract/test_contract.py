@@ -10,7 +10,18 @@ import pytest
 from tests.conftest import Serve
 from tests.contract.case import LOCAL, Case
 from tests.contract.cases import CASES
-from tests.contract.drivers import AsgiDriver, Driver, ScfEventDriver, ScfGatewayDriver, ScfWebDriver
+from tests.contract.drivers import (
+    AlbDriver,
+    AsgiDriver,
+    Driver,
+    HttpApiDriver,
+    LambdaDriver,
+    LambdaStreamDriver,
+    RestApiDriver,
+    ScfEventDriver,
+    ScfGatewayDriver,
+    ScfWebDriver,
+)
 from tests.support.client import Result
 from tests.support.upstream import Upstream
 
@@ -19,6 +30,11 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "scf-web": ScfWebDriver,
     "scf-event": ScfEventDriver,
     "scf-gateway": ScfGatewayDriver,
+    "aws-function-url": LambdaDriver,
+    "aws-http-api": HttpApiDriver,
+    "aws-rest-api": RestApiDriver,
+    "aws-alb": AlbDriver,
+    "aws-stream": LambdaStreamDriver,
 }
 
 

@@ -26,3 +26,8 @@ def _found(path: str | None, name: str) -> str:
             pytest.fail(f"{name} is missing, and REQUIRE_ALL=1 says that nothing may be")
         pytest.skip(f"{name} is not on this machine")
     return path
+
+
+def coverage() -> dict[str, str]:
+    """What a process that a test starts needs in its environment for its lines to be counted."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}

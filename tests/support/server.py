@@ -15,14 +15,12 @@ from proxy.adapters.asgi import App
 from tests.support.upstream import CEILING
 
 
-class Server:
-    """A running server; `lines` are the log lines it has written, parsed."""
+class Running:
+    """Any ASGI app behind uvicorn, on a free port, in a thread."""
 
-    def __init__(self, environ: Mapping[str, str], http: str = "httptools", kind: type[App] = App) -> None:
-        self.raw_lines: list[str] = []
-        self.app = kind(environ, write=self.raw_lines.append)
+    def __init__(self, app: Any, http: str = "httptools") -> None:
         settings = uvicorn.Config(
-            self.app, port=0, log_level="critical", lifespan="on", ws="none", http=http, access_log=False
+            app, port=0, log_level="critical", lifespan="on", ws="none", http=http, access_log=False
         )
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -37,6 +35,18 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(CEILING)
+
+
+class Server(Running):
+    """A running Sluice; `lines` are the log lines it has written, parsed."""
+
+    def __init__(self, environ: Mapping[str, str], http: str = "httptools", kind: type[App] = App) -> None:
+        self.raw_lines: list[str] = []
+        super().__init__(kind(environ, write=self.raw_lines.append), http)
+
     @property
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.raw_lines]
@@ -50,10 +60,6 @@ class Server:
                     return line
             time.sleep(0.005)
         raise AssertionError(f"no log line for {request_id}")
-
-    def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(CEILING)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,125 @@
+"""AWS Lambda, buffered: mangum around our ASGI app, for function URLs, both API Gateways and load balancers.
+
+mangum takes the event apart and puts the answer together. What it gets wrong for a relay is put right around it: our
+own loop before each call, unknown events answered here, paths and queries as they stood in the event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from proxy import log
+from proxy.adapters import aws_events
+from proxy.adapters.asgi import App, Scope
+from proxy.adapters.aws_events import Door
+from proxy.adapters.ids import write_line
+from proxy.errors import BadRequest, BodyTooLarge, ProxyError, ResponseTooLarge
+from proxy.limits import number
+from proxy.messages import Headers, Request
+
+# mangum matches by containment and makes base64 of everything else.
+TEXT_TYPES = [
+    "text/",
+    "application/json",
+    "application/javascript",
+    "application/xml",
+    "application/x-ndjson",
+    "application/problem+json",
+    "application/jsonl",
+]
+
+
+class LambdaApp(App):
+    """Takes the request from the event itself, for mangum's scope has lost some of it."""
+
+    platform = "aws-lambda-buffered"
+    streams = False
+    sees_disconnect = False
+    body_limit = int(number("aws", "function URL", "request body"))
+    stops_on_mistake = False
+
+    def request(self, scope: Scope, request: Request) -> Request:
+        """The one that BufferedFunction has made."""
+        made: Request = scope["sluice.request"]
+        return made
+
+    def fit(self, headers: Headers) -> None:
+        """Drop what cannot be carried: mangum reads values as UTF-8 and HTTP's are Latin-1; the length is Lambda's."""
+        for name in [name for name, value in headers if name == "content-length" or not value.isascii()]:
+            headers.remove(name)
+
+
+class BufferedFunction:
+    """The function for the life of its instance."""
+
+    def __init__(self, environ: Mapping[str, str], write: Callable[[str], None] = write_line) -> None:
+        from mangum import Mangum  # the streaming function never pays for it
+
+        self.app = LambdaApp(environ, write=write)
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        self._mangum = Mangum(self._with_request, lifespan="off", text_mime_types=TEXT_TYPES)
+        self._request = Request("GET", "/", "", Headers())
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one event. Never raises: a failed invocation shows the caller nothing useful."""
+        door = aws_events.door_of(event)
+        # mangum looks the loop up itself, and any `asyncio.run()` in between would have left none behind.
+        asyncio.set_event_loop(self._loop)
+        try:
+            if door is None:
+                raise aws_events.unknown_event()
+            self._request = self._read(event, context, door)
+            answer = self._answer(event, context)
+            self._check_size(answer, door)
+        except ProxyError as error:
+            log.line(self.app.host, "info", "error", {"event": error.code, "message": error.message})
+            return _told(error)
+        return answer
+
+    def close(self) -> None:
+        """Close connections and the loop; the platform never does, it just stops the instance."""
+        self._loop.run_until_complete(self.app.aclose())
+        self._loop.close()
+
+    def _read(self, event: Any, context: Any, door: Door) -> Request:
+        """The event as a Request. Raises BadRequest, and BodyTooLarge where this door takes less than the function."""
+        left = aws_events.seconds_left(event, door, _function_left(context), self.app.host.clock.wall())
+        request = aws_events.to_request(event, door, left)
+        if len(cast("bytes", request.body)) > door.request_limit:
+            raise BodyTooLarge(door.request_limit, f"AWS Lambda behind {door.name}")
+        return request
+
+    def _answer(self, event: Any, context: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._mangum(event, context)
+        except Exception as error:  # an event that only looks like one: mangum reads it without defaults
+            raise BadRequest(
+                f"The event cannot be read ({type(error).__name__}). Call this function over HTTP.", code="bad_event"
+            ) from None
+        return answer
+
+    async def _with_request(self, scope: Scope, receive: Any, send: Any) -> None:
+        scope["sluice.request"] = self._request
+        await self.app(scope, receive, send)
+
+    def _check_size(self, answer: dict[str, Any], door: Door) -> None:
+        """Raise ResponseTooLarge before Lambda would: the runtime exits then, and the next call is cold."""
+        limit = int(number("aws", door.name, "response body"))
+        # Six bytes for one is the most that JSON makes of a byte: what is below that needs no measuring.
+        if len(answer["body"]) * 6 > limit and len(json.dumps(answer, ensure_ascii=False).encode()) > limit:
+            raise ResponseTooLarge(limit, f"AWS Lambda behind {door.name}")
+
+
+def _told(error: ProxyError) -> dict[str, Any]:
+    headers = {"access-control-allow-origin": "*", **dict(error.headers())}
+    return {"statusCode": error.status, "headers": headers, "body": error.body().decode(), "isBase64Encoded": False}
+
+
+def _function_left(context: Any) -> float | None:
+    """Seconds, by the context's own word; None for a context without it."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return remaining() / 1000 if callable(remaining) else None

@@ -1,0 +1,235 @@
+"""A simulator of AWS Lambda for the streaming function: a Runtime API, instances, and a function URL in front.
+
+For tests and for trying things out (`serve --as lambda-stream`). Like Lambda it gives each instance one call at a time
+and starts another instance when all are busy; unlike Lambda it has no limits of size or speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Message = dict[str, Any]
+_SEPARATOR = b"\0" * 8
+
+
+@dataclass
+class Invocation:
+    """One call on its way: what the instance gets, and what has come back of it."""
+
+    event: bytes
+    deadline: float
+    id: str = field(default_factory=lambda: os.urandom(16).hex())
+    pieces: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+    fields: dict[str, str] = field(default_factory=dict)
+    trailers: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
+
+
+class RuntimeApiServer:
+    """The server side of the Runtime API. Responses are passed on chunk by chunk; trailers are kept."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[Invocation] = asyncio.Queue()
+        self.running: dict[str, Invocation] = {}
+        self.init_errors: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.idle = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        """Listen on a free local port; its address."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            first, fields = await _head(reader)
+            path = first.split(" ")[1].partition("/runtime/")[2]
+            if path == "invocation/next":
+                await self._next(reader, writer)
+            elif path == "init/error":
+                self.init_errors.put_nowait(json.loads(await reader.readexactly(int(fields["content-length"]))))
+                _answer(writer, 202)
+            else:
+                await self._response(path.split("/")[1], fields, reader, writer)
+        writer.close()
+
+    async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.idle += 1
+        gone = asyncio.ensure_future(reader.read(1))
+        given = asyncio.ensure_future(self.waiting.get())
+        await asyncio.wait({gone, given}, return_when=asyncio.FIRST_COMPLETED)
+        self.idle -= 1
+        if not given.done():
+            given.cancel()
+            return
+        gone.cancel()
+        invocation = given.result()
+        self.running[invocation.id] = invocation
+        fields = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.id,
+            "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:local:0:function:sluice",
+            "Content-Type": "application/json",
+        }
+        _answer(writer, 200, fields, invocation.event)
+        await writer.drain()
+
+    async def _response(
+        self, request_id: str, fields: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        invocation = self.running.pop(request_id)
+        invocation.fields.update(fields)
+        try:
+            if "content-length" in fields:  # from the managed runtime's own client, which does not stream
+                invocation.pieces.put_nowait(await reader.readexactly(int(fields["content-length"])))
+            else:
+                await _read_chunks(reader, invocation)
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            invocation.broken = True
+        invocation.pieces.put_nowait(None)
+        _answer(writer, 202)
+        await writer.drain()
+
+
+class LambdaFront:
+    """An ASGI app that is the function URL: it makes a version 2.0 event of each request and streams what comes back.
+
+    `timeout` is the function's time-out in seconds, `instances` how many may run at once.
+    """
+
+    def __init__(self, environ: Mapping[str, str], timeout: float = 300.0, instances: int = 10) -> None:
+        self.api = RuntimeApiServer()
+        self.processes: list[asyncio.subprocess.Process] = []
+        self.finished: list[Invocation] = []
+        self._environ = dict(environ)
+        self._timeout = timeout
+        self._instances = instances
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+            return
+        while (await receive())["type"] == "lifespan.startup":
+            self._environ["AWS_LAMBDA_RUNTIME_API"] = await self.api.start()
+            await send({"type": "lifespan.startup.complete"})
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        self.api.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def invoke(self, event: Any) -> Invocation:
+        """Hand an event to an instance, starting one if none is free."""
+        invocation = Invocation(json.dumps(event).encode(), time.time() + self._timeout)
+        self.api.waiting.put_nowait(invocation)
+        if self.api.idle < self.api.waiting.qsize() and len(self.processes) < self._instances:
+            command = [sys.executable, "-u", "-m", "proxy.adapters.aws_stream"]
+            self.processes.append(await asyncio.create_subprocess_exec(*command, env=self._environ))
+        return invocation
+
+    async def _http(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        invocation = await self.invoke(function_url_event(scope, body))
+        self.finished.append(invocation)
+        buffer = b""
+        while _SEPARATOR not in buffer:
+            piece = await invocation.pieces.get()
+            if piece is None:
+                await _send_whole(send, 502, b'{"Message":"Internal Server Error"}')
+                return
+            buffer += piece
+        prelude, _, rest = buffer.partition(_SEPARATOR)
+        told = json.loads(prelude)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told["headers"].items()]
+        headers += [(b"set-cookie", value.encode("latin-1")) for value in told.get("cookies", [])]
+        await send({"type": "http.response.start", "status": told["statusCode"], "headers": headers})
+        # The prelude is the head: it goes on before there is a body.
+        await send({"type": "http.response.body", "body": rest, "more_body": True})
+        while (piece := await invocation.pieces.get()) is not None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if not invocation.trailers and not invocation.broken:
+            await send({"type": "http.response.body", "body": b""})
+
+
+def function_url_event(scope: Message, body: bytes) -> dict[str, Any]:
+    """The event that a function URL makes of a request (payload format 2.0)."""
+    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw,
+        "rawQueryString": scope["query_string"].decode("latin-1"),
+        "headers": headers,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "local",
+            "domainName": "local.lambda-url.us-east-1.on.aws",
+            "http": {"method": scope["method"], "path": raw, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "stage": "$default",
+            "timeEpoch": int(time.time() * 1000),
+        },
+        "isBase64Encoded": False,
+    }
+    if body:
+        try:
+            event["body"] = body.decode()
+        except UnicodeDecodeError:
+            event["body"], event["isBase64Encoded"] = base64.b64encode(body).decode(), True
+    return event
+
+
+async def _send_whole(send: Callable[[Message], Awaitable[None]], status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read_chunks(reader: asyncio.StreamReader, invocation: Invocation) -> None:
+    while size := int(await reader.readline(), 16):
+        invocation.pieces.put_nowait(await reader.readexactly(size))
+        await reader.readexactly(2)
+    while line := (await reader.readline()).decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        invocation.trailers[name.lower()] = value.strip()
+
+
+async def _head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
+    return first, {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _answer(
+    writer: asyncio.StreamWriter, status: int, fields: Mapping[str, str] | None = None, body: bytes = b""
+) -> None:
+    lines = [f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in (fields or {}).items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

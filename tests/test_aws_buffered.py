@@ -1,0 +1,299 @@
+"""The buffered Lambda function: what mangum gets wrong for a relay, put right, and every door's own limits."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import handler
+from proxy.adapters import aws_events
+from proxy.adapters.aws_buffered import BufferedFunction
+from proxy.adapters.aws_events import ALB, FUNCTION_URL, HTTP_API, REST_API, REST_STREAM, door_of, seconds_left
+from tests.support.events import LambdaContext, recorded
+from tests.support.upstream import CEILING, SSE_HEAD, Cut, Upstream, Wait, chunk, stream, whole
+
+DOORS = ("aws-function-url", "aws-http-api", "aws-rest-api", "aws-alb")
+TEXT = 'data: {"id":"c","choices":[{"index":0,"delta":{"content":"好"}}]}\n\n'.encode()
+Make = Callable[..., BufferedFunction]
+LONG = LambdaContext(300)
+
+
+@pytest.fixture
+def make(upstream: Upstream) -> Iterator[Make]:
+    made: list[BufferedFunction] = []
+
+    def start(lines: list[str] | None = None, **settings: str) -> BufferedFunction:
+        environ = {"OPENAI_BASE_URL": upstream.url, **settings}
+        made.append(BufferedFunction(environ, write=(lines if lines is not None else []).append))
+        return made[-1]
+
+    yield start
+    for function in made:
+        function.close()
+
+
+def now(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as if it had been sent just now: gateways count their time-out from then."""
+    for name in ("timeEpoch", "requestTimeEpoch"):
+        if name in event["requestContext"]:
+            event["requestContext"][name] = int(time.time() * 1000)
+    return event
+
+
+def error_of(answer: dict[str, Any]) -> dict[str, Any]:
+    error: dict[str, Any] = json.loads(answer["body"])["error"]
+    return error
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_recorded_event_is_relayed_and_its_stream_comes_in_one_piece(
+    name: str, upstream: Upstream, make: Make
+) -> None:
+    upstream.play(stream(TEXT, b"data: [DONE]\n\n"))
+    answer = make()(recorded(name), LONG)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
+    assert answer["body"] == (TEXT + b"data: [DONE]\n\n").decode()
+    assert answer["headers"]["x-sluice-buffered"] == "1"
+    assert "content-length" not in answer["headers"]
+    sent = upstream.received[0]
+    wanted = {
+        "aws-function-url": "?a=1&a=%2F",
+        "aws-http-api": "?a=1&a=%2F",
+        "aws-rest-api": "?a=1&a=%2F",
+        "aws-alb": "?a=%2F",
+    }
+    assert sent.target == f"/v1/chat/completions{wanted[name]}"
+    assert sent.header("authorization") == "Bearer sk-caller"
+    assert not [
+        one for one, value in sent.headers if one.lower().startswith(("x-amzn", "cookie")) or "192.0.2" in value
+    ]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_an_encoded_path_survives(name: str, upstream: Upstream, make: Make) -> None:
+    upstream.play(whole(b"{}"))
+    event = recorded(name)
+    path = "/v1/models/meta-llama%2FLlama-3"
+    if "rawPath" in event:
+        event["rawPath"] = ("/prod" if name == "aws-http-api" else "") + path
+        event["requestContext"]["http"]["method"] = "GET"
+    else:
+        event["path"], event["httpMethod"] = path, "GET"
+    make()(event, LONG)
+    assert upstream.received[0].target.startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ("/prod/v1/models", "/v1/models"),
+        ("/production/v1/models", "/production/v1/models"),
+        ("/prod", "/"),
+        ("/v1", "/v1"),
+    ],
+)
+def test_only_the_stage_itself_is_stripped(raw: str, path: str) -> None:
+    assert aws_events.wire_path({**recorded("aws-http-api"), "rawPath": raw}) == path
+
+
+@pytest.mark.parametrize("stage", ["$default", "prod", None])
+def test_other_doors_have_no_stage_in_their_path(stage: str | None) -> None:
+    event = recorded("aws-rest-api")
+    event["requestContext"]["stage"] = stage
+    assert aws_events.wire_path({**event, "path": "/prod/x y"}) == "/prod/x%20y"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/event-stream; charset=utf-8", True),
+        ("application/x-ndjson", True),
+        ("application/problem+json", True),
+        ("application/json", True),
+        ("text/plain", True),
+        ("audio/mpeg", False),
+    ],
+)
+def test_text_stays_text_and_binary_is_exact(kind: str, text: bool, upstream: Upstream, make: Make) -> None:
+    body = '{"a":"好"}\n'.encode() if text else bytes(range(256))
+    upstream.play(whole(body, kind=kind))
+    event = recorded("aws-function-url")
+    event["rawPath"] = "/v1/audio/speech"
+    answer = make()(event, LONG)
+    assert answer["isBase64Encoded"] is not text
+    assert (answer["body"].encode() if text else base64.b64decode(answer["body"])) == body
+
+
+def test_binary_goes_up_as_it_is(upstream: Upstream, make: Make) -> None:
+    upstream.play(whole(b"{}"))
+    event = {**recorded("aws-function-url"), "rawPath": "/v1/files", "isBase64Encoded": True}
+    event["body"] = base64.b64encode(bytes(range(256))).decode()
+    make()(event, LONG)
+    assert upstream.received[0].body == bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        [],
+        "x",
+        {"Records": []},
+        {"requestContext": {}},
+        {"requestContext": None},
+        {"version": "2.0"},
+        {"key": 1},
+    ],
+)
+def test_an_unknown_event_gets_a_clear_answer(event: Any, make: Make) -> None:
+    answer = make()(event, None)
+    assert (answer["statusCode"], error_of(answer)["code"]) == (400, "unknown_event")
+    assert answer["headers"]["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"requestContext": {"http": {}}},
+        {"version": "2.0", "requestContext": {"http": {"method": "GET"}}},
+        {"requestContext": {"elb": 1}},
+        {"httpMethod": "GET", "path": "/", "requestContext": {"x": 1}},
+        {**recorded("aws-function-url"), "body": "***", "isBase64Encoded": True},
+        {**recorded("aws-function-url"), "headers": {"host": "a:b:c"}},
+    ],
+)
+def test_an_event_that_only_looks_like_one_gets_a_clear_answer(event: Any, make: Make) -> None:
+    answer = make()(event, LONG)
+    assert (answer["statusCode"], error_of(answer)["code"]) == (400, "bad_event")
+
+
+def test_our_own_loop_is_set_before_each_call(upstream: Upstream, make: Make) -> None:
+    """`asyncio.run()` leaves no loop behind, and another thread never had one; mangum alone raises in both."""
+    upstream.play(whole(b"{}"))
+    function = make()
+    event = recorded("aws-function-url")
+    statuses = [function(event, LONG)["statusCode"]]
+    asyncio.run(asyncio.sleep(0))
+    statuses.append(function(event, LONG)["statusCode"])
+    thread = threading.Thread(target=lambda: statuses.append(function(event, LONG)["statusCode"]))
+    thread.start()
+    thread.join(CEILING)
+    assert statuses == [200, 200, 200]
+
+
+def test_ten_calls_share_one_connection(upstream: Upstream, make: Make) -> None:
+    upstream.play(whole(b"{}"))
+    before = upstream.connections
+    function = make()
+    assert [function(recorded("aws-function-url"), LONG)["statusCode"] for _ in range(10)] == [200] * 10
+    assert upstream.connections - before == 1
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_each_door_s_limit_for_answers_is_kept(name: str, upstream: Upstream, make: Make) -> None:
+    """Just below it passes, just above it is told: Lambda's runtime would exit, a load balancer answer for itself."""
+    limit = 1_000_000 if name == "aws-alb" else 6_291_556
+    function = make()
+    upstream.play(whole(b'"x"'))
+    room = len(json.dumps(function(now(recorded(name)), LONG), ensure_ascii=False).encode()) + 2
+    for size, status in ((limit - room - 100, 200), (limit, 502)):
+        upstream.play(whole(b'"' + b"x" * size + b'"'))
+        answer = function(now(recorded(name)), LONG)
+        assert answer["statusCode"] == status
+    assert error_of(answer)["code"] == "response_too_large"
+    assert answer["headers"]["x-should-retry"] == "false"
+
+
+def test_chinese_counts_as_the_platform_counts_it(upstream: Upstream, make: Make) -> None:
+    """Three bytes each, for the runtime keeps it raw on python3.12 and later."""
+    upstream.play(whole(('"' + "好" * 2_000_000 + '"').encode()))
+    assert make()(recorded("aws-function-url"), LONG)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "status"), [("aws-alb", 1_000_001, 413), ("aws-function-url", 6_000_001, 413)]
+)
+def test_each_door_s_limit_for_requests_is_told(
+    name: str, size: int, status: int, upstream: Upstream, make: Make
+) -> None:
+    answer = make()(now({**recorded(name), "body": "x" * size}), LONG)
+    assert answer["statusCode"] == status
+    assert error_of(answer)["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    ("door", "left", "waited", "seconds"),
+    [
+        (FUNCTION_URL, 300.0, 5.0, 300.0),
+        (FUNCTION_URL, None, 0.0, None),
+        (HTTP_API, 300.0, 4.0, 26.0),
+        (HTTP_API, 10.0, 4.0, 10.0),
+        (HTTP_API, None, 0.0, 30.0),
+        (REST_API, 300.0, 4.0, 25.0),
+        (REST_STREAM, 300.0, 4.0, 300.0),
+        (ALB, 300.0, 4.0, 300.0),
+        (HTTP_API, 300.0, 9_999_999.0, 30.0),
+        (FUNCTION_URL, -3.0, 0.0, 0.0),
+    ],
+)
+def test_the_gateway_counts_from_the_event_s_own_time(
+    door: aws_events.Door, left: float | None, waited: float, seconds: float | None
+) -> None:
+    event = {"requestContext": {"timeEpoch": 1_000_000_000_000}}
+    assert seconds_left(event, door, left, 1_000_000_000.0 + waited) == seconds
+
+
+def test_a_gateway_event_without_a_time_has_the_whole_limit() -> None:
+    assert seconds_left({}, HTTP_API, None, 5.0) == 30.0
+
+
+def test_doors_are_told_apart() -> None:
+    assert [door_of(recorded(name)) for name in DOORS] == [FUNCTION_URL, HTTP_API, REST_API, ALB]
+    assert door_of(recorded("aws-rest-api"), streaming=True) is REST_STREAM
+
+
+def test_the_deadline_brings_the_text_so_far(upstream: Upstream, make: Make) -> None:
+    upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
+    answer = make()(recorded("aws-function-url"), LambdaContext(1))
+    assert answer["headers"]["x-sluice-truncated"] == "deadline"
+    assert answer["body"].endswith("data: [DONE]\n\n")
+    upstream.play((Wait(),))
+    answer = make()(recorded("aws-function-url"), LambdaContext(1))
+    assert (answer["statusCode"], error_of(answer)["code"]) == (504, "deadline")
+
+
+def test_a_cut_before_any_text_keeps_its_status(upstream: Upstream, make: Make) -> None:
+    upstream.play((SSE_HEAD, chunk(b'data: {"choices":[]}\n\n'), Cut()))
+    answer = make()(recorded("aws-function-url"), LONG)
+    assert (answer["statusCode"], error_of(answer)["code"]) == (502, "upstream_disconnected")
+
+
+def test_a_header_that_mangum_cannot_read_is_left_out(upstream: Upstream, make: Make) -> None:
+    upstream.play(whole(b"{}", 200, ("openai-x", "caf\xe9"), ("x-request-id", "req_1")))
+    answer = make()(recorded("aws-function-url"), LONG)
+    assert "openai-x" not in answer["headers"] and answer["headers"]["x-request-id"] == "req_1"
+
+
+def test_a_wrong_setting_is_told_by_each_call(make: Make) -> None:
+    function = make(TIMEOUT_SECONDS="soon")
+    for _ in range(2):
+        answer = function(recorded("aws-function-url"), LONG)
+        assert (answer["statusCode"], error_of(answer)["param"]) == (500, "TIMEOUT_SECONDS")
+
+
+def test_the_entry_point_answers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("DEMO", "1")
+    event = {**recorded("aws-function-url"), "rawPath": "/healthz"}
+    event["requestContext"]["http"]["method"] = "GET"
+    assert handler.lambda_handler(event, LONG)["body"] == '{"status": "ok"}'
+    assert json.loads(capsys.readouterr().out)["platform"] == "aws-lambda-buffered"
+    handler._buffered_function().close()
+    handler._buffered_function.cache_clear()

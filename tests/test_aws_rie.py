@@ -1,0 +1,90 @@
+"""The built bundle under AWS's own emulator: awslambdaric with the buffered function, and our streaming client too."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.cli import bundle
+from tests.support import parts, rie
+from tests.support.client import call
+from tests.support.events import recorded
+from tests.support.upstream import Upstream, stream, whole
+
+TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"\xe5\xa5\xbd"}}]}\n\n'
+PATH = "/2015-03-31/functions/function/invocations"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("aws")
+    assert bundle.run("aws", str(target)) == 0
+    return target / "aws"
+
+
+@pytest.fixture(scope="module")
+def buffered(folder: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream) -> Iterator[int]:
+    """awslambdaric, the client of the managed runtime, on this Python, with nothing else than the bundle beside it."""
+    if importlib.util.find_spec("awslambdaric") is None:
+        pytest.skip("awslambdaric is there for Linux alone")
+    client = tmp_path_factory.mktemp("ric")
+    for name in ("awslambdaric", "simplejson", "snapshot_restore_py", "runtime_client"):
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            source = Path(spec.origin)
+            source = source.parent if source.name == "__init__.py" else source
+            (client / source.name).symlink_to(source)
+    command = [sys.executable, "-S", "-m", "awslambdaric", "handler.lambda_handler"]
+    path = f"{folder}:{client}"
+    with rie.running(command, folder, PYTHONPATH=path, OPENAI_BASE_URL=_upstream.url, **parts.coverage()) as port:
+        yield port
+
+
+def invoke(port: int, event: Any) -> Any:
+    result = call(port, "POST", PATH, (("Content-Type", "application/json"),), json.dumps(event).encode())
+    assert result.status == 200, result.body
+    return json.loads(result.body)
+
+
+@pytest.mark.parametrize("name", ["aws-function-url", "aws-http-api", "aws-rest-api", "aws-alb"])
+def test_recorded_events_are_answered(name: str, buffered: int, upstream: Upstream) -> None:
+    upstream.play(stream(TEXT, b"data: [DONE]\n\n"))
+    answer = invoke(buffered, recorded(name))
+    assert (answer["statusCode"], answer["body"]) == (200, (TEXT + b"data: [DONE]\n\n").decode())
+
+
+def test_binary_and_unknown_events_are_answered(buffered: int, upstream: Upstream) -> None:
+    upstream.play(whole(bytes(range(256)), kind="audio/mpeg"))
+    answer = invoke(buffered, recorded("aws-function-url"))
+    assert base64.b64decode(answer["body"]) == bytes(range(256))
+    assert invoke(buffered, {"nothing": 1})["statusCode"] == 400
+
+
+def test_an_answer_above_lambda_s_limit_leaves_the_runtime_alive(buffered: int, upstream: Upstream) -> None:
+    """Above 6,291,556 bytes the runtime itself would exit; ours is told before, and the next call is warm."""
+    for size, status in ((6_000_000, 200), (6_291_556, 502)):
+        upstream.play(whole(b'"' + b"x" * size + b'"'))
+        assert invoke(buffered, recorded("aws-function-url"))["statusCode"] == status
+    upstream.play(whole(b"{}"))
+    assert invoke(buffered, recorded("aws-function-url"))["statusCode"] == 200
+
+
+def test_the_streaming_client_is_taken_by_aws_s_own_runtime_api(folder: Path, upstream: Upstream) -> None:
+    """Its front buffers and keeps the prelude in the body; chunk timing is the simulator's to prove."""
+    upstream.play(stream(TEXT, TEXT, b"data: [DONE]\n\n"))
+    command = [str(folder / "aws_bootstrap"), sys.executable]
+    with rie.running(command, folder, OPENAI_BASE_URL=upstream.url) as port:
+        for _ in range(3):
+            raw = json.dumps(recorded("aws-function-url")).encode()
+            result = call(port, "POST", PATH, (("Content-Type", "application/json"),), raw)
+            told, _, body = result.body.partition(b"\0" * 8)
+            assert json.loads(told)["statusCode"] == 200
+            assert json.loads(told)["headers"]["content-type"] == "text/event-stream"
+            assert body == TEXT * 2 + b"data: [DONE]\n\n"
