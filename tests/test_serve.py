@@ -90,6 +90,21 @@ def test_a_key_of_the_owner_s_gets_a_proxy_key_for_this_run() -> None:
         assert call(port, "GET", "/v1/files", asked).json()["error"]["code"] == "path_not_allowed"
 
 
+def test_the_lambda_function_can_be_served_behind_its_simulator(upstream: Upstream) -> None:
+    one = b'data: {"x":1}\n\n'
+    upstream.play((SSE_HEAD, chunk(one), Wait(), chunk(one), END))
+    with served("--as", "lambda-stream", OPENAI_BASE_URL=upstream.url) as (_, printed):
+        port = port_of(printed)
+        wait_until_up(port)
+        connection = Connection(port)
+        connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+        writes = connection.writes(connection.head())
+        assert next(writes) == one
+        upstream.proceed()
+        assert list(writes) == [one]
+        connection.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number: int, code: int) -> None:
@@ -153,6 +168,11 @@ def test_a_wrong_setting_is_one_line_and_exit_code_1(
     monkeypatch.setenv("TIMEOUT_SECONDS", "soon")
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == "sluice: TIMEOUT_SECONDS takes a number from 1 to 86400.\n"
+
+
+def test_the_socket_is_one_that_asyncio_takes_nagle_s_algorithm_off() -> None:
+    with command._listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
