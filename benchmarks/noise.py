@@ -26,5 +26,5 @@ class Others:
 def _busy() -> float:
     """Seconds of CPU that the machine has been busy without us: neither this process nor its ended children."""
     times = psutil.cpu_times()
-    parts = ("user", "nice", "system", "irq", "softirq", "steal")
+    parts = ("user", "nice", "system", "steal")  # interrupts are mostly those of our own traffic
     return sum(getattr(times, part, 0.0) for part in parts) - sum(os.times()[:4])

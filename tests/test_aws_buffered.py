@@ -255,6 +255,11 @@ def test_a_gateway_event_without_a_time_has_the_whole_limit() -> None:
     assert seconds_left({}, HTTP_API, None, 5.0) == 30.0
 
 
+def test_a_header_without_a_value_is_left_out() -> None:
+    event = {**recorded("aws-rest-api"), "multiValueHeaders": {"a": [None, "1"], "b": "2"}}
+    assert list(aws_events.to_request(event, REST_API, None).headers) == [("a", "1"), ("b", "2")]
+
+
 def test_doors_are_told_apart() -> None:
     assert [door_of(recorded(name)) for name in DOORS] == [FUNCTION_URL, HTTP_API, REST_API, ALB]
     assert door_of(recorded("aws-rest-api"), streaming=True) is REST_STREAM

@@ -25,6 +25,7 @@ from proxy.messages import Headers, Reply
 from tests.support.client import Connection, call
 from tests.support.events import recorded
 from tests.support.server import Running
+from tests.support.talk import wait_for
 from tests.support.upstream import CEILING, END, SSE_HEAD, Cut, Sleep, Upstream, Wait, chunk, head, stream, whole
 
 ROOT = Path(__file__).parent.parent
@@ -37,10 +38,10 @@ T = TypeVar("T")
 class Front(Running):
     """The simulator with its function URL, the function's processes behind it."""
 
-    def __init__(self, upstream: Upstream, timeout: float = 300.0, **settings: str) -> None:
+    def __init__(self, upstream: Upstream, timeout: float = 300.0, instances: int = 1, **settings: str) -> None:
         clean = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE", "HOME"))}
         environ = {**clean, "PYTHONPATH": str(ROOT), "LOG_LEVEL": "off", "OPENAI_BASE_URL": upstream.url, **settings}
-        self.front = LambdaFront(environ, timeout, instances=1)
+        self.front = LambdaFront(environ, timeout, instances)
         super().__init__(self.front)
 
 
@@ -175,6 +176,79 @@ def test_a_frozen_and_thawed_process_answers_over_a_stale_connection(front: Fron
     time.sleep(0.6)  # meanwhile the upstream hangs up
     process.send_signal(signal.SIGCONT)
     assert call(front.port, "POST", "/v1/chat/completions", KEY, b"{}").body == b'{"second":2}'
+
+
+def test_an_instance_that_dies_is_a_502_and_the_next_call_gets_a_new_one(upstream: Upstream) -> None:
+    front = Front(upstream)
+    try:
+        upstream.play((Wait(),), whole(b"{}"))
+        connection = Connection(front.port)
+        connection.send("POST", "/v1/chat/completions", KEY, b"{}")
+        wait_for(lambda: len(upstream.received) == 1)
+        front.front.processes[0].kill()
+        assert connection.head().status == 502
+        connection.close()
+        assert call(front.port, "GET", "/v1/models", KEY).status == 200
+        # And one that dies in the middle of its answer breaks the connection off.
+        upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
+        connection = Connection(front.port)
+        connection.send("POST", "/v1/chat/completions", KEY, STREAMED)
+        result = connection.head()
+        writes = connection.writes(result)
+        assert next(writes) == TEXT
+        front.front.processes[0].kill()
+        assert list(writes) == [] and result.broken
+        connection.close()
+    finally:
+        front.close()
+
+
+def test_calls_at_the_same_time_get_an_instance_each(upstream: Upstream) -> None:
+    front = Front(upstream, instances=2)
+    try:
+        upstream.play((SSE_HEAD, chunk(TEXT), Wait(), chunk(TEXT), END))
+        connections = [Connection(front.port), Connection(front.port)]
+        streams = []
+        for one in connections:
+            one.send("POST", "/v1/chat/completions", KEY, STREAMED)
+            streams.append(one.writes(one.head()))
+            assert next(streams[-1]) == TEXT
+        assert len(front.front.processes) == 2
+        front.front.processes[0].kill()
+        wait_for(lambda: len(front.front.processes) == 1)
+        upstream.proceed()
+        upstream.proceed()
+        assert sorted([list(one) for one in streams]) == [[], [TEXT]]
+        for one in connections:
+            one.close()
+    finally:
+        front.close()
+
+
+def test_a_function_that_cannot_start_is_a_502(upstream: Upstream) -> None:
+    front = Front(upstream, TIMEOUT_SECONDS="soon")
+    try:
+        assert call(front.port, "GET", "/v1/models", KEY).status == 502
+    finally:
+        front.close()
+
+
+def test_the_managed_runtime_s_kind_of_answer_is_taken_too() -> None:
+    async def go(api: RuntimeApiServer, client: RuntimeApi) -> list[bytes | None]:
+        gone = asyncio.ensure_future(client.next())
+        await asyncio.sleep(0.1)
+        gone.cancel()  # an instance that stops waiting takes no invocation with it
+        await asyncio.gather(gone, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        assert api.idle == 0
+        invocation = Invocation(b"{}", time.time() + 60)
+        api.waiting.put_nowait(invocation)
+        await client.next()
+        await client.fail(f"invocation/{invocation.id}/response", "x", "y")  # any POST with a length
+        return [await invocation.pieces.get(), await invocation.pieces.get()]
+
+    first, end = with_api(go)
+    assert first is not None and json.loads(first)["errorType"] == "x" and end is None
 
 
 def test_the_openai_sdk_streams_through_it(front: Front, upstream: Upstream) -> None:

@@ -42,17 +42,28 @@ class RuntimeApiServer:
         self.running: dict[str, Invocation] = {}
         self.init_errors: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.idle = 0
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> str:
         """Listen on a free local port; its address."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._servers.append(server)
+        return f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     def close(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
+
+    def lose(self) -> None:
+        """Every instance is gone: whoever waits for an answer gets none."""
+        while not self.waiting.empty():
+            invocation = self.waiting.get_nowait()
+            self.running[invocation.id] = invocation
+        for invocation in self.running.values():
+            invocation.broken = True
+            invocation.pieces.put_nowait(None)
+        self.running.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -91,7 +102,7 @@ class RuntimeApiServer:
     async def _response(
         self, request_id: str, fields: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        invocation = self.running.pop(request_id)
+        invocation = self.running[request_id]
         invocation.fields.update(fields)
         try:
             if "content-length" in fields:  # from the managed runtime's own client, which does not stream
@@ -100,6 +111,7 @@ class RuntimeApiServer:
                 await _read_chunks(reader, invocation)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             invocation.broken = True
+        self.running.pop(request_id, None)
         invocation.pieces.put_nowait(None)
         _answer(writer, 202)
         await writer.drain()
@@ -116,6 +128,7 @@ class LambdaFront:
         self.processes: list[asyncio.subprocess.Process] = []
         self.finished: list[Invocation] = []
         self._environ = dict(environ)
+        self._watches: set[asyncio.Future[None]] = set()
         self._timeout = timeout
         self._instances = instances
 
@@ -131,9 +144,8 @@ class LambdaFront:
         while (await receive())["type"] == "lifespan.startup":
             self._environ["AWS_LAMBDA_RUNTIME_API"] = await self.api.start()
             await send({"type": "lifespan.startup.complete"})
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        for process in list(self.processes):
+            process.terminate()
             await process.wait()
         self.api.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -144,8 +156,18 @@ class LambdaFront:
         self.api.waiting.put_nowait(invocation)
         if self.api.idle < self.api.waiting.qsize() and len(self.processes) < self._instances:
             command = [sys.executable, "-u", "-m", "proxy.adapters.aws_stream"]
-            self.processes.append(await asyncio.create_subprocess_exec(*command, env=self._environ))
+            process = await asyncio.create_subprocess_exec(*command, env=self._environ)
+            self.processes.append(process)
+            watch = asyncio.ensure_future(self._watch(process))
+            self._watches.add(watch)  # the loop itself keeps no hold on a task
+            watch.add_done_callback(self._watches.discard)
         return invocation
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        self.processes.remove(process)
+        if not self.processes:
+            self.api.lose()
 
     async def _http(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
