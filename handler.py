@@ -7,13 +7,15 @@ for buffered functions on AWS Lambda.
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import Any
 
 
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
     """Tencent SCF calls this for each event of an event function."""
-    answer: dict[str, Any] = _event_function()(event, context)
+    started = time.monotonic()  # before the imports of a first call, which the platform's limit counts too
+    answer: dict[str, Any] = _event_function()(event, context, started)
     return answer
 
 
@@ -48,3 +50,17 @@ def __getattr__(name: str) -> Any:
     if name == "app":
         return _app()
     raise AttributeError(name)
+
+
+def _prepare() -> None:
+    """Build the function while its instance starts: that phase has a time limit of its own, on AWS a faster CPU too.
+
+    Does nothing anywhere else; importing this file stays cheap.
+    """
+    if os.environ.get("TENCENTCLOUD_RUNENV") == "SCF":
+        _event_function().prepare()
+    elif os.environ.get("_HANDLER") == "handler.lambda_handler" and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        _buffered_function().prepare()
+
+
+_prepare()

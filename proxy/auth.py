@@ -81,7 +81,10 @@ def admit(headers: Headers, config: Config) -> Caller:
             key_id = _proxy_key_id(proxy_key, config, hint)
     if not own:
         raise KeyMissing(f"No provider key was sent. {hint}")
-    if own.startswith(MINTED) or _matching(own, config.proxy_key) or not (own.isascii() and own.isprintable()):
+    # Also behind another colon, or another `Bearer`: none of these may ever go up.
+    parts = own.replace(":", " ").split()
+    ours = any(part.startswith(MINTED) or _matching(part, config.proxy_key) for part in parts)
+    if ours or " " in own or not (own.isascii() and own.isprintable()):
         raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
     return Caller((own,), True, key_id)
 

@@ -103,7 +103,7 @@ def _header_names(value: str) -> tuple[str, ...]:
 def _base_url(value: str) -> str:
     url = value.rstrip("/")
     match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
-    if not match or not url.isascii():
+    if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:
         raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
     if re.search(r"/(chat/completions|completions|responses|embeddings|models)$", url):
         raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
@@ -163,7 +163,10 @@ LATER: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One valid set of settings, each under its own name in lower case. Sizes in bytes, times in seconds."""
+    """One valid set of settings, each under its own name in lower case; times in seconds.
+
+    `given` are the names that were set at all, by whatever way.
+    """
 
     openai_api_key: tuple[str, ...]
     openai_base_url: str
@@ -182,6 +185,7 @@ class Config:
     demo: bool
     log_level: str
     config_file: str | None
+    given: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
@@ -196,9 +200,6 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
     for name, off in LATER.items():
         if name in texts and texts[name].lower() not in off:
             raise ConfigError(f"{name} is not available in this version of Sluice; remove it to start.", param=name)
-    for alias, name in ALIASES.items():
-        if alias in texts:
-            texts.setdefault(name, texts[alias])
     if MILLISECONDS in texts:
         texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
     values: dict[str, Any] = {}
@@ -208,7 +209,7 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
             values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    loaded = Config(**values)
+    loaded = Config(**values, given=frozenset(texts))
     _check_access(loaded)
     return loaded
 
@@ -228,8 +229,10 @@ def load_with_file(environ: Mapping[str, str]) -> Config:
 
 def _check_access(loaded: Config) -> None:
     """Hold the deployer's word against the keys: a template that lost one must not come up open, or dead."""
-    if loaded.access == "proxy-key" and not loaded.proxy_key:
-        raise ConfigError("ACCESS is proxy-key, so PROXY_KEY must be set.", param="PROXY_KEY")
+    if loaded.access == "proxy-key":
+        for name, there in (("PROXY_KEY", loaded.proxy_key), ("OPENAI_API_KEY", loaded.openai_api_key or loaded.demo)):
+            if not there:
+                raise ConfigError(f"ACCESS is proxy-key, so {name} must be set.", param=name)
     if loaded.access == "pass-through" and loaded.openai_api_key:
         raise ConfigError(
             "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set.",
@@ -239,8 +242,11 @@ def _check_access(loaded: Config) -> None:
 
 def _present(environ: Mapping[str, str]) -> dict[str, str]:
     names = {setting.name for setting in SETTINGS} | LATER.keys() | ALIASES.keys() | {MILLISECONDS}
-    found = {name: environ[name].strip() for name in names if name in environ}
-    return {name: text for name, text in found.items() if text}
+    found = {name: environ[name].strip() for name in names if environ.get(name, "").strip()}
+    for alias, name in ALIASES.items():
+        if alias in found:
+            found.setdefault(name, found[alias])
+    return found
 
 
 def _from_milliseconds(texts: Mapping[str, str]) -> str:

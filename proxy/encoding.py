@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Headers
@@ -27,14 +28,22 @@ class Inflater:
         import zlib  # only an upstream that compresses unasked, an error page or a log line needs it
 
         self._error = zlib.error
-        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: the header tells gzip from zlib
+        self._new = partial(zlib.decompressobj, wbits=zlib.MAX_WBITS | 32)  # 32: the header tells gzip from zlib
+        self._inflater = self._new()
+
+    def end(self) -> None:
+        """Raise UpstreamDisconnected when the body broke off before its own end."""
+        if not self._inflater.eof:
+            raise UpstreamDisconnected
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """What `piece` holds. Raises UpstreamDisconnected where it cannot be opened."""
         try:
             while piece:
+                if self._inflater.eof:  # gzip may have several members, one behind the other
+                    self._inflater = self._new()
                 yield self._inflater.decompress(piece, _PORTION_BYTES)
-                piece = self._inflater.unconsumed_tail
+                piece = self._inflater.unconsumed_tail or self._inflater.unused_data
         except self._error:
             raise UpstreamDisconnected("The upstream sent a compressed body that cannot be read.") from None
 

@@ -33,7 +33,8 @@ class Progress:
 
     def feed(self, piece: bytes) -> None:
         """Take note of one piece of whole events."""
-        self._last = piece
+        if b"sequence_number" in piece:  # not a comment, of the upstream's or of ours
+            self._last = piece
         if self.text and (self._protocol == "responses" or b"finish_reason" not in piece):
             return
         for found in sse.objects(piece):

@@ -33,8 +33,10 @@ _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> list[tuple[str, str]]:
     """The caller's headers that the upstream gets, with the one `Accept-Encoding` that we can stand for.
 
-    A streamed answer is asked for uncompressed: a compressor in between would hold events back.
+    A streamed answer is asked for uncompressed: a compressor in between would hold events back. So is any answer to a
+    form, which may ask for a stream in a field that nobody reads here.
     """
+    streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
         (name, value)
         for name, value in headers

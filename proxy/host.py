@@ -38,12 +38,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an adapter's door can do. `body_limit` is the largest request body in bytes, None where there is none."""
+    """What an adapter's door can do. The limits are in bytes, of a request's and of a reply's body, or None."""
 
     streams: bool
     sees_disconnect: bool
     rewrites_stream: bool
     body_limit: int | None
+    response_limit: int | None = None
 
 
 @dataclass(slots=True)

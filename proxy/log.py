@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from proxy.call import Call
@@ -18,7 +19,10 @@ def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
     if _LEVELS.index(level) < _LEVELS.index(least):
         return
     record = {"timestamp": _timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
-    host.write(json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False))
+    told = json.dumps({name: value for name, value in record.items() if value is not None})
+    # A full disk or a reader that has gone (`serve | head`) must not cost a caller the answer that is paid for.
+    with suppress(OSError, ValueError):
+        host.write(told)
 
 
 def finished(
@@ -47,16 +51,19 @@ def finished(
             "cold_start": call.cold,
             "key_id": call.caller.id if call.caller else None,
             "ending": ending,
-            "gen_ai.request.model": _name(call.fields.get("model")),
+            "gen_ai.request.model": _name(call),
             "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
             **call.record,
         },
     )
 
 
-def _name(value: Any) -> str | None:
-    """A model's name, if it looks like one: a prompt or a key in the wrong field must not be logged."""
-    return value if isinstance(value, str) and _MODEL.fullmatch(value) and not value.startswith("sk-") else None
+def _name(call: Call) -> str | None:
+    """The model that was asked for, if it looks like one: a prompt or a key in the wrong field must not be logged."""
+    value = call.fields.get("model")
+    if not isinstance(value, str) or not _MODEL.fullmatch(value) or value.startswith("sk-"):
+        return None
+    return None if value in (*call.config.proxy_key, *call.config.openai_api_key) else value
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -11,8 +11,10 @@ from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routes import Route
-from proxy.upstream import Outgoing, Upstream, choose_target, patience
+from proxy.upstream import Outgoing, Patience, Upstream, choose_target
 
+DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
+READ_BYTES = 100_000
 SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SCF's default is 3
 
 
@@ -62,12 +64,14 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
 async def _ask(call: Call, upstream: Upstream) -> dict[str, Any]:
     """What the upstream says to GET /models with the key that this caller's calls would go up with."""
     call.caller = auth.admit(call.request.headers, call.config)
+    await call.request.read(READ_BYTES)  # only behind the body can a caller be seen to leave
     target = choose_target(call.config, call.caller, call.host)
     asked = [("accept", "application/json"), ("accept-encoding", "identity")]
     started = call.host.clock.now()
+    waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
     found: dict[str, Any] = {"status": None}
     try:
-        reply = await upstream.send(Outgoing(target, "GET", "models", "", asked, b"", patience(call.config)))
+        reply = await upstream.send(Outgoing(target, "GET", "models", "", asked, b"", waits))
         await reply.body.aclose()
         found["status"] = reply.status
     except ProxyError as error:

@@ -7,12 +7,13 @@ from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
-from proxy.errors import ClientGone, NotOffered, ProxyError, Unexpected
+from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, ProxyError, Unexpected
 from proxy.host import Host
 from proxy.limits import number
-from proxy.messages import Headers, Reply, Request, Stream
+from proxy.messages import Reply, Request, Stream
 from proxy.routes import check_query, normalise_path
 from proxy.stages import STAGES
+from proxy.unready import error_reply
 from proxy.upstream import Outgoing, Upstream, choose_target, patience
 
 # What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
@@ -36,6 +37,8 @@ async def relay(request: Request, config: Config, upstream: Upstream, host: Host
 
 async def _answer(call: Call, upstream: Upstream) -> Reply:
     request, config = call.request, call.config
+    if not (request.method.isascii() and request.method.isalpha()):
+        raise MethodNotAllowed("This is no HTTP method.")
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
     call.route = route = normalise_path(request.path)
@@ -65,7 +68,7 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
 def _told(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.ending = error.code
-    return Reply(error.status, Headers(error.headers()), error.body())
+    return error_reply(error)
 
 
 async def _read(call: Call) -> bytes:

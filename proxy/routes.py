@@ -33,7 +33,9 @@ _ENDPOINTS = (
 _QUERY = re.compile(r"[!-~]*")
 # Everything that a path may hold on the wire (RFC 3986 section 3.3); %00 to %1F and %7F break servers further up.
 _CLEAN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%(?![01]|7[fF])[0-9A-Fa-f]{2})*")
-_DOTS = re.compile(r"(?:\.|%2[eE]){1,2}")
+_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
+# Control characters, and the bytes of overlong UTF-8 in which a dot can hide.
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]")
 PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses"}
 
 
@@ -55,8 +57,7 @@ def normalise_path(path: str) -> Route:
     if not _CLEAN.fullmatch(path):
         raise BadRequest("The path has characters that do not belong there. Percent-encode it.", code="bad_path")
     segments = [segment for segment in path.split("/") if segment]
-    # Whoever decodes %2F further up sees segments too: models/..%2Ffiles must not count as a model.
-    if any(_DOTS.fullmatch(segment) for segment in re.split("/|%2[fF]|%5[cC]", path)):
+    if _climbs(path):
         raise BadRequest("The path has . or .. in it. Write out the path that is meant.", code="bad_path")
     schemes = [i for i, segment in enumerate(segments) if segment.lower() in ("http:", "https:")]
     if schemes:  # a whole address behind ours: its host is not ours to call, its path says what is meant
@@ -66,6 +67,21 @@ def normalise_path(path: str) -> Route:
         segments = rest
     own = "/".join(segments) in OWN
     return Route("/".join(segments), own)
+
+
+def _climbs(path: str) -> bool:
+    """Whether anybody further up could read `..` in it: decoded once more, or without what follows a semicolon.
+
+    models/..%2Ffiles and models/..;/files must not count as models.
+    """
+    for _ in range(4):
+        decoded = _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)
+        if decoded == path:
+            break
+        path = decoded
+    if _HIDDEN.search(path):
+        return True
+    return any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path))
 
 
 def check_query(query: str) -> None:

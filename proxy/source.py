@@ -78,6 +78,8 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
             for part in opened.feed(piece) if opened else (piece,):
                 if events := splitter.feed(part):
                     yield events
+        if opened:
+            opened.end()
         # Only a clean end comes here: an upstream that leaves out the last empty line means what it sent.
         if rest := splitter.rest():
             yield rest

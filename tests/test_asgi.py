@@ -12,7 +12,8 @@ from proxy.adapters import asgi, ids
 from tests.conftest import Serve
 from tests.support.client import Connection, call
 from tests.support.server import serving
-from tests.support.upstream import CEILING, Upstream, whole
+from tests.support.talk import wait_for
+from tests.support.upstream import CEILING, Upstream, Wait, whole
 
 KEY = (("Authorization", "Bearer sk-caller"),)
 
@@ -52,6 +53,18 @@ def test_where_there_is_no_start_up_a_wrong_setting_is_a_500_that_names_it() -> 
     assert (b"x-should-retry", b"false") in sent[0]["headers"]
     error = json.loads(sent[1]["body"])["error"]
     assert (error["code"], error["param"]) == ("configuration_error", "TIMEOUT_SECONDS")
+
+
+def test_a_browser_gets_to_see_the_sentence() -> None:
+    lines: list[str] = []
+    app = asgi.App({"TIMEOUT_SECONDS": "x"}, write=lines.append)
+    sent = Session().run(app, http_scope(method="OPTIONS"))
+    assert sent[0]["status"] == 204
+    assert (b"access-control-allow-origin", b"*") in sent[0]["headers"]
+    sent = Session().run(app, http_scope())
+    headers = dict(sent[0]["headers"])
+    assert headers[b"access-control-allow-origin"] == b"*"
+    assert json.loads(lines[-1])["request_id"] == headers[b"x-sluice-request-id"].decode()
 
 
 def test_start_up_and_shut_down() -> None:
@@ -135,6 +148,15 @@ def test_a_body_is_not_asked_for_before_the_caller_is_accepted(upstream: Upstrea
     connection.send("POST", "/v1/chat/completions", (*KEY, *fields))
     assert connection.head().status == 100
     connection.close()
+
+
+def test_leaving_while_readyz_asks_the_upstream_cancels_that(upstream: Upstream, serve: Serve) -> None:
+    upstream.play((Wait(),))
+    connection = Connection(serve().port)
+    connection.send("GET", "/readyz?deep=1", KEY)
+    wait_for(lambda: len(upstream.received) == 1)
+    connection.close()
+    assert upstream.gone.wait(CEILING)
 
 
 def test_a_head_request_has_no_body(upstream: Upstream, serve: Serve) -> None:

@@ -17,7 +17,7 @@ from proxy.adapters import aws_events
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.aws_events import ALB, FUNCTION_URL, HTTP_API, REST_API, REST_STREAM, door_of, seconds_left
 from tests.support.events import LambdaContext, recorded
-from tests.support.upstream import CEILING, SSE_HEAD, Cut, Upstream, Wait, chunk, stream, whole
+from tests.support.upstream import CEILING, SSE_HEAD, Cut, Upstream, Wait, chunk, head, stream, whole
 
 DOORS = ("aws-function-url", "aws-http-api", "aws-rest-api", "aws-alb")
 TEXT = 'data: {"id":"c","choices":[{"index":0,"delta":{"content":"好"}}]}\n\n'.encode()
@@ -167,12 +167,37 @@ def test_an_unknown_event_gets_a_clear_answer(event: Any, make: Make) -> None:
         {"requestContext": {"elb": 1}},
         {"httpMethod": "GET", "path": "/", "requestContext": {"x": 1}},
         {**recorded("aws-function-url"), "body": "***", "isBase64Encoded": True},
+        {**recorded("aws-function-url"), "body": "好", "isBase64Encoded": True},
         {**recorded("aws-function-url"), "headers": {"host": "a:b:c"}},
     ],
 )
 def test_an_event_that_only_looks_like_one_gets_a_clear_answer(event: Any, make: Make) -> None:
     answer = make()(event, LONG)
     assert (answer["statusCode"], error_of(answer)["code"]) == (400, "bad_event")
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_half_an_emoji_anywhere_is_answered(name: str, upstream: Upstream, make: Make) -> None:
+    function = make()
+    for change in (
+        {"rawPath": "/v1/\ud83d", "path": "/v1/\ud83d"},
+        {"rawQueryString": "\ud83d", "queryStringParameters": {"a": "\ud83d"}, "multiValueQueryStringParameters": None},
+        {"body": "\ud83d"},
+        {"headers": {"authorization": "\ud83d"}, "multiValueHeaders": {"authorization": ["\ud83d"]}},
+    ):
+        upstream.play(whole(b"{}"))
+        event = {**recorded(name)}
+        event |= {key: value for key, value in change.items() if key in event}
+        answer = function(now(event), LONG)
+        assert answer["statusCode"] in (200, 400, 401), change
+        json.dumps(answer)
+
+
+def test_a_body_of_an_unknown_type_is_not_called_json(upstream: Upstream, make: Make) -> None:
+    upstream.play((head(200, ("Content-Length", "2")) + b"\xff\0",))
+    answer = make()(recorded("aws-function-url"), LONG)
+    assert answer["headers"]["content-type"] == "application/octet-stream"
+    assert base64.b64decode(answer["body"]) == b"\xff\0"
 
 
 def test_our_own_loop_is_set_before_each_call(upstream: Upstream, make: Make) -> None:

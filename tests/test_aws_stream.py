@@ -306,6 +306,32 @@ def test_an_unknown_event_gets_a_clear_answer(event: Any, upstream: Upstream) ->
     assert json.loads(body)["error"]["code"] == "unknown_event"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "好", "isBase64Encoded": True},
+        {"rawPath": "/v1/\ud83d"},
+        {"headers": {"authorization": 5}},
+        {"headers": {"\ud83d": "x"}},
+    ],
+)
+def test_an_event_that_only_looks_like_one_is_answered(change: dict[str, Any], upstream: Upstream) -> None:
+    upstream.play(whole(b"{}"))
+    told = answer_to({**recorded("aws-function-url"), **change}, upstream).partition(b"\0" * 8)[0]
+    assert json.loads(told)["statusCode"] in (200, 400, 401)
+
+
+def test_what_breaks_the_reading_of_an_event_is_a_bad_event(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("proxy.adapters.aws_events.to_request", broken)
+    body = answer_to(recorded("aws-function-url"), upstream).partition(b"\0" * 8)[2]
+    assert json.loads(body)["error"]["code"] == "bad_event"
+
+
 def test_a_wrong_setting_is_an_init_error() -> None:
     async def go(api: RuntimeApiServer, client: RuntimeApi) -> tuple[int, dict[str, Any]]:
         lines: list[str] = []

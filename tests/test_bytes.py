@@ -103,6 +103,28 @@ def test_events_that_cannot_be_opened_pass_as_they_are(upstream: Upstream, serve
     assert brotli.decompress(result.body) == event("a") * 10
 
 
+def test_compressed_events_in_several_members_all_arrive(upstream: Upstream, serve: Serve) -> None:
+    head = response_head(200, ("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip"))
+    events = [event(str(i)) for i in range(20)]
+    upstream.play((head + b"".join(map(gzip.compress, events)), Cut()))
+    assert call(serve().port, "POST", "/v1/chat/completions", KEY, CHAT).body == b"".join(events)
+
+
+def test_compressed_events_that_break_off_are_an_error_event(upstream: Upstream, serve: Serve) -> None:
+    head = response_head(200, ("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip"))
+    upstream.play((head + gzip.compress(event("a") * 50)[:-20], Cut()))
+    result = call(serve().port, "POST", "/v1/chat/completions", KEY, CHAT)
+    assert b"upstream_disconnected" in result.writes[-1]
+
+
+def test_forms_are_answered_uncompressed(upstream: Upstream, serve: Serve) -> None:
+    """They may ask for a stream in a field of theirs."""
+    upstream.play(stream(event("a")))
+    fields = (KEY[0], ("Content-Type", "multipart/form-data; boundary=b"), ("Accept-Encoding", "gzip"))
+    call(serve().port, "POST", "/v1/audio/transcriptions", fields, b"--b--")
+    assert upstream.received[0].header("accept-encoding") == "identity"
+
+
 def test_broken_compression_is_an_error_event(upstream: Upstream, serve: Serve) -> None:
     head = response_head(200, ("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip"))
     upstream.play((head + b"this is no gzip", Cut()))

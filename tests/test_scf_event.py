@@ -12,7 +12,7 @@ import handler
 from proxy.adapters import scf_event
 from proxy.adapters.scf_event import EventFunction, door_of, to_request
 from tests.support.events import recorded
-from tests.support.upstream import SSE_HEAD, Cut, Upstream, Wait, chunk, head, stream, whole
+from tests.support.upstream import CEILING, SSE_HEAD, Cut, Upstream, Wait, chunk, head, stream, whole
 
 CONTEXT = {
     "memory_limit_in_mb": 256,
@@ -95,7 +95,8 @@ def test_headers_of_any_case_and_lists_are_read(upstream: Upstream, make: Make) 
         "accept": None,
         "X-Scf-Secret-Key": "s",
     }
-    make(FORWARD_HEADERS="x-scf")(event, None)
+    make(FORWARD_HEADERS="x-mine")(event, None)
+    assert not [name for name, _ in upstream.received[0].headers if name.lower().startswith("x-scf")]
     assert [pair for pair in upstream.received[0].headers if pair[0].lower() == "x-stainless-a"] == [
         ("x-stainless-a", "1"),
         ("x-stainless-a", "2"),
@@ -124,6 +125,31 @@ def test_bodies_of_any_kind_are_read(body: Any, flag: Any, sent: bytes, upstream
 def test_a_body_that_says_it_is_base64_and_is_none_is_refused(make: Make) -> None:
     event = {**recorded("scf-api-gateway"), "body": "***", "isBase64Encoded": True}
     assert error_of(make()(event, CONTEXT))["code"] == "bad_event"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "好", "isBase64Encoded": True},
+        {"path": "/v1/\ud83d"},
+        {"queryString": {"a": "\ud83d"}},
+        {"queryString": "\ud83d"},
+        {"body": {"a": "half an emoji \ud83d"}},
+        {"body": "half an emoji \ud83d"},
+        {"headers": {"a": "\ud83d", "authorization": "Bearer \ud83d"}},
+        {"headers": {"host": "\ud83d"}},
+        {"httpMethod": "\ud83d"},
+        {"httpMethod": None},
+        {"body": {"a": {1, 2}}},
+    ],
+)
+def test_an_event_that_only_looks_like_one_is_answered_all_the_same(
+    change: dict[str, Any], upstream: Upstream, make: Make
+) -> None:
+    upstream.play(whole(b"{}"))
+    answer = make()({**recorded("scf-api-gateway"), **change}, CONTEXT)
+    assert answer["statusCode"] in (200, 400, 401, 405)
+    json.dumps(answer)
 
 
 def test_queries_of_any_kind_are_read() -> None:
@@ -162,6 +188,30 @@ def test_an_answer_above_the_platform_s_limit_is_told(upstream: Upstream, make: 
         assert answer["statusCode"] == status, len(json.dumps(answer))
     assert error_of(answer)["code"] == "response_too_large" and "6 MB" in error_of(answer)["message"]
     assert answer["headers"]["x-should-retry"] == "false"
+
+
+def test_a_large_file_is_let_go_once_it_is_above_the_limit(upstream: Upstream, make: Make) -> None:
+    """Not collected first: a function of 256 MB would run out of memory before it could say so."""
+    lines: list[str] = []
+    fields = (("Content-Type", "text/plain"), ("Content-Length", "7000000"))
+    upstream.play((head(200, *fields) + b"x" * 6_500_000, Wait()))
+    answer = make(lines)(recorded("scf-function-url"), CONTEXT)
+    assert (answer["statusCode"], error_of(answer)["code"]) == (502, "response_too_large")
+    assert upstream.gone.wait(CEILING)
+    line = json.loads(lines[-1])
+    assert (line["status"], line["ending"]) == (502, "response_too_large")
+
+
+def test_nothing_that_the_platform_or_the_caller_sends_is_logged(upstream: Upstream, make: Make) -> None:
+    lines: list[str] = []
+    function = make(lines, LOG_LEVEL="debug")
+    event = recorded("scf-function-url")
+    event["headers"] |= {"x-scf-secret-key": "canary-a", "x-scf-session-token": "canary-b", "authorization": "canary-c"}
+    event["body"] = '{"model":"canary-d e","messages":["canary-f"]}'
+    for script in (whole(b'{"content":"canary-g"}'), whole(b"canary-h", 500), (Cut(),)):
+        upstream.play(script)
+        function(event, {**CONTEXT, "secret": "canary-i"})
+    assert len(lines) == 3 and "canary" not in "".join(lines)
 
 
 def test_a_cut_before_any_text_keeps_its_status_and_behind_text_is_marked(upstream: Upstream, make: Make) -> None:
@@ -266,3 +316,31 @@ def test_the_entry_point_answers(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     handler._event_function.cache_clear()
     with pytest.raises(AttributeError):
         handler.something_else  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("environ", "built"),
+    [
+        ({}, None),
+        ({"TENCENTCLOUD_RUNENV": "SCF"}, "_event_function"),
+        ({"TENCENTCLOUD_RUNENV": "SCF", "TIMEOUT_SECONDS": "wrong"}, "_event_function"),
+        ({"_HANDLER": "handler.lambda_handler", "AWS_LAMBDA_FUNCTION_NAME": "f"}, "_buffered_function"),
+        (
+            {"_HANDLER": "handler.lambda_handler", "AWS_LAMBDA_FUNCTION_NAME": "f", "TIMEOUT_SECONDS": "wrong"},
+            "_buffered_function",
+        ),
+        ({"_HANDLER": "other.handler", "AWS_LAMBDA_FUNCTION_NAME": "f"}, None),
+    ],
+)
+def test_the_function_is_built_while_its_instance_starts(
+    environ: dict[str, str], built: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    handler._prepare()
+    for name in ("_event_function", "_buffered_function"):
+        cached = getattr(handler, name)
+        assert cached.cache_info().currsize == (1 if name == built else 0)
+        if name == built:
+            cached().close()
+        cached.cache_clear()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,15 @@ def test_a_proxy_key_is_made_up_where_nobody_else_guards_the_owner_s() -> None:
     assert "made up for this run only" in command.banner(settings, "127.0.0.1", 1, made_up)
 
 
+@pytest.mark.parametrize(
+    "text", ['openai_base_url = "https://api.deepseek.com/v1"', "demo = false", 'access = "pass-through"']
+)
+def test_a_file_that_means_the_real_thing_is_no_demo(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text(text)
+    assert not command.prepare({"CONFIG_FILE": str(file)}, demo=False)[0].demo
+
+
 def test_demo_can_be_refused() -> None:
     settings, _ = command.prepare({"DEMO": "0"}, demo=False)
     assert not settings.demo
@@ -185,6 +195,18 @@ def test_a_port_that_is_taken_is_told(host: str, capsys: pytest.CaptureFixture[s
     with taken:
         assert command.run(host, taken.getsockname()[1], demo=True) == 1
     assert "cannot listen on" in capsys.readouterr().err
+
+
+def test_certificates_that_are_not_there_are_told_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nothing")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.com/v1")
+    assert command.run("127.0.0.1", 0, demo=False) == 1
+    assert "SSL_CERT_FILE" in capsys.readouterr().err
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert command.run("127.0.0.1", 70_000, demo=True) == 1
+    assert "ports go from 0 to 65535" in capsys.readouterr().err
 
 
 def test_without_uvicorn_it_says_how_to_get_it(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import certifi
+import httpcore
 import httpx
 import pytest
 
-from proxy.errors import UpstreamDisconnected, UpstreamUnreachable
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamUnreachable
 from proxy.upstream import Outgoing, Patience, Target
 from proxy.upstreams import httpx as direct
 from proxy.upstreams.httpx import HttpxUpstream, tls_context
@@ -131,6 +132,32 @@ def test_a_second_failure_is_told(upstream: Upstream) -> None:
     assert len(upstream.received) == 3
 
 
+@pytest.mark.parametrize("how", [Cut(), Cut(reset=True)])
+@pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 200 OK\r\nContent-Ty"])
+def test_an_answer_that_has_begun_is_never_asked_for_twice(upstream: Upstream, begun: bytes, how: Cut) -> None:
+    upstream.play(whole(b"1"), (begun, Sleep(0.1), how))
+
+    async def go(one: HttpxUpstream) -> None:
+        await read(one, upstream.url)
+        with pytest.raises(UpstreamDisconnected):
+            await read(one, upstream.url)
+
+    run(go)
+    assert len(upstream.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1"), ("HTTPS_PROXY", "proxy:3128"), ("SSL_CERT_FILE", "/nothing")],
+)
+def test_what_the_environment_names_and_cannot_be_used_is_told_at_start_up(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        HttpxUpstream()
+
+
 def test_a_body_makes_a_length_even_for_delete(upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
 
@@ -139,6 +166,21 @@ def test_a_body_makes_a_length_even_for_delete(upstream: Upstream) -> None:
 
     run(go)
     assert upstream.received[0].body == b"{}"
+
+
+def test_tls_streams_are_listened_to_as_well() -> None:
+    class Stream(httpcore.AsyncMockStream):
+        async def start_tls(self, *args: object, **kwargs: object) -> httpcore.AsyncNetworkStream:
+            return Stream([b"x"])
+
+    async def go() -> bool:
+        reused = direct._Reused()
+        direct._attempt.set(reused)
+        secured = await direct._Heard(Stream([])).start_tls(CONTEXT)
+        assert await secured.read(10) == b"x"
+        return reused.received
+
+    assert asyncio.run(go())
 
 
 def test_a_certificate_that_nobody_signed_is_refused() -> None:

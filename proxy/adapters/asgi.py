@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, cast
 
-from proxy import config, log, upstreams
+from proxy import config, log, unready, upstreams
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
 from proxy.errors import ClientGone, ConfigError, NotOffered
@@ -38,6 +38,7 @@ class App:
     streams = True
     sees_disconnect = True
     body_limit: int | None = None
+    response_limit: int | None = None
     # Whether a wrong setting ends the process. Where nobody sees that, each call is told the sentence instead.
     stops_on_mistake = True
 
@@ -58,6 +59,7 @@ class App:
                 sees_disconnect=self.sees_disconnect,
                 rewrites_stream=True,
                 body_limit=self.body_limit,
+                response_limit=self.response_limit,
             ),
             clock=clock or AsyncioClock(),
             new_id=new_id,
@@ -113,7 +115,7 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         incoming = _Incoming(receive)
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-        path = scope.get("raw_path") or scope["path"].encode()
+        path = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
         request = Request(
             method=scope["method"],
             path=path.decode("latin-1"),
@@ -125,8 +127,7 @@ class App:
         try:
             settings, upstream = self.start()
         except ConfigError as error:
-            reply = Reply(error.status, Headers(error.headers()), error.body())
-            await _send_reply(reply, send)
+            await _send_reply(unready.answer(error, self.host, headers, scope["method"]), send)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         watcher = asyncio.ensure_future(incoming.watch(task)) if self.sees_disconnect else None

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
-from proxy import log
+from proxy import unready
 from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
 from proxy.adapters.ids import write_line
-from proxy.errors import BadRequest, BodyTooLarge, ProxyError, ResponseTooLarge
+from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
 from proxy.limits import number
-from proxy.messages import Headers, Request
+from proxy.messages import Headers, Reply, Request
 
 # mangum matches by containment and makes base64 of everything else.
 TEXT_TYPES = [
@@ -39,6 +40,7 @@ class LambdaApp(App):
     streams = False
     sees_disconnect = False
     body_limit = int(number("aws", "function URL", "request body"))
+    response_limit = int(number("aws", "function URL", "response body"))
     stops_on_mistake = False
 
     def request(self, scope: Scope, request: Request) -> Request:
@@ -47,9 +49,14 @@ class LambdaApp(App):
         return made
 
     def fit(self, headers: Headers) -> None:
-        """Drop what cannot be carried: mangum reads values as UTF-8 and HTTP's are Latin-1; the length is Lambda's."""
+        """Drop what cannot be carried: mangum reads values as UTF-8 and HTTP's are Latin-1; the length is Lambda's.
+
+        mangum calls a body without a type JSON, which is worse than to call it unknown.
+        """
         for name in [name for name, value in headers if name == "content-length" or not value.isascii()]:
             headers.remove(name)
+        if "content-type" not in headers:
+            headers.set("content-type", "application/octet-stream")
 
 
 class BufferedFunction:
@@ -72,12 +79,10 @@ class BufferedFunction:
         try:
             if door is None:
                 raise aws_events.unknown_event()
-            self._request = self._read(event, context, door)
-            answer = self._answer(event, context)
+            answer = self._answer(event, context, door)
             self._check_size(answer, door)
         except ProxyError as error:
-            log.line(self.app.host, "info", "error", {"event": error.code, "message": error.message})
-            return _told(error)
+            return _told(unready.answer(error, self.app.host))
         return answer
 
     def close(self) -> None:
@@ -93,9 +98,17 @@ class BufferedFunction:
             raise BodyTooLarge(door.request_limit, f"AWS Lambda behind {door.name}")
         return request
 
-    def _answer(self, event: Any, context: Any) -> dict[str, Any]:
+    def prepare(self) -> None:
+        """Do before the first call what it would otherwise wait for; a wrong setting is told by each call."""
+        with suppress(ConfigError):
+            self.app.start()
+
+    def _answer(self, event: Any, context: Any, door: Door) -> dict[str, Any]:
         try:
+            self._request = self._read(event, context, door)
             answer: dict[str, Any] = self._mangum(event, context)
+        except ProxyError:
+            raise
         except Exception as error:  # an event that only looks like one: mangum reads it without defaults
             raise BadRequest(
                 f"The event cannot be read ({type(error).__name__}). Call this function over HTTP.", code="bad_event"
@@ -114,9 +127,9 @@ class BufferedFunction:
             raise ResponseTooLarge(limit, f"AWS Lambda behind {door.name}")
 
 
-def _told(error: ProxyError) -> dict[str, Any]:
-    headers = {"access-control-allow-origin": "*", **dict(error.headers())}
-    return {"statusCode": error.status, "headers": headers, "body": error.body().decode(), "isBase64Encoded": False}
+def _told(reply: Reply) -> dict[str, Any]:
+    body = cast("bytes", reply.body).decode()
+    return {"statusCode": reply.status, "headers": dict(reply.headers), "body": body, "isBase64Encoded": False}
 
 
 def _function_left(context: Any) -> float | None:

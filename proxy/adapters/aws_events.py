@@ -7,7 +7,6 @@ gateways), services-alb.html, and gettingstarted-limits.html, as noted on 2026-1
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,20 +72,20 @@ def wire_path(event: Mapping[str, Any]) -> str:
     # Only a v2 gateway leaves the stage in the path; `/dev` must not eat `/development`.
     if "rawPath" in event and stage and stage != "$default" and (path + "/").startswith(f"/{stage}/"):
         path = path[len(str(stage)) + 1 :] or "/"
-    return quote(path, safe=_PATH_SAFE)
+    return quote(path, safe=_PATH_SAFE, errors="replace")
 
 
 def wire_query(event: Mapping[str, Any], door: Door) -> str:
     """The query: as it was sent where the event has it raw, else made anew from its parameters."""
     if "rawQueryString" in event:
-        return quote(str(event["rawQueryString"] or ""), safe=_PATH_SAFE + "?")
+        return quote(str(event["rawQueryString"] or ""), safe=_PATH_SAFE + "?", errors="replace")
     given = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
     pairs: list[tuple[str, str]] = []
     for name, value in _mapping(given).items():
         pairs += [(str(name), "" if one is None else str(one)) for one in _listed(value)]
     if door is ALB:  # a load balancer hands on what was encoded as it was
         pairs = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
-    return urlencode(pairs)
+    return urlencode(pairs, errors="replace")
 
 
 def seconds_left(event: Mapping[str, Any], door: Door, function_left: float | None, wall: float) -> float | None:
@@ -137,7 +136,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadRequest("The event's body says that it is base64 and is not.", code="bad_event") from None
 
 

@@ -14,15 +14,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proxy import config, log, upstreams
+from proxy import config, log, unready, upstreams
 from proxy.adapters import aws_events
 from proxy.adapters.aws_runtime import Response, RuntimeApi
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
-from proxy.errors import ConfigError, ProxyError
+from proxy.errors import BadRequest, ConfigError, ProxyError
 from proxy.host import Capabilities, Host
 from proxy.limits import number
-from proxy.messages import Headers, Reply
+from proxy.messages import Reply
 from proxy.relay import relay
 
 # The platform makes these itself, and refuses a prelude that has them (RFC 9110 section 7.6.1, and the length).
@@ -86,7 +86,10 @@ class StreamFunction:
             request = aws_events.to_request(event, door, aws_events.seconds_left(event, door, left, wall))
             return await relay(request, self._config, self._upstream, self._host)
         except ProxyError as error:
-            return Reply(error.status, Headers(error.headers()), error.body())
+            return unready.answer(error, self._host)
+        except Exception as error:  # an event that only looks like one must not end the process
+            told = BadRequest(f"The event cannot be read ({type(error).__name__}).", code="bad_event")
+            return unready.answer(told, self._host)
 
     async def _send(self, response: Response, reply: Reply) -> None:
         if isinstance(reply.body, bytes):

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from proxy import config, log, regions, upstreams
+from proxy import config, log, regions, unready, upstreams
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
-from proxy.errors import BadRequest, NotCarried, ProxyError, ResponseTooLarge
+from proxy.errors import BadRequest, ConfigError, NotCarried, ProxyError, ResponseTooLarge
 from proxy.host import Capabilities, Host
 from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
@@ -71,6 +71,7 @@ class EventFunction:
                 sees_disconnect=False,
                 rewrites_stream=True,
                 body_limit=int(number(PLATFORM, "event function", "request body")),
+                response_limit=int(number(PLATFORM, "event function", "response body")),
             ),
             clock=AsyncioClock(),
             new_id=new_id,
@@ -79,9 +80,17 @@ class EventFunction:
             region=environ.get("TENCENTCLOUD_REGION") or None,
         )
 
-    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one event. Never raises: a failed invocation shows the caller nothing useful."""
-        started = time.monotonic()
+    def prepare(self) -> None:
+        """Do before the first call what it would otherwise wait for; a wrong setting is told by each call."""
+        with suppress(ConfigError):
+            self._start({})
+
+    def __call__(self, event: Any, context: Any, started: float | None = None) -> dict[str, Any]:
+        """Answer one event, which came in at `started` on the monotonic clock.
+
+        Never raises: a failed invocation shows the caller nothing useful.
+        """
+        started = time.monotonic() if started is None else started
         door = door_of(event) if isinstance(event, Mapping) else None
         try:
             if door is None:
@@ -91,13 +100,21 @@ class EventFunction:
                     code="unknown_event",
                 )
             settings, upstream = self._start(_mapping(context))
-            request = to_request(event, door, _seconds_left(_mapping(context), started))
+            request = self._read(event, door, _seconds_left(_mapping(context), started))
             reply = self._loop.run_until_complete(relay(request, settings, upstream, self._host))
             return to_answer(reply, door)
         except ProxyError as error:
-            log.line(self._host, "info", "error", {"event": error.code, "message": error.message})
-            told = Reply(error.status, Headers(error.headers()), error.body())
-            return to_answer(told, door or FUNCTION_URL)
+            asked = Headers((str(name), "") for name in _mapping(_mapping(event).get("headers")))
+            method = str(_mapping(event).get("httpMethod"))
+            return to_answer(unready.answer(error, self._host, asked, method), door or FUNCTION_URL)
+
+    def _read(self, event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
+        try:
+            return to_request(event, door, deadline)
+        except ProxyError:
+            raise
+        except Exception as error:  # an event that only looks like one
+            raise BadRequest(f"The event cannot be read ({type(error).__name__}).", code="bad_event") from None
 
     def close(self) -> None:
         """Close connections and the loop; a platform never does, it just stops the instance."""
@@ -111,12 +128,17 @@ class EventFunction:
             loaded = config.load_with_file(self._environ)
             self._upstream = upstreams.make(loaded, self._host)
             self._config = loaded
-            region = context.get("tencentcloud_region")
-            self._host.region = str(region) if region else self._host.region
-            advice = regions.warning(self._host.region, loaded.openai_base_url)
-            if advice and not loaded.demo:
-                log.line(self._host, loaded.log_level, "warning", {"event": "region", "message": advice})
+            self._warn(loaded)
+        region = context.get("tencentcloud_region")
+        if region and region != self._host.region:
+            self._host.region = str(region)
+            self._warn(self._config)
         return self._config, self._upstream
+
+    def _warn(self, settings: config.Config) -> None:
+        advice = regions.warning(self._host.region, settings.openai_base_url)
+        if advice and not settings.demo:
+            log.line(self._host, settings.log_level, "warning", {"event": "region", "message": advice})
 
 
 def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
@@ -141,8 +163,8 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
     headers.remove("content-length")  # the body's length as it was before the platform took it apart
     return Request(
         method=method.upper(),
-        path=quote(path, safe=_PATH_SAFE),
-        query=quote(query, safe=_PATH_SAFE + "?"),
+        path=quote(path, safe=_PATH_SAFE, errors="replace"),
+        query=quote(query, safe=_PATH_SAFE + "?", errors="replace"),
         headers=headers,
         body=_body(body, event.get("isBase64Encoded")),
         deadline=deadline,
@@ -189,17 +211,19 @@ def _body(body: Any, is_base64: Any) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        return json.dumps(body, ensure_ascii=False).encode()
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
     if str(is_base64).lower() != "true":
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadRequest("The event's body says that it is base64 and is not.", code="bad_event") from None
 
 
 def _query(parameters: Mapping[str, Any]) -> str:
-    return urlencode({str(name): "" if value is None else value for name, value in parameters.items()}, doseq=True)
+    return urlencode(
+        {str(name): "" if value is None else value for name, value in parameters.items()}, doseq=True, errors="replace"
+    )
 
 
 def _seconds_left(context: Mapping[str, Any], started: float) -> float | None:

@@ -171,8 +171,10 @@ def compile_all(bundle: Bundle, folder: Path) -> None:
         print(f"      Python {bundle.python} is not on this machine: no .pyc files, so cold starts take twice the CPU")
         return
     modes = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", bundle.prefix]
-    command = [python, "-m", "compileall", "-q", "-f", *modes, str(folder)]
-    environ = {**os.environ, "PYTHONHASHSEED": "0"}
+    # -S and a bare environment: what else runs in that Python (a debugger, coverage) would show in the files' bytes, as
+    # does the order of sets.
+    command = [python, "-S", "-m", "compileall", "-q", "-f", *modes, str(folder)]
+    environ = {"PYTHONHASHSEED": "0", **{name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)  # noqa: S603
     if done.returncode:
         raise ConfigError(f"Compiling failed: {done.stdout.strip()}")

@@ -156,7 +156,11 @@ class LambdaFront:
         self.api.waiting.put_nowait(invocation)
         if self.api.idle < self.api.waiting.qsize() and len(self.processes) < self._instances:
             command = [sys.executable, "-u", "-m", "proxy.adapters.aws_stream"]
-            process = await asyncio.create_subprocess_exec(*command, env=self._environ)
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=self._environ,
+                start_new_session=True,  # Ctrl-C is for the front, which lets running answers finish
+            )
             self.processes.append(process)
             watch = asyncio.ensure_future(self._watch(process))
             self._watches.add(watch)  # the loop itself keeps no hold on a task

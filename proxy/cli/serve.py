@@ -15,6 +15,8 @@ from proxy.errors import ConfigError
 
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
 GRACE_SECONDS = 30
+# Whoever sets one of these means the real thing, or has said what is meant.
+_MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "ACCESS", "DEMO"}
 _ACCESS = {
     "open": "open: no key is asked for",
     "closed": "closed",
@@ -37,17 +39,19 @@ def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
     environ = dict(os.environ)
     try:
         settings, made_up = prepare(environ, demo)
+        app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
         listener = _listen(host, port)
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"sluice: cannot listen on {host}:{port}: {error.strerror}. Try --port 0.", file=sys.stderr)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "ports go from 0 to 65535"
+        print(f"sluice: cannot listen on {host}:{port}: {why}. Try --port 0.", file=sys.stderr)
         return 1
     print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            LambdaFront(environ) if kind == "lambda-stream" else App(environ),
+            app,
             access_log=False,  # ours is the log; uvicorn's would repeat it, with the query
             log_level="critical",
             lifespan="on",
@@ -62,11 +66,16 @@ def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
     return 0
 
 
+def started(app: App) -> App:
+    """`app` with what can go wrong at start-up done, so that it is told before anything else is. Raises ConfigError."""
+    app.start()
+    return app
+
+
 def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | None]:
     """Fill in what running on one's own machine needs; the made-up proxy key, if there is one. Raises ConfigError."""
     settings = config.load_with_file(environ)
-    nothing_set = not (settings.openai_api_key or settings.proxy_key or environ.get("OPENAI_BASE_URL", "").strip())
-    if demo or (nothing_set and not environ.get("DEMO", "").strip()):
+    if demo or not settings.given & _MEANT:
         environ["DEMO"] = "1"
         return config.load_with_file(environ), None
     if auth.mode(settings) == "closed":
@@ -109,7 +118,7 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError:
+    except (OSError, OverflowError):
         listener.close()
         raise
     listener.set_inheritable(True)

@@ -11,9 +11,10 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, cast
 
-from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.messages import Headers
 from proxy.upstream import Answer, Outgoing, Patience
 
@@ -23,6 +24,7 @@ _hidden = "click" not in sys.modules
 if _hidden:
     sys.modules["click"] = None  # type: ignore[assignment]
 try:
+    import httpcore
     import httpx
 finally:
     if _hidden:
@@ -60,10 +62,15 @@ class HttpxUpstream:
     """Keeps connections open between calls. `wall` tells Unix time, which goes on while a function is frozen."""
 
     def __init__(self, wall: Callable[[], float] = time.time, context: ssl.SSLContext | None = None) -> None:
+        """Raises ConfigError where the environment names certificates or a proxy that cannot be used."""
         self._wall = wall
         self._context = context or tls_context()
         self._pools: dict[str | None, _Pool] = {}
         self._last = wall()
+        for name in _PROXY_VARIABLES:
+            value = os.environ.get(name) or os.environ.get(name.upper()) or ""
+            if value and not value.startswith(("http://", "https://")):
+                raise ConfigError(f"{name.upper()} takes a proxy such as http://host:3128.", param=name.upper())
 
     async def warm(self) -> None:
         """Import now what the first call would import: httpcore's asyncio backend."""
@@ -101,7 +108,10 @@ class HttpxUpstream:
     def _pool(self, proxy: str | None) -> _Pool:
         if proxy not in self._pools:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
-            self._pools[proxy] = _Pool(httpx.AsyncHTTPTransport(verify=self._context, proxy=proxy, limits=limits))
+            transport = httpx.AsyncHTTPTransport(verify=self._context, proxy=proxy, limits=limits)
+            # httpx hands no network backend on to httpcore, which takes one; a test sees to it that this still works.
+            transport._pool._network_backend = _Listening(transport._pool._network_backend)
+            self._pools[proxy] = _Pool(transport)
         return self._pools[proxy]
 
     async def _retire(self, proxy: str | None) -> None:
@@ -128,6 +138,7 @@ class HttpxUpstream:
         headers, body = _headers(url, outgoing), httpx.ByteStream(outgoing.body)
         request = httpx.Request(outgoing.method, url, headers=headers, stream=body, extensions=extensions)
         pool.take()
+        _attempt.set(reused)
         try:
             response = await pool.transport.handle_async_request(request)
         except BaseException:
@@ -139,10 +150,11 @@ class HttpxUpstream:
 
 
 class _Reused:
-    """Listens to one request's events: was its connection a kept one, and has an answer begun?"""
+    """Listens to one request: was its connection a kept one, and has any byte of an answer come?"""
 
     def __init__(self) -> None:
         self._connected = False
+        self.received = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         if event.startswith("connection.connect"):
@@ -150,9 +162,38 @@ class _Reused:
 
     def ended_unanswered(self, error: httpx.TransportError) -> bool:
         """Whether a kept connection turned out to be closed before any byte of the answer."""
-        if self._connected:
-            return False
-        return isinstance(error, (httpx.ReadError, httpx.WriteError)) or "without sending" in str(error)
+        ended = isinstance(error, (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError))
+        return ended and not self._connected and not self.received
+
+
+_attempt: ContextVar[_Reused] = ContextVar("attempt")
+
+
+class _Listening(httpcore.AsyncNetworkBackend):
+    """A network backend whose streams tell the request in whose task they are read that bytes have come."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return _Heard(await self._backend.connect_tcp(*args, **kwargs))
+
+
+class _Heard(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self.write = stream.write  # type: ignore[method-assign]
+        self.aclose = stream.aclose  # type: ignore[method-assign]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = await self._stream.read(max_bytes, timeout)
+        if data and (attempt := _attempt.get(None)) is not None:
+            attempt.received = True
+        return data
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return _Heard(await self._stream.start_tls(*args, **kwargs))
 
 
 class _Body:
@@ -215,12 +256,15 @@ def _proxy(url: httpx.URL) -> str | None:
 def tls_context() -> ssl.SSLContext:
     """One context for every connection: each costs about 30 ms of parsing CA certificates.
 
-    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as OpenSSL's own tools have it.
+    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as OpenSSL's own tools have it. Raises ConfigError where
+    they cannot be read.
     """
-    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context(
-            cafile=os.environ.get("SSL_CERT_FILE") or None, capath=os.environ.get("SSL_CERT_DIR") or None
-        )
+    file, folder = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
+    if file or folder:
+        try:
+            return ssl.create_default_context(cafile=file, capath=folder)
+        except OSError:
+            raise ConfigError("SSL_CERT_FILE names certificates that cannot be read.", param="SSL_CERT_FILE") from None
     import certifi
 
     return ssl.create_default_context(cafile=certifi.where())

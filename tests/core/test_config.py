@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("OPENAI_BASE_URL", "https://host/v1?x=1"),
         ("OPENAI_BASE_URL", "https://host/v1/chat/completions"),
         ("OPENAI_BASE_URL", "https://hóst/v1"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:99999/v1"),
         ("PROXY_KEY", "with:colon"),
         ("ALLOW_ANONYMOUS", "maybe"),
         ("ALLOW_ORIGINS", "chat.example.com"),
@@ -83,6 +84,7 @@ def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
     [
         ({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k"}, "PROXY_KEY must be set"),
         ({"ACCESS": "proxy-key"}, "PROXY_KEY must be set"),
+        ({"ACCESS": "proxy-key", "PROXY_KEY": "p"}, "OPENAI_API_KEY must be set"),
         ({"ACCESS": "pass-through", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}, "OPENAI_API_KEY must not be set"),
     ],
 )
@@ -94,6 +96,10 @@ def test_the_deployer_s_word_on_access_is_held_against_the_keys(environ: dict[st
 def test_access_as_the_keys_have_it_is_fine() -> None:
     assert config.load({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}).access == "proxy-key"
     assert config.load({"ACCESS": "pass-through", "PROXY_KEY": "p"}).access == "pass-through"
+
+
+def test_an_old_name_in_the_environment_wins_over_the_file() -> None:
+    assert config.load({"OPENAI_KEY": "env"}, 'openai_api_key = "file"').openai_api_key == ("env",)
 
 
 def test_both_time_outs_at_once_are_refused() -> None:

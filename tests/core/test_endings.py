@@ -84,6 +84,13 @@ def test_a_response_becomes_incomplete_with_the_next_number() -> None:
     assert told["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
 
 
+def test_comments_do_not_set_the_number_back() -> None:
+    progress = Progress("responses")
+    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 41, "delta": "a"}))
+    progress.feed(b": ping\n\n")
+    assert read(progress.failed(UpstreamDisconnected()))[0]["sequence_number"] == 42
+
+
 def test_other_streams_cannot_be_closed_truthfully() -> None:
     progress = Progress("other")
     progress.feed(chat(said(0, content="x")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 
@@ -10,12 +11,13 @@ import pytest
 
 from proxy import auth, config, limits
 from proxy.errors import UpstreamDisconnected, UpstreamTimeout
-from proxy.messages import Stream
+from proxy.messages import Reply, Stream
 from proxy.relay import relay
 from tests.support.core import SSE, Listed, error_of, host, request, run
 
 TEXT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 JSON = (("content-type", "application/json"),)
+WHOLE = (*JSON, ("content-length", "2"))
 
 
 async def unread() -> AsyncIterator[bytes]:
@@ -258,6 +260,29 @@ def test_every_field_of_the_log_line_is_there() -> None:
         "gen_ai.usage.cache_read.input_tokens": 2,
         "gen_ai.usage.reasoning.output_tokens": 3,
     }
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), UnicodeEncodeError("x", "y", 0, 1, "z"), ValueError("closed")])
+def test_a_log_that_cannot_be_written_costs_no_answer(error: Exception) -> None:
+    def broken(_: str) -> None:
+        raise error
+
+    async def go() -> Reply:
+        surroundings = dataclasses.replace(host(), write=broken)
+        return await relay(request(body=b"{}"), config.load({}), Listed(b"{}", headers=WHOLE), surroundings)
+
+    assert asyncio.run(go()).body == b"{}"
+
+
+def test_a_model_that_is_a_key_is_not_logged() -> None:
+    lines: list[str] = []
+    asked = request(body=b'{"model":"pk-1"}', headers=(("authorization", "Bearer pk-1"),))
+    run(Listed(b"{}", headers=JSON), asked, lines, settings={"PROXY_KEY": "pk-1", "OPENAI_API_KEY": "k"})
+    assert "pk-1" not in lines[-1].replace('"proxy-key-1"', "")
+
+
+def test_what_is_no_method_is_refused() -> None:
+    assert run(Listed(), request(method="G T"))[0].status == 405
 
 
 @pytest.mark.parametrize(("level", "lines"), [("info", 2), ("warning", 1), ("error", 0), ("off", 0)])

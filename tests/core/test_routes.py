@@ -47,6 +47,27 @@ def test_characters_that_belong_nowhere_are_refused(path: str) -> None:
         normalise_path(path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/..;/files",
+        "/v1/models/..%3bx/files",
+        "/v1/models/%252e%252e%252ffiles",
+        "/v1/models/%c0%ae%c0%ae/files",
+        "/v1/audio/..%5Cfiles",
+        "/v1/models/a%2500",
+    ],
+)
+def test_no_way_of_writing_dots_leaves_the_path_that_was_allowed(path: str) -> None:
+    with pytest.raises(BadRequest):
+        normalise_path(path)
+
+
+@pytest.mark.parametrize("path", ["models/a..b", "models/ft:gpt%2Fx;v=1", "models/%E9%80%9A%E4%B9%89", "files/..."])
+def test_names_that_only_look_odd_pass(path: str) -> None:
+    assert normalise_path(f"/v1/{path}").path == path
+
+
 @pytest.mark.parametrize("query", ["a=\xe9", "a=b c", "a=\n"])
 def test_a_query_must_be_able_to_stand_on_the_wire(query: str) -> None:
     check_query("a=%20&b='\"<>")
