@@ -74,11 +74,8 @@ def _climbs(path: str) -> bool:
 
     models/..%2Ffiles and models/..;/files must not count as models.
     """
-    for _ in range(4):
-        decoded = _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)
-        if decoded == path:
-            break
-        path = decoded
+    while (decoded := _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)) != path:
+        path = decoded  # each round is shorter
     if _HIDDEN.search(path):
         return True
     return any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path))
