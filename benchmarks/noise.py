@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 import time
 
@@ -10,21 +10,24 @@ import psutil
 
 
 class Others:
-    """Counts from its making on."""
+    """Counts from its making on. Needs Linux, where ended processes count among their parents' children."""
 
     def __init__(self) -> None:
-        self._busy, self._since = _busy(), time.monotonic()
+        self._used, self._since = _used_by_others(), time.monotonic()
 
     def told(self) -> str:
-        """What other programs and the hypervisor took, in per cent of one core; every child must have ended."""
-        if sys.platform != "linux":  # elsewhere ended children are not counted as ours
+        """What other programs have used, in per cent of one core; all our children must have ended, as at the start."""
+        if sys.platform != "linux":
             return "other programs not watched"
-        share = max(0.0, (_busy() - self._busy) / (time.monotonic() - self._since))
-        return f"other programs took {share:.0%} of a core" + (": expect noise" if share > 0.1 else "")
+        share = (_used_by_others() - self._used) / (time.monotonic() - self._since)
+        return f"other programs used {share:.0%} of a core" + (": expect noise" if share > 0.05 else "")
 
 
-def _busy() -> float:
-    """Seconds of CPU that the machine has been busy without us: neither this process nor its ended children."""
-    times = psutil.cpu_times()
-    parts = ("user", "nice", "system", "steal")  # interrupts are mostly those of our own traffic
-    return sum(getattr(times, part, 0.0) for part in parts) - sum(os.times()[:4])
+def _used_by_others() -> float:
+    """Seconds of CPU of all processes but ours, and of those that they have started and seen end."""
+    used = 0.0
+    ours = psutil.Process().pid
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended just now
+            used += sum(process.cpu_times()[:4]) if process.pid != ours else 0
+    return used
