@@ -9,6 +9,8 @@ from benchmarks.coldstart import Cold
 from benchmarks.measure import FEW, MANY, SOME, Figures
 
 Cell = Callable[[Figures], str]
+_STDLIB = "of the stdlib's"
+_COLD = ("cold start", "CPU, ms", "wall, ms", f"CPU, {_STDLIB}", "CPU beyond the interpreter's, ms", _STDLIB)
 
 
 def relays(columns: Sequence[Figures]) -> str:
@@ -30,7 +32,7 @@ def relays(columns: Sequence[Figures]) -> str:
         return f"buffered answer, {who}, p{share}, ms", added(lambda one: one.waits[clients], share)
 
     def rate(one: Figures) -> str:
-        if nginx is None or one in (direct, nginx):
+        if nginx is None or one is direct or one is nginx:
             return f"{one.rate():.0f}"
         return f"{one.rate():.0f} ({_number(one.rate() / nginx.rate())} of nginx)"
 
@@ -55,23 +57,14 @@ def cold(kinds: tuple[Cold, Cold, Cold]) -> str:
     """The table of cold starts: the bare interpreter, the standard library, Sluice."""
     bare, stdlib, _ = kinds
     floor, least = bare.medians()[0], stdlib.medians()[0]
-    rows = [
-        [
-            "cold start",
-            "CPU, ms",
-            "wall, ms",
-            "CPU, of the stdlib's",
-            "CPU beyond the interpreter's, ms",
-            "of the stdlib's",
-        ]
-    ]
+    rows = []
     for kind in kinds:
         cpu, wall = kind.medians()
-        beyond = (
-            [_number((cpu - floor) * 1e3), f"{(cpu - floor) / (least - floor):.2f}"] if kind is not bare else ["–", "–"]
-        )
+        beyond = ["–", "–"]
+        if kind is not bare:
+            beyond = [_number((cpu - floor) * 1e3), f"{(cpu - floor) / (least - floor):.2f}"]
         rows.append([kind.name, _number(cpu * 1e3), _number(wall * 1e3), f"{cpu / least:.2f}", *beyond])
-    return _table(rows)
+    return _table([[*_COLD], *rows])
 
 
 def _percentile(samples: list[int], share: int) -> float:

@@ -6,12 +6,15 @@ A client must be able to tell three things apart: a whole answer, a part of one 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from proxy import sse
 from proxy.errors import ProxyError
 
 DONE = b"data: [DONE]\n\n"
+# A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
 class Progress:
@@ -35,7 +38,7 @@ class Progress:
         """Take note of one piece of whole events."""
         if b"sequence_number" in piece:  # not a comment, of the upstream's or of ours
             self._last = piece
-        if self.text and (self._protocol == "responses" or b"finish_reason" not in piece):
+        if self.text and (self._protocol == "responses" or not _FINISHED.search(piece)):
             return
         for found in sse.objects(piece):
             # Azure's first chunk has no id and no choices: the one that names the stream is wanted.

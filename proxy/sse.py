@@ -14,8 +14,6 @@ from typing import Any
 # Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
 # event has ended either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
-_LINE = re.compile(rb"\r\r\n?|\n\r(?=[^\n])|\n\r\n|\n\n")
-_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 _LINE = re.compile(rb"\r\n|\n|\r")
 # The longest empty line is four bytes: so many of the last piece are looked at again with the next.
 _LOOK_BACK = 3
