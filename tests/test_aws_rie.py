@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.lambda_cold import client_alone
 from proxy.cli import bundle
 from tests.support import parts, rie
 from tests.support.client import call
@@ -36,13 +37,7 @@ def buffered(folder: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: 
         pytest.skip("awslambdaric is there for Linux alone")
     if tuple(sys.version_info[:2]) < (3, 12):
         pytest.skip("the bundle is for Lambda's Pythons, 3.12 and newer; the newer test run has this")
-    client = tmp_path_factory.mktemp("ric")
-    for name in ("awslambdaric", "simplejson", "snapshot_restore_py", "runtime_client"):
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            source = Path(spec.origin)
-            source = source.parent if source.name == "__init__.py" else source
-            (client / source.name).symlink_to(source)
+    client = client_alone(tmp_path_factory.mktemp("ric"))
     command = [sys.executable, "-S", "-m", "awslambdaric", "handler.lambda_handler"]
     path = f"{folder}:{client}"
     with rie.running(command, folder, PYTHONPATH=path, OPENAI_BASE_URL=_upstream.url, **parts.coverage()) as port:
