@@ -19,7 +19,11 @@ _HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
 
 
 class Call:
-    """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function."""
+    """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
+
+    `native_body` is a request's body that goes up unread, `native` an answer's that can go down so, as the platform's
+    own streams; `handed_over` says that the platform has taken the latter.
+    """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
         self.request = request
@@ -31,11 +35,14 @@ class Call:
         self.route: Route | None = None
         self.caller: Caller | None = None
         self.body = b""
+        self.native_body: Any = None
         self.fields: dict[str, Any] = {}
         self.status = 200
         self.headers: Headers | None = None
         self.length: int | None = None
         self.whole = False
+        self.native: Any = None
+        self.handed_over = False
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"
@@ -47,6 +54,11 @@ class Call:
     def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
         """Take note of the answer's head, its body's length in bytes if known, and whether one piece is all of it."""
         self.status, self.headers, self.length, self.whole = status, headers, length, whole
+
+    @property
+    def bytes_in(self) -> int | None:
+        """The size of the request's body, None where it passes unread and does not say."""
+        return len(self.body) if self.native_body is None else self.request.length
 
     @property
     def protocol(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proxy import headers, log
 from proxy.call import Call, media_type
 from proxy.endings import Progress
@@ -113,6 +115,17 @@ class Delivery(Stream):
         if isinstance(error, DeadlineReached) and (end := self._progress.truncated("deadline")) is not None:
             return end
         return self._progress.failed(error)
+
+    async def hand_over(self) -> Any:
+        """The body as the platform's own stream, which is then the caller's alone; None where it must be iterated.
+
+        The log line is written now: nobody here will see the end.
+        """
+        if (native := self._stream.native) is not None:
+            self._call.handed_over = True
+            await self.close_unlogged()
+            log.finished(self._call, self._status, None, log.HANDED_OVER, ttfb=self._head_at, first_chunk=None)
+        return native
 
     async def close_unlogged(self) -> None:
         """Close, and leave the log line to whoever makes another reply of this."""

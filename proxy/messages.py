@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.errors import BodyTooLarge
 
@@ -73,6 +73,14 @@ class Stream:
     In an SSE stream every piece ends where an event ends. An empty piece means that the upstream's head has come.
     """
 
+    @property
+    def native(self) -> Any:
+        """The body as the platform's own stream, once its head has come; None where it must pass through Python.
+
+        A stage that only looks on hands up what the stream below it has.
+        """
+        return None
+
     async def next(self, seconds: float | None = None) -> bytes | None:
         """The next piece, or None when `seconds` went by without one (the wait can be taken up again).
 
@@ -97,7 +105,8 @@ class Request:
     `path` and `query` are as they stood on the wire, percent-encoded and without the `?`. `body` may be an iterator
     that nobody has read yet: the core reads it only once it has accepted the caller. `deadline` is the number of
     seconds left before the platform stops the function, None where nothing does. `origin` is the address the caller
-    used (`https://host`), where the adapter knows it.
+    used (`https://host`), where the adapter knows it. `native` is the body as the platform's own stream, which can
+    go up without anybody reading `body`; None where the platform has none.
     """
 
     method: str
@@ -107,11 +116,18 @@ class Request:
     body: bytes | AsyncIterable[bytes] = b""
     deadline: float | None = None
     origin: str | None = None
+    native: Any = None
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes Content-Length announces, None where it says nothing that can be used."""
+        length = self.headers.get("content-length") or ""
+        # 18 digits say that it is too large as well as 5,000 do, which int() refuses to read.
+        return int(length[:18]) if length.isascii() and length.isdigit() else None
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells."""
-        length = self.headers.get("content-length") or ""
-        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+        if self.length is not None and self.length > limit:
             raise BodyTooLarge(limit)
         if isinstance(self.body, bytes):
             if len(self.body) > limit:

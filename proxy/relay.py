@@ -57,8 +57,8 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     call.record["upstream"] = target.name
     up = headers.upward(request.headers, config, call.caller.own_key, call.streamed)
     waits = patience(config)
-    outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits)
-    stream: Stream = source.Source(source.pieces(call, upstream, outgoing), call.host.clock)
+    outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits, call.native_body)
+    stream: Stream = source.Source(call, upstream, outgoing)
     for stage in STAGES:
         stream = stage.wrap(call, stream)
     reply = await open_reply(call, stream)
@@ -72,10 +72,19 @@ def _told(call: Call, error: ProxyError) -> Reply:
 
 
 async def _read(call: Call) -> bytes:
-    """The request's body, up to MAX_BODY_MB and what the platform's door takes."""
-    door = call.host.capabilities.body_limit
-    limit = int((call.config.max_body_mb or 0) * 1_000_000) or door or int(number("server", "http", "request body"))
-    return await call.request.read(limit if door is None else min(limit, door))
+    """The request's body, up to MAX_BODY_MB and what the platform's door takes.
+
+    A form or a file that nobody looks into goes up unread where the platform can do that: it may be larger than what
+    fits into memory.
+    """
+    request, door = call.request, call.host.capabilities.body_limit
+    chosen = int((call.config.max_body_mb or 0) * 1_000_000)
+    passes = request.native is not None and call.protocol == "other" and not _may_be_json(request)
+    if passes and (not chosen or (request.length is not None and request.length <= chosen)):
+        call.native_body = request.native
+        return b""
+    limit = chosen or door or int(number("server", "http", "request body"))
+    return await request.read(limit if door is None else min(limit, door))
 
 
 def _may_be_json(request: Request) -> bool:

@@ -24,12 +24,17 @@ ERROR_BYTES = 1_000_000
 
 
 class Source(Stream):
-    """`pieces` as a Stream. It is only pumped from the first limited wait on: others need no second task."""
+    """One upstream call as a Stream. It is only pumped from the first limited wait on: others need no second task."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], clock: Clock) -> None:
-        self._pieces = pieces
-        self._clock = clock
+    def __init__(self, call: Call, upstream: Upstream, outgoing: Outgoing) -> None:
+        self._call = call
+        self._pieces = pieces(call, upstream, outgoing)
+        self._clock: Clock = call.host.clock
         self._pump: Pump | None = None
+
+    @property
+    def native(self) -> Any:
+        return None if self._call.host.capabilities.rewrites_stream else self._call.native
 
     async def next(self, seconds: float | None = None) -> bytes | None:
         if self._pump is None:
@@ -68,6 +73,7 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
             yield whole
             return
         call.head_came(answer.status, answer.headers, length)
+        call.native = answer.native
         yield b""
         if not call.is_sse:
             async for piece in answer.body:
@@ -84,7 +90,8 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
         if rest := splitter.rest():
             yield rest
     finally:
-        await answer.body.aclose()
+        if not call.handed_over:
+            await answer.body.aclose()
 
 
 def _length(head: Headers) -> int | None:
@@ -101,7 +108,9 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
     error = _error_object(plain)
     if error.get("code") == regions.REFUSED:
-        call.record["hint"] = f"The upstream does not serve the region that this call came from. {regions.ADVICE}"
+        call.record["hint"] = (
+            f"The upstream does not serve the region that this call came from. {regions.advice(call.host.platform)}"
+        )
     waits = _seconds(answer.headers.get("retry-after"))
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):

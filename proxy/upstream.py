@@ -6,10 +6,11 @@ Real networks, the demo and tests implement `Upstream`; auxiliary calls (readine
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.auth import Caller
 from proxy.config import Config
+from proxy.errors import UpstreamTimeout
 from proxy.host import Host
 from proxy.messages import ByteStream, Headers
 
@@ -34,7 +35,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One call upwards. `path` (without a leading slash) and `query` stand on the wire exactly as they are here."""
+    """One call upwards. `path` (without a leading slash) and `query` stand on the wire exactly as they are here.
+
+    `native` stands for the body where the platform can send on what it receives without anybody reading it.
+    """
 
     target: Target
     method: str
@@ -43,15 +47,20 @@ class Outgoing:
     headers: list[tuple[str, str]]
     body: bytes
     patience: Patience
+    native: Any = None
 
 
 @dataclass(slots=True)
 class Answer:
-    """An upstream's answer: its head, and its body as raw bytes, in whatever encoding the head says."""
+    """An upstream's answer: its head, and its body as raw bytes, in whatever encoding the head says.
+
+    `native` is the same body as the platform's own stream, for a host that can hand it on: `body` is then not read.
+    """
 
     status: int
     headers: Headers
     body: ByteStream
+    native: Any = None
 
 
 class Upstream(Protocol):
@@ -66,6 +75,11 @@ class Upstream(Protocol):
 
 
 CONNECT_SECONDS = 10.0
+
+
+def silent_for(seconds: float) -> UpstreamTimeout:
+    """The error for an upstream that has sent nothing for so long."""
+    return UpstreamTimeout(f"The upstream has sent nothing for {seconds:g} s. Try again, or ask for less.")
 
 
 def patience(config: Config) -> Patience:

@@ -33,6 +33,10 @@ class _Watched(Stream):
         self._kept: list[bytes] = []
         self._size = 0
 
+    @property
+    def native(self) -> Any:
+        return self._stream.native  # a figure for the log is not worth a stream's way through Python
+
     async def next(self, seconds: float | None = None) -> bytes | None:
         try:
             piece = await self._stream.next(seconds)

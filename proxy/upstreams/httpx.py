@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
-from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamUnreachable
 from proxy.messages import Headers
-from proxy.upstream import Answer, Outgoing, Patience
+from proxy.upstream import Answer, Outgoing, Patience, silent_for
 
 # httpx imports its command line, and with it click and pygments, wherever they happen to be installed. `None` in
 # sys.modules makes that import fail at once, which httpx expects.
@@ -228,8 +228,7 @@ def _translated(error: httpx.TransportError, patience: Patience, begun: bool) ->
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)):
         return UpstreamUnreachable()
     if isinstance(error, httpx.TimeoutException):
-        seconds = patience.silence if begun else patience.first_byte
-        return UpstreamTimeout(f"The upstream has sent nothing for {seconds:g} s. Try again, or ask for less.")
+        return silent_for(patience.silence if begun else patience.first_byte)
     return UpstreamDisconnected()
 
 
