@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 LEAST = (3, 10)
-BUNDLES = ("scf-web", "scf-event", "aws")
+BUNDLES = ("scf-web", "scf-event", "aws", "cloudflare")
 
 
 def main(arguments: list[str]) -> int:

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     serve.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
-    bundle.add_argument("name", choices=("scf-web", "scf-event", "aws"))
+    bundle.add_argument("name", choices=("scf-web", "scf-event", "aws", "cloudflare"))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
     options = parser.parse_args(arguments)
     if options.command == "bundle":

@@ -134,6 +134,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FIRST_BYTE_SECONDS", _number(1, 86_400), None),
     Setting("KEEPALIVE_SECONDS", _number(0, 86_400), 15.0),
     Setting("KEEPALIVE_FIRST_SECONDS", _number(0, 86_400), 25.0),
+    Setting("STREAM_GUARD", _switch, False),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
     Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
@@ -148,7 +149,6 @@ LATER: Mapping[str, tuple[str, ...]] = {
     "SIGNING_SECRET": (),
     "REVOKED_KEYS": (),
     "ASSEMBLE": ("off", "auto"),
-    "STREAM_GUARD": _OFF,
     "UPSTREAM_ENGINE": ("auto", "httpx"),
     "METERING": _OFF,
     "CONTEXT_GUARD": _OFF,
@@ -181,6 +181,7 @@ class Config:
     first_byte_seconds: float | None
     keepalive_seconds: float
     keepalive_first_seconds: float
+    stream_guard: bool
     console: bool
     demo: bool
     log_level: str
@@ -240,9 +241,13 @@ def _check_access(loaded: Config) -> None:
         )
 
 
+def names() -> frozenset[str]:
+    """Every name that `load` looks for in an environment."""
+    return frozenset({setting.name for setting in SETTINGS} | LATER.keys() | ALIASES.keys() | {MILLISECONDS})
+
+
 def _present(environ: Mapping[str, str]) -> dict[str, str]:
-    names = {setting.name for setting in SETTINGS} | LATER.keys() | ALIASES.keys() | {MILLISECONDS}
-    found = {name: environ[name].strip() for name in names if environ.get(name, "").strip()}
+    found = {name: environ[name].strip() for name in names() if environ.get(name, "").strip()}
     for alias, name in ALIASES.items():
         if alias in found:
             found.setdefault(name, found[alias])

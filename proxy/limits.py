@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Limit:
     """One limit of one door of one platform.
 
-    `number` counts `unit`s (bytes or seconds). `hard` tells a limit that nobody can move from a default that a
+    `number` counts `unit`s (bytes, seconds or calls). `hard` tells a limit that nobody can move from a default that a
     setting changes. `answer` is what the caller meets when the limit is passed, `source` the page that says so and
     `read` the date on which we read it (ISO 8601).
     """
@@ -78,6 +78,20 @@ LIMITS: tuple[Limit, ...] = (
           "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html", "2026-11-23"),
     Limit("aws", "ALB", "response body", 1_000_000, "bytes", True, "502 from the load balancer",
           "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html", "2026-11-23"),
+    Limit("cloudflare", "Worker", "request body", 100_000_000, "bytes", False, "413 from the platform; Free and Pro",
+          "developers.cloudflare.com/workers/platform/limits/", "2026-11-24"),
+    Limit("cloudflare", "Worker", "request body read", 20_000_000, "bytes", True, "413 body_too_large",
+          "docs/deploy-cloudflare.md: three copies of it must fit into the memory", "2026-11-24"),
+    Limit("cloudflare", "Worker", "memory", 128_000_000, "bytes", True, "the isolate is stopped",
+          "developers.cloudflare.com/workers/platform/limits/", "2026-11-24"),
+    Limit("cloudflare", "Worker (free)", "CPU time a call", 0.01, "seconds", True, "error 1102",
+          "developers.cloudflare.com/workers/platform/limits/", "2026-11-24"),
+    Limit("cloudflare", "Worker (paid)", "CPU time a call", 30, "seconds", False, "error 1102; up to 300 s can be set",
+          "developers.cloudflare.com/workers/platform/limits/", "2026-11-24"),
+    Limit("cloudflare", "Worker (free)", "calls a day", 100_000, "calls", True, "error 1027",
+          "developers.cloudflare.com/workers/platform/limits/", "2026-11-24"),
+    Limit("cloudflare", "upload", "Worker", 3_000_000, "bytes", True, "the upload is refused",
+          "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept", "2026-11-24"),
     Limit("aws", "upload", "zip", 50_000_000, "bytes", True, "the upload is refused",
           "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html", "2026-11-23"),
     Limit("aws", "upload", "unpacked bundle", 250_000_000, "bytes", True, "the upload is refused",

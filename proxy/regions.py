@@ -16,17 +16,32 @@ _UNSERVED = (
     "ap-shenzhen",
     "ap-hongkong",
 )
+# Cloudflare's data centres there, by their airports.
+_UNSERVED_COLOS = ("HKG", "MFM")
 REFUSED = "unsupported_country_region_territory"
 ADVICE = "Deploy in ap-singapore, ap-tokyo or na-siliconvalley instead, or choose a provider that serves this region."
+PLACEMENT = (
+    'Set "placement": {"region": "aws:ap-southeast-1"} in wrangler.jsonc, or choose a provider that serves this region.'
+)
+
+
+def advice(platform: str) -> str:
+    """What to do when the upstream refuses the region that calls come from."""
+    return PLACEMENT if platform == "cloudflare" else ADVICE
 
 
 def warning(region: str | None, base_url: str) -> str | None:
     """The sentence that helps, where this region must not call OpenAI; else None."""
-    if region is None or not region.startswith(_UNSERVED):
+    if region is None or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
         return None
     host = urlsplit(base_url).hostname or ""
     if host != "openai.com" and not host.endswith(".openai.com"):
         return None
+    if region in _UNSERVED_COLOS:
+        return (
+            f"This call came in at Cloudflare's data centre {region}. Unless a placement moves the Worker, calls leave "
+            f"from there as well, where OpenAI does not serve: they are refused with 403. {PLACEMENT}"
+        )
     return (
         f"This function runs in {region}, where OpenAI does not serve: calls are refused and can block the account. "
         f"{ADVICE}"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import coverage
 import pytest
 from hypothesis import settings
 
 from proxy.adapters.asgi import App
 from tests.support.server import Server
 from tests.support.upstream import Upstream
+from tests.support.workers import Workers
 
+ROOT = Path(__file__).parent.parent
 Serve = Callable[..., Server]
 # The machine decides how long an example takes, not the code under test.
 settings.register_profile("sluice", deadline=None)
@@ -46,3 +51,16 @@ def serve(_upstream: Upstream) -> Iterator[Serve]:
     yield start
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(scope="session")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """The built Worker's host."""
+    measured = coverage.Coverage.current()
+    host = Workers(tmp_path_factory.mktemp("workers"), trace=measured is not None)
+    yield host
+    if measured is not None:  # coverage itself cannot run under Pyodide, which has no sqlite3
+        data = coverage.CoverageData(str(ROOT / ".coverage"), suffix=f"workers.{os.getpid()}")
+        data.add_arcs({str(ROOT / path): arcs for path, arcs in host.arcs().items()})
+        data.write()
+    host.close()

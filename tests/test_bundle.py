@@ -35,7 +35,7 @@ NAMES = ("scf-web", "scf-event", "aws")
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("build")
-    for name in NAMES:
+    for name in (*NAMES, "cloudflare"):
         assert main(["bundle", name, "--output", str(folder)]) == 0
     return folder
 
@@ -86,7 +86,7 @@ def test_every_source_is_compiled_for_the_platform_s_python(built: Path, name: s
     assert str(built).encode() not in b"".join((folder / path).read_bytes() for path in compiled)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "cloudflare"])
 def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Path) -> None:
     """Also from another folder, on another day."""
     assert bundle.run(name, str(tmp_path / "elsewhere" / "deep")) == 0

@@ -28,7 +28,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's first day: a build's own day 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What goes into one platform's zip. `python` is the platform's version, `prefix` where it unpacks the zip."""
+    """What goes into one platform's zip. `python` is the platform's version, `prefix` where it unpacks the zip.
+
+    An empty `python` compiles nothing. `files` stand in the project's folder `origin` and keep their places; proxy/
+    goes into the folder `sources`.
+    """
 
     name: str
     python: str
@@ -39,9 +43,13 @@ class Bundle:
     prefix: str
     limit: int
     zip_limit: int | None = None
+    origin: str = "."
+    sources: str = "."
 
 
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
+_SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
+_WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
 _EXECUTABLE = ("scf_bootstrap", "aws_bootstrap")
 _SCF = number("tencent", "upload", "unpacked bundle")
 BUNDLES = {
@@ -53,7 +61,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "click", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py", *_AWS),
+            ("cli", "__main__.py", "adapters/scf_event.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
         ),
@@ -63,7 +71,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_AWS),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
         ),
@@ -75,10 +83,23 @@ BUNDLES = {
             "aarch64-manylinux2014",
             ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py", "adapters/scf_web.py"),
+            ("cli", "__main__.py", *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
+        ),
+        # The runtime brings its SDK along, so there is no package to add; it compiles at the upload, into a snapshot.
+        Bundle(
+            "cloudflare",
+            "",
+            "",
+            (),
+            ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
+            ("cli", "__main__.py", "adapters/asgi.py", *_SCF_ADAPTERS, *_AWS, "upstreams/httpx.py"),
+            "",
+            int(number("cloudflare", "upload", "Worker")),
+            origin="cloudflare",
+            sources="src",
         ),
     )
 }
@@ -118,6 +139,8 @@ def run(name: str, output: str) -> int:
 
 def add_packages(bundle: Bundle, folder: Path) -> None:
     """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
+    if not bundle.packages:
+        return
     chosen = folder.parent / f"{bundle.name}.requirements"
     chosen.write_text(subset((ROOT / "requirements.txt").read_text(), bundle.packages))
     command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "-r", str(chosen), "--no-deps"]
@@ -147,15 +170,16 @@ def subset(requirements: str, names: tuple[str, ...]) -> str:
 
 
 def add_sources(bundle: Bundle, folder: Path) -> None:
-    """Copy handler.py, proxy/ without what the platform does not use, and the platform's own files."""
-    shutil.copytree(
-        ROOT / "proxy", folder / "proxy", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True
-    )
+    """Copy proxy/ without what the platform does not use, and the platform's own files."""
+    proxy = folder / bundle.sources / "proxy"
+    shutil.copytree(ROOT / "proxy", proxy, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
     for name in bundle.without:
-        path = folder / "proxy" / name
+        path = proxy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in bundle.files:
-        text = (ROOT / name).read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows may have changed them
+        text = (
+            (ROOT / bundle.origin / name).read_bytes().replace(b"\r\n", b"\n")
+        )  # a checkout on Windows may have changed them
         (folder / name).write_bytes(text)
         (folder / name).chmod(0o755 if name in _EXECUTABLE else 0o644)  # `sam build` keeps the folder's own bits
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
@@ -166,6 +190,8 @@ def compile_all(bundle: Bundle, folder: Path) -> None:
 
     The files are never checked against their sources: a zip keeps times to two seconds, so all would count as stale.
     """
+    if not bundle.python:
+        return
     python = find_python(bundle.python)
     if python is None:
         print(f"      Python {bundle.python} is not on this machine: no .pyc files, so cold starts take twice the CPU")

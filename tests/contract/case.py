@@ -13,6 +13,7 @@ DISCONNECTS = "sees_disconnect"
 REWRITES = "rewrites_stream"
 BINARY = "binary"  # bodies that are no text, both ways
 RAW_PATH = "raw_path"  # the door shows the path as it stood on the wire
+DOTS = "dots"  # dot segments included, which a URL parser in front resolves
 
 CHAT = b'{"model":"gpt-4o","messages":[]}'
 STREAMED = b'{"model":"gpt-4o","stream":true,"messages":[]}'

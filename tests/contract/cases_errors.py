@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 
-from tests.contract.case import CALLER, JSON, LOCAL, STREAMED, Ask, Case, Want
+from tests.contract.case import CALLER, JSON, LOCAL, REWRITES, STREAMED, Ask, Case, Want
 from tests.contract.parts import OK, SERVER_KEY, local
 from tests.support.upstream import SSE_HEAD, Cut, chunk, head, whole
 
@@ -54,6 +54,7 @@ ERRORS = (
         Ask(body=STREAMED),
         (SSE_HEAD, chunk(b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'), Cut()),
         Want(200, says="upstream_disconnected"),
+        frozenset({REWRITES}),
     ),
     Case(
         "upstream down",

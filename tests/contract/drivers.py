@@ -13,10 +13,11 @@ from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.contract.case import BINARY, DISCONNECTS, RAW_PATH, REWRITES, STREAMS, Ask
+from tests.contract.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.server import Running
+from tests.support.workers import Workers
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,7 +37,7 @@ class Driver(Protocol):
 class ScfWebDriver:
     """Tencent's web function: its app behind the server that it starts, with the headers that the platform adds."""
 
-    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH})
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -54,7 +55,7 @@ class ScfEventDriver:
     """Tencent's event function, called with events of one door."""
 
     door = "scf-function-url"
-    can = frozenset({REWRITES, RAW_PATH})
+    can = frozenset({REWRITES, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
         self._functions: dict[tuple[tuple[str, str], ...], EventFunction] = {}
@@ -81,14 +82,14 @@ class ScfGatewayDriver(ScfEventDriver):
     """The legacy API Gateway, which carries base64 both ways."""
 
     door = "scf-api-gateway"
-    can = frozenset({REWRITES, RAW_PATH, BINARY})
+    can = frozenset({REWRITES, RAW_PATH, DOTS, BINARY})
 
 
 class LambdaDriver:
     """The buffered Lambda function, called with events of one door."""
 
     door = "aws-function-url"
-    can = frozenset({REWRITES, RAW_PATH, BINARY})
+    can = frozenset({REWRITES, RAW_PATH, DOTS, BINARY})
 
     def __init__(self, serve: Serve) -> None:
         self._functions: dict[tuple[tuple[str, str], ...], BufferedFunction] = {}
@@ -129,7 +130,7 @@ class AlbDriver(LambdaDriver):
 class LambdaStreamDriver:
     """The streaming Lambda function in processes of its own, behind the simulator of the Runtime API."""
 
-    can = frozenset({STREAMS, REWRITES, BINARY, RAW_PATH})
+    can = frozenset({STREAMS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
         self._fronts: dict[tuple[tuple[str, str], ...], Running] = {}
@@ -146,10 +147,25 @@ class LambdaStreamDriver:
             front.close()
 
 
+class WorkersDriver:
+    """The built Worker under Pyodide; guarded, each piece of an answer passes through Python."""
+
+    def __init__(self, workers: Workers, guarded: bool) -> None:
+        self.can = frozenset({STREAMS, DISCONNECTS, BINARY, RAW_PATH, *((REWRITES,) if guarded else ())})
+        self._workers = workers
+        self._more = {"STREAM_GUARD": "1"} if guarded else {}
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        return call(self._workers.at({**dict(settings), **self._more}), ask.method, ask.path, ask.headers, ask.body)
+
+    def close(self) -> None:
+        """The host is stopped by those who gave it."""
+
+
 class AsgiDriver:
     """The ASGI adapter behind real uvicorn, over a real socket."""
 
-    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH})
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve

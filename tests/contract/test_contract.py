@@ -21,6 +21,7 @@ from tests.contract.drivers import (
     ScfEventDriver,
     ScfGatewayDriver,
     ScfWebDriver,
+    WorkersDriver,
 )
 from tests.support.client import Result
 from tests.support.upstream import Upstream
@@ -38,9 +39,13 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
 }
 
 
-@pytest.fixture(scope="session", params=DRIVERS)
+@pytest.fixture(scope="session", params=(*DRIVERS, "workers", "workers-guarded"))
 def driver(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Driver]:
-    made = DRIVERS[request.param](serve)
+    made: Driver
+    if request.param.startswith("workers"):
+        made = WorkersDriver(request.getfixturevalue("workers"), guarded=request.param == "workers-guarded")
+    else:
+        made = DRIVERS[request.param](serve)
     yield made
     made.close()
 

@@ -40,7 +40,6 @@ ROOT = Path(__file__).parent.parent.parent
         ("CONFIG_FILE", "/does/not/exist.toml"),
         ("MODERATION", "openai"),
         ("SIGNING_SECRET", "s"),
-        ("STREAM_GUARD", "1"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str) -> None:

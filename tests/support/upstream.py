@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,6 +115,14 @@ class Upstream:
         """Let one Wait go on."""
         self._loop.call_soon_threadsafe(self._permit)
 
+    def settled(self) -> int:
+        """The number of bytes sent in all, once no more have been for half a second: nobody takes them."""
+        quiet, sent = 0, -1
+        while quiet < 5:
+            quiet, sent = (quiet + 1, sent) if self._sent == sent else (0, self._sent)
+            time.sleep(0.1)
+        return sent
+
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CEILING)
@@ -198,8 +207,16 @@ async def _read_request(reader: asyncio.StreamReader) -> Received:
     first, *lines = raw.split("\r\n")[:-2]
     method, target, _ = first.split(" ")
     headers = [(line.partition(":")[0], line.partition(":")[2].strip()) for line in lines]
-    length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
-    return Received(method, target, headers, await reader.readexactly(length) if length else b"")
+    request = Received(method, target, headers, b"")
+    if request.header("transfer-encoding") == "chunked":
+        pieces = []
+        while size := int(await reader.readline(), 16):
+            pieces.append((await reader.readexactly(size + 2))[:-2])
+        await reader.readline()
+        request.body = b"".join(pieces)
+    elif length := int(request.header("content-length") or 0):
+        request.body = await reader.readexactly(length)
+    return request
 
 
 @contextlib.contextmanager
