@@ -70,6 +70,30 @@ def without(body: bytes, names: Iterable[str]) -> bytes:
     return b"".join([*kept, body[at:]])
 
 
+def setting(body: bytes, values: dict[str, bytes]) -> bytes | None:
+    """`body` with these top-level members: their values' spans replaced, or the members added behind all others.
+
+    The values are JSON. None where `body` is no JSON object. Raises BadRequest for a duplicate key.
+    """
+    found = members(body)
+    if found is None:
+        return None
+    unique(found)
+    kept: list[bytes] = []
+    at = 0
+    for member in found:
+        if member.name in values:
+            kept += [body[at : member.value], values[member.name]]
+            at = member.end
+    there = {member.name for member in found}
+    added = [b'"%s":%s' % (name.encode(), value) for name, value in values.items() if name not in there]
+    end = found[-1].end if found else body.index(b"{") + 1
+    if added:
+        kept += [body[at:end], b"," if found else b"", b",".join(added)]
+        at = end
+    return b"".join([*kept, body[at:]])
+
+
 def unique(found: list[Member]) -> None:
     """Raise BadRequest when a name stands twice: whoever reads on might take the other one."""
     seen: set[str] = set()

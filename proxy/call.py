@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from proxy.auth import Caller
 from proxy.config import Config
+from proxy.errors import UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Headers, Request
 from proxy.routes import Route
@@ -22,7 +24,9 @@ class Call:
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
     `native_body` is a request's body that goes up unread, `native` an answer's that can go down so, as the platform's
-    own streams; `handed_over` says that the platform has taken the latter.
+    own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
+    stream, whatever the caller asked for. `once_more` looks at an upstream's refusal and gives the body to ask with
+    once more, or None.
     """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
@@ -43,6 +47,8 @@ class Call:
         self.whole = False
         self.native: Any = None
         self.handed_over = False
+        self.wants_events = False
+        self.once_more: Callable[[UpstreamRefused], bytes | None] | None = None
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"

@@ -134,6 +134,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FIRST_BYTE_SECONDS", _number(1, 86_400), None),
     Setting("KEEPALIVE_SECONDS", _number(0, 86_400), 15.0),
     Setting("KEEPALIVE_FIRST_SECONDS", _number(0, 86_400), 25.0),
+    Setting("ASSEMBLE", _choice("auto", "always", "off"), "auto"),
     Setting("STREAM_GUARD", _switch, False),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
@@ -148,7 +149,6 @@ MILLISECONDS = "TIMEOUT"
 LATER: Mapping[str, tuple[str, ...]] = {
     "SIGNING_SECRET": (),
     "REVOKED_KEYS": (),
-    "ASSEMBLE": ("off", "auto"),
     "UPSTREAM_ENGINE": ("auto", "httpx"),
     "METERING": _OFF,
     "CONTEXT_GUARD": _OFF,
@@ -181,6 +181,7 @@ class Config:
     first_byte_seconds: float | None
     keepalive_seconds: float
     keepalive_first_seconds: float
+    assemble: str
     stream_guard: bool
     console: bool
     demo: bool

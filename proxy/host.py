@@ -38,13 +38,12 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an adapter's door can do. The limits are in bytes, of a request's and of a reply's body, or None."""
+    """What an adapter's door can do. `body_limit` is the largest request body in bytes, None where there is none."""
 
     streams: bool
     sees_disconnect: bool
     rewrites_stream: bool
     body_limit: int | None
-    response_limit: int | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +58,8 @@ class Host:
     write: Callable[[str], None]
     cold: bool = field(default=True)
     region: str | None = None
+    # What this process has learnt of upstreams: the models that refuse to be asked for a stream on a caller's behalf.
+    no_events: set[str] = field(default_factory=set)
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy.errors import BodyTooLarge
+
+if TYPE_CHECKING:
+    from proxy.envelope import Envelope
 
 
 class Headers:
@@ -106,7 +109,8 @@ class Request:
     that nobody has read yet: the core reads it only once it has accepted the caller. `deadline` is the number of
     seconds left before the platform stops the function, None where nothing does. `origin` is the address the caller
     used (`https://host`), where the adapter knows it. `native` is the body as the platform's own stream, which can
-    go up without anybody reading `body`; None where the platform has none.
+    go up without anybody reading `body`; None where the platform has none. `envelope` is how a door that takes
+    one value back will carry the answer.
     """
 
     method: str
@@ -117,6 +121,7 @@ class Request:
     deadline: float | None = None
     origin: str | None = None
     native: Any = None
+    envelope: Envelope | None = None
 
     @property
     def length(self) -> int | None:
@@ -125,20 +130,23 @@ class Request:
         # 18 digits say that it is too large as well as 5,000 do, which int() refuses to read.
         return int(length[:18]) if length.isascii() and length.isdigit() else None
 
-    async def read(self, limit: int) -> bytes:
-        """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells."""
+    async def read(self, limit: int, where: str = "this server") -> bytes:
+        """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells.
+
+        `where` names in its message whose limit that is.
+        """
         if self.length is not None and self.length > limit:
-            raise BodyTooLarge(limit)
+            raise BodyTooLarge(limit, where)
         if isinstance(self.body, bytes):
             if len(self.body) > limit:
-                raise BodyTooLarge(limit)
+                raise BodyTooLarge(limit, where)
             return self.body
         pieces: list[bytes] = []
         size = 0
         async for piece in self.body:
             size += len(piece)
             if size > limit:
-                raise BodyTooLarge(limit)
+                raise BodyTooLarge(limit, where)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

@@ -17,7 +17,7 @@ from proxy.unready import error_reply
 from proxy.upstream import Outgoing, Upstream, choose_target, patience
 
 # What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
-_FIELDS = ("model", "stream", "n")
+_FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
 
 
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
@@ -55,7 +55,7 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
         stage.prepare(call)
     target = choose_target(config, call.caller, call.host)
     call.record["upstream"] = target.name
-    up = headers.upward(request.headers, config, call.caller.own_key, call.streamed)
+    up = headers.upward(request.headers, config, call.caller.own_key, call.streamed or call.wants_events)
     waits = patience(config)
     outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits, call.native_body)
     stream: Stream = source.Source(call, upstream, outgoing)
@@ -84,7 +84,9 @@ async def _read(call: Call) -> bytes:
         call.native_body = request.native
         return b""
     limit = chosen or door or int(number("server", "http", "request body"))
-    return await request.read(limit if door is None else min(limit, door))
+    if door is not None and limit >= door:
+        return await request.read(door, f"this platform ({call.host.platform})")
+    return await request.read(limit)
 
 
 def _may_be_json(request: Request) -> bool:

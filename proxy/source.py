@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 from proxy import encoding, headers, regions, sse
@@ -54,12 +55,8 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
 
     Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises.
     """
-    answer = await upstream.send(outgoing)
+    answer = await _send(call, upstream, outgoing)
     try:
-        call.record["upstream_status"] = answer.status
-        call.record["upstream_request_id"] = answer.headers.get("x-request-id")
-        if answer.status >= 400:
-            raise await _refusal(call, answer)
         is_events = media_type(answer.headers) == "text/event-stream"
         name = encoding.encoding(answer.headers)
         # Plain events were asked for; compressed ones are opened here, or nothing could be flushed in time.
@@ -97,6 +94,23 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
 def _length(head: Headers) -> int | None:
     length = head.get("content-length") or ""
     return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
+
+
+async def _send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
+    """The answer, unless it is a refusal: then what a stage would rather ask for is asked, once, or it is raised."""
+    answer = await upstream.send(outgoing)
+    call.record["upstream_status"] = answer.status
+    call.record["upstream_request_id"] = answer.headers.get("x-request-id")
+    if answer.status < 400:
+        return answer
+    try:
+        refused = await _refusal(call, answer)
+    finally:
+        await answer.body.aclose()
+    if call.once_more is not None and (body := call.once_more(refused)) is not None:
+        call.once_more = None
+        return await _send(call, upstream, replace(outgoing, body=body))
+    raise refused
 
 
 async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:

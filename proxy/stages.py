@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from proxy import deadline, keepalive, moderation, usage
+from proxy import assemble, deadline, keepalive, moderation, usage
 from proxy.call import Call
 from proxy.messages import Stream
 
@@ -29,5 +29,6 @@ STAGES: tuple[Stage, ...] = (
     moderation,
     usage,
     deadline,
+    assemble,
     keepalive,
 )

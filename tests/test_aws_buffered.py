@@ -238,9 +238,11 @@ def test_each_door_s_limit_for_answers_is_kept(name: str, upstream: Upstream, ma
 
 
 def test_chinese_counts_as_the_platform_counts_it(upstream: Upstream, make: Make) -> None:
-    """Three bytes each, for the runtime keeps it raw on python3.12 and later."""
+    """Three bytes each where the runtime keeps it raw, and six where it does not."""
     upstream.play(whole(('"' + "好" * 2_000_000 + '"').encode()))
-    assert make()(recorded("aws-function-url"), LONG)["statusCode"] == 200
+    for runtime, status in (("AWS_Lambda_python3.13", 200), ("AWS_Lambda_Image", 502)):
+        answer = make(AWS_EXECUTION_ENV=runtime)(recorded("aws-function-url"), LONG)
+        assert answer["statusCode"] == status
 
 
 @pytest.mark.parametrize(

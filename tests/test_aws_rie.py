@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.lambda_cold import client_alone
+from proxy import sse
 from proxy.cli import bundle
 from tests.support import parts, rie
 from tests.support.client import call
@@ -30,9 +31,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target / "aws"
 
 
-@pytest.fixture(scope="module")
-def buffered(folder: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream) -> Iterator[int]:
-    """awslambdaric, the client of the managed runtime, on this Python, with nothing else than the bundle beside it."""
+@pytest.fixture(scope="module", params=["AWS_Lambda_python3.13", "AWS_Lambda_Image"])
+def buffered(
+    request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream
+) -> Iterator[int]:
+    """awslambdaric, the client of the managed runtime, on this Python, with nothing else than the bundle beside it.
+
+    Once as the runtime that writes Chinese as it is, once as one that writes six bytes for three.
+    """
     if importlib.util.find_spec("awslambdaric") is None:
         pytest.skip("awslambdaric is there for Linux alone")
     if tuple(sys.version_info[:2]) < (3, 12):
@@ -40,7 +46,8 @@ def buffered(folder: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: 
     client = client_alone(tmp_path_factory.mktemp("ric"))
     command = [sys.executable, "-S", "-m", "awslambdaric", "handler.lambda_handler"]
     path = f"{folder}:{client}"
-    with rie.running(command, folder, PYTHONPATH=path, OPENAI_BASE_URL=_upstream.url, **parts.coverage()) as port:
+    environ = {"OPENAI_BASE_URL": _upstream.url, "AWS_EXECUTION_ENV": request.param, **parts.coverage()}
+    with rie.running(command, folder, PYTHONPATH=path, **environ) as port:
         yield port
 
 
@@ -71,6 +78,21 @@ def test_an_answer_above_lambda_s_limit_leaves_the_runtime_alive(buffered: int, 
         assert invoke(buffered, recorded("aws-function-url"))["statusCode"] == status
     upstream.play(whole(b"{}"))
     assert invoke(buffered, recorded("aws-function-url"))["statusCode"] == 200
+
+
+def test_streams_above_lambda_s_limit_are_merged_or_end_by_length(buffered: int, upstream: Upstream) -> None:
+    """AWS's own count, to the byte: what we let through it takes, Chinese and quotation marks included."""
+    for text, count, mark in (('好 word "a"\n', 60_000, None), ("好" * 2000, 2_000, "response_limit")):
+        delta = {"id": "c", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+        one = b"data: " + json.dumps(delta, ensure_ascii=False).encode() + b"\n\n"
+        assert len(one) * count > 6_291_556
+        upstream.play(stream(*([one * 100] * (count // 100)), b"data: [DONE]\n\n"))
+        answer = invoke(buffered, recorded("aws-function-url"))
+        assert (answer["statusCode"], answer["headers"].get("x-sluice-truncated")) == (200, mark)
+        deltas = [found["choices"][0]["delta"].get("content", "") for found in sse.objects(answer["body"].encode())]
+        got = "".join(deltas)
+        assert got == text * count if mark is None else (text * count).startswith(got) and len(got) > 900_000
+        assert answer["body"].endswith("data: [DONE]\n\n")
 
 
 def test_the_streaming_client_is_taken_by_aws_s_own_runtime_api(

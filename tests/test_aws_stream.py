@@ -132,6 +132,23 @@ def test_the_deadline_is_the_platform_s(upstream: Upstream) -> None:
     assert b'"finish_reason":"length"' in result.body and result.body.endswith(b"data: [DONE]\n\n")
 
 
+def test_an_unstreamed_answer_is_kept_at_a_deadline_of_five_seconds(upstream: Upstream) -> None:
+    """The default time-outs of functions are as short: what has come by then is given, and said to be a part."""
+    upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
+    front = Front(upstream, timeout=5)
+    try:
+        started = time.monotonic()
+        result = call(front.port, "POST", "/v1/chat/completions", KEY, b'{"model":"m","messages":[]}')
+        assert 3 < time.monotonic() - started < 5
+        ready = call(front.port, "GET", "/readyz").json()
+    finally:
+        front.close()
+    told = result.json()["choices"][0]
+    assert (told["finish_reason"], bool(told["message"]["content"])) == ("length", True)
+    assert result.header("x-sluice-truncated") == "deadline"
+    assert ready["warnings"] == ["This function's time-out is 5 s; set it to 300."]
+
+
 def test_ten_invocations_in_one_process_with_one_client(front: Front, upstream: Upstream) -> None:
     upstream.play(whole(b"{}"))
     call(front.port, "GET", "/v1/models", KEY)

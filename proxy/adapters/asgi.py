@@ -38,7 +38,6 @@ class App:
     streams = True
     sees_disconnect = True
     body_limit: int | None = None
-    response_limit: int | None = None
     # Whether a wrong setting ends the process. Where nobody sees that, each call is told the sentence instead.
     stops_on_mistake = True
 
@@ -59,7 +58,6 @@ class App:
                 sees_disconnect=self.sees_disconnect,
                 rewrites_stream=True,
                 body_limit=self.body_limit,
-                response_limit=self.response_limit,
             ),
             clock=clock or AsyncioClock(),
             new_id=new_id,

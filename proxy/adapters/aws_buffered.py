@@ -7,7 +7,6 @@ own loop before each call, unknown events answered here, paths and queries as th
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -17,6 +16,7 @@ from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
 from proxy.adapters.ids import write_line
+from proxy.envelope import Envelope, json_size
 from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
 from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
@@ -31,6 +31,10 @@ TEXT_TYPES = [
     "application/problem+json",
     "application/jsonl",
 ]
+# The managed runtimes whose awslambdaric writes Chinese as it is; elsewhere (older ones, images of one's own) it takes
+# six bytes for three. It looks at this variable too (lambda_runtime_marshaller.py of awslambdaric 4.2.2).
+_RUNTIME_VARIABLE = "AWS_EXECUTION_ENV"
+_RAW_RUNTIMES = tuple(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
 
 
 class LambdaApp(App):
@@ -40,7 +44,6 @@ class LambdaApp(App):
     streams = False
     sees_disconnect = False
     body_limit = int(number("aws", "function URL", "request body"))
-    response_limit = int(number("aws", "function URL", "response body"))
     stops_on_mistake = False
 
     def request(self, scope: Scope, request: Request) -> Request:
@@ -70,6 +73,7 @@ class BufferedFunction:
         asyncio.set_event_loop(self._loop)
         self._mangum = Mangum(self._with_request, lifespan="off", text_mime_types=TEXT_TYPES)
         self._request = Request("GET", "/", "", Headers())
+        self._escapes = environ.get(_RUNTIME_VARIABLE) not in _RAW_RUNTIMES
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer one event. Never raises: a failed invocation shows the caller nothing useful."""
@@ -94,6 +98,7 @@ class BufferedFunction:
         """The event as a Request. Raises BadRequest, and BodyTooLarge where this door takes less than the function."""
         left = aws_events.seconds_left(event, door, _function_left(context), self.app.host.clock.wall())
         request = aws_events.to_request(event, door, left)
+        request.envelope = envelope(door, self._escapes)
         if len(cast("bytes", request.body)) > door.request_limit:
             raise BodyTooLarge(door.request_limit, f"AWS Lambda behind {door.name}")
         return request
@@ -120,11 +125,20 @@ class BufferedFunction:
         await self.app(scope, receive, send)
 
     def _check_size(self, answer: dict[str, Any], door: Door) -> None:
-        """Raise ResponseTooLarge before Lambda would: the runtime exits then, and the next call is cold."""
+        """Raise ResponseTooLarge before Lambda would: the runtime exits then, and the next call is cold.
+
+        The core has measured the body; this is the whole, and an upstream's error that the core passes untouched.
+        """
         limit = int(number("aws", door.name, "response body"))
         # Six bytes for one is the most that JSON makes of a byte: what is below that needs no measuring.
-        if len(answer["body"]) * 6 > limit and len(json.dumps(answer, ensure_ascii=False).encode()) > limit:
+        if len(answer["body"]) * 6 > limit and json_size(answer, self._escapes) > limit:
             raise ResponseTooLarge(limit, f"AWS Lambda behind {door.name}")
+
+
+def envelope(door: Door, escapes: bool) -> Envelope:
+    """What Lambda makes of an answer for this door."""
+    limit = int(number("aws", door.name, "response body"))
+    return Envelope(limit, f"AWS Lambda behind {door.name}", escapes, base64=True, texts=tuple(TEXT_TYPES))
 
 
 def _told(reply: Reply) -> dict[str, Any]:

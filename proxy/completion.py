@@ -1,0 +1,131 @@
+"""A chat completion made of its chunks: what the upstream would have sent, had it not been asked for a stream. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Said again with each chunk by some, in full; what is no text must not be added up.
+_LABELS = frozenset(("role", "channel", "type", "index", "id", "format", "signature_format"))
+# Fields of a chunk that say nothing about the answer: random padding, and what every chunk is.
+_LEFT_OUT = frozenset(("choices", "object", "obfuscation", "p"))
+
+
+class Completion:
+    """Takes the chunks of one stream, in their order. Unknown fields are kept, as far as they can be understood."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
+        self.has_text = False
+
+    def add(self, chunk: dict[str, Any]) -> None:
+        """Take note of one chunk. What is no chunk of a chat is passed over."""
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or chunk.get("object") == "":  # Azure's filter results come in between
+            return
+        for name, value in chunk.items():
+            # The first names the answer; later ones tell more: usage, a fingerprint, an upstream's own figures.
+            before = self._fields.get(name)
+            if name in _LEFT_OUT or (before and (not value or name in ("id", "created"))):
+                continue
+            if isinstance(before, dict) and isinstance(value, dict):
+                value = {**before, **value}  # noqa: PLW2901
+            self._fields[name] = value
+        for position, choice in enumerate(choices):
+            if isinstance(choice, dict):
+                index = choice.get("index")
+                self._add_choice(index if isinstance(index, int) else position, choice)
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether any choice has begun."""
+        return bool(self._choices)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether each choice that began has said why it ended."""
+        return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
+
+    def whole(self) -> dict[str, Any]:
+        """The answer so far; a choice that has not ended is marked as cut off by length."""
+        choices = []
+        for index in sorted(self._choices):
+            choice = self._choices[index]
+            message = choice["message"]
+            calls = message.get("tool_calls")
+            if isinstance(calls, list):  # the place in the list says what the index said
+                ordered = sorted(calls, key=_place)
+                message = {**message, "tool_calls": [_without_index(call) for call in ordered]}
+            told = {**choice, "message": {"role": "assistant", "content": None, **message}}
+            choices.append({**told, "finish_reason": choice["finish_reason"] or "length"})
+        head = {name: self._fields[name] for name in ("id",) if name in self._fields}
+        return {**head, "object": "chat.completion", **self._fields, "choices": choices}
+
+    def _add_choice(self, index: int, choice: dict[str, Any]) -> None:
+        kept = self._choices.setdefault(index, {"index": index, "message": {}, "logprobs": None, "finish_reason": None})
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            self.has_text = self.has_text or any(value for name, value in delta.items() if name != "role")
+            merge(kept["message"], delta)
+        for name, value in choice.items():
+            if name == "logprobs":
+                kept[name] = _behind(kept[name], value)
+            elif name not in ("delta", "index") and (value or not kept.get(name)):
+                kept[name] = value
+
+
+def merge(kept: dict[str, Any], delta: dict[str, Any]) -> None:
+    """Add a delta to what is kept: texts and lists behind one another, objects of a list by their index."""
+    for name, value in delta.items():
+        before = kept.get(name)
+        if isinstance(value, list) and _is_indexed(value):
+            kept[name] = before if isinstance(before, list) else []
+            _merge_indexed(kept[name], value)
+        elif before is None or value is None:
+            kept[name] = value if before is None else before
+        elif name in _LABELS or type(before) is not type(value):
+            kept[name] = value or before
+        elif isinstance(value, str):
+            # A name is sent whole, by some with each chunk.
+            kept[name] = before if name == "name" and before == value else before + value
+        elif isinstance(value, list):
+            kept[name] = before + value
+        elif isinstance(value, dict):
+            kept[name] = dict(before)
+            merge(kept[name], value)
+        else:
+            kept[name] = value
+
+
+def _is_indexed(values: list[Any]) -> bool:
+    return bool(values) and all(isinstance(one, dict) and isinstance(one.get("index"), int) for one in values)
+
+
+def _merge_indexed(kept: list[dict[str, Any]], values: list[dict[str, Any]]) -> None:
+    for value in values:
+        same = next((one for one in kept if one.get("index") == value["index"]), None)
+        if same is None:
+            same = {}
+            kept.append(same)
+        merge(same, value)
+
+
+def _behind(first: Any, second: Any) -> Any:
+    """Logprobs behind one another: an object of lists."""
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return first if second is None else second
+    joined = dict(first)
+    for name, value in second.items():
+        before = joined.get(name)
+        both = isinstance(before, list) and isinstance(value, list)
+        joined[name] = before + value if both else value if before is None else before
+    return joined
+
+
+def _place(call: Any) -> int:
+    index = call.get("index") if isinstance(call, dict) else None
+    return index if isinstance(index, int) else 0
+
+
+def _without_index(call: Any) -> Any:
+    return {name: value for name, value in call.items() if name != "index"} if isinstance(call, dict) else call
