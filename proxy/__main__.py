@@ -26,7 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
     bundle.add_argument("name", choices=("scf-web", "scf-event", "aws", "cloudflare"))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
+    limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
+    limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
     options = parser.parse_args(arguments)
+    if options.command == "limits":
+        from proxy.cli import limits as printing
+
+        return printing.run(options.platform)
     if options.command == "bundle":
         from proxy.cli import bundle as making
 

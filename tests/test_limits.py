@@ -1,0 +1,105 @@
+"""The limits table, and that the documents say what it says."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+
+from proxy.__main__ import main
+from proxy.cli import limits as printing
+from proxy.cli import limits_zh
+from proxy.limits import LIMITS, Limit
+
+DOORS = {
+    ("server", "http"),
+    ("tencent", "web function"),
+    ("tencent", "event function"),
+    ("aws", "function URL"),
+    ("aws", "function URL stream"),
+    ("aws", "REST API"),
+    ("aws", "REST API stream"),
+    ("aws", "HTTP API"),
+    ("aws", "ALB"),
+    ("cloudflare", "Worker"),
+    ("cloudflare", "Worker (free)"),
+    ("cloudflare", "Worker (paid)"),
+}
+
+
+def test_every_door_has_its_rows_and_each_says_what_it_must() -> None:
+    assert {(row.platform, row.door) for row in LIMITS} >= DOORS
+    assert len({(row.platform, row.door, row.what) for row in LIMITS}) == len(LIMITS)
+    for row in LIMITS:
+        assert row.number > 0 and row.unit in ("bytes", "seconds", "calls") and row.answer and row.source, row
+        assert date(2026, 11, 1) <= date.fromisoformat(row.read)
+        assert row.platform in printing.PLATFORMS
+    assert {(platform, door) for platform, door in printing.STREAMS} <= DOORS
+
+
+@pytest.mark.parametrize(("name", "made"), [("limits.md", printing.english), ("limits.zh-CN.md", printing.chinese)])
+def test_the_documents_say_what_the_table_says(name: str, made: object) -> None:
+    written = (printing.DOCS / name).read_text(encoding="utf-8")
+    assert callable(made)
+    assert written == made(), "the table has changed: python -m proxy.cli.limits writes the documents anew"
+
+
+def test_every_row_of_a_document_has_as_many_cells() -> None:
+    for text in (printing.english(), printing.chinese()):
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert {row.count("|") for row in rows} == {7}
+        assert len(rows) == len(LIMITS) + 2 * len(printing.PLATFORMS)
+
+
+def test_no_translation_is_left_over() -> None:
+    used = {text for row in LIMITS for text in (row.door, row.what, row.answer)}
+    assert used == set(limits_zh.TEXTS)
+    assert limits_zh.PLATFORMS.keys() == printing.PLATFORMS.keys() and len(limits_zh.HEAD) == 6
+
+
+def test_both_languages_have_the_same_sections_and_names() -> None:
+    pages = printing.english(), printing.chinese()
+    assert pages[0].count("\n## ") == pages[1].count("\n## ") and pages[0].count("\n- ") == pages[1].count("\n- ")
+    for name in re.findall(r"`([^`\n]+)`", pages[0]):
+        assert name in pages[1], name
+
+
+def test_the_command_prints_every_row_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == len(LIMITS) + 1
+    for row, line in zip(LIMITS, printed[1:], strict=True):
+        assert printing.amount(row) in line and row.source in line and row.door in line
+
+
+def test_the_command_prints_one_platform(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["limits", "--platform", "aws"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == len([row for row in LIMITS if row.platform == "aws"]) + 1
+    with pytest.raises(SystemExit) as refused:
+        main(["limits", "--platform", "moon"])
+    assert refused.value.code == 2 and "cloudflare" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "shown"),
+    [
+        (6_000_000, "bytes", "6 MB (6,000,000 bytes)"),
+        (6_291_556, "bytes", "6.291556 MB (6,291,556 bytes)"),
+        (4_096, "bytes", "4.096 KB (4,096 bytes)"),
+        (0.01, "seconds", "0.01 s"),
+        (900, "seconds", "900 s"),
+        (10_000, "calls", "10,000"),
+    ],
+)
+def test_numbers_are_shown_as_people_read_them(number: float, unit: str, shown: str) -> None:
+    assert printing.amount(Limit("p", "d", "w", number, unit, True, "a", "s", "2026-11-23")) == shown
+
+
+def test_the_documents_can_be_written_anew(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(printing, "DOCS", tmp_path)
+    assert printing.write() == 0
+    assert capsys.readouterr().out == "docs/limits.md\ndocs/limits.zh-CN.md\n"
