@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 # Said again with each chunk by some, in full; what is no text must not be added up.
 _LABELS = frozenset(("role", "channel", "type", "index", "id", "format", "signature_format"))
 # Fields of a chunk that say nothing about the answer: random padding, and what every chunk is.
 _LEFT_OUT = frozenset(("choices", "object", "obfuscation", "p"))
+# What every answer's message has, said or not.
+_MESSAGE = {"role": "assistant", "content": None, "refusal": None}
 
 
 class Completion:
@@ -55,11 +58,12 @@ class Completion:
             calls = message.get("tool_calls")
             if isinstance(calls, list):  # the place in the list says what the index said
                 ordered = sorted(calls, key=_place)
-                message = {**message, "tool_calls": [_without_index(call) for call in ordered]}
-            told = {**choice, "message": {"role": "assistant", "content": None, **message}}
+                calls = [_without(call, ("index",)) if isinstance(call, dict) else call for call in ordered]
+                message = {**message, "tool_calls": calls}
+            told = {**choice, "message": {**_MESSAGE, **message}}
             choices.append({**told, "finish_reason": choice["finish_reason"] or "length"})
-        head = {name: self._fields[name] for name in ("id",) if name in self._fields}
-        return {**head, "object": "chat.completion", **self._fields, "choices": choices}
+        head = {name: self._fields.get(name) for name in ("id", "object", "created", "model")}
+        return {**head, "object": "chat.completion", "choices": choices, **_without(self._fields, head)}
 
     def _add_choice(self, index: int, choice: dict[str, Any]) -> None:
         kept = self._choices.setdefault(index, {"index": index, "message": {}, "logprobs": None, "finish_reason": None})
@@ -127,5 +131,5 @@ def _place(call: Any) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _without_index(call: Any) -> Any:
-    return {name: value for name, value in call.items() if name != "index"} if isinstance(call, dict) else call
+def _without(fields: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

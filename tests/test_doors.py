@@ -22,7 +22,7 @@ from proxy.limits import number
 from tests.conftest import Serve
 from tests.contract.case import CALLER, STREAMED, Ask
 from tests.support.accumulate import accumulated
-from tests.support.client import Result
+from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.upstream import END, SSE_HEAD, Cut, Upstream, Wait, chunk, stream, whole
 
@@ -59,7 +59,7 @@ def functions(_upstream: Upstream) -> Iterator[dict[str, Any]]:
 def ask(functions: dict[str, Any], door: str) -> Asker:
     """Call the door; the result, and the size of the value as the platform counts it."""
 
-    def call(asked: Ask = STREAM, seconds: float = 300) -> tuple[Result, int]:
+    def through(asked: Ask = STREAM, seconds: float = 300) -> tuple[Result, int]:
         if door.startswith("scf"):
             context: Any = {"time_limit_in_ms": seconds * 1000}
             answer = functions["scf"](event(door, asked), context)
@@ -72,7 +72,7 @@ def ask(functions: dict[str, Any], door: str) -> Asker:
         headers += [(n.lower(), v) for n, many in (answer.get("multiValueHeaders") or {}).items() for v in many]
         return Result(answer["statusCode"], headers, [body]), size
 
-    return call
+    return through
 
 
 def word(text: str, finish: str | None = None) -> bytes:
@@ -209,6 +209,24 @@ def test_where_nothing_can_be_put_together_the_deadline_is_a_clear_504(upstream:
     result, _ = ask(Ask(path="/v1/embeddings"), seconds=1)
     assert (result.status, result.json()["error"]["code"]) == (504, "deadline")
     assert "set it to 300" in result.json()["error"]["message"] and result.header("x-should-retry") == "false"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"n": 2, "max_tokens": 5},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}], "tool_choice": "required"},
+    ],
+)
+def test_what_is_put_together_is_what_the_upstream_would_have_sent(serve: Serve, more: dict[str, Any]) -> None:
+    body = json.dumps({"model": "demo", "messages": [{"role": "user", "content": "你好"}], **more}).encode()
+    one, other = (
+        call(serve(DEMO="1", ASSEMBLE=how).port, "POST", "/v1/chat/completions", CALLER, body)
+        for how in ("off", "always")
+    )
+    assert other.json() == one.json() and list(other.json()) == list(one.json())
+    assert other.header("content-type") == one.header("content-type")
 
 
 def test_the_sdk_gets_a_partial_answer_with_its_reason(upstream: Upstream, serve: Serve) -> None:

@@ -263,6 +263,10 @@ def test_head_and_empty_answers_have_no_body(workers: Workers, upstream: Upstrea
     assert call(port, "HEAD", "/v1/models", KEY).status == 200
     upstream.play((head(204),))
     assert (call(port, "DELETE", "/v1/files/f", KEY)).status == 204
+    upstream.play((head(200, ("Content-Type", "audio/mpeg"), ("Content-Length", "5000000")),))
+    result = call(port, "HEAD", "/v1/files/f/content", KEY)
+    assert result.status == 200
+    assert workers.line(result.header("x-sluice-request-id"))["ending"] == "complete"
 
 
 @pytest.mark.parametrize("more", [{}, GUARDED], ids=["native", "guarded"])

@@ -53,7 +53,7 @@ class Worker:
         reply = await relay(asked, self._config, upstream, self._host)
         if not isinstance(reply.body, Delivery):
             return _whole(reply)
-        if reply.status in _BODILESS:
+        if reply.status in _BODILESS or asked.method == "HEAD":  # nobody would ever ask for a piece
             with contextlib.suppress(StopAsyncIteration):
                 await reply.body.next()  # the end, for the log line
             await reply.body.aclose()
@@ -151,7 +151,10 @@ def _whole(reply: Reply) -> Any:
 
 def _response(reply: Reply, body: Any) -> Any:
     # The runtime counts what it sends itself; a length of ours would only be one that can be wrong.
-    pairs = [pair for pair in reply.headers if pair[0] != "content-length"]
+    # What is no Latin-1 its constructor refuses, and the whole answer with it.
+    pairs = [
+        (name, value) for name, value in reply.headers if name != "content-length" and max(value, default="") < "Ā"
+    ]
     options = to_js({"status": reply.status, "headers": pairs}, dict_converter=js.Object.fromEntries)
     return js.Response.new(body, options)
 

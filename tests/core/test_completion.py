@@ -78,13 +78,13 @@ def test_an_answer_has_the_shape_of_an_answer() -> None:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "你好"},
+                "message": {"role": "assistant", "content": "你好", "refusal": None},
                 "logprobs": None,
                 "finish_reason": "stop",
             }
         ],
     }
-    assert list(answer)[:2] == ["id", "object"]
+    assert list(answer) == ["id", "object", "created", "model", "choices", "usage"]
 
 
 def test_parallel_tool_calls_stand_in_their_order_without_index() -> None:
@@ -103,6 +103,7 @@ def test_parallel_tool_calls_stand_in_their_order_without_index() -> None:
     assert answer["choices"][0]["message"] == {
         "role": "assistant",
         "content": None,
+        "refusal": None,
         "tool_calls": [
             {"function": {"arguments": "{}", "name": "f"}, "id": "a", "type": "function"},
             {"function": {"arguments": "{}", "name": "g"}, "id": "b", "type": "function"},
@@ -122,7 +123,8 @@ def test_choices_refusals_logprobs_and_audio_are_kept_apart() -> None:
     answer = completed(one, two, three, four)
     first, second = answer["choices"]
     assert first["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}], "refusal": [{"token": "x"}]}
-    assert first["message"] == {"role": "assistant", "content": "ab", "audio": {"data": "AA", "expires_at": 5}}
+    audio = {"data": "AA", "expires_at": 5}
+    assert first["message"] == {"role": "assistant", "content": "ab", "refusal": None, "audio": audio}
     assert second["message"]["refusal"] == "nope" and second["finish_reason"] == "content_filter"
 
 
