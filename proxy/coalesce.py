@@ -57,17 +57,19 @@ class Coalescer:
             self._let_go(out)
             out.append(raw)
             return
-        has_room = self._size < _EVENT_BYTES and self._text < _TEXT_LENGTH
+        length = _length(value)
+        # A text that is long by itself stays one: it may be what does not fit, and must not take its neighbours along.
+        has_room = self._size < _EVENT_BYTES and self._text + length <= _TEXT_LENGTH
         if self._held is not None and has_room and self._name == found[0][0]:
             merged = self._merge(self._held, value) if self._merge else None
             if merged is not None:
                 self._held, self._raw = merged, b""
                 self._size += len(raw)
-                self._text += _length(value)
+                self._text += length
                 return
         self._let_go(out)
         self._held, self._raw, self._name = value, raw, found[0][0]
-        self._size, self._text = len(raw), _length(value)
+        self._size, self._text = len(raw), length
 
     def _let_go(self, out: list[bytes]) -> None:
         if self._held is not None:

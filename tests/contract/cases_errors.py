@@ -113,5 +113,6 @@ EASYCHEN = (
             headers={"x-sluice-moderation": "off"},
             up=lambda up: up.body == b'{"seed":2.50,"messages":[{"moderation":1}]}',
         ),
+        settings=(("ASSEMBLE", "off"),),
     ),
 )
