@@ -10,6 +10,8 @@ from proxy.messages import Headers
 
 # The status, the names of the envelope's own members, and the headers that are added behind the core's back: CORS, ids.
 _REST_BYTES = 4_096
+# More than all headers together can take up.
+_ROOM_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,16 @@ class Envelope:
         except UnicodeDecodeError:
             return _as_base64(text)
         return json_size(decoded, self.escapes) - 2
+
+
+def fits(answer: dict[str, Any], limit: int, escapes: bool) -> bool:
+    """Whether the whole value, as the adapter has made it, is within `limit` bytes.
+
+    The core has measured the body alone, and not an upstream's error, which it passes untouched.
+    """
+    # Twelve bytes for a character (an emoji, escaped) is the most that JSON makes of one; a short body needs no
+    # measuring.
+    return 12 * len(answer["body"]) + _ROOM_BYTES < limit or json_size(answer, escapes) <= limit
 
 
 def json_size(value: Any, escapes: bool) -> int:

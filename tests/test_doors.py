@@ -114,7 +114,7 @@ def test_a_stream_that_fits_passes_byte_for_byte(upstream: Upstream, ask: Asker,
 
 def test_a_larger_one_is_merged_and_means_the_same(upstream: Upstream, ask: Asker, door: str) -> None:
     """Quotation marks, newlines and Chinese grow in the envelope."""
-    sent = played(upstream, *words(door, 1.3, 'word 你好 "\\\n'), word("", "stop"), DONE)
+    sent = played(upstream, *words(door, 1.2, 'word 你好 "\\\n' * 6), word("", "stop"), DONE)
     result, size = ask()
     assert (result.status, result.header("x-sluice-truncated")) == (200, None)
     assert completed(result.body) == completed(sent)
@@ -161,14 +161,14 @@ def test_a_stream_of_another_kind_is_a_502(upstream: Upstream, ask: Asker, door:
 
 
 def test_a_merged_stream_that_is_cut_still_says_so(upstream: Upstream, ask: Asker, door: str) -> None:
-    sent = played(upstream, *words(door, 1.2, "word " * 20), end=(Cut(),))
+    sent = played(upstream, *words(door, 1.1, "word " * 40), end=(Cut(),))
     result, _ = ask()
     assert result.header("x-sluice-truncated") == "upstream"
     assert content(result.body) == content(sent)
     assert b"upstream_disconnected" in result.body and DONE not in result.body
 
 
-@pytest.mark.parametrize("kind", ["json", "chinese", "binary"])
+@pytest.mark.parametrize("kind", ["json", "chinese", "emoji", "binary"])
 def test_other_answers_pass_up_to_the_limit_and_are_told_above_it(
     upstream: Upstream, ask: Asker, door: str, kind: str
 ) -> None:
@@ -176,12 +176,18 @@ def test_other_answers_pass_up_to_the_limit_and_are_told_above_it(
         pytest.skip("this door carries text alone")
     asked = Ask("POST", "/v1/audio/speech", CALLER, b"{}")
     # What one unit of the body becomes in the envelope.
-    unit, weight = {"json": (b"x", 1), "chinese": ("好".encode(), 3), "binary": (b"\xff\x00\xfe", 4)}[kind]
-    if kind == "chinese" and door.startswith("scf"):
-        weight = 6
+    unit, weight = {
+        "json": (b"x", 1),
+        "chinese": ("好".encode(), 3),
+        "emoji": ("😀".encode(), 4),
+        "binary": (b"\xff\x00\xfe", 4),
+    }[kind]
+    if kind in ("chinese", "emoji") and door.startswith("scf"):
+        weight = 6 if kind == "chinese" else 12
     media = "application/octet-stream" if kind == "binary" else "application/json"
     quote = b"" if kind == "binary" else b'"'
-    for share, status in ((0.99, 200), (1.001, 502)):
+    # In between the body alone would fit, and the envelope with its headers does not.
+    for share, status in ((0.99, 200), (0.99999, 502), (1.001, 502)):
         body = quote + unit * int(DOORS[door] * share / weight) + quote
         upstream.play(whole(body, kind=media))
         result, size = ask(asked)
@@ -214,7 +220,7 @@ def test_where_nothing_can_be_put_together_the_deadline_is_a_clear_504(upstream:
 @pytest.mark.parametrize(
     "more",
     [
-        {},
+        {"max_tokens": 12},
         {"n": 2, "max_tokens": 5},
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}], "tool_choice": "required"},
     ],

@@ -16,7 +16,7 @@ from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
 from proxy.adapters.ids import write_line
-from proxy.envelope import Envelope, json_size
+from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
 from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
@@ -125,13 +125,9 @@ class BufferedFunction:
         await self.app(scope, receive, send)
 
     def _check_size(self, answer: dict[str, Any], door: Door) -> None:
-        """Raise ResponseTooLarge before Lambda would: the runtime exits then, and the next call is cold.
-
-        The core has measured the body; this is the whole, and an upstream's error that the core passes untouched.
-        """
+        """Raise ResponseTooLarge before Lambda would: the runtime exits then, and the next call is cold."""
         limit = int(number("aws", door.name, "response body"))
-        # Six bytes for one is the most that JSON makes of a byte: what is below that needs no measuring.
-        if len(answer["body"]) * 6 > limit and json_size(answer, self._escapes) > limit:
+        if not fits(answer, limit, self._escapes):
             raise ResponseTooLarge(limit, f"AWS Lambda behind {door.name}")
 
 

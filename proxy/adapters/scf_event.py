@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 from proxy import config, log, regions, unready, upstreams
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
-from proxy.envelope import Envelope, json_size
+from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, ConfigError, NotCarried, ProxyError, ResponseTooLarge
 from proxy.host import Capabilities, Host
 from proxy.limits import number
@@ -184,9 +184,7 @@ def to_answer(reply: Reply, door: Door) -> dict[str, Any]:
     try:
         answer = _answer(reply, door)
         limit = number(PLATFORM, "event function", "response body")
-        # The core has measured the body; this is the whole, and an upstream's error that it passes untouched. Six bytes
-        # for one is the most that JSON makes of a byte: what is below that needs no measuring.
-        if len(answer["body"]) * 6 > limit and json_size(answer, escapes=True) > limit:
+        if not fits(answer, int(limit), escapes=True):
             raise ResponseTooLarge(int(limit), "a Tencent event function")
     except ProxyError as error:
         return _answer(Reply(error.status, _replaced(reply.headers, error), error.body()), door)
