@@ -7,7 +7,14 @@ from typing import Any
 from proxy import headers, log
 from proxy.call import Call, media_type
 from proxy.endings import Progress
-from proxy.errors import ClientGone, DeadlineReached, ProxyError, Unexpected, UpstreamNotStreaming
+from proxy.errors import (
+    ClientGone,
+    DeadlineReached,
+    ProxyError,
+    ResponseTooLarge,
+    Unexpected,
+    UpstreamNotStreaming,
+)
 from proxy.messages import Headers, Reply, Stream
 
 _SSE = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
@@ -23,6 +30,9 @@ async def open_reply(call: Call, stream: Stream) -> Reply:
         if call.whole:
             first += b"".join([piece async for piece in stream])
             await stream.aclose()
+        limit = call.request.plain_limit
+        if limit is not None and call.is_sse is False and (call.length or 0) > limit:
+            raise ResponseTooLarge(limit, f"this platform ({call.host.platform})")
     except BaseException:
         await stream.aclose()
         raise

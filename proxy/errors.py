@@ -227,7 +227,7 @@ class ResponseTooLarge(ProxyError):
     def __init__(self, limit: int, where: str) -> None:
         super().__init__(
             f"The answer is larger than the {limit / 1_000_000:.10g} MB that {where} carries back. Ask for less, or "
-            "deploy the streaming kind of function, which has no such limit."
+            "for a stream from the kind of function that streams, which has no such limit."
         )
 
 

@@ -110,7 +110,8 @@ class Request:
     seconds left before the platform stops the function, None where nothing does. `origin` is the address the caller
     used (`https://host`), where the adapter knows it. `native` is the body as the platform's own stream, which can
     go up without anybody reading `body`; None where the platform has none. `envelope` is how a door that takes
-    one value back will carry the answer.
+    one value back will carry the answer; `plain_limit` is the largest answer in bytes that is no event stream, where a
+    platform that streams has one all the same.
     """
 
     method: str
@@ -122,6 +123,7 @@ class Request:
     origin: str | None = None
     native: Any = None
     envelope: Envelope | None = None
+    plain_limit: int | None = None
 
     @property
     def length(self) -> int | None:

@@ -13,7 +13,7 @@ from proxy.adapters.scf_web import ScfWebApp
 from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
-from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, whole
+from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
@@ -105,6 +105,19 @@ def start(app: ScfWebApp) -> list[Any]:
 
     asyncio.run(app({"type": "lifespan"}, receive, send))
     return sent
+
+
+def test_an_answer_in_one_piece_has_a_limit_and_a_stream_has_none(upstream: Upstream, serve: Serve) -> None:
+    """The platform would answer 407 for itself, which no client understands."""
+    port = serve(ScfWebApp).port
+    for size, status in ((6_000_000, 200), (6_000_001, 502)):
+        upstream.play(whole(b"x" * size, kind="image/png"))
+        result = call(port, "GET", "/v1/files/f/content", KEY)
+        assert result.status == status
+    assert result.json()["error"]["code"] == "response_too_large" and result.header("x-should-retry") == "false"
+    upstream.play(stream(*([TEXT * 1000] * 100)))
+    result = call(port, "POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+    assert result.body == TEXT * 100_000
 
 
 def test_a_wrong_setting_does_not_end_the_process_but_is_logged() -> None:

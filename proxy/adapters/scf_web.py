@@ -36,7 +36,10 @@ DROP_ORDER = (
 
 
 class ScfWebApp(App):
-    """What the platform adds: its headers tell time-out and region; its proxy takes 4 KB of reply headers."""
+    """What the platform adds: its headers tell time-out and region; its proxy takes 4 KB of reply headers.
+
+    An answer of a known length that is no event stream may have 6 MB, as for the other kind of function.
+    """
 
     platform = "tencent-scf-web"
     body_limit = int(number(PLATFORM, DOOR, "request body"))
@@ -60,6 +63,7 @@ class ScfWebApp(App):
             if self._config is not None:
                 self._warn(self._config)
         limit = request.headers.get("x-scf-timeout") or ""
+        request.plain_limit = int(number(PLATFORM, DOOR, "response body, not streamed"))
         request.deadline = int(limit) / 1000 if limit.isascii() and limit.isdigit() and len(limit) < 10 else None
         return request
 
