@@ -56,6 +56,13 @@ def functions(_upstream: Upstream) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
+def sdk(serve: Serve) -> Iterator[Any]:
+    """The openai SDK in front of the web function, which streams."""
+    with openai.OpenAI(base_url=f"{serve(ScfWebApp).url}/v1", api_key="sk-a", max_retries=2) as made:
+        yield made
+
+
+@pytest.fixture
 def ask(functions: dict[str, Any], door: str) -> Asker:
     """Call the door; the result, and the size of the value as the platform counts it."""
 
@@ -235,10 +242,9 @@ def test_what_is_put_together_is_what_the_upstream_would_have_sent(serve: Serve,
     assert other.header("content-type") == one.header("content-type")
 
 
-def test_the_sdk_gets_a_partial_answer_with_its_reason(upstream: Upstream, serve: Serve) -> None:
-    """Through the web function, which streams, but whose caller wants one value before one second is over."""
+def test_the_sdk_gets_a_partial_answer_with_its_reason(upstream: Upstream, sdk: Any) -> None:
+    """The caller wants one value, and the function has one second."""
     upstream.play((SSE_HEAD, chunk(word("Hel")), chunk(word("lo")), Wait()))
-    sdk: Any = openai.OpenAI(base_url=f"{serve(ScfWebApp).url}/v1", api_key="sk-a", max_retries=0)
     asked: Any = {"model": "m", "messages": [], "extra_headers": {"X-Scf-Timeout": "1000"}}
     raw = sdk.chat.completions.with_raw_response.create(**asked)
     answer = raw.parse()
@@ -246,20 +252,15 @@ def test_the_sdk_gets_a_partial_answer_with_its_reason(upstream: Upstream, serve
     assert raw.headers["x-sluice-truncated"] == "deadline"
 
 
-@pytest.mark.parametrize("retries", [2])
-def test_the_sdk_repeats_no_call_that_would_meet_the_deadline_again(
-    upstream: Upstream, serve: Serve, retries: int
-) -> None:
+def test_the_sdk_repeats_no_call_that_would_meet_the_deadline_again(upstream: Upstream, sdk: Any) -> None:
     upstream.play((Wait(),))
-    sdk: Any = openai.OpenAI(base_url=f"{serve(ScfWebApp).url}/v1", api_key="sk-a", max_retries=retries)
     with pytest.raises(openai.InternalServerError, match="set it to 300"):
         sdk.embeddings.create(model="m", input="x", extra_headers={"X-Scf-Timeout": "1000"})
     assert len(upstream.received) == 1
 
 
-def test_the_sdk_sees_each_ending_of_a_stream_for_what_it_is(upstream: Upstream, serve: Serve) -> None:
+def test_the_sdk_sees_each_ending_of_a_stream_for_what_it_is(upstream: Upstream, sdk: Any) -> None:
     """A part with its reason, or an exception; never a short answer that looks whole."""
-    sdk: Any = openai.OpenAI(base_url=f"{serve(ScfWebApp).url}/v1", api_key="sk-a", max_retries=0)
     asked: Any = {"model": "m", "messages": [], "stream": True, "extra_headers": {"X-Scf-Timeout": "1000"}}
     upstream.play((SSE_HEAD, chunk(word("Hel")), Wait()))
     chunks = list(sdk.chat.completions.create(**asked))

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -25,13 +25,29 @@ TOOL = {
 }
 
 
+_OPEN: list[Any] = []
+
+
+def sdk_client(**more: Any) -> Any:
+    """A client that is closed with the test: what the garbage collector finds open later is a warning of its own."""
+    _OPEN.append(openai.OpenAI(**more))
+    return _OPEN[-1]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _OPEN:
+        _OPEN.pop().close()
+
+
 @pytest.fixture
 def demo(serve: Serve) -> Any:
-    return openai.OpenAI(base_url=f"{serve(DEMO='1').url}/v1", api_key="any")
+    return sdk_client(base_url=f"{serve(DEMO='1').url}/v1", api_key="any")
 
 
 def client(serve: Serve, retries: int = 0) -> Any:
-    return openai.OpenAI(base_url=f"{serve().url}/v1", api_key="sk-mine", max_retries=retries)
+    return sdk_client(base_url=f"{serve().url}/v1", api_key="sk-mine", max_retries=retries)
 
 
 def test_chat_buffered_and_streamed(demo: Any) -> None:
@@ -167,7 +183,7 @@ def attempts(upstream: Upstream, serve: Serve, script: Script, **settings: str) 
     """How often the SDK asks, with its two retries allowed."""
     upstream.play(script)
     server = serve(**settings)
-    asked: Any = openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-mine", max_retries=2, timeout=5)
+    asked = sdk_client(base_url=f"{server.url}/v1", api_key="sk-mine", max_retries=2, timeout=5)
     before = len(server.raw_lines)
     with pytest.raises(openai.OpenAIError):
         asked.chat.completions.create(model="m", messages=[{"role": "user", "content": "x" * 3000}])
@@ -196,7 +212,7 @@ def test_pings_do_not_disturb_the_sdk(upstream: Upstream, serve: Serve) -> None:
     one = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
     upstream.choose = _slowly(one)
     quick = serve(KEEPALIVE_FIRST_SECONDS="0.02", KEEPALIVE_SECONDS="0.02")
-    asked: Any = openai.OpenAI(base_url=f"{quick.url}/v1", api_key="k")
+    asked = sdk_client(base_url=f"{quick.url}/v1", api_key="k")
     stream = asked.chat.completions.create(model="m", messages=HELLO, stream=True)
     assert [piece.choices[0].delta.content for piece in stream] == ["x", "x"]
 
