@@ -28,11 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
     limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
     limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
+    limits.add_argument("--write", action="store_true", help="write docs/limits.md and its Chinese page anew")
     options = parser.parse_args(arguments)
     if options.command == "limits":
         from proxy.cli import limits as printing
 
-        return printing.run(options.platform)
+        return printing.write() if options.write else printing.run(options.platform)
     if options.command == "bundle":
         from proxy.cli import bundle as making
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.cli import limits_zh
@@ -27,8 +30,11 @@ STREAMS = {
     ("aws", "HTTP API"): False,
     ("aws", "ALB"): False,
     ("cloudflare", "Worker"): True,
+    ("cloudflare", "Worker (free)"): True,
+    ("cloudflare", "Worker (paid)"): True,
     ("server", "http"): True,
 }
+UNITS = {"bytes": "bytes", "seconds": "s", "milliseconds": "ms"}
 _HEAD = """# Limits
 
 [中文](limits.zh-CN.md)
@@ -38,8 +44,10 @@ comes, others take the whole answer first and give it out in one piece. And each
 time. This page lists where, as the platforms' own pages say it; it is made of `proxy/limits.py`, which the program
 itself goes by.
 
-*Fixed*: nobody can change it. *Default*: a setting changes it, and where it is too small for answers of language
-models (a time-out of 3 s), change it first.
+A *door* is the way by which calls come in: a function URL, a gateway, a load balancer. Behind its name stands whether
+it *streams* or gives an answer out *in one piece*. *Fixed*: nobody can change it. *Default*: a setting or a plan
+changes it, and where it is too small for answers of language models (a time-out of 3 s), change it first. 1 MB is a
+million bytes here.
 
 ## What Sluice does before a limit is passed
 
@@ -48,14 +56,21 @@ models (a time-out of 3 s), change it first.
 - **An answer that is too large for a door without streams**: the pieces of a stream are merged, which takes nothing
   from the text (a stream spends some 200 bytes on each word). If it still does not fit, it ends with what fits,
   `finish_reason: "length"` and the header `x-sluice-truncated: response_limit`. Any other answer becomes a 502 that
-  names the limit. Sizes are counted as the platform counts them: the whole envelope of JSON, quotation marks with
-  their backslashes, binary as base64 (a third larger), Chinese twice as large where the runtime escapes it
-  (Tencent's event functions; Lambda outside its managed Python 3.12 to 3.15).
+  names the limit.
+- **An answer that is too large and was not asked for as a stream, at a door that streams**: Tencent's web function
+  gives out 6 MB in one piece. An answer whose length is known beforehand becomes a 502 that names the limit, in place
+  of the platform's bare 407.
+- **Sizes are counted as the platform counts them**, and that is more than your text: AWS Lambda's 6,291,556 bytes are
+  for the whole envelope of JSON, quotation marks with their backslashes. Binary goes as base64, a third larger, so
+  that 6 MB hold about 4.5 MB of it and an ALB's 1 MB about 0.75 MB. Chinese is twice as large where the runtime
+  escapes it (Tencent's event functions; Lambda outside its managed Python 3.12 to 3.15).
 - **Time**: the last 10 %, at most 2 s, are kept back for true last words. A stream ends with the text so far and
   `finish_reason: "length"`. A chat completion that was not asked for as a stream is put together from one where
   less than 60 s are left (`ASSEMBLE`), so that it too brings the text so far, with the header
-  `x-sluice-truncated: deadline`. Where nothing has come yet, or nothing can be put together: 504. A time-out of 5
-  s or less is said in `/readyz`.
+  `x-sluice-truncated: deadline`. Where nothing has come yet, or nothing can be put together: 504. A time-out
+  of 5 s or less is said in `/readyz`.
+- **Cloudflare Workers** limit neither the size of an answer nor, while the caller is connected, its time; what runs
+  out first there is CPU time.
 - **A native stream on Cloudflare Workers** whose upstream breaks off ends without an error; only the missing
   `data: [DONE]` shows it. `STREAM_GUARD=1` buys the error event.
 - **A Tencent event function** has the same limits behind its function URL, a load balancer (CLB) and the old API
@@ -63,87 +78,122 @@ models (a time-out of 3 s), change it first.
   becomes a 502.
 
 Unknown, because no page says it: how many bytes Tencent's web function streams at the most, and how long it lets a
-stream be silent; whether a custom domain's gateway changes an encoded path.
+stream be silent; what Tencent answers when a function starts too slowly; whether a custom domain's gateway changes an
+encoded path. Pages that differ: one of Tencent's gives an instance 2 to 100 calls at once (583/47183), another one
+SSE connection (583/90617).
 """
 _FOOT = """
 `python -m proxy limits` prints this table, `--platform aws` a part of it.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What one language's page needs. `translate` and `cite` take the table's own English texts."""
+
+    platforms: Mapping[str, str]
+    head: tuple[str, ...]
+    kinds: Mapping[bool, str]
+    streams: Mapping[bool, str]
+    units: Mapping[str, str]
+    translate: Callable[[str], str]
+    cite: Callable[[str], str]
+
+
 def run(platform: str | None) -> int:
-    """Print the rows of one platform, or of all. Returns the exit code."""
-    rows = [row for row in LIMITS if platform in (None, row.platform)]
+    """Print the rows of one platform, or of all, as plain ASCII. Returns the exit code."""
     cells = [("platform", "door", "what", "number", "kind", "when it is passed", "source, date read")]
-    for row in rows:
-        kind = "fixed" if row.hard else "default"
-        source = f"{row.source}, {row.read}"
-        cells.append((row.platform, row.door, row.what, amount(row), kind, row.answer, source))
+    for row in LIMITS:
+        if platform in (None, row.platform):
+            kind = "fixed" if row.hard else "default"
+            source = f"{row.source}, {row.read}"
+            cells.append((row.platform, row.door, row.what, amount(row), kind, row.answer, source))
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
-    for line in cells:
-        padded = [text.ljust(width) for text, width in zip(line, widths, strict=False)]
-        print("  ".join([*padded, line[-1]]).rstrip())
+    lines = ["  ".join([text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)]) for row in cells]
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        # `| head` has read what it wanted; the interpreter's own flush at the end must not fail over it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def amount(row: Limit) -> str:
-    """The number as people read it: 6 MB (6,000,000 bytes), 0.01 s, 50."""
-    if row.unit == "bytes":
-        large = row.number >= 100_000
-        scaled = f"{row.number / 1e6:.10g} MB" if large else f"{row.number / 1e3:.10g} KB"
-        return f"{scaled} ({row.number:,.0f} bytes)"
-    return f"{row.number:g} s" if row.unit == "seconds" else f"{row.number:,.0f}"
+def amount(row: Limit, units: Mapping[str, str] = UNITS) -> str:
+    """The number as people read it: 6 MB (6,000,000 bytes), 4 KB (4,096 bytes), 900 s, 10 ms, 50."""
+    if row.unit == "seconds":
+        return (
+            f"{row.number * 1e3:g} {units['milliseconds']}" if row.number < 1 else f"{row.number:g} {units['seconds']}"
+        )
+    if row.unit == "calls":
+        return f"{row.number:,.0f}"
+    exact = f"{row.number:,.0f} {units['bytes']}"
+    if row.number < 1_000:
+        return exact
+    if row.number >= 100_000:
+        return f"{round(row.number / 1e6, 2):.10g} MB ({exact})"
+    kilo = 1024 if row.number % 1024 == 0 else 1000  # a platform's 4 KB are 4,096 bytes, its 5 KB are 5,000
+    return f"{row.number / kilo:.10g} KB ({exact})"
 
 
 def english() -> str:
     """docs/limits.md"""
-    told = {True: "streams", False: "in one piece"}
-    head = ("door", "what", "how much", "kind", "when it is passed", "source, date read")
-    words: dict[bool, str] = {True: "fixed", False: "default"}
-    return _HEAD + _tables(PLATFORMS, head, words, told, lambda text: text) + _FOOT
+    language = Language(
+        platforms=PLATFORMS,
+        head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
+        kinds={True: "fixed", False: "default"},
+        streams={True: "streams", False: "in one piece"},
+        units=UNITS,
+        translate=str,
+        cite=str,
+    )
+    return _HEAD + _tables(language) + _FOOT
 
 
 def chinese() -> str:
     """docs/limits.zh-CN.md. Raises KeyError for a text that limits_zh does not translate."""
-    words = {True: "固定", False: "默认值,可改"}
-    told = {True: "流式", False: "一次给出"}
-    tables = _tables(limits_zh.PLATFORMS, limits_zh.HEAD, words, told, limits_zh.TEXTS.__getitem__)
-    return limits_zh.INTRODUCTION + tables + limits_zh.FOOT
-
-
-def _tables(
-    platforms: dict[str, str],
-    head: tuple[str, ...],
-    words: dict[bool, str],
-    told: dict[bool, str],
-    translate: Callable[[str], str],
-) -> str:
-    lines: list[str] = []
-    for platform, title in platforms.items():
-        lines += ["", f"## {title}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-        for row in LIMITS:
-            if row.platform != platform:
-                continue
-            streams = STREAMS.get((platform, row.door))
-            door = translate(row.door) if streams is None else f"{translate(row.door)} ({told[streams]})"
-            source = row.source if "/" not in row.source.split(" ")[0] else f"`{row.source}`"
-            cells = (
-                door,
-                translate(row.what),
-                amount(row),
-                words[row.hard],
-                translate(row.answer),
-                f"{source}, {row.read}",
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    language = Language(
+        platforms=limits_zh.PLATFORMS,
+        head=limits_zh.HEAD,
+        kinds=limits_zh.KINDS,
+        streams=limits_zh.STREAMS,
+        units=limits_zh.UNITS,
+        translate=limits_zh.TEXTS.__getitem__,
+        cite=lambda source: limits_zh.SOURCES[source] if " " in source else source,
+    )
+    return limits_zh.INTRODUCTION + _tables(language) + limits_zh.FOOT
 
 
 def write() -> int:
-    """Write both documents anew."""
+    """Write both documents anew. Returns the exit code."""
     for name, text in (("limits.md", english()), ("limits.zh-CN.md", chinese())):
-        (DOCS / name).write_text(text, encoding="utf-8")
+        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
         print(f"docs/{name}")
     return 0
+
+
+def _tables(language: Language) -> str:
+    lines: list[str] = []
+    for platform, title in language.platforms.items():
+        lines += ["", f"## {title}", "", f"| {' | '.join(language.head)} |", "|" + "---|" * len(language.head)]
+        for row in LIMITS:
+            if row.platform == platform:
+                lines.append(f"| {' | '.join(_cells(row, language))} |")
+    return "\n".join([*lines, ""])
+
+
+def _cells(row: Limit, language: Language) -> tuple[str, ...]:
+    streams = STREAMS.get((row.platform, row.door))
+    door = language.translate(row.door)
+    # The page stands as code, so that no renderer takes an underscore or a dot of it for more than it is.
+    source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
+    return (
+        door if streams is None else f"{door} ({language.streams[streams]})",
+        language.translate(row.what),
+        amount(row, language.units),
+        language.kinds[row.hard],
+        language.translate(row.answer),
+        f"{source}, {row.read}",
+    )
 
 
 if __name__ == "__main__":
