@@ -136,6 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KEEPALIVE_FIRST_SECONDS", _number(0, 86_400), 25.0),
     Setting("ASSEMBLE", _choice("auto", "always", "off"), "auto"),
     Setting("STREAM_GUARD", _switch, False),
+    Setting("UPSTREAM_ENGINE", _choice("auto", "direct", "httpx"), "auto"),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
     Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
@@ -149,7 +150,6 @@ MILLISECONDS = "TIMEOUT"
 LATER: Mapping[str, tuple[str, ...]] = {
     "SIGNING_SECRET": (),
     "REVOKED_KEYS": (),
-    "UPSTREAM_ENGINE": ("auto", "httpx"),
     "METERING": _OFF,
     "CONTEXT_GUARD": _OFF,
     "MAX_COST_USD": (),
@@ -183,6 +183,7 @@ class Config:
     keepalive_first_seconds: float
     assemble: str
     stream_guard: bool
+    upstream_engine: str
     console: bool
     demo: bool
     log_level: str

@@ -12,6 +12,7 @@
     ├── UpstreamError           the other side of the relay
     │   ├── UpstreamUnreachable   502  no connection, or none that TLS accepts
     │   ├── UpstreamDisconnected  502  the connection ended before the answer did
+    │   ├── UpstreamMalformed     502  what came is no HTTP
     │   ├── UpstreamTimeout       504  silent for too long
     │   ├── UpstreamNotStreaming  502  a streamed call was answered with something else, too late to pass it on
     │   └── UpstreamRefused       its own status and body, passed on as they are
@@ -163,6 +164,18 @@ class UpstreamUnreachable(UpstreamError):
 class UpstreamDisconnected(UpstreamError):
     code = "upstream_disconnected"
     message = "The upstream closed the connection before its answer was complete. Try again."
+
+
+class UpstreamMalformed(UpstreamError):
+    """`how` completes "its answer cannot be used: …"; None where nobody says."""
+
+    code = "upstream_malformed"
+
+    def __init__(self, how: str | None = None) -> None:
+        super().__init__(
+            f"The upstream's answer is no valid HTTP{f': {how}' if how else ''}. Try again; if it stays so, the "
+            "server's owner should check that OPENAI_BASE_URL leads to an API, and with https where it wants that."
+        )
 
 
 class UpstreamTimeout(UpstreamError):

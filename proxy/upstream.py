@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from proxy.auth import Caller
 from proxy.config import Config
-from proxy.errors import UpstreamTimeout
+from proxy.errors import UpstreamTimeout, UpstreamUnreachable
 from proxy.host import Host
 from proxy.messages import ByteStream, Headers
 
@@ -75,11 +75,26 @@ class Upstream(Protocol):
 
 
 CONNECT_SECONDS = 10.0
+# A kept connection is not used again after so long: a frozen function may have slept, while the other side hung up.
+IDLE_SECONDS = 30.0
 
 
 def silent_for(seconds: float) -> UpstreamTimeout:
     """The error for an upstream that has sent nothing for so long."""
     return UpstreamTimeout(f"The upstream has sent nothing for {seconds:g} s. Try again, or ask for less.")
+
+
+def unreachable(error: BaseException | None) -> UpstreamUnreachable:
+    """The error for an upstream that no connection can be made to, with the reason where it is its certificate."""
+    while error is not None:
+        # ssl.SSLCertVerificationError has it; the core does without importing ssl.
+        if reason := getattr(error, "verify_message", ""):
+            return UpstreamUnreachable(
+                f"The upstream's TLS certificate is not trusted: {reason}. The server's owner should check "
+                "OPENAI_BASE_URL, or name the certificates to trust with SSL_CERT_FILE."
+            )
+        error = error.__cause__ or error.__context__
+    return UpstreamUnreachable()
 
 
 def patience(config: Config) -> Patience:

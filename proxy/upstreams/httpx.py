@@ -1,4 +1,4 @@
-"""The upstream over the network, through httpx: the only file that imports it.
+"""The upstream over the network, through httpx: the only file that imports it. For outbound proxies, or by choice.
 
 It uses httpx's transport without its client: redirects, cookies, decoding and default headers are what a relay must
 not have, and they cost a third of the time. Needs asyncio, one event loop for the life of the process.
@@ -7,6 +7,7 @@ not have, and they cost a third of the time. Needs asyncio, one event loop for t
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import sys
 import time
@@ -14,9 +15,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
-from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamUnreachable
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamMalformed
 from proxy.messages import Headers
-from proxy.upstream import Answer, Outgoing, Patience, silent_for
+from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Patience, silent_for, unreachable
+from proxy.upstreams import PROXY_VARIABLES, names_proxy
+from proxy.upstreams.tls import tls_context
 
 # httpx imports its command line, and with it click and pygments, wherever they happen to be installed. `None` in
 # sys.modules makes that import fail at once, which httpx expects.
@@ -30,9 +33,8 @@ finally:
     if _hidden:
         del sys.modules["click"]
 
-# Longer than this a frozen function may have slept, while the other side hung up (the design's rule).
-IDLE_SECONDS = 30.0
-_PROXY_VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
+
+_ENDED = re.compile(r"disconnected|closed")
 
 
 class _Pool:
@@ -67,7 +69,7 @@ class HttpxUpstream:
         self._context = context or tls_context()
         self._pools: dict[str | None, _Pool] = {}
         self._last = wall()
-        for name in _PROXY_VARIABLES:
+        for name in PROXY_VARIABLES:
             value = os.environ.get(name) or os.environ.get(name.upper()) or ""
             if value and not value.startswith(("http://", "https://")):
                 raise ConfigError(f"{name.upper()} takes a proxy such as http://host:3128.", param=name.upper())
@@ -145,8 +147,10 @@ class HttpxUpstream:
             await pool.give_back()
             raise
         timeouts["read"] = patience.silence
-        raw = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-        return Answer(response.status_code, Headers(raw), _Body(response, patience, pool))
+        head = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+        if "transfer-encoding" in head:
+            head.remove("content-length")  # with both framings the chunks are the truth
+        return Answer(response.status_code, head, _Body(response, patience, pool))
 
 
 class _Reused:
@@ -226,9 +230,12 @@ class _Body:
 def _translated(error: httpx.TransportError, patience: Patience, begun: bool) -> UpstreamError:
     """Ours for httpx's error, most specific first; `begun` says whether the head had come."""
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)):
-        return UpstreamUnreachable()
+        return unreachable(error)
     if isinstance(error, httpx.TimeoutException):
         return silent_for(patience.silence if begun else patience.first_byte)
+    # httpx has one class for bytes that are no HTTP and for an end that came too early; only its words differ.
+    if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
+        return UpstreamMalformed()
     return UpstreamDisconnected()
 
 
@@ -243,27 +250,10 @@ def _headers(url: httpx.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
 
 def _proxy(url: httpx.URL) -> str | None:
     """The outbound proxy that the environment names for `url`: HTTPS_PROXY and friends, unless NO_PROXY."""
-    if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXY_VARIABLES):
+    if not names_proxy():
         return None
     from urllib.request import getproxies, proxy_bypass  # heavy, and few have a proxy
 
     proxies = getproxies()
     found = proxies.get(url.scheme) or proxies.get("all")
     return None if not found or proxy_bypass(url.host) else found
-
-
-def tls_context() -> ssl.SSLContext:
-    """One context for every connection: each costs about 30 ms of parsing CA certificates.
-
-    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as OpenSSL's own tools have it. Raises ConfigError where
-    they cannot be read.
-    """
-    file, folder = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
-    if file or folder:
-        try:
-            return ssl.create_default_context(cafile=file, capath=folder)
-        except OSError:
-            raise ConfigError("SSL_CERT_FILE names certificates that cannot be read.", param="SSL_CERT_FILE") from None
-    import certifi
-
-    return ssl.create_default_context(cafile=certifi.where())
