@@ -147,4 +147,6 @@ def _end(text: str, at: int, found: list[Member]) -> list[Member]:
 
 
 def _past_space(text: str, at: int) -> int:
+    if text[at : at + 1] > " ":  # nearly always
+        return at
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it also matches nothing

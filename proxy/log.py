@@ -17,7 +17,7 @@ _LEVELS = ("debug", "info", "warning", "error", "off")
 
 def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
     """Write one line, unless `level` is below `least` (LOG_LEVEL). Fields that are None are left out."""
-    if _LEVELS.index(level) < _LEVELS.index(least):
+    if not _wanted(level, least):
         return
     record = {"timestamp": _timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
     told = json.dumps({name: value for name, value in record.items() if value is not None})
@@ -36,11 +36,14 @@ def finished(
     `ttfb` is the number of seconds until the reply's head, `first_chunk` until its first bytes.
     """
     failed = status >= 500 or ending not in ("complete", "client_disconnected", HANDED_OVER)
+    level = "error" if status >= 500 else "warning" if failed else "info"
+    if not _wanted(level, call.config.log_level):
+        return
     request = call.request
     line(
         call.host,
         call.config.log_level,
-        "error" if status >= 500 else "warning" if failed else "info",
+        level,
         {
             "request_id": call.id,
             "method": request.method,
@@ -59,6 +62,10 @@ def finished(
             **call.record,
         },
     )
+
+
+def _wanted(level: str, least: str) -> bool:
+    return _LEVELS.index(level) >= _LEVELS.index(least)
 
 
 def _name(call: Call) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from proxy.errors import BadRequest, UnknownPath
 
@@ -52,6 +53,8 @@ class Route:
         return PROTOCOLS.get(self.path, "other")
 
 
+# Nearly every call has one of a few paths; those that are refused are looked at each time.
+@lru_cache(maxsize=64)
 def normalise_path(path: str) -> Route:
     """The route that `path` means. Raises BadRequest for a path no server should see, UnknownPath for a strange one."""
     if not _CLEAN.fullmatch(path):

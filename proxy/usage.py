@@ -12,6 +12,7 @@ from proxy.messages import Stream
 
 # The text of an answer cannot look like this: in it every quotation mark has a backslash before it.
 _USAGE = b'"usage"'
+_DECODER = json.JSONDecoder()
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 _WHOLE_BYTES = 1_000_000
 _HEAD_BYTES = 4_096
@@ -105,7 +106,7 @@ def find_usage(data: bytes) -> dict[str, Any]:
         if not text.startswith(b":"):
             continue
         try:
-            value, _ = json.JSONDecoder().raw_decode(text[1:].lstrip().decode("utf-8", "ignore"))
+            value, _ = _DECODER.raw_decode(text[1:].lstrip().decode("utf-8", "ignore"))
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

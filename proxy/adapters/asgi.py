@@ -27,6 +27,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+# A call that is over sooner needs no second task for that; whoever leaves sooner is noticed then.
+WATCH_AFTER_SECONDS = 0.02
+
+
 class App:
     """The ASGI app. Settings are read at start-up, or at the first call where the server has no lifespan.
 
@@ -128,7 +132,8 @@ class App:
             await _send_reply(unready.answer(error, self.host, headers, scope["method"]), send)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        watcher = asyncio.ensure_future(incoming.watch(task)) if self.sees_disconnect else None
+        if self.sees_disconnect:
+            incoming.watch_for(task)
         try:
             reply = await relay(self.request(scope, request), settings, upstream, self.host)
             self.fit(reply.headers)
@@ -137,8 +142,7 @@ class App:
             if not incoming.gone:
                 raise
         finally:
-            if watcher is not None:
-                watcher.cancel()
+            incoming.unwatch()
 
 
 class _Incoming:
@@ -147,6 +151,7 @@ class _Incoming:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._read = asyncio.Event()
+        self._watching: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self.gone = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -159,8 +164,21 @@ class _Incoming:
             yield message.get("body", b"")
         self._read.set()
 
-    async def watch(self, task: asyncio.Task[Any]) -> None:
+    def watch_for(self, task: asyncio.Task[Any]) -> None:
         """Cancel `task` when the caller leaves; what it holds then cancels the upstream call."""
+        loop = asyncio.get_running_loop()
+
+        def begin() -> None:
+            self._watching = loop.create_task(self._watch(task))
+
+        self._watching = loop.call_later(WATCH_AFTER_SECONDS, begin)
+
+    def unwatch(self) -> None:
+        """The call is over."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _watch(self, task: asyncio.Task[Any]) -> None:
         await self._read.wait()
         await self._receive()  # behind the body's end nothing but http.disconnect can come
         self.gone = True

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from proxy import log, regions
+from proxy.adapters import server
 from proxy.adapters.asgi import App, Scope
 from proxy.config import Config
 from proxy.limits import number
@@ -91,18 +91,7 @@ def main() -> None:
     """Serve until the platform stops the instance."""
     import uvicorn
 
-    settings: dict[str, Any] = {
-        "host": HOST,
-        "port": PORT,
-        "http": "h11",
-        "loop": "asyncio",
-        "ws": "none",
-        "lifespan": "on",
-        "log_level": "critical",
-        "access_log": False,
-        "server_header": False,
-        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
-    }
+    settings = server.settings(host=HOST, port=PORT, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     uvicorn.Server(uvicorn.Config(ScfWebApp(), **settings)).run()
 
 

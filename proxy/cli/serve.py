@@ -9,6 +9,7 @@ import socket
 import sys
 
 from proxy import auth, config
+from proxy.adapters import server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
 from proxy.errors import ConfigError
@@ -49,20 +50,17 @@ def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
         print(f"sluice: cannot listen on {host}:{port}: {why}. Try --port 0.", file=sys.stderr)
         return 1
     print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
-    server = uvicorn.Server(
+    running = uvicorn.Server(
         uvicorn.Config(
             app,
-            access_log=False,  # ours is the log; uvicorn's would repeat it, with the query
-            log_level="critical",
-            lifespan="on",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed connection
+            **server.settings(
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed one
+            ),
         )
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C once more when it has shut down
-        server.run(sockets=[listener])
+        running.run(sockets=[listener])
     return 0
 
 

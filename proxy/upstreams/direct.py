@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Headers
@@ -126,13 +126,17 @@ class DirectUpstream:
     async def _connect(self, origin: _Origin, seconds: float) -> Connection:
         """A new connection, its TLS handshake included, within so many seconds. Raises UpstreamUnreachable."""
         loop = asyncio.get_running_loop()
+        # Other loops than asyncio's own, uvloop's among them, try a name's addresses one after the other.
+        more: dict[str, Any] = {}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            more["happy_eyeballs_delay"] = NEXT_ADDRESS_SECONDS
         opening = loop.create_task(
             loop.create_connection(
                 lambda: Connection(lambda connection: self._ended(origin, connection)),
                 origin.host,
                 origin.port,
                 ssl=self._context if origin.secure else None,
-                happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
+                **more,
             )
         )
         try:
