@@ -27,12 +27,16 @@ def settings(**more: Any) -> dict[str, Any]:
 
 
 def protocol() -> type[asyncio.Protocol]:
-    """uvicorn's protocol with our transport below it."""
+    """The protocol of uvicorn with our transport below it."""
     base: Any
     try:
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+        base = HttpToolsProtocol
     except ModuleNotFoundError:
-        from uvicorn.protocols.http.h11_impl import H11Protocol as base
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        base = H11Protocol
 
     class Tuned(base):  # type: ignore[misc]
         def connection_made(self, transport: asyncio.BaseTransport) -> None:

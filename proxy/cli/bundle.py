@@ -15,6 +15,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy.cli.certificates import hash_folder
 from proxy.errors import ConfigError
 from proxy.limits import number
 
@@ -50,6 +51,7 @@ class Bundle:
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
+_ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
 _EXECUTABLE = ("scf_bootstrap", "aws_bootstrap")
 _SCF = number("tencent", "upload", "unpacked bundle")
 BUNDLES = {
@@ -71,7 +73,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", "adapters/server.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
         ),
@@ -83,7 +85,7 @@ BUNDLES = {
             "aarch64-manylinux2014",
             ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
-            ("cli", "__main__.py", *_SCF_ADAPTERS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/server.py", *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
@@ -95,7 +97,7 @@ BUNDLES = {
             "",
             (),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
-            ("cli", "__main__.py", "adapters/asgi.py", *_SCF_ADAPTERS, *_AWS, "upstreams/httpx.py"),
+            ("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py", *_SCF_ADAPTERS, *_AWS, *_ENGINES),
             "",
             int(number("cloudflare", "upload", "Worker")),
             origin="cloudflare",
@@ -176,6 +178,8 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     for name in bundle.without:
         path = proxy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if "certifi" in bundle.packages:
+        hash_folder(folder / "certifi" / "cacert.pem", proxy / "upstreams" / "certificates")
     for name in bundle.files:
         text = (
             (ROOT / bundle.origin / name).read_bytes().replace(b"\r\n", b"\n")

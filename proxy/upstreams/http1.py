@@ -41,12 +41,25 @@ class Answer:
     `done` says that the body is complete, `keep` that the connection may then carry another call.
     """
 
-    __slots__ = ("_body", "_from", "_head", "_held", "_left", "_method", "done", "headers", "keep", "status")
+    __slots__ = (
+        "_body",
+        "_head",
+        "_held",
+        "_left",
+        "_method",
+        "_passed",
+        "_searched",
+        "done",
+        "headers",
+        "keep",
+        "status",
+    )
 
     def __init__(self, method: str) -> None:
         self._method = method
         self._head = bytearray()
-        self._from = 0  # how much of the head has been passed over as informational
+        self._searched = 0  # so many bytes of the head hold no end of it
+        self._passed = 0  # and so many were informational heads, before it
         self._body: Callable[[bytes, list[bytes]], None] = self._whole
         self._left = 0
         self._held = b""
@@ -77,29 +90,29 @@ class Answer:
 
     def _feed_head(self, data: bytes) -> bytes:
         """Collect the head; what was received behind it."""
-        begun = bytes(self._head[self._from : self._from + len(_FIRST)]) or data[: len(_FIRST)]
-        if not _FIRST.startswith(begun) and not begun.startswith(_FIRST):  # or somebody waits for more of it forever
-            raise Malformed("it does not begin as HTTP/1.1 does")
-        while (end := self._head_end(data, self._from)) >= 0:
-            text = self._head[self._from : end].decode("latin-1")
-            version, status, fields = _parsed(text)
+        while (end := self._head_end(data)) >= 0:
+            version, status, fields = _parsed(self._head[:end].decode("latin-1"))
+            rest = bytes(self._head[end:])
+            self._head, self._searched = bytearray(), 0
             if status >= 200:
-                rest = bytes(self._head[end:])
-                self._head = bytearray()
                 self._begin(version, status, fields)
                 return rest
             if status == 101:
                 raise Malformed("it switches protocols, which nobody asked for")
-            self._from, data = end, b""
+            data, self._passed = rest, self._passed + end
+        begun = bytes(self._head[: len(_FIRST)])
+        if not _FIRST.startswith(begun) and begun != _FIRST:  # or somebody waits for more of it forever
+            raise Malformed("it does not begin as HTTP/1.1 does")
         return b""
 
-    def _head_end(self, data: bytes, start: int) -> int:
-        """Add `data` to the head; the position behind the empty line that ends it, from `start` on, or -1."""
-        seen = max(start, len(self._head) - 2)
+    def _head_end(self, data: bytes) -> int:
+        """Add `data` to the head; the position behind the empty line that ends it, or -1."""
         self._head += data
-        found = _HEAD_END.search(self._head, seen)
-        if (found.end() if found else len(self._head)) > HEAD_MOST:
+        found = _HEAD_END.search(self._head, self._searched)
+        size = len(self._head)
+        if self._passed + (found.end() if found else size) > HEAD_MOST:
             raise Malformed(f"its head is larger than {HEAD_MOST} bytes")
+        self._searched = max(0, size - 2)
         return found.end() if found else -1
 
     def _begin(self, version: int, status: int, fields: list[tuple[str, str]]) -> None:
@@ -194,8 +207,7 @@ class Answer:
         """Fields behind the last chunk. They are read, because they end the answer, and left out."""
         if not self._head:
             self._head += b"\n"  # the last chunk's line end: an empty line right behind it ends the answer
-            self._from = 0
-        end = self._head_end(data, 0)
+        end = self._head_end(data)
         if end < 0:
             return
         _fields(self._head[1:end].decode("latin-1").removesuffix("\n").removesuffix("\r"))

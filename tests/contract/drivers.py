@@ -165,13 +165,22 @@ class WorkersDriver:
 class AsgiDriver:
     """The ASGI adapter behind real uvicorn, over a real socket."""
 
+    engine = "direct"
     can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
 
     def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
-        return call(self._serve(**dict(settings)).port, ask.method, ask.path, ask.headers, ask.body)
+        return call(
+            self._serve(UPSTREAM_ENGINE=self.engine, **dict(settings)).port, ask.method, ask.path, ask.headers, ask.body
+        )
 
     def close(self) -> None:
         """The servers are stopped by those who gave them."""
+
+
+class AsgiHttpxDriver(AsgiDriver):
+    """The same with httpx to the upstream, which outbound proxies need."""
+
+    engine = "httpx"

@@ -13,6 +13,7 @@ from tests.contract.cases import CASES
 from tests.contract.drivers import (
     AlbDriver,
     AsgiDriver,
+    AsgiHttpxDriver,
     Driver,
     HttpApiDriver,
     LambdaDriver,
@@ -28,6 +29,7 @@ from tests.support.upstream import Upstream
 
 DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "asgi": AsgiDriver,
+    "asgi-httpx": AsgiHttpxDriver,
     "scf-web": ScfWebDriver,
     "scf-event": ScfEventDriver,
     "scf-gateway": ScfGatewayDriver,
