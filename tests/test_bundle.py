@@ -67,6 +67,8 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
     assert {mode for one, mode in modes.items() if "bootstrap" in one} <= {0o755}
     assert dates == {(1980, 1, 1, 0, 0, 0)}
+    roots = [one for one in names if one.startswith("proxy/upstreams/certificates/")]
+    assert len(roots) > 100, "certificates that OpenSSL finds by name"
     assert not [one for one in names if one.endswith(".so")], "pure Python: one zip for every architecture"
     assert len(metadata) == len([one for one in tops if one.endswith(".dist-info")])
 

@@ -136,11 +136,21 @@ def test_no_upstream_is_a_502(serve: Serve, upstream: Upstream) -> None:
     assert (result.status, result.json()["error"]["code"]) == (502, "upstream_unreachable")
 
 
-@pytest.mark.parametrize("script", [(Cut(),), (Cut(reset=True),), (b"garbage\r\n\r\n", Cut())])
-def test_an_upstream_that_hangs_up_is_a_502(upstream: Upstream, serve: Serve, script: Script) -> None:
+@pytest.mark.parametrize("engine", ["direct", "httpx"])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ((Cut(),), "upstream_disconnected"),
+        ((Cut(reset=True),), "upstream_disconnected"),
+        ((b"garbage\r\n\r\n", Cut()), "upstream_malformed"),
+    ],
+)
+def test_an_upstream_that_hangs_up_is_a_502(
+    upstream: Upstream, serve: Serve, script: Script, code: str, engine: str
+) -> None:
     upstream.play(script)
-    result = call(serve().port, "POST", "/v1/chat/completions", KEY, PLAIN)
-    assert (result.status, result.json()["error"]["code"]) == (502, "upstream_disconnected")
+    result = call(serve(UPSTREAM_ENGINE=engine).port, "POST", "/v1/chat/completions", KEY, PLAIN)
+    assert (result.status, result.json()["error"]["code"]) == (502, code)
 
 
 def test_leaving_while_waiting_for_the_first_byte_cancels_the_upstream(upstream: Upstream, serve: Serve) -> None:

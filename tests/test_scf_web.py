@@ -150,7 +150,7 @@ def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.Monk
     seen: list[uvicorn.Config] = []
     monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
     scf_web.main()
-    assert (seen[0].host, seen[0].port, seen[0].http, seen[0].access_log) == ("0.0.0.0", 9000, "h11", False)
+    assert (seen[0].host, seen[0].port, seen[0].loop, seen[0].access_log) == ("0.0.0.0", 9000, "asyncio", False)
 
 
 def test_what_cannot_be_dropped_stays() -> None:

@@ -52,6 +52,8 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._answer = answer = http1.Answer(method)
         self.heard = self._sent = False
+        if self.closing:  # already: nobody will say so again
+            raise UpstreamDisconnected
         view = memoryview(body)
         self._transport.write(b"".join((head, view[:SLICE_BYTES])))
         for at in range(SLICE_BYTES, len(body), SLICE_BYTES):
@@ -62,8 +64,9 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(view[at : at + SLICE_BYTES])
         else:
             self._sent = True
+        until = self._loop.time() + first_byte  # for the whole head: one that drips in must not take forever
         while not answer.status:
-            await self._wait(first_byte)
+            await self._wait(until - self._loop.time(), first_byte)
         return answer
 
     async def next(self, seconds: float) -> bytes:
@@ -153,23 +156,22 @@ class Connection(asyncio.BufferedProtocol):
         self._error = self._error or error
         self._wake()
 
-    async def _wait(self, seconds: float) -> None:
-        """Until anything happens. Raises what has ended the connection, or UpstreamTimeout."""
-        if self._error is None:
-            self._due = self._loop.time() + seconds
-            # One timer serves many waits: it looks at `_due` when it fires, and mostly that has moved on by then.
-            if self._timer is None or self._timer.when() > self._due:
-                self._arm(self._due)
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-                overdue, self._due = self._due == -math.inf, math.inf
-            if overdue:
-                raise silent_for(seconds)
+    async def _wait(self, seconds: float, limit: float | None = None) -> None:
+        """Until anything happens. Raises what had ended the connection, or UpstreamTimeout, which tells `limit`."""
         if self._error is not None:
             raise self._error
+        self._due = self._loop.time() + seconds
+        # One timer serves many waits: it looks at `_due` when it fires, and mostly that has moved on by then.
+        if self._timer is None or self._timer.when() > self._due:
+            self._arm(self._due)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            overdue, self._due = self._due == -math.inf, math.inf
+        if overdue:
+            raise silent_for(limit or seconds)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:

@@ -15,7 +15,8 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def parsed(data: bytes, cut: int = 1 << 20, method: str = "POST", ended: bool = False) -> tuple[Answer, bytes]:
-    answer, out = Answer(method), []
+    answer = Answer(method)
+    out: list[bytes] = []
     for at in range(0, len(data), cut):
         answer.feed(data[at : at + cut], out)
     if ended:
