@@ -28,6 +28,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import proxy.relay", CORE_NEVER),
         ("import handler", HANDLER_NEVER),
         ("import proxy.upstreams.httpx", UPSTREAM_NEVER),
+        ("import proxy.upstreams.direct", (*UPSTREAM_NEVER, "httpx", "httpcore", "h11", "anyio", "certifi")),
     ],
 )
 def test_an_import_loads_nothing_that_it_does_not_need(statement: str, never: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -255,6 +256,37 @@ def test_a_server_that_speaks_before_it_is_asked_is_not_waited_for() -> None:
             await asyncio.sleep(0.2)
             with pytest.raises(UpstreamDisconnected):
                 await opened.ask("GET", b"", b"", 5, 5)
+
+    asyncio.run(go())
+
+
+def test_a_reset_behind_a_whole_answer_only_costs_the_connection() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Length: 1\r\n\r\na")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def go() -> None:
+        async with Raw(handler) as server, engine() as upstream:
+            answer = await upstream.send(asked(server.port))
+            await asyncio.sleep(0.3)
+            assert [piece async for piece in answer.body] == [b"a"]
+            await answer.body.aclose()
+            assert not upstream._kept
+
+    asyncio.run(go())
+
+
+def test_a_timer_that_nobody_waits_for_any_more_does_nothing() -> None:
+    async def go() -> None:
+        answers = [OK + b"Content-Length: 1\r\n\r\na"] * 2
+        async with Raw(saying(*answers)) as server, engine() as upstream:
+            for _ in answers:
+                assert await read(upstream, asked(server.port, Patience(1, 0.2, 0.2))) == (200, b"a", None)
+                await asyncio.sleep(0.4)
+            assert server.opened == 1
 
     asyncio.run(go())
 

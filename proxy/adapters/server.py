@@ -26,10 +26,12 @@ def settings(**more: Any) -> dict[str, Any]:
     }
 
 
-def protocol() -> type[asyncio.Protocol]:
-    """The protocol of uvicorn with our transport below it."""
+def protocol(httptools: bool = True) -> type[asyncio.Protocol]:
+    """The protocol of uvicorn with our transport below it; with httptools where that is wanted and installed."""
     base: Any
     try:
+        if not httptools:
+            raise ModuleNotFoundError
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
         base = HttpToolsProtocol

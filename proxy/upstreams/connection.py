@@ -97,9 +97,8 @@ class Connection(asyncio.BufferedProtocol):
         if not usable or self.closing or self._transport.get_write_buffer_size():
             self.abort()
             return False
-        if not self._reading:
-            self._reading = True
-            self._transport.resume_reading()
+        self._reading = True
+        self._transport.resume_reading()
         return True
 
     def abort(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from proxy.adapters import server
 from proxy.adapters.asgi import App
 from tests.support.upstream import CEILING
 
@@ -19,9 +20,7 @@ class Running:
     """Any ASGI app behind uvicorn, on a free port, in a thread."""
 
     def __init__(self, app: Any, http: str = "httptools") -> None:
-        settings = uvicorn.Config(
-            app, port=0, log_level="critical", lifespan="on", ws="none", http=http, access_log=False
-        )
+        settings = uvicorn.Config(app, **server.settings(port=0, http=server.protocol(http == "httptools")))
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
