@@ -23,6 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
         help="lambda-stream runs the streaming Lambda function behind a simulator of AWS's Runtime API",
     )
     serve.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
+    serve.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the port, one a core (default 1)",
+    )
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
     bundle.add_argument("name", choices=("scf-web", "scf-event", "aws", "cloudflare"))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
@@ -40,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return making.run(options.name, options.output)
     from proxy.cli import serve as serving
 
-    return serving.run(options.host, options.port, options.demo, options.kind)
+    return serving.run(options.host, options.port, options.demo, options.kind, options.workers)
 
 
 if __name__ == "__main__":

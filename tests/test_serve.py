@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from proxy.__main__ import main
 from proxy.cli import serve as command
 from tests.support.client import Connection, call
-from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk
+from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, whole
 
 KEY = (("Authorization", "Bearer sk-x"), ("Content-Type", "application/json"))
 
@@ -70,6 +71,26 @@ def test_without_any_key_the_demo_answers_and_says_so() -> None:
         body = b'{"model":"demo","stream":true,"max_tokens":3,"messages":[{"role":"user","content":"hi"}]}'
         result = call(port, "POST", "/v1/chat/completions", KEY, body)
         assert len(result.writes) == 6 and result.body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signal")
+def test_several_workers_share_the_port_and_stop_together(upstream: Upstream) -> None:
+    upstream.play(whole(b"{}"))
+    with served("--workers", "2", OPENAI_BASE_URL=upstream.url) as (process, printed):
+        port = port_of(printed)
+        wait_until_up(port)
+        for _ in range(6):
+            assert call(port, "POST", "/v1/chat/completions", KEY, b"{}").body == b"{}"
+        assert len(psutil.Process(process.pid).children(recursive=True)) >= 2
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(CEILING) == 0
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_a_worker_reads_the_settings_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO", "1")
+    assert command.worker().start()[0].demo
 
 
 def test_the_printed_line_is_a_command_that_works() -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import cast
 
 import pytest
+from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -80,6 +81,9 @@ def test_reads_are_made_smaller_where_the_loop_lets_them() -> None:
 
 def test_httptools_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert issubclass(server.protocol(), HttpToolsProtocol)
+    assert issubclass(import_from_string(server.PROTOCOL), HttpToolsProtocol)
+    with pytest.raises(AttributeError):
+        server.Nothing  # noqa: B018
     assert issubclass(server.protocol(httptools=False), H11Protocol)
     monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
     assert issubclass(server.protocol(), H11Protocol)

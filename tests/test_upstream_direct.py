@@ -481,6 +481,19 @@ def secured(authority: Authority, context: ssl.SSLContext, base: str = "https://
     return asyncio.run(go())
 
 
+def test_tls_is_made_ready_later_where_the_settings_name_no_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority()
+    monkeypatch.setattr(direct, "tls_context", lambda: authority.client)
+    upstream = DirectUpstream(secure=False)
+    assert upstream._context is None
+
+    async def go() -> None:
+        async with Raw(saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n"), ssl=authority.server) as server:
+            assert await read(upstream, asked(server.port, base="https://127.0.0.1")) == (200, b"ab", None)
+
+    asyncio.run(go())
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_both_versions_of_tls(version: ssl.TLSVersion) -> None:
     authority = Authority()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from proxy import config, upstreams
-from proxy.errors import ConfigError, UpstreamDisconnected
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamTimeout
 from proxy.upstream import Outgoing, Patience, Target
 from proxy.upstreams import ClosableUpstream
 from proxy.upstreams.demo import DemoUpstream
@@ -19,7 +20,7 @@ from proxy.upstreams.direct import DirectUpstream
 from proxy.upstreams.httpx import HttpxUpstream
 from proxy.upstreams.tls import tls_context
 from tests.support.core import host
-from tests.support.upstream import Cut, Sleep, Upstream, head, whole
+from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
 
 T = TypeVar("T")
 CONTEXT = ssl.create_default_context()
@@ -165,6 +166,23 @@ def test_a_body_makes_a_length_even_for_delete(engine: Any, upstream: Upstream) 
 
     run(engine, go)
     assert upstream.received[0].body == b"{}"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: bool) -> None:
+    upstream.play((head(200, ("Content-Length", "2")) + b"a", Wait()) if begun else (Wait(),))
+    waits = Patience(2, 0.2, 0.3)
+
+    async def go(one: ClosableUpstream) -> None:
+        answer = await one.send(replace(outgoing(upstream.url), patience=waits))
+        try:
+            async for _ in answer.body:
+                pass
+        finally:
+            await answer.body.aclose()
+
+    with pytest.raises(UpstreamTimeout, match=r"0\.3 s" if begun else r"0\.2 s"):
+        run(engine, go)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,13 @@ from typing import Any, cast
 READ_BYTES = 65_536
 
 
+PROTOCOL = f"{__name__}:Protocol"
+
+
 def settings(**more: Any) -> dict[str, Any]:
-    """The arguments for uvicorn.Config that every server of ours shares."""
+    """The arguments for uvicorn.Config that every server of ours shares. They can be pickled, for several workers."""
     return {
-        "http": protocol(),
+        "http": PROTOCOL,
         "loop": "asyncio",
         "ws": "none",
         "lifespan": "on",
@@ -24,6 +27,13 @@ def settings(**more: Any) -> dict[str, Any]:
         "server_header": False,
         **more,
     }
+
+
+def __getattr__(name: str) -> type[asyncio.Protocol]:
+    """`Protocol` is made when it is asked for: the parent of several workers needs no parser."""
+    if name == "Protocol":
+        return protocol()
+    raise AttributeError(name)
 
 
 def protocol(httptools: bool = True) -> type[asyncio.Protocol]:

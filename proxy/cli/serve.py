@@ -27,10 +27,11 @@ _ACCESS = {
 }
 
 
-def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
+def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1) -> int:
     """Serve until stopped. Returns 1 with a sentence on stderr when that cannot begin.
 
-    `kind` is `server`, or `lambda-stream` for the streaming Lambda function behind a simulator.
+    `kind` is `server`, or `lambda-stream` for the streaming Lambda function behind a simulator. `workers` is the number
+    of processes that share the port.
     """
     try:
         import uvicorn
@@ -50,18 +51,25 @@ def run(host: str, port: int, demo: bool, kind: str = "server") -> int:
         print(f"sluice: cannot listen on {host}:{port}: {why}. Try --port 0.", file=sys.stderr)
         return 1
     print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
-    running = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            **server.settings(
-                timeout_graceful_shutdown=GRACE_SECONDS,
-                timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed one
-            ),
-        )
+    more = server.settings(
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed connection
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C once more when it has shut down
-        running.run(sockets=[listener])
+        if workers > 1:
+            from uvicorn.supervisors import Multiprocess
+
+            os.environ.update(environ)  # what was filled in belongs to the workers too
+            shared = uvicorn.Config(f"{__name__}:worker", factory=True, workers=workers, **more)
+            Multiprocess(shared, sockets=[listener]).run()
+        else:
+            uvicorn.Server(uvicorn.Config(app, **more)).run(sockets=[listener])
     return 0
+
+
+def worker() -> App:
+    """The app of one of several processes, made in it."""
+    return started(App(os.environ))
 
 
 def started(app: App) -> App:

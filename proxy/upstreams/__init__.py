@@ -35,7 +35,7 @@ def make(config: Config, host: Host) -> ClosableUpstream:
     if engine == "direct":
         from proxy.upstreams.direct import DirectUpstream
 
-        return DirectUpstream(host.clock.wall)
+        return DirectUpstream(host.clock.wall, secure=config.openai_base_url.startswith("https:"))
     from proxy.upstreams.httpx import HttpxUpstream
 
     return HttpxUpstream(host.clock.wall)

@@ -44,10 +44,15 @@ class _Origin:
 class DirectUpstream:
     """Keeps connections open between calls. `wall` tells Unix time, which goes on while a function is frozen."""
 
-    def __init__(self, wall: Callable[[], float] = time.time, context: ssl.SSLContext | None = None) -> None:
-        """Raises ConfigError where the environment names certificates that cannot be used."""
+    def __init__(
+        self, wall: Callable[[], float] = time.time, context: ssl.SSLContext | None = None, secure: bool = True
+    ) -> None:
+        """`secure` says that https will be used, so what TLS needs is made ready now.
+
+        Raises ConfigError where the environment names certificates that cannot be used.
+        """
         self._wall = wall
-        self._context = context or tls_context()
+        self._context = context or (tls_context() if secure else None)
         self._bases: dict[str, tuple[_Origin, str, str]] = {}
         self._kept: dict[_Origin, list[Connection]] = {}
         self._closed = False
@@ -130,6 +135,8 @@ class DirectUpstream:
         more: dict[str, Any] = {}
         if isinstance(loop, asyncio.BaseEventLoop):
             more["happy_eyeballs_delay"] = NEXT_ADDRESS_SECONDS
+        if origin.secure and self._context is None:
+            self._context = tls_context()
         opening = loop.create_task(
             loop.create_connection(
                 lambda: Connection(lambda connection: self._ended(origin, connection)),
