@@ -11,12 +11,14 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import handler
+from proxy.upstreams.tls import tls_context
 
 Message = MutableMapping[str, Any]
 
 
 async def first_call(body: bytes) -> None:
-    """Start the app up as a server does, and make one call."""
+    """Start the app up as a server does, and make one call; with the TLS settings that a real upstream would need."""
+    tls_context()
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     outbox: asyncio.Queue[Message] = asyncio.Queue()
     lifespan = asyncio.ensure_future(handler.app({"type": "lifespan"}, inbox.get, outbox.put))

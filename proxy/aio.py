@@ -33,7 +33,7 @@ class AsyncioPump:
         self._end: Exception | None = None
         self._reader: asyncio.Future[None] | None = None  # the taker waits on it for a piece
         self._room: asyncio.Future[None] | None = None  # the task waits on it for the piece to be taken
-        self._task = self._loop.create_task(self._run())
+        self._task: asyncio.Task[None] | None = self._loop.create_task(self._run())
 
     async def next(self, seconds: float | None) -> bytes | None:
         if self._piece is None and self._end is None:
@@ -54,9 +54,12 @@ class AsyncioPump:
         return None
 
     async def aclose(self) -> None:
-        self._task.cancel()
-        # Not `await self._task`: its CancelledError could not be told from one that is meant for the caller.
-        await asyncio.wait([self._task])
+        # Let go of, for a cancelled task keeps the frames that it was cancelled in, and so this pump.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            # Not `await task`: its CancelledError could not be told from one that is meant for the caller.
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
         end: Exception = StopAsyncIteration()

@@ -40,6 +40,11 @@ class _Origin:
     host: str
     port: int
 
+    @property
+    def literal(self) -> bool:
+        """Whether the host is an address already: there is no other one to try."""
+        return ":" in self.host or self.host.replace(".", "").isdigit()
+
 
 class DirectUpstream:
     """Keeps connections open between calls. `wall` tells Unix time, which goes on while a function is frozen."""
@@ -133,7 +138,7 @@ class DirectUpstream:
         loop = asyncio.get_running_loop()
         # Other loops than asyncio's own, uvloop's among them, try a name's addresses one after the other.
         more: dict[str, Any] = {}
-        if isinstance(loop, asyncio.BaseEventLoop):
+        if isinstance(loop, asyncio.BaseEventLoop) and not origin.literal:
             more["happy_eyeballs_delay"] = NEXT_ADDRESS_SECONDS
         if origin.secure and self._context is None:
             self._context = tls_context()

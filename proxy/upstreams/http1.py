@@ -60,7 +60,8 @@ class Answer:
         self._head = bytearray()
         self._searched = 0  # so many bytes of the head hold no end of it
         self._passed = 0  # and so many were informational heads, before it
-        self._body: Callable[[bytes, list[bytes]], None] = self._whole
+        # Plain functions: a bound method of its own would make each answer a cycle that only the collector ends.
+        self._body: Callable[[Answer, bytes, list[bytes]], None] = Answer._whole
         self._left = 0
         self._held = b""
         self.status = 0
@@ -73,7 +74,7 @@ class Answer:
         if self.done:
             self.keep = False  # more than was announced: whose answer the rest would be cannot be known
         elif self.status:
-            self._body(data, out)
+            self._body(self, data, out)
         else:
             rest = self._feed_head(data)
             if rest:
@@ -84,7 +85,7 @@ class Answer:
         self.keep = False
         if self.done:
             return
-        if not self.status or self._body != self._whole:
+        if not self.status or self._body is not Answer._whole:
             raise Incomplete
         self.done = True
 
@@ -135,9 +136,9 @@ class Answer:
         if self._method == "HEAD" or status in (204, 304):
             self.done = True
         elif codings:
-            self._body = self._chunk_line
+            self._body = Answer._chunk_line
         elif lengths:
-            self._body, self._left = self._counted, int(next(iter(lengths)))
+            self._body, self._left = Answer._counted, int(next(iter(lengths)))
             self.done = not self._left
         else:
             self.keep = False  # the body ends with the connection
@@ -164,16 +165,16 @@ class Answer:
                 return
             length, at = int(line[1], 16), line.end()
             if not length:
-                self._body = self._trailers
+                self._body = Answer._trailers
                 break
             end = at + length
             if end >= size:
-                self._left, self._body = length, self._chunk_data
+                self._left, self._body = length, Answer._chunk_data
                 break
             out.append(data[at:end])
             at = end
             if not data.startswith(_CRLF, end):
-                self._body = self._chunk_end
+                self._body = Answer._chunk_end
                 break
             at += 2
         self._rest(data[at:], out)
@@ -189,7 +190,7 @@ class Answer:
         out.append(piece)
         self._left -= len(piece)
         if not self._left:
-            self._body = self._chunk_end
+            self._body = Answer._chunk_end
             self._rest(data[len(piece) :], out)
 
     def _chunk_end(self, data: bytes, out: list[bytes]) -> None:
@@ -200,7 +201,7 @@ class Answer:
         if len(data) == 1:
             self._held = data
             return
-        self._body = self._chunk_line
+        self._body = Answer._chunk_line
         self._rest(data[2:], out)
 
     def _trailers(self, data: bytes, out: list[bytes]) -> None:
