@@ -20,12 +20,15 @@ class LoadError(Exception):
     """The server answered wrongly, or not at all."""
 
 
-def request(port: int, **more: Any) -> bytes:
-    """A small chat call as a caller with a key sends it; `more` are further fields of its JSON."""
+def request(port: int, headers: str = "", **more: Any) -> bytes:
+    """A small chat call as a caller with a key sends it; `more` are further fields of its JSON.
+
+    `headers` are further lines of its head, each with its line end.
+    """
     body = json.dumps({"model": "bench-1", **more, "messages": [{"role": "user", "content": "What is a sluice?"}]})
     return (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer sk-bench\r\n"
-        f"Content-Type: application/json\r\nAccept: */*\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        f"Content-Type: application/json\r\nAccept: */*\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
 
@@ -129,12 +132,12 @@ class _Streamer(_Client):
             self.done.set_result(None)
 
 
-async def repeat(port: int, clients: int, seconds: float) -> tuple[list[int], float]:
+async def repeat(port: int, clients: int, seconds: float, headers: str = "") -> tuple[list[int], float]:
     """Call for about `seconds`, each client one call after the other.
 
     Returns every call's wait in nanoseconds, and how many seconds it has taken until the last one was answered.
     """
-    asked = request(port)
+    asked = request(port, headers)
     connected = [await _connect(port, lambda: _Repeater(asked)) for _ in range(clients)]
     try:
         begun = time.monotonic_ns()
@@ -147,9 +150,9 @@ async def repeat(port: int, clients: int, seconds: float) -> tuple[list[int], fl
     return [sample for client in connected for sample in client.samples], lasted / 1e9
 
 
-async def stream(port: int, streams: int, events: int, pause: float) -> list[Streamed]:
+async def stream(port: int, streams: int, events: int, pause: float, headers: str = "") -> list[Streamed]:
     """Take so many streams, one after the other, of `events` events that are `pause` seconds apart."""
-    asked = request(port, stream=True, events=events, pause=pause)
+    asked = request(port, headers, stream=True, events=events, pause=pause)
     client = await _connect(port, lambda: _Streamer(asked))
     taken = []
     try:

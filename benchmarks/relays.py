@@ -81,7 +81,7 @@ def environment(**settings: str) -> dict[str, str]:
 @contextlib.contextmanager
 def upstream() -> Iterator[Subject]:
     """The benchmark's own upstream, which is also what is called directly."""
-    with _started([sys.executable, "-m", "benchmarks.upstream"], stdout=subprocess.PIPE) as process:
+    with started([sys.executable, "-m", "benchmarks.upstream"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield Subject(int(process.stdout.readline()))
 
@@ -89,11 +89,11 @@ def upstream() -> Iterator[Subject]:
 @contextlib.contextmanager
 def sluice(up: int, **settings: str) -> Iterator[Subject]:
     """`python -m proxy serve` in front of the upstream at port `up`: callers bring their own key."""
-    port = _free_port()
+    port = free_port()
     settings = {"OPENAI_BASE_URL": f"http://127.0.0.1:{up}/v1", **settings}
     command = [sys.executable, "-m", "proxy", "serve", "--port", str(port)]
-    with _started(command, environment(**settings)) as process:
-        _wait_for(port, process)
+    with started(command, environment(**settings)) as process:
+        wait_for(port, process)
         yield Subject(port, psutil.Process(process.pid))
 
 
@@ -105,17 +105,17 @@ def nginx_program() -> str | None:
 @contextlib.contextmanager
 def nginx(program: str, up: int) -> Iterator[Subject]:
     """One worker of nginx with kept connections both ways, which passes everything on unbuffered."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "nginx.conf"
         settings.write_text(_NGINX.format(folder=folder, upstream=up, port=port), encoding="utf-8")
-        with _started([program, "-p", folder, "-c", str(settings), "-e", "stderr"]) as process:
-            _wait_for(port, process)
+        with started([program, "-p", folder, "-c", str(settings), "-e", "stderr"]) as process:
+            wait_for(port, process)
             yield Subject(port, psutil.Process(process.pid))
 
 
 @contextlib.contextmanager
-def _started(
+def started(
     command: list[str], environ: dict[str, str] | None = None, stdout: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[str]]:
     """The process, which is gone with all its children when this is left, however that happens."""
@@ -134,16 +134,17 @@ def _started(
             process.stdout.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens at just now."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
 
 
-def _wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    """Return when something listens at `port`. Raises StartError when the process ends or takes too long."""
-    until = time.monotonic() + CEILING
+def wait_for(port: int, process: subprocess.Popen[str], ceiling: float = CEILING) -> None:
+    """Return when something listens at `port`. Raises StartError when the process ends or takes over `ceiling` s."""
+    until = time.monotonic() + ceiling
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

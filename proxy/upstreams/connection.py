@@ -180,12 +180,14 @@ class Connection(asyncio.BufferedProtocol):
     def _tick(self) -> None:
         self._timer = None
         if self._loop.time() >= self._due:
-            if self._waiter is not None and not self._waiter.done():  # or what was waited for has just come
-                self._due = -math.inf
-                self._wake()
+            # What is waited for may have come at this moment: then nothing is overdue.
+            self._due = -math.inf if self._wake() else self._due
         elif self._due < math.inf:
             self._arm(self._due)
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _wake(self) -> bool:
+        """Let whoever waits go on; False where nobody does."""
+        waits = self._waiter is not None and not self._waiter.done()
+        if waits:
+            cast("asyncio.Future[None]", self._waiter).set_result(None)
+        return waits
