@@ -17,20 +17,20 @@ BUFFER_BYTES = 65_536
 SLICE_BYTES = 262_144
 
 
-# What is received passes through here, for every connection: none of them keeps it beyond one step of the loop. Left to
-# itself asyncio makes a buffer of 256 KB for each read, which costs more than all that is done with most answers.
-_received = memoryview(bytearray(65_536))
-
-
 class Connection(asyncio.BufferedProtocol):
     """`on_closed` is told when it is over. `kept_at` is the wall clock's word on when it fell idle.
+
+    `received` is where the loop writes what it receives. All connections of one loop may share it: none of them leaves
+    anything there beyond one step. Left to itself asyncio makes a buffer of 256 KB for each read, which costs more than
+    all that is done with most answers.
 
     `heard` says whether any byte has come since the last request began: until then nobody has taken that request.
     """
 
-    def __init__(self, on_closed: Callable[[Connection], None]) -> None:
+    def __init__(self, on_closed: Callable[[Connection], None], received: memoryview) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_closed = on_closed
+        self._received = received
         self._transport: asyncio.Transport
         self._answer: http1.Answer | None = None
         self._pieces: list[bytes] = []
@@ -109,7 +109,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _received
+        return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
         answer = self._answer
@@ -118,7 +118,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.heard = True
         try:
-            answer.feed(bytes(_received[:nbytes]), self._pieces)
+            answer.feed(bytes(self._received[:nbytes]), self._pieces)
         except http1.Malformed as error:
             self._fail(UpstreamMalformed(str(error)))
             self.abort()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # How many connections to one upstream are kept open between calls.
 KEPT_MOST = 100
+# The most that is read from a socket at once.
+RECEIVE_BYTES = 65_536
 # How long one of a name's addresses is tried alone before the next joins in (RFC 8305, section 5).
 NEXT_ADDRESS_SECONDS = 0.25
 _BASE = re.compile(r"(https?)://(\[([^\]]+)\]|[^:/]+)(?::([0-9]+))?(/.*)?", re.IGNORECASE)
@@ -60,6 +62,7 @@ class DirectUpstream:
         self._context = context or (tls_context() if secure else None)
         self._bases: dict[str, tuple[_Origin, str, str]] = {}
         self._kept: dict[_Origin, list[Connection]] = {}
+        self._received = memoryview(bytearray(RECEIVE_BYTES))
         self._closed = False
 
     async def warm(self) -> None:
@@ -144,7 +147,7 @@ class DirectUpstream:
             self._context = tls_context()
         opening = loop.create_task(
             loop.create_connection(
-                lambda: Connection(lambda connection: self._ended(origin, connection)),
+                lambda: Connection(lambda connection: self._ended(origin, connection), self._received),
                 origin.host,
                 origin.port,
                 ssl=self._context if origin.secure else None,
