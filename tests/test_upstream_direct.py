@@ -35,6 +35,7 @@ class Raw:
     def __init__(self, handler: Handler, **more: Any) -> None:
         self._handler, self._more = handler, {"host": "127.0.0.1", **more}
         self.opened = 0
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Raw:  # noqa: PYI034 — typing.Self is newer than Python 3.10
         self._server = await asyncio.start_server(self._serve, port=0, **self._more)
@@ -42,10 +43,15 @@ class Raw:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Close what is open, whatever its handler is waiting for; without a trace in the next test."""
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
+        self._writers.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await self._handler(reader, writer)
         writer.close()
@@ -490,6 +496,7 @@ def test_tls_is_made_ready_later_where_the_settings_name_no_https(monkeypatch: p
     async def go() -> None:
         async with Raw(saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n"), ssl=authority.server) as server:
             assert await read(upstream, asked(server.port, base="https://127.0.0.1")) == (200, b"ab", None)
+            await upstream.aclose()
 
     asyncio.run(go())
 
