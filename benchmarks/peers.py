@@ -30,6 +30,11 @@ from proxy.cli.bundle import find_python
 FOLDER = ROOT / "build" / "peers"
 LITELLM, FORWARD, PORTKEY = "1.108.7", "0.8.1", "1.15.2"
 START_CEILING = 120.0  # seconds: litellm imports for long
+_LITELLM = {
+    "LITELLM_LOG": "ERROR",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+}
 SECONDS, STREAMS = 3.0, 30
 
 
@@ -43,14 +48,16 @@ def litellm(up: int) -> Iterator[Subject]:
     settings.write_text(json.dumps({"model_list": listed, "litellm_settings": {"drop_params": True}}), encoding="utf-8")
     port = free_port()
     command = [str(python.parent / "litellm"), "--config", str(settings), "--host", "127.0.0.1", "--port", str(port)]
-    with _running(command, port, environment(LITELLM_LOG="ERROR", LITELLM_LOCAL_MODEL_COST_MAP="True")) as subject:
+    with _running(command, port, environment(**_LITELLM)) as subject:
         yield subject
 
 
 @contextlib.contextmanager
 def forward(up: int) -> Iterator[Subject]:
     """openai-forward with one route and no log."""
-    python = _installed("openai-forward", f"openai-forward=={FORWARD}")
+    python = _installed(
+        "openai-forward", f"openai-forward=={FORWARD}", "pyyaml"
+    )  # which it imports and does not ask for
     route = [{"base_url": f"http://127.0.0.1:{up}", "route": "/", "type": "openai"}]
     port = free_port()
     environ = environment(
@@ -105,20 +112,27 @@ def main() -> int:
     print("| relay | p50, ms | requests/s, 64 clients | CPU a request, µs | first chunk, ms | memory, MB |")
     print("|---|---|---|---|---|---|")
     for row in rows:
-        print("| " + " | ".join(one if isinstance(one, str) else f"{one:.3g}" for one in row) + " |")
+        print("| " + " | ".join(one if isinstance(one, str) else _cell(one) for one in row) + " |")
     return 0
+
+
+def _cell(value: float) -> str:
+    return "–" if value != value or not value else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _figures(subject: Subject, headers: str) -> tuple[float, float, float, float, float]:
     """The columns, in the units of their heads."""
     asyncio.run(load.repeat(subject.port, 1, SECONDS / 2, headers))  # unmeasured: the first calls cost more
     waits, _ = asyncio.run(load.repeat(subject.port, 1, SECONDS, headers))
-    firsts = asyncio.run(_firsts(subject.port, headers))
+    try:
+        first = statistics.median(asyncio.run(_firsts(subject.port, headers))) / 1e6
+    except LoadError as error:
+        print(str(error)[:300], file=sys.stderr)
+        first = float("nan")
     before = subject.cpu()
     calls, seconds = asyncio.run(load.repeat(subject.port, 64, SECONDS, headers))
     cpu = (subject.cpu() - before) / len(calls)
-    p50, first = statistics.median(waits) / 1e6, statistics.median(firsts) / 1e6
-    return p50, len(calls) / seconds, cpu * 1e6, first, subject.memory() / 1e6
+    return statistics.median(waits) / 1e6, len(calls) / seconds, cpu * 1e6, first, subject.memory() / 1e6
 
 
 async def _firsts(port: int, headers: str) -> list[int]:
@@ -129,7 +143,10 @@ async def _firsts(port: int, headers: str) -> list[int]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         begun = asyncio.get_running_loop().time()
         writer.write(asked)
-        await asyncio.wait_for(reader.readuntil(b"data:"), load.CEILING)
+        try:
+            await asyncio.wait_for(reader.readuntil(b"data:"), load.CEILING)
+        except asyncio.IncompleteReadError as error:
+            raise LoadError(f"The stream ended before its first event: {error.partial!r}.") from None
         found.append(int((asyncio.get_running_loop().time() - begun) * 1e9))
         writer.close()
     return found
@@ -142,14 +159,14 @@ def _running(command: list[str], port: int, environ: dict[str, str]) -> Iterator
         yield Subject(port, psutil.Process(process.pid))
 
 
-def _installed(name: str, requirement: str) -> Path:
-    """The interpreter of an environment that has `requirement`; made once, with a Python that they have wheels for."""
+def _installed(name: str, *requirements: str) -> Path:
+    """The interpreter of an environment that has `requirements`; made once, with a Python that they have wheels for."""
     folder = FOLDER / name
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not (folder / "installed").exists():
         _run([find_python("3.11") or sys.executable, "-m", "venv", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", requirement])
-        (folder / "installed").write_text(requirement)
+        _run([str(python), "-m", "pip", "install", "--quiet", *requirements])
+        (folder / "installed").write_text(" ".join(requirements))
     return python
 
 
