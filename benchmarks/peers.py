@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import shutil
 import statistics
@@ -117,7 +118,7 @@ def main() -> int:
 
 
 def _cell(value: float) -> str:
-    return "–" if value != value or not value else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return "–" if math.isnan(value) or not value else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _figures(subject: Subject, headers: str) -> tuple[float, float, float, float, float]:
