@@ -110,6 +110,15 @@ class BodyTooLarge(CallerError):
         )
 
 
+class NotInstalled(CallerError):
+    status = 501
+    code = "tokens_not_installed"
+    message = (
+        "This deployment was made without its token vocabularies, so nothing can be counted here. Its owner can "
+        "build the bundle again without --no-tokens."
+    )
+
+
 class NotOffered(CallerError):
     status = 501
     code = "not_offered"

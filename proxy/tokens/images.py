@@ -1,0 +1,119 @@
+"""Images: their size out of the first bytes, and what a size costs. Pure; nothing is decoded but a header."""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode
+from binascii import Error
+
+from proxy.tokens.models import Model
+
+# Enough for the header of any PNG, GIF or WebP; a JPEG's size may stand behind an embedded preview.
+_HEAD = 1_000_000
+# Tokens of an image at low detail or as the base of one in tiles, and of each tile of 512 pixels
+# (platform.openai.com/docs/guides/images-vision, read 2026-11-23, and measured).
+_TILES = {"gpt-4o-mini": (2833, 5667), "gpt-5": (70, 140), "o1": (75, 150), "o3": (75, 150), "": (85, 170)}
+# A token for each patch of 32 pixels, at most 1536, times this.
+_PATCHES = {
+    "gpt-4.1-mini": 1.62,
+    "gpt-4.1-nano": 2.46,
+    "gpt-5-mini": 1.2,
+    "gpt-5-nano": 1.5,
+    "o4-mini": 1.72,
+}
+
+
+def size_of(url: str) -> tuple[int, int] | None:
+    """Width and height in pixels of an image in a `data:` URL, or None where its header does not tell."""
+    head, _, encoded = url.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64"):
+        return None
+    try:
+        data = b64decode(encoded[: _HEAD // 3 * 4 // 4 * 4] + "==")
+    except (Error, ValueError):
+        return None
+    return _png(data) or _gif(data) or _webp(data) or _jpeg(data)
+
+
+def tokens_of(model: Model, size: tuple[int, int] | None, detail: str) -> int | None:
+    """What an image costs; None where its size must be known and is not."""
+    factor = _factor(model)
+    if factor is not None:
+        if size is None:
+            return None
+        # With an answer primed otherwise, the image is too.
+        return math.floor(_patches(*size) * factor) + (1 if model.thinks_aloud else 2)
+    family = next(name for name in _TILES if model.name.startswith(name))
+    base, tile = _TILES[family]
+    if detail == "low":
+        return base
+    return None if size is None else base + tile * _tiles(*size)
+
+
+def _factor(model: Model) -> float | None:
+    if model.gpt5 is not None and model.gpt5 >= 3:
+        return 1.0
+    return next((factor for name, factor in _PATCHES.items() if model.name.startswith(name)), None)
+
+
+def _tiles(width: int, height: int) -> int:
+    scale = min(1.0, 2048 / max(width, height))
+    scale = min(scale, 768 / min(width, height)) if min(width, height) * scale > 768 else scale
+    return math.ceil(round(width * scale, 6) / 512) * math.ceil(round(height * scale, 6) / 512)
+
+
+def _patches(width: int, height: int) -> int:
+    most = 1536
+    across, down = math.ceil(width / 32), math.ceil(height / 32)
+    if across * down <= most:
+        return across * down
+    scale = math.sqrt(most * 32 * 32 / (width * height))
+    wide, high = width * scale / 32, height * scale / 32
+    scale *= min(math.floor(wide) / wide, math.floor(high) / high)
+    return min(most, math.ceil(round(width * scale / 32, 6)) * math.ceil(round(height * scale / 32, 6)))
+
+
+def _png(data: bytes) -> tuple[int, int] | None:
+    if not data.startswith(b"\x89PNG\r\n\x1a\n") or len(data) < 24:
+        return None
+    return _sane(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+
+
+def _gif(data: bytes) -> tuple[int, int] | None:
+    if not data.startswith((b"GIF87a", b"GIF89a")) or len(data) < 10:
+        return None
+    return _sane(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"))
+
+
+def _webp(data: bytes) -> tuple[int, int] | None:
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return None
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return _sane(1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return _sane(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    return _sane(int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF)
+
+
+def _jpeg(data: bytes) -> tuple[int, int] | None:
+    """The frame header of a JPEG: markers are walked from one to the next (ITU T.81, section B.2)."""
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD7:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return _sane(int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big"))
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+def _sane(width: int, height: int) -> tuple[int, int] | None:
+    return (width, height) if width and height else None

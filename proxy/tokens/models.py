@@ -1,0 +1,65 @@
+"""What a model's name says about how its tokens are counted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proxy.tokens.vocabulary import CL100K, O200K
+
+_OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderation|omni-moderation|davinci|babbage)")
+# gpt-35 is Azure's spelling. gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
+_CL100K = re.compile(r"gpt-3\.?5|gpt-4(?:-|$)|text-embedding-|davinci-002|babbage-002")
+_GPT5 = re.compile(r"gpt-5(?:\.(\d+))?")
+_O_SERIES = re.compile(r"o\d")
+# The first function-calling models render functions their own way, and their old names still mean them.
+_FIRST_FUNCTIONS = re.compile(r"gpt-(?:3\.?5-turbo(?:-16k)?|4(?:-32k)?)-0[36]\d\d$|gpt-4(?:-32k)?$|gpt-3\.?5-turbo-16k$")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`name` without vendor and fine-tuning; `openai` says whether OpenAI's rules are known to hold for it.
+
+    `gpt5` is the minor version of a gpt-5 model (0 for gpt-5 itself), None for all others.
+    """
+
+    name: str
+    openai: bool
+    encoding: str
+    gpt5: int | None
+    reasons: bool
+    first_functions: bool
+
+    @property
+    def thinks_aloud(self) -> bool:
+        """o3, o4 and gpt-5: they prime an answer otherwise."""
+        return self.gpt5 is not None or self.name.startswith(("o3", "o4"))
+
+    @property
+    def names_channels(self) -> bool:
+        """Whether a past answer carries the channel that it was given in."""
+        return self.gpt5 is not None or self.name.startswith("o4")
+
+
+@lru_cache(maxsize=256)
+def model_of(name: str) -> Model:
+    """The model behind `name`, with a vendor before a slash (`openai/gpt-4o`) and as a fine-tuned one (`ft:…`) too."""
+    plain = name.strip().lower()
+    if plain.startswith("ft:"):
+        plain = plain.split(":")[1]
+    vendor, _, last = plain.rpartition("/")
+    plain = last
+    if plain.startswith("ft:"):
+        plain = plain.split(":")[1]
+    # Other vendors' own models may sit behind OpenAI's prefix: gpt-oss is open, and has a template of its own.
+    openai = bool(_OPENAI.match(plain)) and not plain.startswith("gpt-oss") and vendor in ("", "openai", "azure")
+    gpt5 = _GPT5.match(plain) if openai else None
+    return Model(
+        name=plain,
+        openai=openai,
+        encoding=CL100K if openai and _CL100K.match(plain) else O200K,
+        gpt5=int(gpt5[1] or 0) if gpt5 else None,
+        reasons=openai and (gpt5 is not None or bool(_O_SERIES.match(plain))),
+        first_functions=openai and bool(_FIRST_FUNCTIONS.match(plain)),
+    )

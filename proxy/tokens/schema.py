@@ -1,0 +1,147 @@
+"""Functions as the model reads them: OpenAI turns their JSON schemas into lines that look like TypeScript. Pure.
+
+What is known of it was found by comparing `usage.prompt_tokens` with renderings; OpenAI has never published it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+DEEPEST = 32  # schemas may refer to themselves
+MOST = 200_000  # characters of one rendering: a schema that refers to itself many times grows without end
+
+
+class TooLarge(Exception):
+    """The rendering would not end; the text so far is only a part."""
+
+
+class Renderer:
+    """`newer` is how models since late 2023 read it: titles, defaults, and descriptions at every depth."""
+
+    def __init__(self, newer: bool) -> None:
+        self._newer = newer
+        self._size = 0
+        self._root: dict[str, Any] = {}
+
+    def functions(self, functions: Iterable[dict[str, Any]]) -> str:
+        """The whole `namespace functions`. Raises TooLarge."""
+        lines = ["namespace functions {", ""]
+        for function in functions:
+            lines += self._comment(function.get("description"))
+            name = str(function.get("name", ""))
+            schema = function.get("parameters")
+            self._root = schema if isinstance(schema, dict) else {}
+            if _properties(self._root):
+                lines.append(f"type {name} = (_: {{")
+                if self._newer:
+                    lines += self._comments(self._root)
+                lines += self._members(self._root, 0)
+                lines.append("}) => any;")
+            else:
+                lines.append(f"type {name} = () => any;")
+            lines.append("")
+        lines.append("} // namespace functions")
+        return "\n".join(lines)
+
+    def _members(self, schema: dict[str, Any], depth: int) -> list[str]:
+        required = schema.get("required")
+        required = required if isinstance(required, list) else []
+        lines: list[str] = []
+        for name, value in _properties(schema).items():
+            member = self._resolved(value)
+            if self._newer:
+                lines += self._comments(member)
+            elif depth == 0:
+                lines += self._comment(member.get("description"))
+            mark = "" if name in required else "?"
+            indent = "" if self._newer else "  " * depth
+            line = f"{indent}{name}{mark}: {self._type(member, depth + 1)},"
+            if self._newer and "default" in member:
+                line += f" // default: {_json(member['default'])}"
+            self._size += len(line)
+            if self._size > MOST:
+                raise TooLarge
+            lines.append(line)
+        return lines
+
+    def _type(self, schema: dict[str, Any], depth: int) -> str:
+        if depth > DEEPEST:
+            return "any"
+        for union in ("anyOf", "oneOf", "allOf"):
+            kinds = schema.get(union)
+            if isinstance(kinds, list) and kinds:
+                return " | ".join(self._type(self._resolved(kind), depth) for kind in kinds)
+        values = schema.get("enum")
+        if isinstance(values, list) and values:
+            return " | ".join(_json(value) for value in values)
+        if self._newer and "const" in schema:
+            return _json(schema["const"])
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            return self._kinds(schema, kind, depth)
+        if kind in ("integer", "number"):
+            return "number"
+        if kind == "array":
+            items = schema.get("items")
+            return f"{self._type(self._resolved(items), depth)}[]" if isinstance(items, dict) else "any[]"
+        if kind == "object" or _properties(schema):
+            if not _properties(schema):
+                return "object"
+            # A title stands outside of the braces and, once more, inside.
+            title = self._comment(schema.get("title")) if self._newer else []
+            return "\n".join([*title, "{", *title, *self._members(schema, depth), "}"])
+        return kind if isinstance(kind, str) else "any"
+
+    def _kinds(self, schema: dict[str, Any], kinds: list[Any], depth: int) -> str:
+        """A list of types: each of them is told with the description, as a copy of the schema would be."""
+        comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
+        told = [self._type({**schema, "type": kind}, depth) for kind in kinds]
+        if not comments:
+            return " | ".join(told)
+        return "".join("\n".join(["", *comments, f" | {one}"]) for one in told) + "\n"
+
+    def _resolved(self, schema: Any) -> dict[str, Any]:
+        for _ in range(DEEPEST):
+            if not isinstance(schema, dict):
+                return {}
+            reference = schema.get("$ref")
+            if not isinstance(reference, str):
+                return schema
+            found: Any = self._root
+            for part in reference.removeprefix("#").strip("/").split("/"):
+                found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+            if not isinstance(found, dict):
+                return {}
+            schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
+        return {}
+
+    def _comments(self, schema: dict[str, Any]) -> list[str]:
+        """Title and description, with an empty comment between the two."""
+        title, description = self._comment(schema.get("title")), self._comment(schema.get("description"))
+        return [*title, "//", *description] if title and description else title + description
+
+    def _comment(self, text: Any) -> list[str]:
+        if not isinstance(text, str):
+            return []
+        self._size += len(text)
+        if self._size > MOST:
+            raise TooLarge
+        return [f"// {line.strip()}".rstrip() for line in text.strip().split("\n")] if text.strip() else []
+
+
+def first_is_bare(function: dict[str, Any]) -> bool:
+    """Whether the first property of a function has no comment above it."""
+    schema = function.get("parameters")
+    first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
+    return isinstance(first, dict) and not (first.get("title") or first.get("description") or "default" in first)
+
+
+def _properties(schema: Any) -> dict[str, Any]:
+    found = schema.get("properties") if isinstance(schema, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
