@@ -33,6 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
     bundle.add_argument("name", choices=("scf-web", "scf-event", "aws", "cloudflare"))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
+    bundle.add_argument(
+        "--no-tokens", action="store_true", help="leave out what counting tokens takes: tiktoken and its vocabularies"
+    )
+    tokens = commands.add_parser("tokens", help="count the tokens of a text, of messages or of requests")
+    tokens.add_argument("file", help="a text, JSON with messages, or JSONL with a request a line; - reads stdin")
+    tokens.add_argument("--model", default="gpt-4o", help="for what names no model itself (default gpt-4o)")
     limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
     limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
     limits.add_argument("--write", action="store_true", help="write docs/limits.md and its Chinese page anew")
@@ -41,10 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         from proxy.cli import limits as printing
 
         return printing.write() if options.write else printing.run(options.platform)
+    if options.command == "tokens":
+        from proxy.cli import tokens as counting
+
+        return counting.run(options.file, options.model)
     if options.command == "bundle":
         from proxy.cli import bundle as making
 
-        return making.run(options.name, options.output)
+        return making.run(options.name, options.output, tokens=not options.no_tokens)
     from proxy.cli import serve as serving
 
     return serving.run(options.host, options.port, options.demo, options.kind, options.workers)

@@ -94,6 +94,32 @@ def setting(body: bytes, values: dict[str, bytes]) -> bytes | None:
     return b"".join([*kept, body[at:]])
 
 
+def without_items(body: bytes, name: str, positions: set[int]) -> bytes:
+    """`body` without those items of the top-level array `name`; every other byte stays.
+
+    Only for a body that `members` has read, whose member `name` is an array.
+    """
+    member = next(one for one in members(body) or () if one.name == name)
+    text = body.decode("latin-1")
+    spans = _items(text, member.value)
+    kept = [span for position, span in enumerate(spans) if position not in positions]
+    items = b",".join(body[start:end] for start, end in kept)
+    return b"".join([body[: member.value], b"[", items, b"]", body[member.end :]])
+
+
+def _items(text: str, at: int) -> list[tuple[int, int]]:
+    """Where the items of the array that starts at `at` start and end."""
+    spans: list[tuple[int, int]] = []
+    at = _past_space(text, at + 1)
+    while text[at] != "]":
+        _, end = _skip(text, at)
+        spans.append((at, end))
+        at = _past_space(text, end)
+        if text[at] == ",":
+            at = _past_space(text, at + 1)
+    return spans
+
+
 def unique(found: list[Member]) -> None:
     """Raise BadRequest when a name stands twice: whoever reads on might take the other one."""
     seen: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proxy.auth import Caller
 from proxy.config import Config
@@ -12,6 +12,9 @@ from proxy.errors import UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Headers, Request
 from proxy.routes import Route
+
+if TYPE_CHECKING:
+    from proxy.tokens.prompt import Count
 
 # The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
 MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
@@ -26,7 +29,8 @@ class Call:
     `native_body` is a request's body that goes up unread, `native` an answer's that can go down so, as the platform's
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
     stream, whatever the caller asked for. `once_more` looks at an upstream's refusal and gives the body to ask with
-    once more, or None.
+    once more, or None. `asked_usage`: a stream's usage was asked for on the
+    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them.
     """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
@@ -49,6 +53,8 @@ class Call:
         self.handed_over = False
         self.wants_events = False
         self.once_more: Callable[[UpstreamRefused], bytes | None] | None = None
+        self.asked_usage = False
+        self.prompt: Count | None = None
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"

@@ -18,7 +18,6 @@ _TEXT_LENGTH, _EVENT_BYTES = 8_192, 1_000_000
 _TEXTS = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
 # What some say once and others with each word; no text, so it is not added up.
 _LABELS = ("role", "channel")
-_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _FIELD = re.compile(rb"(?:^|[\r\n])(id|retry):")
 # Fields of a chunk that may differ between two that are merged; the first one's stays, as clients take it.
 _PASSING = frozenset(("created", "obfuscation", "sequence_number"))
@@ -38,7 +37,7 @@ class Coalescer:
     def feed(self, piece: bytes) -> list[bytes]:
         """The events that are complete now, in their order."""
         out: list[bytes] = []
-        for raw in split(piece):
+        for raw in sse.split(piece):
             self._take(raw, out)
         return out
 
@@ -75,16 +74,6 @@ class Coalescer:
         if self._held is not None:
             out.append(self._raw or encoded(self._held, self._name))
         self._held = None
-
-
-def split(piece: bytes) -> list[bytes]:
-    """The events of a piece that ends where one ends, each with the empty line behind it."""
-    events = []
-    at = 0
-    for match in _END.finditer(piece):
-        events.append(piece[at : match.end()])
-        at = match.end()
-    return [*events, piece[at:]] if at < len(piece) else events
 
 
 def encoded(value: dict[str, Any], name: str) -> bytes:

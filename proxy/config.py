@@ -53,6 +53,29 @@ def _number(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most):
+            raise ValueError(f"takes a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def _metering(value: str) -> tuple[str, ...]:
+    """Off is nothing at all; header and comment say where the figures are told besides the log."""
+    words = tuple(word.lower() for word in _commas(value))
+    if words and all(word in _OFF for word in words):
+        return ()
+    if not words or any(word not in (*_ON, "header", "comment") for word in words):
+        raise ValueError("takes off, on, or a list of: header, comment")
+    return ("log", *(word for word in ("header", "comment") if word in words))
+
+
+def _guard(value: str) -> str:
+    return "off" if value.lower() in _OFF else _choice("off", "reject", "truncate")(value)
+
+
 def _choice(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value.lower() not in words:
@@ -137,6 +160,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ASSEMBLE", _choice("auto", "always", "off"), "auto"),
     Setting("STREAM_GUARD", _switch, False),
     Setting("UPSTREAM_ENGINE", _choice("auto", "direct", "httpx"), "auto"),
+    Setting("METERING", _metering, ()),
+    Setting("PRICES_FILE", _text, None),
+    Setting("CONTEXT_GUARD", _guard, "off"),
+    Setting("MAX_OUTPUT_TOKENS", _whole(16, 100_000_000), None),
+    Setting("MAX_COST_USD", _number(0.000001, 1_000_000), None),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
     Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
@@ -150,10 +178,6 @@ MILLISECONDS = "TIMEOUT"
 LATER: Mapping[str, tuple[str, ...]] = {
     "SIGNING_SECRET": (),
     "REVOKED_KEYS": (),
-    "METERING": _OFF,
-    "CONTEXT_GUARD": _OFF,
-    "MAX_COST_USD": (),
-    "MAX_OUTPUT_TOKENS": (),
     "MODERATION": _OFF,
     "MODERATION_INPUT": _OFF,
     "MODERATION_OUTPUT": _OFF,
@@ -184,6 +208,11 @@ class Config:
     assemble: str
     stream_guard: bool
     upstream_engine: str
+    metering: tuple[str, ...]
+    prices_file: str | None
+    context_guard: str
+    max_output_tokens: int | None
+    max_cost_usd: float | None
     console: bool
     demo: bool
     log_level: str
@@ -214,6 +243,7 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
     loaded = Config(**values, given=frozenset(texts))
     _check_access(loaded)
+    _check_tokens(loaded)
     return loaded
 
 
@@ -241,6 +271,24 @@ def _check_access(loaded: Config) -> None:
             "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set.",
             param="OPENAI_API_KEY",
         )
+
+
+def _check_tokens(loaded: Config) -> None:
+    """A limit that needs counting must not be there in name only."""
+    wanting = [name for name in ("CONTEXT_GUARD", "MAX_COST_USD") if getattr(loaded, name.lower()) not in ("off", None)]
+    if wanting:
+        from proxy.tokens import installed
+
+        if not installed():
+            raise ConfigError(
+                f"{wanting[0]} counts tokens, and this deployment was made without what that takes. Build the bundle "
+                f"again without --no-tokens, or remove {wanting[0]}.",
+                param=wanting[0],
+            )
+    if loaded.prices_file is not None:
+        from proxy.prices import check_file
+
+        check_file(loaded.prices_file)
 
 
 def names() -> frozenset[str]:

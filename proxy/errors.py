@@ -7,6 +7,9 @@
     │   ├── MethodNotAllowed      405  an own page, asked in another way
     │   ├── BodyTooLarge          413  above this server's or platform's limit
     │   ├── NotOffered            501  realtime WebSocket
+    │   ├── NotInstalled          501  counting tokens, in a bundle made without
+    │   ├── ContextTooLong        400  more tokens than the model takes
+    │   ├── CostTooHigh           400  above the owner's ceiling, or beyond reckoning
     │   ├── KeyMissing, KeyInvalid      401
     │   └── NotProtected, PathNotAllowed 403
     ├── UpstreamError           the other side of the relay
@@ -117,6 +120,27 @@ class NotInstalled(CallerError):
         "This deployment was made without its token vocabularies, so nothing can be counted here. Its owner can "
         "build the bundle again without --no-tokens."
     )
+
+
+class ContextTooLong(CallerError):
+    """`window` is what the model takes, `prompt` what was sent and `output` what was asked for, all in tokens."""
+
+    status = 400
+    code = "context_length_exceeded"  # OpenAI's own, which agents look for to shorten their history
+    param = "messages"
+
+    def __init__(self, window: int, prompt: int, output: int, certainty: str) -> None:
+        about = {"exact": "", "estimate": "about ", "at_least": "at least "}[certainty]
+        asked = f" and {output} for the answer" if output else ""
+        super().__init__(
+            f"This model's maximum context length is {window} tokens. However, your messages have {about}{prompt} "
+            f"tokens{asked}. Shorten the messages or the answer. Nothing was sent upstream, so nothing was spent."
+        )
+
+
+class CostTooHigh(CallerError):
+    status = 400
+    code = "cost_limit_exceeded"
 
 
 class NotOffered(CallerError):

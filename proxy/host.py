@@ -60,6 +60,8 @@ class Host:
     region: str | None = None
     # What this process has learnt of upstreams: the models that refuse to be asked for a stream on a caller's behalf.
     no_events: set[str] = field(default_factory=set)
+    # The models that know no `stream_options`.
+    no_usage: set[str] = field(default_factory=set)
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

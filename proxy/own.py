@@ -1,4 +1,4 @@
-"""The pages that are ours and go nowhere: `/`, `/healthz`, `/readyz`."""
+"""The pages that are ours and go nowhere: `/`, `/healthz`, `/readyz`, and counting tokens."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import math
 from typing import Any
 
-from proxy import __version__, auth, regions
+from proxy import __version__, auth, intake, regions
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
-from proxy.routes import Route
+from proxy.routes import TALLY, Route
 from proxy.upstream import Outgoing, Patience, Upstream, choose_target
 
 DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
@@ -20,6 +20,8 @@ SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SC
 
 async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
     """One of our own pages. Raises MethodNotAllowed, UnknownPath, and for `?deep=1` what `auth.admit` raises."""
+    if route.path == TALLY:
+        return await _tally(call)
     if call.request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed
     if route.path == "healthz":
@@ -31,6 +33,17 @@ async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
     from proxy.console import page  # nothing of it belongs into a function's cold start
 
     return Reply(200, Headers(page.HEADERS), page.render(call.request, call.config))
+
+
+async def _tally(call: Call) -> Reply:
+    """The tokens and the price of a request that goes nowhere; only for those who may also send it."""
+    if call.request.method != "POST":
+        raise MethodNotAllowed("Send the chat request that is to be counted, as POST.")
+    call.caller = auth.admit(call.request.headers, call.config)
+    call.body = await intake.read(call)
+    from proxy import tally  # nothing of it belongs into a function's cold start
+
+    return _json(200, tally.answer(call))
 
 
 async def _ready(call: Call, upstream: Upstream) -> Reply:

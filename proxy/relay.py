@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from proxy import auth, body, headers, log, own, source
+from proxy import auth, body, headers, intake, log, own, source
 from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
 from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, ProxyError, Unexpected
 from proxy.host import Host
-from proxy.limits import number
 from proxy.messages import Reply, Request, Stream
 from proxy.routes import check_query, normalise_path
 from proxy.stages import STAGES
@@ -49,8 +48,8 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
         raise NotOffered
     call.caller = auth.admit(request.headers, config)
     auth.check_path(call.caller, request.method, route, config)
-    call.body = await _read(call)
-    call.fields = body.read(call.body, _FIELDS) if _may_be_json(request) else {}
+    call.body = await intake.read(call)
+    call.fields = body.read(call.body, _FIELDS) if intake.may_be_json(request) else {}
     for stage in STAGES:
         stage.prepare(call)
     target = choose_target(config, call.caller, call.host)
@@ -69,28 +68,3 @@ def _told(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.ending = error.code
     return error_reply(error)
-
-
-async def _read(call: Call) -> bytes:
-    """The request's body, up to MAX_BODY_MB and what the platform's door takes.
-
-    A form or a file that nobody looks into goes up unread where the platform can do that: it may be larger than what
-    fits into memory.
-    """
-    request, door = call.request, call.host.capabilities.body_limit
-    chosen = int((call.config.max_body_mb or 0) * 1_000_000)
-    passes = request.native is not None and call.protocol == "other" and not _may_be_json(request)
-    if passes and (not chosen or (request.length is not None and request.length <= chosen)):
-        call.native_body = request.native
-        return b""
-    limit = chosen or door or int(number("server", "http", "request body"))
-    if door is not None and limit >= door:
-        return await request.read(door, f"this platform ({call.host.platform})")
-    return await request.read(limit)
-
-
-def _may_be_json(request: Request) -> bool:
-    """Whether the body is worth a look: not when it says that it is compressed, a form or a file."""
-    if "content-encoding" in request.headers:
-        return False
-    return "json" in (request.headers.get("content-type") or "json").lower()

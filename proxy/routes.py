@@ -12,7 +12,9 @@ from functools import lru_cache
 
 from proxy.errors import BadRequest, UnknownPath
 
-OWN = frozenset({"", "healthz", "readyz"})
+# Shaped like the API's own POST /v1/responses/input_tokens, which only OpenAI has.
+TALLY = "chat/completions/input_tokens"
+OWN = frozenset({"", "healthz", "readyz", TALLY})
 # First segments of the OpenAI API and of its usual relatives (platform.openai.com/docs/api-reference, 2026-11-23).
 KNOWN = frozenset(
     "assistants audio batches chat completions containers conversations embeddings evals files fine_tuning images "
@@ -37,7 +39,7 @@ _CLEAN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%(?![01]|7[fF])[0-9A-Fa-f
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 # Control characters, and the bytes of overlong UTF-8 in which a dot can hide.
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]")
-PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses"}
+PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses", TALLY: "chat"}
 
 
 @dataclass(frozen=True, slots=True)

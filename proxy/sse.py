@@ -14,6 +14,7 @@ from typing import Any
 # Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
 # event has ended either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
+_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _LINE = re.compile(rb"\r\n|\n|\r")
 # The longest empty line is four bytes: so many of the last piece are looked at again with the next.
 _LOOK_BACK = 3
@@ -60,6 +61,16 @@ def _last_end(data: bytes) -> int:
     # A last LF CR may yet become LF CRLF, so it is left out.
     found.append((data.rfind(b"\n\r", 0, len(data) - 1), 2))
     return max((at + length for at, length in found if at >= 0), default=-1)
+
+
+def split(piece: bytes) -> list[bytes]:
+    """The events of a piece that ends where one ends, each with the empty line behind it."""
+    events = []
+    at = 0
+    for match in _END.finditer(piece):
+        events.append(piece[at : match.end()])
+        at = match.end()
+    return [*events, piece[at:]] if at < len(piece) else events
 
 
 def events(data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,10 @@ the innermost to wrap: the last stage of the list is the one next to the client.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
 
 from proxy import assemble, deadline, keepalive, moderation, usage
 from proxy.call import Call
@@ -25,9 +28,40 @@ class Stage(Protocol):
         """Stand between the upstream's answer and the client."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seldom:
+    """A stage that few deployments switch on: its module is imported when a call first wants it, not at cold start."""
+
+    name: str
+    wanted: Callable[[Call], bool]
+
+    def prepare(self, call: Call) -> None:
+        """As Stage.prepare."""
+        if self.wanted(call):
+            self._module().prepare(call)
+
+    def wrap(self, call: Call, stream: Stream) -> Stream:
+        """As Stage.wrap."""
+        return self._module().wrap(call, stream) if self.wanted(call) else stream
+
+    def _module(self) -> Any:
+        return import_module(f"proxy.{self.name}")
+
+
+def _guards(call: Call) -> bool:
+    return call.config.context_guard != "off" or (call.protocol == "chat" and b'"truncation"' in call.body)
+
+
+def _limits(call: Call) -> bool:
+    return call.config.max_output_tokens is not None or call.config.max_cost_usd is not None
+
+
 STAGES: tuple[Stage, ...] = (
     moderation,
+    Seldom("context", _guards),
+    Seldom("ceiling", _limits),
     usage,
+    Seldom("metering", lambda call: bool(call.config.metering)),
     deadline,
     assemble,
     keepalive,

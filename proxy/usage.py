@@ -76,7 +76,8 @@ def note(record: dict[str, Any], piece: bytes) -> None:
         usage = find_usage(piece)
         for name, paths in _FIELDS.items():
             for path in paths:
-                if (count := _at(usage, path)) is not None:
+                count = _at(usage, path)
+                if count or (count is not None and name not in _RARE):
                     record[name] = count
                     break
 
@@ -95,7 +96,10 @@ _FIELDS = {
         ("completion_tokens_details", "reasoning_tokens"),
         ("output_tokens_details", "reasoning_tokens"),
     ),
+    "audio_input_tokens": (("prompt_tokens_details", "audio_tokens"),),
+    "audio_output_tokens": (("completion_tokens_details", "audio_tokens"),),
 }
+_RARE = ("audio_input_tokens", "audio_output_tokens")  # nearly always 0, and then not worth a place in the line
 
 
 def find_usage(data: bytes) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from proxy.cli.certificates import hash_folder
 from proxy.errors import ConfigError
@@ -46,12 +47,18 @@ class Bundle:
     zip_limit: int | None = None
     origin: str = "."
     sources: str = "."
+    # The systems that tiktoken is taken for, compiled as it is: their files have names of their own, so that one zip
+    # can serve two. None where the platform has no room for counting.
+    tiktoken: tuple[str, ...] = ()
 
 
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
 _ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
+# tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
+_SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
+_VOCABULARIES = "*.tiktoken.gz"
 _EXECUTABLE = ("scf_bootstrap", "aws_bootstrap")
 _SCF = number("tencent", "upload", "unpacked bundle")
 BUNDLES = {
@@ -66,6 +73,7 @@ BUNDLES = {
             ("cli", "__main__.py", "adapters/scf_event.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
+            tiktoken=_SCF_TIKTOKEN,
         ),
         Bundle(
             "scf-event",
@@ -76,9 +84,10 @@ BUNDLES = {
             ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", "adapters/server.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
+            tiktoken=_SCF_TIKTOKEN,
         ),
-        # Both functions of template.yaml share it. All of its packages are pure Python, so that one zip serves arm64
-        # and x86_64; a package that is not would have to be built for each.
+        # Both functions of template.yaml share it. All of its packages are pure Python but tiktoken, which is taken
+        # for both, so that one zip serves arm64 and x86_64.
         Bundle(
             "aws",
             "3.13",
@@ -89,6 +98,7 @@ BUNDLES = {
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
+            tiktoken=("aarch64-manylinux_2_28", "x86_64-manylinux_2_28"),
         ),
         # The runtime brings its SDK along, so there is no package to add; it compiles at the upload, into a snapshot.
         Bundle(
@@ -107,9 +117,12 @@ BUNDLES = {
 }
 
 
-def run(name: str, output: str) -> int:
-    """Build one bundle into `output`/NAME and `output`/sluice-NAME.zip. Returns 1 with a sentence when it cannot be."""
-    bundle = BUNDLES[name]
+def run(name: str, output: str, tokens: bool = True) -> int:
+    """Build one bundle into `output`/NAME and `output`/sluice-NAME.zip. Returns 1 with a sentence when it cannot be.
+
+    Without `tokens` it cannot count them: it has neither tiktoken nor its vocabularies.
+    """
+    bundle = BUNDLES[name] if tokens else replace(BUNDLES[name], tiktoken=())
     folder = Path(output) / name
     steps = ("packages", "Sluice itself", "compiling", "sizes", "zip")
     try:
@@ -143,22 +156,34 @@ def add_packages(bundle: Bundle, folder: Path) -> None:
     """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
     if not bundle.packages:
         return
+    _install(bundle, bundle.packages, bundle.wheels, folder)
+    for position, system in enumerate(bundle.tiktoken):
+        if not position:
+            _install(bundle, ("tiktoken",), system, folder)
+            continue
+        with TemporaryDirectory() as other:  # the second system's compiled file beside the first's
+            _install(bundle, ("tiktoken",), system, Path(other))
+            for compiled in Path(other, "tiktoken").glob("*.so"):
+                shutil.copyfile(compiled, folder / "tiktoken" / compiled.name)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in _LEFT_OUT:
+            shutil.rmtree(path)
+        elif path.is_file() and (path.name in _LEFT_OUT_FILES or path.suffix == ".pyi"):
+            path.unlink()
+
+
+def _install(bundle: Bundle, packages: tuple[str, ...], system: str, folder: Path) -> None:
     chosen = folder.parent / f"{bundle.name}.requirements"
-    chosen.write_text(subset((ROOT / "requirements.txt").read_text(), bundle.packages))
+    chosen.write_text(subset((ROOT / "requirements.txt").read_text(), packages))
     command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "-r", str(chosen), "--no-deps"]
     command += ["--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
-    command += ["--python-platform", bundle.wheels, "--python-version", bundle.python]
+    command += ["--python-platform", system, "--python-version", bundle.python]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 — our own arguments
     finally:
         chosen.unlink()
     if done.returncode:
         raise ConfigError(f"The packages could not be installed: {done.stderr.strip()}")
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and path.name in _LEFT_OUT:
-            shutil.rmtree(path)
-        elif path.is_file() and (path.name in _LEFT_OUT_FILES or path.suffix == ".pyi"):
-            path.unlink()
 
 
 def subset(requirements: str, names: tuple[str, ...]) -> str:
@@ -178,6 +203,9 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     for name in bundle.without:
         path = proxy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not bundle.tiktoken:
+        for path in (proxy / "data").glob(_VOCABULARIES):
+            path.unlink()
     if "certifi" in bundle.packages:
         hash_folder(folder / "certifi" / "cacert.pem", proxy / "upstreams" / "certificates")
     for name in bundle.files:

@@ -1,3 +1,49 @@
 """How many tokens a request or an answer has, by OpenAI's rules as far as they are known. Nothing here is loaded
 before somebody asks.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.tokens.prompt import Count
+    from proxy.tokens.vocabulary import Budget
+
+# What one count of a stranger's text may cost: a prompt of a million tokens fits into it.
+CHARACTERS, SECONDS = 8_000_000, 1.0
+
+
+def installed() -> bool:
+    """Whether this deployment can count at all: bundles can be made without, and Workers have no room for it."""
+    from importlib.util import find_spec
+
+    from proxy.tokens.vocabulary import DATA, O200K
+
+    return find_spec("tiktoken") is not None and (DATA / f"{O200K}.tiktoken.gz").exists()
+
+
+def budget(now: Callable[[], float]) -> Budget:
+    """What counting one request may cost, by the clock `now` (seconds)."""
+    from proxy.tokens.vocabulary import Budget
+
+    return Budget(CHARACTERS, SECONDS, now)
+
+
+def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Count:
+    """The tokens that a request's prompt has. `protocol` is chat, completions or responses; others count as texts.
+
+    Raises NotInstalled where this deployment was made without vocabularies.
+    """
+    from proxy.tokens import prompt
+    from proxy.tokens.responses import as_chat
+
+    if protocol == "chat":
+        return prompt.count(request, budget)
+    if protocol == "responses":
+        chat, unknown = as_chat(request)
+        why = ["the Responses API is counted by the chat API's rules"]
+        return prompt.count(chat, budget, estimate=why, at_least=unknown)
+    return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)

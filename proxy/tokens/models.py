@@ -11,21 +11,28 @@ from proxy.tokens.vocabulary import CL100K, O200K
 _OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderation|omni-moderation|davinci|babbage)")
 # gpt-35 is Azure's spelling. gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
 _CL100K = re.compile(r"gpt-3\.?5|gpt-4(?:-|$)|text-embedding-|davinci-002|babbage-002")
-_GPT5 = re.compile(r"gpt-5(?:\.(\d+))?")
+_GPT5 = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
+_NEWEST = 99
+# Those that recorded requests were measured for; the rest is counted as the newest of them, and said to be a guess.
+_MEASURED = re.compile(r"gpt-3\.?5|gpt-4|chatgpt-4o|gpt-5|o[134]|text-embedding-|(?:davinci|babbage)-002")
 _O_SERIES = re.compile(r"o\d")
 # The first function-calling models render functions their own way, and their old names still mean them.
-_FIRST_FUNCTIONS = re.compile(r"gpt-(?:3\.?5-turbo(?:-16k)?|4(?:-32k)?)-0[36]\d\d$|gpt-4(?:-32k)?$|gpt-3\.?5-turbo-16k$")
+_FIRST_FUNCTIONS = re.compile(
+    r"gpt-(?:3\.?5-turbo(?:-16k)?|4(?:-32k)?)-0[36]\d\d$|gpt-4(?:-32k)?$|gpt-3\.?5-turbo-16k$"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`name` without vendor and fine-tuning; `openai` says whether OpenAI's rules are known to hold for it.
+    """`name` without vendor and fine-tuning; `openai` says whether it is one of OpenAI's, `measured` whether the rules
+    here are known to hold for it.
 
-    `gpt5` is the minor version of a gpt-5 model (0 for gpt-5 itself), None for all others.
+    `gpt5` is the minor version of a gpt-5 model (0 for gpt-5 itself, 99 for later ones), None for all others.
     """
 
     name: str
     openai: bool
+    measured: bool
     encoding: str
     gpt5: int | None
     reasons: bool
@@ -45,21 +52,25 @@ class Model:
 @lru_cache(maxsize=256)
 def model_of(name: str) -> Model:
     """The model behind `name`, with a vendor before a slash (`openai/gpt-4o`) and as a fine-tuned one (`ft:…`) too."""
-    plain = name.strip().lower()
-    if plain.startswith("ft:"):
-        plain = plain.split(":")[1]
-    vendor, _, last = plain.rpartition("/")
-    plain = last
-    if plain.startswith("ft:"):
-        plain = plain.split(":")[1]
-    # Other vendors' own models may sit behind OpenAI's prefix: gpt-oss is open, and has a template of its own.
+    plain = _untuned(name.strip().lower())
+    vendor, _, plain = plain.rpartition("/")
+    plain = _untuned(plain)
+    # gpt-oss is OpenAI's, and open: whoever serves it has a template of their own.
     openai = bool(_OPENAI.match(plain)) and not plain.startswith("gpt-oss") and vendor in ("", "openai", "azure")
-    gpt5 = _GPT5.match(plain) if openai else None
+    version = _GPT5.match(plain) if openai else None
+    major = int(version[1]) if version else 0
+    gpt5 = None if version is None or not 5 <= major < 30 else int(version[2] or 0) if major == 5 else _NEWEST
     return Model(
         name=plain,
         openai=openai,
+        measured=openai and bool(_MEASURED.match(plain)),
         encoding=CL100K if openai and _CL100K.match(plain) else O200K,
-        gpt5=int(gpt5[1] or 0) if gpt5 else None,
+        gpt5=gpt5,
         reasons=openai and (gpt5 is not None or bool(_O_SERIES.match(plain))),
         first_functions=openai and bool(_FIRST_FUNCTIONS.match(plain)),
     )
+
+
+def _untuned(name: str) -> str:
+    """The model that a fine-tuned one (`ft:MODEL:…`) was made of."""
+    return name.split(":")[1] if name.startswith("ft:") else name

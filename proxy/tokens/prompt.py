@@ -1,12 +1,13 @@
 """How many tokens the prompt of a chat completion has, as `usage.prompt_tokens` will say.
 
-The rules were measured on recorded requests with OpenAI's own count beside them; docs/tokens.md says how well they hold.
-Where a request has what cannot be known from outside (a file, a remote image) the answer is a lower bound.
+The rules were measured on recorded requests with OpenAI's own count beside them; docs/tokens.md says how well they
+hold. Where a request has what cannot be known from outside (a file, a remote image) the answer is a lower bound.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ _SYSTEM = ("system", "developer")
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`certainty` is exact (by rules that hold for this model), estimate, or at_least; `encoding` is tiktoken's name."""
+    """`certainty` is exact (by rules that hold for this model), estimate, or at_least; `encoding` tiktoken's name."""
 
     tokens: int
     certainty: str
@@ -58,14 +59,21 @@ class Counter:
         if self.budget.seams:
             estimate.append("text without any break had to be cut")
         if not self.model.openai:
-            estimate.append("this vendor publishes no tokenizer here; counted with o200k_base")
+            estimate.append("counted with o200k_base, since this model has a tokenizer of its own")
+        elif not self.model.measured:
+            estimate.append("this model's rules have not been measured; counted like its forerunner")
         certainty = "at_least" if at_least else "estimate" if estimate else "exact"
         return Count(tokens, certainty, self.model.encoding, tuple(at_least + estimate))
 
 
-def count(request: dict[str, Any], budget: Budget) -> Count:
-    """The prompt tokens of a chat completion request. What the API would refuse counts as far as it can be read."""
+def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (), at_least: Sequence[str] = ()) -> Count:
+    """The prompt tokens of a chat completion request. What the API would refuse counts as far as it can be read.
+
+    `estimate` and `at_least` are reasons, known to the caller, why the sum is no more than that.
+    """
     counter = Counter(model_of(str(request.get("model") or "")), budget)
+    counter.estimate += estimate
+    counter.at_least += at_least
     model = counter.model
     messages = [message for message in _list(request.get("messages")) if isinstance(message, dict)]
     tokens = 2 if model.thinks_aloud else 3
@@ -78,6 +86,20 @@ def count(request: dict[str, Any], budget: Budget) -> Count:
         tokens += _tool_turn(counter, messages[at], calls, results) if calls else _message(counter, messages[at])
         at += 1 + len(results)
     tokens += _instructions(counter, request, messages)
+    return counter.total(tokens)
+
+
+def count_texts(request: dict[str, Any], given: Any, budget: Budget) -> Count:
+    """The tokens of `given`: a text, a list of texts, tokens, or a list of lists of tokens, as older endpoints take."""
+    counter = Counter(model_of(str(request.get("model") or "")), budget)
+    if isinstance(given, str):
+        return counter.total(counter.text(given))
+    tokens = 0
+    for one in _list(given):
+        if isinstance(one, str):
+            tokens += counter.text(one)
+        else:
+            tokens += len(one) if isinstance(one, list) else 1
     return counter.total(tokens)
 
 
@@ -139,9 +161,7 @@ def calls_of(message: dict[str, Any]) -> list[tuple[str, str]]:
     found = [call.get("function") for call in _list(message.get("tool_calls")) if isinstance(call, dict)]
     if isinstance(message.get("function_call"), dict):
         found.append(message["function_call"])
-    return [
-        (str(call.get("name") or ""), str(call.get("arguments") or "")) for call in found if isinstance(call, dict)
-    ]
+    return [(str(call.get("name") or ""), str(call.get("arguments") or "")) for call in found if isinstance(call, dict)]
 
 
 def _results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

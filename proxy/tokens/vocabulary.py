@@ -26,15 +26,19 @@ _ENDING = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 _FILES = {
     O200K: (
         "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
-        rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}]*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]+{_ENDING}"
-        rf"|[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}]+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]*{_ENDING}"
-        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        (
+            rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}]*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]+{_ENDING}"
+            rf"|[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}]+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}]*{_ENDING}"
+            r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        ),
         {"<|endoftext|>": 199_999, "<|endofprompt|>": 200_018},
     ),
     CL100K: (
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
-        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
-        r"|\s+(?!\S)|\s",
+        (
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+            r"|\s+(?!\S)|\s"
+        ),
         {"<|endoftext|>": 100_257, "<|endofprompt|>": 100_276},
     ),
 }
@@ -105,17 +109,19 @@ def count(text: str, name: str, budget: Budget) -> int:
     while at < len(text) and budget.allows():
         end = min(at + min(PIECE, budget.characters), len(text))
         if end < len(text):
-            end = _seam(text, at, end, budget)
+            whole = seam(text, at, end)
+            budget.seams += whole is None
+            end = whole or end
         tokens += len(encode(text[at:end]))
         budget.characters -= end - at
         at = end
     return tokens
 
 
-def _seam(text: str, start: int, end: int, budget: Budget) -> int:
-    """The last place before `end` where text can be cut without changing its tokens, or `end`."""
+def seam(text: str, start: int, end: int) -> int | None:
+    """The last place before `end` where text can be cut without changing its tokens; None where none is near."""
     # Far from the end is not looked: a text without any such place must not be searched through for each piece.
-    for match in reversed(list(_SEAM.finditer(text, max(start, end - 512), end))):
-        return match.end()
-    budget.seams += 1
-    return end
+    found = None
+    for match in _SEAM.finditer(text, max(start, end - 512), end):
+        found = match.end()
+    return found

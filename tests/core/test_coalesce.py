@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import sse
-from proxy.coalesce import Coalescer, encoded, split
+from proxy.coalesce import Coalescer, encoded
+from proxy.sse import split
 from tests.support.accumulate import accumulated, response_texts
 from tests.test_bytes import recorded
 

@@ -1,0 +1,49 @@
+"""`POST /v1/chat/completions/input_tokens`: what a request would cost, without sending it anywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy import weight
+from proxy.call import Call
+from proxy.prices import Price, Tokens, table_date
+
+
+def answer(call: Call) -> dict[str, Any]:
+    """The tokens of the chat request in `call.body`, the model's limits, and prices in US dollars.
+
+    Figures that nobody knows are None. Raises BadRequest for a body that is no JSON object, NotInstalled where this
+    deployment cannot count.
+    """
+    request = weight.request_of(call, "its tokens are counted here")
+    counted = weight.count(call, request)
+    price = weight.price_of(call, request.get("model"))
+    return {
+        "object": "chat.completion.input_tokens",
+        "model": request.get("model"),
+        "input_tokens": counted.tokens,
+        "certainty": counted.certainty,
+        "encoding": counted.encoding,
+        "notes": list(counted.notes),
+        "context_window": price.context_window if price else None,
+        "max_output_tokens": price.max_output if price else None,
+        "price": _price(call, request, price, counted.tokens),
+    }
+
+
+def _price(call: Call, request: dict[str, Any], price: Price | None, tokens: int) -> dict[str, Any]:
+    """The prompt's price, and that of the whole call if the answer gets as long as it may."""
+    at, tier = call.host.clock.wall(), request.get("service_tier")
+    tier = tier if isinstance(tier, str) else None
+    most = weight.output_of(request, "chat") or (price.max_output if price else None)
+    answers = weight.answers_of(request)
+    prompt = price.cost(Tokens(tokens, 0), at, tier) if price else None
+    whole = price.cost(Tokens(tokens, most * answers), at, tier) if price and most is not None else None
+    return {
+        "currency": "USD",
+        "input": float(prompt) if prompt is not None else None,
+        "at_max_output": float(whole) if whole is not None else None,
+        "max_output_tokens": most * answers if most is not None else None,
+        "provider": price.provider if price else None,
+        "date": price.date if price else table_date(),
+    }
