@@ -1,4 +1,4 @@
-"""The project's tasks, with nothing but Python: `python dev.py run|setup|test|lint|bench|bundle|release|lock [more]`.
+"""The project's tasks, with nothing but Python: `python dev.py TASK [more]`, where TASK is one of those in `main`.
 
 Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
 installs what the task needs: hashed, pinned, and again only when the list has changed.
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         "bench": bench,
         "bundle": bundle,
         "release": release,
+        "prices": prices,
         "lock": lock,
     }
     if sys.version_info < LEAST:
@@ -79,9 +80,11 @@ def bench(more: list[str]) -> int:
 
 
 def bundle(more: list[str]) -> int:
-    """One platform's folder and zip under build/, or every platform's."""
+    """One platform's folder and zip under build/, or every platform's; `--no-tokens` leaves counting out."""
     install("requirements-dev.txt")
-    return max(call("python", "-m", "proxy", "bundle", name) for name in more or BUNDLES)
+    options = [one for one in more if one.startswith("-")]
+    names = [one for one in more if not one.startswith("-")] or BUNDLES
+    return max(call("python", "-m", "proxy", "bundle", name, *options) for name in names)
 
 
 def release(_: list[str]) -> int:
@@ -94,6 +97,12 @@ def release(_: list[str]) -> int:
     (ROOT / "build" / "SHA256SUMS").write_text(sums)
     print(sums, end="")
     return 0
+
+
+def prices(_: list[str]) -> int:
+    """The table of prices, from the newest genai-prices that the list allows; Python 3.11 or newer."""
+    install("requirements-dev.txt")
+    return call("python", "-m", "tools.prices")
 
 
 def lock(_: list[str]) -> int:

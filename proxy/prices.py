@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).resolve().parent / "data" / "prices.json"
 # For an upstream that no provider's address fits, a model's name says whose it is; these are asked in their order.
-_MAKERS = ("openai", "anthropic", "google", "deepseek", "moonshotai", "zhipuai", "mistral", "x-ai", "qwen", "minimax")
+_MAKERS = (
+    "openai",
+    "anthropic",
+    "google",
+    "deepseek",
+    "moonshotai",
+    "zhipuai",
+    "zai",
+    "mistral",
+    "x-ai",
+    "qwen",
+    "minimax",
+)
 MILLION = 1_000_000
 
 

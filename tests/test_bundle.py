@@ -58,7 +58,8 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
         dates = {entry.date_time for entry in archive.infolist()}
     tops = {one.partition("/")[0] for one in names}
     assert {"handler.py", "proxy", "httpx", "httpcore", "h11", "anyio", "certifi", "LICENSE"} <= tops
-    assert not tops & {"tests", "benchmarks", "tiktoken", "requests", "pip", "uv", "bin", "docs"}
+    assert not tops & {"tests", "benchmarks", "requests", "regex", "pip", "uv", "bin", "docs"}
+    assert {"tiktoken", "tiktoken_ext"} <= tops
     assert ("mangum" in tops, "aws_bootstrap" in names) == ((True, True) if name == "aws" else (False, False))
     assert ("exceptiongroup" in tops) == (name != "aws"), "it belongs to Python 3.10 alone"
     assert "proxy/cli/bundle.py" not in names and "proxy/__main__.py" not in names
@@ -69,8 +70,41 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert dates == {(1980, 1, 1, 0, 0, 0)}
     roots = [one for one in names if one.startswith("proxy/upstreams/certificates/")]
     assert len(roots) > 100, "certificates that OpenSSL finds by name"
-    assert not [one for one in names if one.endswith(".so")], "pure Python: one zip for every architecture"
+    systems = {one.rpartition("-")[0].rpartition("cpython-")[2] for one in names if one.endswith(".so")}
+    both = {"313-aarch64-linux", "313-x86_64-linux"}  # one zip for every architecture
+    assert systems == (both if name == "aws" else {"310-x86_64-linux"})
     assert len(metadata) == len([one for one in tops if one.endswith(".dist-info")])
+
+
+COUNTING = """
+import sys; sys.path[:] = [sys.argv[1], *[one for one in sys.path if "site-packages" not in one and one]]
+import time
+from proxy import prices, tokens
+count = tokens.count_prompt({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}, "chat",
+                            tokens.budget(time.monotonic))
+assert sys.modules["tiktoken"].__file__.startswith(sys.argv[1])
+print(count.tokens, count.certainty, prices.find("gpt-4o", None).context_window)
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_counts_with_nothing_else_installed(built: Path, name: str) -> None:
+    python = parts.need_python("3.13" if name == "aws" else "3.10")
+    command = [python, "-S", "-c", COUNTING, str(built / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=built)
+    assert done.stdout == "8 exact 128000\n", done.stderr
+
+
+def test_a_bundle_can_be_made_without_counting(tmp_path: Path) -> None:
+    assert main(["bundle", "scf-event", "--no-tokens", "--output", str(tmp_path)]) == 0
+    folder = tmp_path / "scf-event"
+    assert not (folder / "tiktoken").exists() and not list(folder.rglob("*.tiktoken.gz"))
+    assert (folder / "proxy" / "data" / "prices.json").exists()
+    python = parts.need_python("3.10")
+    code = COUNTING.replace("count = ", "print(tokens.installed()); count = ")
+    command = [python, "-S", "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.stdout == "False\n" and "without its token vocabularies" in done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""`python -m proxy.cli.prices`: make proxy/data/prices.json anew. Only for the project's own use (`make prices`).
+"""`python -m tools.prices`: make proxy/data/prices.json anew (`make prices`; Python 3.11 or newer).
 
 Prices and context windows come from the package genai-prices, which cites each provider's page. It knows neither the
 largest output nor Alibaba's own prices: those stand in prices_supplement.json, with their source.
