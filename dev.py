@@ -1,4 +1,6 @@
-"""The project's tasks, with nothing but Python: `python dev.py TASK [more]`, where TASK is one of those in `main`.
+"""The project's tasks, with nothing but Python: `python dev.py TASK [more]`.
+
+TASK is run, setup, test, lint, bench, bundle, release, prices or lock.
 
 Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
 installs what the task needs: hashed, pinned, and again only when the list has changed.

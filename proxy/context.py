@@ -67,18 +67,22 @@ def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     messages = request.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return False
-    turns = _turns(messages)
-    # Half of what is left each time: every try counts what remains, and a history may have thousands of turns.
-    low, high = 1, len(turns)
-    if not high or not _fits(call, request, messages, _union(turns, high), room):
+    from proxy import tokens
+    from proxy.tokens import prompt
+
+    budget = tokens.budget(call.host.clock.now)
+    left, dropped = weight.count(call, request).tokens, set[int]()
+    for turn in _turns(messages):
+        # What a turn takes is about what it takes alone; only when that is enough the rest is counted as a whole.
+        alone = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
+        left -= prompt.count(alone, budget).tokens - 3
+        dropped |= set(turn)
+        if budget.spent:
+            return False
+        if left <= room and _fits(call, request, messages, dropped, room):
+            break
+    else:
         return False
-    while low < high:
-        middle = (low + high) // 2
-        if _fits(call, request, messages, _union(turns, middle), room):
-            high = middle
-        else:
-            low = middle + 1
-    dropped = _union(turns, high)
     call.body = body.without_items(call.body, "messages", dropped)
     call.prompt = None
     call.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
@@ -100,10 +104,6 @@ def _turns(messages: list[dict[str, Any]]) -> list[list[int]]:
             turns.append([])
         turns[-1].append(position)
     return turns
-
-
-def _union(turns: list[list[int]], number: int) -> set[int]:
-    return {position for turn in turns[:number] for position in turn}
 
 
 def _fits(call: Call, request: dict[str, Any], messages: list[dict[str, Any]], dropped: set[int], room: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy import body, sse, weight
 from proxy.call import Call
-from proxy.errors import NotInstalled, UpstreamRefused
+from proxy.errors import BadRequest, NotInstalled, UpstreamRefused
 from proxy.messages import Stream
 from proxy.spoken import messages_of
 
@@ -131,14 +131,15 @@ class _Metered(Stream):
         if not said:
             return False
         from proxy import tokens
-        from proxy.tokens import completion
 
         try:
             request = json.loads(call.body)
+            prompt = weight.count(call, request)
+            from proxy.tokens import completion
+
             budget = tokens.budget(call.host.clock.now)
             answer = completion.count(request, said, budget, call.record.get("gen_ai.response.model"))
-            prompt = weight.count(call, request)
-        except (NotInstalled, ValueError, RecursionError):
+        except (BadRequest, NotInstalled, ValueError, RecursionError):
             return False
         call.record[INPUT], call.record[OUTPUT] = prompt.tokens, answer.tokens
         partly = "at_least" in (prompt.certainty, answer.certainty) or self._size > _KEPT_BYTES

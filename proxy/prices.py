@@ -103,6 +103,7 @@ class Price:
         return {name: _decimal(str(value)) for name, value in found.items()} if "input" in found else None
 
 
+@lru_cache(maxsize=256)
 def find(model: str, base_url: str | None, file: str | None = None) -> Price | None:
     """The entry for `model` at the upstream `base_url`, or None where neither `file` nor the table has one.
 

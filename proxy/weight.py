@@ -41,11 +41,14 @@ def bound(call: Call) -> int:
 
 
 def count(call: Call, request: dict[str, Any]) -> Count:
-    """The prompt's tokens, counted once a call."""
+    """The prompt's tokens, counted once a call. Raises BadRequest for JSON that is nested too deeply."""
     if call.prompt is None:
         from proxy import tokens
 
-        call.prompt = tokens.count_prompt(request, call.protocol, tokens.budget(call.host.clock.now))
+        try:
+            call.prompt = tokens.count_prompt(request, call.protocol, tokens.budget(call.host.clock.now))
+        except RecursionError:
+            raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
     return call.prompt
 
 

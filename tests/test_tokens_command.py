@@ -178,6 +178,15 @@ def test_counting_needs_a_valid_caller_and_a_post() -> None:
     assert reply.status == 200
 
 
+def test_json_that_is_nested_too_deeply_is_the_caller_s_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deep(*_: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(tokens, "count_prompt", deep)
+    status, error = tally(CHAT)
+    assert (status, error["code"]) == (400, "unreadable_body")
+
+
 def test_a_deployment_without_vocabularies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy import config
     from proxy.errors import ConfigError
@@ -202,12 +211,12 @@ def metered() -> Any:
 
 
 def test_the_sdk_counts_and_streams_through_the_real_server(metered: Server) -> None:
-    client = OpenAI(base_url=f"{metered.url}/v1", api_key="x", max_retries=0)
-    found = client.post("/chat/completions/input_tokens", body=CHAT, cast_to=object)
-    assert isinstance(found, dict) and found["input_tokens"] == 8
-    stream = client.chat.completions.create(model="demo", messages=[{"role": "user", "content": "Hi"}], stream=True)
-    chunks = list(stream)
-    assert all(chunk.choices for chunk in chunks) and not any(chunk.usage for chunk in chunks)
-    whole = client.chat.completions.with_raw_response.create(model="demo", messages=[{"role": "user", "content": "Hi"}])
-    assert "source=upstream" in whole.headers["x-sluice-usage"]
-    assert whole.headers["x-sluice-max-output-tokens"] == "16"
+    hello: Any = [{"role": "user", "content": "Hi"}]
+    with OpenAI(base_url=f"{metered.url}/v1", api_key="x", max_retries=0) as client:
+        found = client.post("/chat/completions/input_tokens", body=CHAT, cast_to=object)
+        assert isinstance(found, dict) and found["input_tokens"] == 8
+        chunks = list(client.chat.completions.create(model="demo", messages=hello, stream=True))
+        assert all(chunk.choices for chunk in chunks) and not any(chunk.usage for chunk in chunks)
+        whole = client.chat.completions.with_raw_response.create(model="demo", messages=hello)
+        assert "source=upstream" in whole.headers["x-sluice-usage"]
+        assert whole.headers["x-sluice-max-output-tokens"] == "16"

@@ -55,6 +55,10 @@ class Bundle:
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
+# What counts tokens, which a Worker has no tiktoken for.
+_COUNTING = tuple(
+    f"tokens/{name}.py" for name in ("vocabulary", "prompt", "schema", "images", "completion", "responses")
+)
 _ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
 # tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
 _SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
@@ -107,7 +111,13 @@ BUNDLES = {
             "",
             (),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
-            ("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py", *_SCF_ADAPTERS, *_AWS, *_ENGINES),
+            (
+                *("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py"),
+                *_SCF_ADAPTERS,
+                *_AWS,
+                *_ENGINES,
+                *_COUNTING,
+            ),
             "",
             int(number("cloudflare", "upload", "Worker")),
             origin="cloudflare",

@@ -20,16 +20,18 @@ def installed() -> bool:
     """Whether this deployment can count at all: bundles can be made without, and Workers have no room for it."""
     from importlib.util import find_spec
 
-    from proxy.tokens.vocabulary import DATA, O200K
+    if find_spec("tiktoken") is None:
+        return False
+    from proxy.tokens.models import O200K
+    from proxy.tokens.vocabulary import DATA
 
-    return find_spec("tiktoken") is not None and (DATA / f"{O200K}.tiktoken.gz").exists()
+    return (DATA / f"{O200K}.tiktoken.gz").exists()
 
 
 def budget(now: Callable[[], float]) -> Budget:
-    """What counting one request may cost, by the clock `now` (seconds)."""
-    from proxy.tokens.vocabulary import Budget
-
-    return Budget(CHARACTERS, SECONDS, now)
+    """What counting one request may cost, by the clock `now` (seconds). Raises NotInstalled as `count_prompt` does."""
+    found: Budget = _vocabulary().Budget(CHARACTERS, SECONDS, now)
+    return found
 
 
 def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Count:
@@ -37,6 +39,7 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
 
     Raises NotInstalled where this deployment was made without vocabularies.
     """
+    _vocabulary()
     from proxy.tokens import prompt
     from proxy.tokens.responses import as_chat
 
@@ -47,3 +50,13 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
         why = ["the Responses API is counted by the chat API's rules"]
         return prompt.count(chat, budget, estimate=why, at_least=unknown)
     return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)
+
+
+def _vocabulary() -> Any:
+    try:
+        from proxy.tokens import vocabulary
+    except ImportError:  # a Worker's bundle has none of the files that count
+        from proxy.errors import NotInstalled
+
+        raise NotInstalled from None
+    return vocabulary

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from proxy.tokens.vocabulary import CL100K, O200K
-
+O200K, CL100K = "o200k_base", "cl100k_base"
 _OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderation|omni-moderation|davinci|babbage)")
 # gpt-35 is Azure's spelling. gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
 _CL100K = re.compile(r"gpt-3\.?5|gpt-4(?:-|$)|text-embedding-|davinci-002|babbage-002")

@@ -78,11 +78,9 @@ def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (),
     messages = [message for message in _list(request.get("messages")) if isinstance(message, dict)]
     tokens = 2 if model.thinks_aloud else 3
     at = 0
-    while at < len(messages):
-        results = []
+    while at < len(messages) and budget.allows():
         calls = calls_of(messages[at])
-        if calls:
-            results = _results(messages[at + 1 :])[: len(calls)]
+        results = _results(messages, at + 1, len(calls))
         tokens += _tool_turn(counter, messages[at], calls, results) if calls else _message(counter, messages[at])
         at += 1 + len(results)
     tokens += _instructions(counter, request, messages)
@@ -164,10 +162,12 @@ def calls_of(message: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(call.get("name") or ""), str(call.get("arguments") or "")) for call in found if isinstance(call, dict)]
 
 
-def _results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The results that stand directly behind a call."""
-    end = next((i for i, message in enumerate(messages) if message.get("role") not in ("tool", "function")), None)
-    return messages[:end]
+def _results(messages: list[dict[str, Any]], start: int, most: int) -> list[dict[str, Any]]:
+    """The results that stand directly behind a call, at most as many as there were calls."""
+    end = start
+    while end < min(start + most, len(messages)) and messages[end].get("role") in ("tool", "function"):
+        end += 1
+    return messages[start:end]
 
 
 def _tool_turn(

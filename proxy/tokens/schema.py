@@ -31,6 +31,7 @@ class Renderer:
         for function in functions:
             lines += self._comment(function.get("description"))
             name = str(function.get("name", ""))
+            self._grow(len(name) + 20)
             schema = function.get("parameters")
             self._root = schema if isinstance(schema, dict) else {}
             if _properties(self._root):
@@ -60,9 +61,7 @@ class Renderer:
             line = f"{indent}{name}{mark}: {self._type(member, depth + 1)},"
             if self._newer and "default" in member:
                 line += f" // default: {_json(member['default'])}"
-            self._size += len(line)
-            if self._size > MOST:
-                raise TooLarge
+            self._grow(len(line))
             lines.append(line)
         return lines
 
@@ -117,6 +116,11 @@ class Renderer:
             schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
         return {}
 
+    def _grow(self, characters: int) -> None:
+        self._size += characters
+        if self._size > MOST:
+            raise TooLarge
+
     def _comments(self, schema: dict[str, Any]) -> list[str]:
         """Title and description, with an empty comment between the two."""
         title, description = self._comment(schema.get("title")), self._comment(schema.get("description"))
@@ -125,9 +129,7 @@ class Renderer:
     def _comment(self, text: Any) -> list[str]:
         if not isinstance(text, str):
             return []
-        self._size += len(text)
-        if self._size > MOST:
-            raise TooLarge
+        self._grow(len(text))
         return [f"// {line.strip()}".rstrip() for line in text.strip().split("\n")] if text.strip() else []
 
 

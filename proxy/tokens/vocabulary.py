@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.errors import ConfigError, NotInstalled
+from proxy.tokens.models import CL100K, O200K
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-O200K, CL100K = "o200k_base", "cl100k_base"
 # The unpacked files' SHA-256, and the patterns that cut text before it is looked up: both as tiktoken 0.14 has them
 # (tiktoken_ext/openai_public.py, read 2026-11-24). A test holds them against it.
 _ENDING = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"

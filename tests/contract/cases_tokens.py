@@ -34,7 +34,11 @@ TOKENS = (
         "metering tells a whole answer's cost",
         Ask(body=HI + b"}"),
         whole(ANSWER),
-        Want(200, ANSWER, headers={"x-sluice-usage": "input=8; output=2; source=upstream"}),
+        Want(
+            200,
+            ANSWER,
+            headers={"x-sluice-usage": "input=8; output=2; source=upstream", "x-sluice-cost-usd": "0.00004"},
+        ),
         settings=METERED,
     ),
     Case(

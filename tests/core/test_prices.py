@@ -193,7 +193,9 @@ def test_a_file_that_cannot_be_used_stops_start_up(text: str, tmp_path: Path) ->
 def test_without_the_table_nothing_has_a_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(prices, "TABLE", tmp_path / "none.json")
     prices._load.cache_clear()
+    find.cache_clear()
     try:
         assert find("gpt-4o", OPENAI) is None and prices.table_date() == ""
     finally:
         prices._load.cache_clear()
+        find.cache_clear()

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from proxy import tokens
 from proxy.errors import ConfigError, NotInstalled
 from proxy.tokens import completion, images, prompt, vocabulary
-from proxy.tokens.models import model_of
+from proxy.tokens.models import CL100K, O200K, model_of
 from proxy.tokens.responses import as_chat
 from proxy.tokens.schema import MOST, Renderer, TooLarge
-from proxy.tokens.vocabulary import CL100K, O200K, Budget
+from proxy.tokens.vocabulary import Budget
 
 TRUTH = Path(__file__).parents[3] / "shared" / "data" / "tokens" / "truth-open.jsonl"
 CORE = {"text", "tools", "tool_history", "functions_legacy", "json_schema", "image_data"}
@@ -500,6 +500,11 @@ def test_special_words_in_a_text_are_text() -> None:
     assert vocabulary.count("half \ud83d of a character", O200K, plenty()) > 3
 
 
+NAMES = st.sampled_from(
+    "model messages role content type text name tool_calls function arguments tools parameters properties enum anyOf "
+    "items $ref $defs default required const title description response_format json_schema schema tool_choice "
+    "functions input instructions output format image_url url detail refusal".split()
+)
 TEXTS = st.text(st.sampled_from("ab Z1,.\n\r\t你好，。é'\u0301😀"), max_size=400)
 
 
@@ -544,11 +549,39 @@ def test_a_budget_that_is_spent_makes_a_lower_bound() -> None:
     assert found.certainty == "at_least" and "too long" in found.notes[0]
     assert 10 < found.tokens < 40
     clock = iter(range(0, 1000, 10))
-    slow = Budget(10**9, 15, lambda: next(clock))
+    slow = Budget(10**9, 35, lambda: next(clock))
     found = prompt.count(user("word " * 50_000), slow)
     assert found.certainty == "at_least" and 5_000 < found.tokens < 30_000
     assert not slow.allows()
     assert vocabulary.count("more", O200K, slow) == 0
+
+
+def test_a_request_of_very_many_messages_is_counted_in_one_pass() -> None:
+    call = {"role": "assistant", "tool_calls": [CALL]}
+    messages = [call, {"role": "tool", "content": "x"}] * 20_000
+    started = time.monotonic()
+    found = prompt.count({"model": "gpt-4o", "messages": messages}, plenty())
+    assert found.certainty == "exact" and time.monotonic() - started < 10
+    rest = prompt.count({"model": "gpt-4o", "messages": messages}, Budget(10**9, -1, time.monotonic))
+    assert (rest.certainty, rest.tokens) == ("at_least", 3)
+
+
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.sampled_from(["user", "assistant", "text", "#/$defs/a", "\ud83d", "o3"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(NAMES, ANY, max_size=6))
+def test_no_json_makes_counting_fail(request_: dict[str, Any]) -> None:
+    for protocol in ("chat", "responses", "completions"):
+        assert tokens.count_prompt(request_, protocol, plenty()).tokens >= 0
+    completion.count(request_, [request_], plenty())
 
 
 def test_text_without_a_break_is_an_estimate() -> None:

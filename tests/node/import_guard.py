@@ -21,10 +21,30 @@ def _forbidden(what):
     return refuse
 
 
+_copies = {}
+_now = {"worker": None}
+
+
+def _put_aside(entry):
+    """Take the Worker's modules out of those that an import finds, and remember whose they are."""
+    own = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in (entry, "proxy")}
+    for name in own:
+        del sys.modules[name]
+    if _now["worker"] is not None:
+        _copies[_now["worker"]] = own
+
+
+def enter(worker):
+    """Let a late import in this copy of the Worker find the copy's own modules, as it would alone in its isolate."""
+    if worker is not _now["worker"]:
+        _put_aside(worker.__name__)
+        _now["worker"] = worker
+        sys.modules.update(_copies[worker])
+
+
 def import_worker(entry):
     """The Worker's entry module, imported anew with all that belongs to it."""
-    for name in [name for name in sys.modules if name.partition(".")[0] in (entry, "proxy")]:
-        del sys.modules[name]
+    _put_aside(entry)
     places = [
         (os, "urandom"),
         (uuid, "uuid4"),
@@ -43,7 +63,8 @@ def import_worker(entry):
     for patch in patches:
         patch.start()
     try:
-        return importlib.import_module(entry)
+        _now["worker"] = importlib.import_module(entry)
+        return _now["worker"]
     finally:
         for patch in patches:
             patch.stop()

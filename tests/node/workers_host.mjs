@@ -34,6 +34,7 @@ function make({ env, cf, wrapped, entry: name }) {
   return async (request) => {
     Object.defineProperty(request, "cf", { value: cf });
     const context = { waitUntil() {}, passThroughOnException() {} };
+    guard.enter(entry);
     const instance = entry.Default(context, env);
     const result = await instance.fetch(wrapped ? workers.Request(request) : request);
     return result?.js_object ?? result;
