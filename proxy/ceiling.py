@@ -26,9 +26,7 @@ def prepare(call: Call) -> None:
     if (config.max_output_tokens is None and config.max_cost_usd is None) or call.protocol == "other":
         return
     request = weight.request_of(call, _WHY)
-    found = body.members(call.body)
-    if found is not None:
-        body.unique(found)
+    body.unique(body.members(call.body) or [])
     answers = weight.answers_of(request)
     most = _affordable(call, request, answers) if config.max_cost_usd is not None else None
     if config.max_output_tokens is not None:

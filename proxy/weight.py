@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from proxy import prices
+from proxy import body, prices
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.prices import Price
@@ -30,8 +30,11 @@ def request_of(call: Call, why: str) -> dict[str, Any]:
         request = json.loads(call.body)
     except (ValueError, RecursionError):
         request = None
-    if not isinstance(request, dict):
-        raise BadRequest(f"The request body must be one JSON object, not compressed: {why}.", code="unreadable_body")
+    # JSON in UTF-16 is read above, and could not be edited.
+    if not isinstance(request, dict) or body.members(call.body) is None:
+        raise BadRequest(
+            f"The request body must be one JSON object in UTF-8, not compressed: {why}.", code="unreadable_body"
+        )
     return request
 
 

@@ -197,11 +197,22 @@ def test_a_deployment_without_vocabularies_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tokens, "count_prompt", cannot)
     status, error = tally(CHAT)
     assert (status, error["code"]) == (501, "tokens_not_installed")
-    monkeypatch.setattr(tokens, "installed", lambda: False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not tokens.installed()
     for name, value in (("CONTEXT_GUARD", "reject"), ("MAX_COST_USD", "1")):
         with pytest.raises(ConfigError, match=f"{name} counts tokens"):
             config.load({name: value})
     assert config.load({"MAX_OUTPUT_TOKENS": "100", "METERING": "on"}).max_output_tokens == 100
+
+
+def test_a_worker_s_bundle_lacks_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proxy.tokens import vocabulary
+
+    assert vocabulary
+    monkeypatch.delattr(tokens, "vocabulary")
+    monkeypatch.setitem(sys.modules, "proxy.tokens.vocabulary", None)
+    status, error = tally(CHAT)
+    assert (status, error["code"]) == (501, "tokens_not_installed")
 
 
 @pytest.fixture(scope="module")

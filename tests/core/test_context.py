@@ -141,6 +141,16 @@ def test_what_cannot_be_shortened_enough_is_refused_or_left_to_the_upstream(give
         assert error_of(reply)["code"] == "context_length_exceeded" and not upstream.sent
 
 
+def test_a_history_that_costs_too_much_to_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proxy import tokens
+    from proxy.tokens.vocabulary import Budget
+
+    given = iter([Budget(10**9, 60, lambda: 0), Budget(10, 60, lambda: 0)])
+    monkeypatch.setattr(tokens, "budget", lambda now: next(given))
+    reply, upstream = send(chat(said(LONG), said(LONG), said("q")), TRUNCATE)
+    assert error_of(reply)["code"] == "context_length_exceeded" and not upstream.sent
+
+
 def test_a_history_begins_with_a_whole_turn() -> None:
     history = [said("left over", "assistant"), said("q1"), said("a1", "assistant"), said("q2")]
     assert context._turns(history) == [[0], [1, 2]]
@@ -149,7 +159,7 @@ def test_a_history_begins_with_a_whole_turn() -> None:
 
 def test_a_body_that_cannot_be_read_is_refused_where_a_limit_applies() -> None:
     for settings in (REJECT, {"MAX_OUTPUT_TOKENS": "100"}):
-        for given in (b"no JSON", b"[]", b"[" * 100_000):
+        for given in (b"no JSON", b"[]", b"[" * 100_000, '{"model":"gpt-4o"}'.encode("utf-16")):
             reply, upstream = send(given, settings)
             assert error_of(reply)["code"] == "unreadable_body" and not upstream.sent
 
