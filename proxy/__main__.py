@@ -39,6 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
     tokens = commands.add_parser("tokens", help="count the tokens of a text, of messages or of requests")
     tokens.add_argument("file", help="a text, JSON with messages, or JSONL with a request a line; - reads stdin")
     tokens.add_argument("--model", default="gpt-4o", help="for what names no model itself (default gpt-4o)")
+    keys = commands.add_parser("keys", help="make keys to give away, or look into one; needs SIGNING_SECRET")
+    doing = keys.add_subparsers(dest="doing", required=True)
+    mint = doing.add_parser("mint", help="print a new key")
+    mint.add_argument("--name", required=True, help="whose it is: shown in the log, and what REVOKED_KEYS may name")
+    mint.add_argument("--days", type=float, default=30, help="how long it is valid (default 30)")
+    mint.add_argument("--models", default="", help="a comma list of names or patterns, 'gpt-4o*,deepseek-*'; none: all")
+    mint.add_argument("--paths", default="", help="a comma list of paths below /v1, such as chat,embeddings; none: all")
+    mint.add_argument("--max-output-tokens", type=int, help="the most tokens that one request may have generated")
+    inspect = doing.add_parser("inspect", help="print what a key may, and whether it would be refused")
+    inspect.add_argument("key", help="the key; - reads it from standard input, where no history keeps it")
     limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
     limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
     limits.add_argument("--write", action="store_true", help="write docs/limits.md and its Chinese page anew")
@@ -47,6 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
         from proxy.cli import limits as printing
 
         return printing.write() if options.write else printing.run(options.platform)
+    if options.command == "keys":
+        import os
+
+        from proxy.cli import keys as minting
+
+        if options.doing == "inspect":
+            return minting.run_inspect(os.environ, options.key)
+        fields = ("name", "days", "models", "paths", "max_output_tokens")
+        return minting.run_mint(os.environ, minting.Asked(**{one: getattr(options, one) for one in fields}))
     if options.command == "tokens":
         from proxy.cli import tokens as counting
 

@@ -1,7 +1,4 @@
-"""Who may call, and with which upstream key: the design's access table, in one function.
-
-Later kinds of credentials (minted keys) get a branch in `admit` of their own and a file for their making.
-"""
+"""Who may call, and with whose upstream key: the design's access table, in one function."""
 
 from __future__ import annotations
 
@@ -18,12 +15,29 @@ _INFERENCE_FAMILIES = ("audio/", "images/")
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """`keys` are the upstream keys to call with, the caller's own or the server's; `id` is safe to log."""
+class Grant:
+    """What a minted key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families."""
 
-    keys: tuple[str, ...]
-    own_key: bool
+    models: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`key` is the caller's own upstream key, None where the server's are used; `id` is safe to log.
+
+    `grant` is what a minted key is for, None for every other caller.
+    """
+
+    key: str | None
     id: str
+    grant: Grant | None = None
+
+    @property
+    def own_key(self) -> bool:
+        """Whether the caller pays by itself."""
+        return self.key is not None
 
     def __repr__(self) -> str:
         return f"Caller({self.id})"  # never a key
@@ -31,16 +45,11 @@ class Caller:
 
 def mode(config: Config) -> str:
     """How callers get in: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
-    if server_keys(config):
-        if config.proxy_key:
+    if any(one.keys for one in config.providers):
+        if config.proxy_key or config.signing_secret:
             return "proxy-key"
         return "open" if config.allow_anonymous or config.demo else "closed"
     return "own-key-and-proxy-key" if config.proxy_key else "own-key"
-
-
-def server_keys(config: Config) -> tuple[str, ...]:
-    """The upstream keys that the server holds; the demo upstream counts as one that costs nothing."""
-    return ("demo",) if config.demo else config.openai_api_key
 
 
 def credential(headers: Headers) -> str:
@@ -52,8 +61,8 @@ def credential(headers: Headers) -> str:
     return sent or (headers.get("api-key") or "").strip() or (headers.get("x-api-key") or "").strip()
 
 
-def admit(headers: Headers, config: Config) -> Caller:
-    """The caller behind these headers.
+def admit(headers: Headers, config: Config, now: float) -> Caller:
+    """The caller behind these headers; `now` is Unix time in seconds, which a minted key may have outlived.
 
     Raises KeyMissing or KeyInvalid (401) with what to send instead, NotProtected (403) where a server that holds a
     key lets in everybody without saying so.
@@ -62,13 +71,19 @@ def admit(headers: Headers, config: Config) -> Caller:
     if how == "closed":
         raise NotProtected
     if how == "open":
-        return Caller(server_keys(config), False, "anonymous")
+        return Caller(None, "anonymous")
     sent = credential(headers)
     if how == "proxy-key":
         hint = "Send the key that this endpoint's owner gave you: Authorization: Bearer <PROXY_KEY>."
         if not sent:
             raise KeyMissing(f"No key was sent. {hint}")
-        return Caller(server_keys(config), False, _proxy_key_id(sent.rpartition(":")[2], config, hint))
+        key = sent.rpartition(":")[2]
+        if key.startswith(MINTED) and config.signing_secret:
+            from proxy import minted  # only for those who come with such a key
+
+            found = minted.admit(key, config.signing_secret, config.revoked_keys, now)
+            return Caller(None, found.shown, found.grant)
+        return Caller(None, _proxy_key_id(key, config, hint))
     hint = "Send your provider's key: Authorization: Bearer <your key>."
     own, key_id = sent, "own"
     if how == "own-key-and-proxy-key":
@@ -86,19 +101,21 @@ def admit(headers: Headers, config: Config) -> Caller:
     ours = any(part.startswith(MINTED) or _matching(part, config.proxy_key) for part in parts)
     if ours or " " in own or not (own.isascii() and own.isprintable()):
         raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
-    return Caller((own,), True, key_id)
+    return Caller(own, key_id)
 
 
 def check_path(caller: Caller, method: str, route: Route, config: Config) -> None:
     """With a server-held key only inference is open, for files and the like belong to the owner's whole account.
 
-    Raises PathNotAllowed (403).
+    A minted key may be for less than that. Raises PathNotAllowed (403).
     """
-    if caller.own_key or _is_inference(method, route.path):
+    if caller.own_key:
         return
-    for allowed in config.allow_paths:
-        if allowed in ("*", route.path) or route.path.startswith(allowed + "/"):
-            return
+    granted = caller.grant.paths if caller.grant else ()
+    if granted and not _is_below(route.path, granted) and not is_listing(method, route.path):
+        raise PathNotAllowed(f"This key is not for /v1/{route.path}. It is for: {', '.join(granted)}.")
+    if is_inference(method, route.path) or _is_below(route.path, config.allow_paths):
+        return
     family = route.path.partition("/")[0]
     raise PathNotAllowed(
         f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
@@ -106,10 +123,20 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
     )
 
 
-def _is_inference(method: str, path: str) -> bool:
+def _is_below(path: str, families: tuple[str, ...]) -> bool:
+    return any(family in ("*", path) or path.startswith(f"{family}/") for family in families)
+
+
+def is_listing(method: str, path: str) -> bool:
+    """Whether the call asks which models there are, or after one of them."""
+    return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
+
+
+def is_inference(method: str, path: str) -> bool:
+    """Whether the call has a model answer something and leaves nothing behind."""
     if method == "POST":
         return path in _INFERENCE or path.startswith(_INFERENCE_FAMILIES)
-    return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
+    return is_listing(method, path)
 
 
 def _matching(sent: str, keys: tuple[str, ...]) -> int:

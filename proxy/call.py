@@ -15,6 +15,7 @@ from proxy.routes import Route
 
 if TYPE_CHECKING:
     from proxy.tokens.prompt import Count
+    from proxy.upstream import Target
 
 # The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
 MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
@@ -30,7 +31,9 @@ class Call:
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
     stream, whatever the caller asked for. `once_more` looks at an upstream's refusal and gives the body to ask with
     once more, or None. `asked_usage`: a stream's usage was asked for on the
-    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them.
+    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them. `targets` is where the call may
+    go, in the order to try them, and `target` the one that it is with. `plain_answer`: what comes back must be
+    readable here.
     """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
@@ -55,6 +58,9 @@ class Call:
         self.once_more: Callable[[UpstreamRefused], bytes | None] | None = None
         self.asked_usage = False
         self.prompt: Count | None = None
+        self.targets: list[Target] = []
+        self.target: Target | None = None
+        self.plain_answer = False
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"
@@ -62,6 +68,11 @@ class Call:
         if request.deadline is not None:
             margin = min(MARGIN_MOST, MARGIN_SHARE * request.deadline)
             self.ends_at = self.started + request.deadline - margin
+
+    def take(self, target: Target) -> None:
+        """Take note of the target that the call now goes to."""
+        self.target = target
+        self.record["upstream"] = target.name
 
     def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
         """Take note of the answer's head, its body's length in bytes if known, and whether one piece is all of it."""

@@ -1,4 +1,5 @@
-"""The stage that keeps one request from costing more than its owner wants: MAX_OUTPUT_TOKENS and MAX_COST_USD.
+"""The stage that keeps one request from costing more than its owner wants: MAX_OUTPUT_TOKENS, MAX_COST_USD, a key's
+own limit.
 
 An answer that may get too long is asked for with a lower limit, which a header tells; what would cost too much by its
 prompt alone is refused.
@@ -22,24 +23,31 @@ _WHY = "this endpoint's owner limits what one request may cost"
 
 def prepare(call: Call) -> None:
     """Lower the request's own limit. Raises CostTooHigh or BadRequest."""
-    config = call.config
-    if (config.max_output_tokens is None and config.max_cost_usd is None) or call.protocol == "other":
+    config, allowed = call.config, _allowed(call)
+    if (allowed is None and config.max_cost_usd is None) or call.protocol == "other":
         return
     request = weight.request_of(call, _WHY)
     body.unique(body.members(call.body) or [])
     answers = weight.answers_of(request)
     most = _affordable(call, request, answers) if config.max_cost_usd is not None else None
-    if config.max_output_tokens is not None:
-        each = config.max_output_tokens // answers
+    if allowed is not None:
+        each = allowed // answers
         if each < 1:
             raise BadRequest(
-                f"n is {answers}, and this endpoint's owner allows {config.max_output_tokens} tokens for all answers "
+                f"n is {answers}, and this endpoint's owner allows {allowed} tokens for all answers "
                 "together. Ask for fewer.",
                 param="n",
             )
         most = each if most is None else min(most, each)
     if most is not None:
         _lower(call, request, most)
+
+
+def _allowed(call: Call) -> int | None:
+    """The lower of the owner's limit for everybody and the one in the caller's key."""
+    grant = call.caller.grant if call.caller else None
+    limits = (call.config.max_output_tokens, grant.max_output_tokens if grant else None)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def wrap(call: Call, stream: Stream) -> Stream:

@@ -6,132 +6,14 @@ counts as not set, because deploy templates pass empty parameters on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from proxy import providers, values
 from proxy.errors import ConfigError
-
-_ON = ("1", "true", "yes", "on")
-_OFF = ("0", "false", "no", "off")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
-# What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
-_NEVER_FORWARDED = frozenset(
-    "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
-    "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
-)
-
-# What platforms add to a request: callers' addresses, and on Tencent temporary secrets of the function's role.
-_PLATFORMS = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _switch(value: str) -> bool:
-    lowered = value.lower()
-    if lowered in _ON:
-        return True
-    if lowered in _OFF:
-        return False
-    raise ValueError("takes 1 or 0")
-
-
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def read(value: str) -> float:
-        try:
-            found = float(value)
-        except ValueError:
-            found = float("nan")
-        if not least <= found <= most:
-            raise ValueError(f"takes a number from {least:g} to {most:g}")
-        return found
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most):
-            raise ValueError(f"takes a whole number from {least} to {most}")
-        return int(value)
-
-    return read
-
-
-def _metering(value: str) -> tuple[str, ...]:
-    """Off is nothing at all; header and comment say where the figures are told besides the log."""
-    words = tuple(word.lower() for word in _commas(value))
-    if words and all(word in _OFF for word in words):
-        return ()
-    if not words or any(word not in (*_ON, "header", "comment") for word in words):
-        raise ValueError("takes off, on, or a list of: header, comment")
-    return ("log", *(word for word in ("header", "comment") if word in words))
-
-
-def _guard(value: str) -> str:
-    return "off" if value.lower() in _OFF else _choice("off", "reject", "truncate")(value)
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value.lower() not in words:
-            raise ValueError(f"takes one of: {', '.join(words)}")
-        return value.lower()
-
-    return read
-
-
-def _commas(value: str) -> tuple[str, ...]:
-    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
-
-
-def _keys(value: str) -> tuple[str, ...]:
-    keys = _commas(value)
-    if any(not key.isascii() or not key.isprintable() or " " in key for key in keys):
-        raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
-    return keys
-
-
-def _proxy_keys(value: str) -> tuple[str, ...]:
-    keys = _keys(value)
-    if any(":" in key for key in keys):
-        raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
-    return keys
-
-
-def _paths(value: str) -> tuple[str, ...]:
-    return tuple(path.strip("/").removeprefix("v1/") for path in _commas(value))
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = _commas(value)
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
-            raise ValueError("takes * or origins such as https://chat.example.com, without a path")
-    return origins
-
-
-def _header_names(value: str) -> tuple[str, ...]:
-    names = tuple(name.lower() for name in _commas(value))
-    for name in names:
-        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED or name.startswith(_PLATFORMS):
-            raise ValueError(f"cannot forward {name!r}")
-    return names
-
-
-def _base_url(value: str) -> str:
-    url = value.rstrip("/")
-    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
-    if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:
-        raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
-    if re.search(r"/(chat/completions|completions|responses|embeddings|models)$", url):
-        raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
-    # OpenAI's own host answers 404 without /v1; other hosts differ (api.perplexity.ai has none), so theirs stay.
-    return url + "/v1" if match[2].lower() == "api.openai.com" and not match[4] else url
+from proxy.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,31 +26,34 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("OPENAI_API_KEY", _keys, ()),
-    Setting("OPENAI_BASE_URL", _base_url, "https://api.openai.com/v1"),
-    Setting("PROXY_KEY", _proxy_keys, ()),
-    Setting("ACCESS", _choice("proxy-key", "pass-through"), None),
-    Setting("ALLOW_ANONYMOUS", _switch, False),
-    Setting("ALLOW_PATHS", _paths, ()),
-    Setting("ALLOW_ORIGINS", _origins, ("*",)),
-    Setting("FORWARD_HEADERS", _header_names, ()),
-    Setting("MAX_BODY_MB", _number(0.001, 10_000), None),
-    Setting("TIMEOUT_SECONDS", _number(1, 86_400), 600.0),
-    Setting("FIRST_BYTE_SECONDS", _number(1, 86_400), None),
-    Setting("KEEPALIVE_SECONDS", _number(0, 86_400), 15.0),
-    Setting("KEEPALIVE_FIRST_SECONDS", _number(0, 86_400), 25.0),
-    Setting("ASSEMBLE", _choice("auto", "always", "off"), "auto"),
-    Setting("STREAM_GUARD", _switch, False),
-    Setting("UPSTREAM_ENGINE", _choice("auto", "direct", "httpx"), "auto"),
-    Setting("METERING", _metering, ()),
-    Setting("PRICES_FILE", _text, None),
-    Setting("CONTEXT_GUARD", _guard, "off"),
-    Setting("MAX_OUTPUT_TOKENS", _whole(16, 100_000_000), None),
-    Setting("MAX_COST_USD", _number(0.000001, 1_000_000), None),
-    Setting("CONSOLE", _switch, True),
-    Setting("DEMO", _switch, False),
-    Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
-    Setting("CONFIG_FILE", _text, None),
+    Setting("OPENAI_API_KEY", values.keys, ()),
+    Setting("OPENAI_BASE_URL", values.base_url, "https://api.openai.com/v1"),
+    Setting("UPSTREAMS", values.text, None),
+    Setting("PROXY_KEY", values.proxy_keys, ()),
+    Setting("SIGNING_SECRET", values.secrets, ()),
+    Setting("REVOKED_KEYS", values.commas, ()),
+    Setting("ACCESS", values.choice("proxy-key", "pass-through"), None),
+    Setting("ALLOW_ANONYMOUS", values.switch, False),
+    Setting("ALLOW_PATHS", values.paths, ()),
+    Setting("ALLOW_ORIGINS", values.origins, ("*",)),
+    Setting("FORWARD_HEADERS", values.header_names, ()),
+    Setting("MAX_BODY_MB", values.number(0.001, 10_000), None),
+    Setting("TIMEOUT_SECONDS", values.number(1, 86_400), 600.0),
+    Setting("FIRST_BYTE_SECONDS", values.number(1, 86_400), None),
+    Setting("KEEPALIVE_SECONDS", values.number(0, 86_400), 15.0),
+    Setting("KEEPALIVE_FIRST_SECONDS", values.number(0, 86_400), 25.0),
+    Setting("ASSEMBLE", values.choice("auto", "always", "off"), "auto"),
+    Setting("STREAM_GUARD", values.switch, False),
+    Setting("UPSTREAM_ENGINE", values.choice("auto", "direct", "httpx"), "auto"),
+    Setting("METERING", values.metering, ()),
+    Setting("PRICES_FILE", values.text, None),
+    Setting("CONTEXT_GUARD", values.guard, "off"),
+    Setting("MAX_OUTPUT_TOKENS", values.whole(16, 100_000_000), None),
+    Setting("MAX_COST_USD", values.number(0.000001, 1_000_000), None),
+    Setting("CONSOLE", values.switch, True),
+    Setting("DEMO", values.switch, False),
+    Setting("LOG_LEVEL", values.choice("debug", "info", "warning", "error", "off"), "info"),
+    Setting("CONFIG_FILE", values.text, None),
 )
 ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 # easychen/openai-api-proxy's TIMEOUT counts milliseconds; people bring it along in their environment.
@@ -176,11 +61,9 @@ MILLISECONDS = "TIMEOUT"
 # Named in the design and not built yet. A protection that is silently off is worse than none: switching one on
 # stops start-up until it is there. The value is what "off" looks like.
 LATER: Mapping[str, tuple[str, ...]] = {
-    "SIGNING_SECRET": (),
-    "REVOKED_KEYS": (),
-    "MODERATION": _OFF,
-    "MODERATION_INPUT": _OFF,
-    "MODERATION_OUTPUT": _OFF,
+    "MODERATION": values.OFF,
+    "MODERATION_INPUT": values.OFF,
+    "MODERATION_OUTPUT": values.OFF,
     "MODERATION_ON_ERROR": ("closed",),
 }
 
@@ -189,12 +72,15 @@ LATER: Mapping[str, tuple[str, ...]] = {
 class Config:
     """One valid set of settings, each under its own name in lower case; times in seconds.
 
-    `given` are the names that were set at all, by whatever way.
+    `given` are the names that were set at all, by whatever way. `providers` are the upstreams that all of them make.
     """
 
     openai_api_key: tuple[str, ...]
     openai_base_url: str
+    upstreams: str | None
     proxy_key: tuple[str, ...]
+    signing_secret: tuple[str, ...]
+    revoked_keys: tuple[str, ...]
     access: str | None
     allow_anonymous: bool
     allow_paths: tuple[str, ...]
@@ -218,6 +104,16 @@ class Config:
     log_level: str
     config_file: str | None
     given: frozenset[str] = frozenset()
+    providers: tuple[Provider, ...] = ()
+
+    @property
+    def routes_by_model(self) -> bool:
+        """Whether a call's model decides where it goes, or what it is called there."""
+        return any(not one.takes_all for one in self.providers)
+
+    def is_secret(self, text: str) -> bool:
+        """Whether `text` is one of the keys that are configured here."""
+        return text in self.proxy_key or any(text in one.keys for one in self.providers)
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
@@ -228,20 +124,25 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
 
     Raises ConfigError with one sentence that names the first setting that cannot be used.
     """
-    texts = {**_from_toml(file), **_present(environ)} if file else _present(environ)
+    table: list[Any] | None = None
+    texts = _present(environ)
+    if file:
+        below, table = _from_toml(file)
+        texts = {**below, **texts}
     for name, off in LATER.items():
         if name in texts and texts[name].lower() not in off:
             raise ConfigError(f"{name} is not available in this version of Sluice; remove it to start.", param=name)
     if MILLISECONDS in texts:
         texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
-    values: dict[str, Any] = {}
+    settled: dict[str, Any] = {}
     for setting in SETTINGS:
         text = texts.get(setting.name)
         try:
-            values[setting.name.lower()] = setting.default if text is None else setting.read(text)
+            settled[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    loaded = Config(**values, given=frozenset(texts))
+    loaded = Config(**settled, given=frozenset(texts))
+    loaded = replace(loaded, providers=_providers(loaded, environ, table, file))
     _check_access(loaded)
     _check_tokens(loaded)
     return loaded
@@ -260,17 +161,59 @@ def load_with_file(environ: Mapping[str, str]) -> Config:
     return load(environ, file)
 
 
+def _providers(
+    loaded: Config, environ: Mapping[str, str], table: list[Any] | None, file: str | None
+) -> tuple[Provider, ...]:
+    """The upstreams that calls go to; the default one among several only if it was named itself."""
+    if loaded.demo:
+        return (Provider("demo", loaded.openai_base_url, ("demo",)),)
+    by_default = providers.without_file(
+        loaded.openai_base_url, loaded.openai_api_key, "OPENAI_BASE_URL" in loaded.given
+    )
+    if loaded.upstreams is None and table is None:
+        return by_default
+    from proxy import provider_table
+
+    if loaded.upstreams is not None:
+        found = provider_table.from_json(loaded.upstreams, environ)
+    else:
+        found = provider_table.read(table or [], environ, file or "")
+    named = {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & loaded.given
+    return (*found, *by_default) if named else found
+
+
 def _check_access(loaded: Config) -> None:
     """Hold the deployer's word against the keys: a template that lost one must not come up open, or dead."""
+    held = any(one.keys for one in loaded.providers)
     if loaded.access == "proxy-key":
-        for name, there in (("PROXY_KEY", loaded.proxy_key), ("OPENAI_API_KEY", loaded.openai_api_key or loaded.demo)):
-            if not there:
-                raise ConfigError(f"ACCESS is proxy-key, so {name} must be set.", param=name)
-    if loaded.access == "pass-through" and loaded.openai_api_key:
+        if not (loaded.proxy_key or loaded.signing_secret):
+            raise ConfigError("ACCESS is proxy-key, so PROXY_KEY must be set, or SIGNING_SECRET.", param="PROXY_KEY")
+        if not held:
+            raise ConfigError("ACCESS is proxy-key, so OPENAI_API_KEY must be set.", param="OPENAI_API_KEY")
+    if loaded.access == "pass-through" and held:
         raise ConfigError(
-            "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set.",
+            "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set, nor keys "
+            "in UPSTREAMS.",
             param="OPENAI_API_KEY",
         )
+    if loaded.signing_secret and not held:
+        raise ConfigError(
+            "SIGNING_SECRET is for keys that call with the server's own, so OPENAI_API_KEY must be set.",
+            param="SIGNING_SECRET",
+        )
+    if loaded.signing_secret and not can_verify():
+        raise ConfigError(
+            "SIGNING_SECRET needs the package itsdangerous, which is not in this deployment. Install requirements.txt, "
+            "or build the bundle again.",
+            param="SIGNING_SECRET",
+        )
+
+
+def can_verify() -> bool:
+    """Whether minted keys can be read here."""
+    from importlib.util import find_spec
+
+    return find_spec("itsdangerous") is not None
 
 
 def _check_tokens(loaded: Config) -> None:
@@ -318,7 +261,8 @@ def _from_milliseconds(texts: Mapping[str, str]) -> str:
     return str(milliseconds / 1000)
 
 
-def _from_toml(file: str) -> dict[str, str]:
+def _from_toml(file: str) -> tuple[dict[str, str], list[Any] | None]:
+    """The file's settings as texts, and its `[[upstreams]]`."""
     try:
         tomllib = import_module("tomllib")  # only people with a file pay for the parser
     except ModuleNotFoundError:  # pragma: no cover — Python 3.10 alone
@@ -327,6 +271,9 @@ def _from_toml(file: str) -> dict[str, str]:
         table = tomllib.loads(file)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"sluice.toml cannot be read: {error}.", param="CONFIG_FILE") from None
+    upstreams = table.pop("upstreams", None)
+    if not isinstance(upstreams, (list, type(None))):
+        raise ConfigError("sluice.toml: upstreams takes tables that begin with [[upstreams]].", param="UPSTREAMS")
     known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"} | LATER.keys()
     texts: dict[str, str] = {}
     for key, value in table.items():
@@ -336,4 +283,4 @@ def _from_toml(file: str) -> dict[str, str]:
         if not all(isinstance(item, (str, int, float)) for item in items):
             raise ConfigError(f"sluice.toml: {key} takes a text, a number, true, false or a list.", param=key)
         texts[key.upper()] = ",".join(str(item) for item in items)
-    return {name: text for name, text in texts.items() if text}
+    return {name: text for name, text in texts.items() if text}, upstreams

@@ -11,12 +11,14 @@
     │   ├── ContextTooLong        400  more tokens than the model takes
     │   ├── CostTooHigh           400  above the owner's ceiling, or beyond reckoning
     │   ├── KeyMissing, KeyInvalid      401
-    │   └── NotProtected, PathNotAllowed 403
+    │   ├── NotProtected, PathNotAllowed, ModelNotAllowed 403
+    │   └── NoUpstream            404  the configuration has no upstream for the model
     ├── UpstreamError           the other side of the relay
     │   ├── UpstreamUnreachable   502  no connection, or none that TLS accepts
     │   ├── UpstreamDisconnected  502  the connection ended before the answer did
     │   ├── UpstreamMalformed     502  what came is no HTTP
     │   ├── UpstreamTimeout       504  silent for too long
+    │   ├── UpstreamNotReadable   502  what had to be read in the answer is no JSON
     │   ├── UpstreamNotStreaming  502  a streamed call was answered with something else, too late to pass it on
     │   └── UpstreamRefused       its own status and body, passed on as they are
     ├── ResponseTooLarge          502  above what the platform carries back
@@ -179,6 +181,27 @@ class PathNotAllowed(CallerError):
     code = "path_not_allowed"
 
 
+class ModelNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "model_not_allowed"
+    param = "model"
+
+
+class NoUpstream(CallerError):
+    """`model` is what the call names, None where it names none that can be read."""
+
+    status = 404
+    code = "model_not_found"  # OpenAI's own, for a model that is not there
+    param = "model"
+
+    def __init__(self, model: str | None) -> None:
+        what = "a call that names no model" if model is None else f"the model {model[:100]!r}"
+        super().__init__(
+            f"No upstream of this endpoint is there for {what}. GET /v1/models lists the models that can be used here."
+        )
+
+
 class UpstreamError(ProxyError):
     """The call went up and no usable answer came down."""
 
@@ -214,6 +237,11 @@ class UpstreamMalformed(UpstreamError):
 class UpstreamTimeout(UpstreamError):
     status = 504
     code = "upstream_timeout"
+
+
+class UpstreamNotReadable(UpstreamError):
+    code = "upstream_not_readable"
+    message = "The upstream's answer has no list of models that can be read. Its owner should check the base URL."
 
 
 class UpstreamNotStreaming(UpstreamError):

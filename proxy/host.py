@@ -62,6 +62,8 @@ class Host:
     no_events: set[str] = field(default_factory=set)
     # The models that know no `stream_options`.
     no_usage: set[str] = field(default_factory=set)
+    # Targets that have failed here, and until when on the clock they are asked last.
+    resting: dict[str, float] = field(default_factory=dict)
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

@@ -16,13 +16,23 @@ async def read(call: Call) -> bytes:
     request, door = call.request, call.host.capabilities.body_limit
     chosen = int((call.config.max_body_mb or 0) * 1_000_000)
     passes = request.native is not None and call.protocol == "other" and not may_be_json(request)
-    if passes and (not chosen or (request.length is not None and request.length <= chosen)):
+    if (
+        passes
+        and not _model_decides(call)
+        and (not chosen or (request.length is not None and request.length <= chosen))
+    ):
         call.native_body = request.native
         return b""
     limit = chosen or door or int(number("server", "http", "request body"))
     if door is not None and limit >= door:
         return await request.read(door, f"this platform ({call.host.platform})")
     return await request.read(limit)
+
+
+def _model_decides(call: Call) -> bool:
+    """Whether the model in the body says where the call may go."""
+    grant = call.caller.grant if call.caller else None
+    return call.config.routes_by_model or (grant is not None and bool(grant.models))
 
 
 def may_be_json(request: Request) -> bool:

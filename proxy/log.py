@@ -73,7 +73,7 @@ def _name(call: Call) -> str | None:
     value = call.fields.get("model")
     if not isinstance(value, str) or not _MODEL.fullmatch(value) or value.startswith("sk-"):
         return None
-    return None if value in (*call.config.proxy_key, *call.config.openai_api_key) else value
+    return None if call.config.is_secret(value) else value
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -6,15 +6,16 @@ import json
 import math
 from typing import Any
 
-from proxy import __version__, auth, intake, regions
+from proxy import __version__, auth, failover, intake, regions, targets
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routes import TALLY, Route
-from proxy.upstream import Outgoing, Patience, Upstream, choose_target
+from proxy.upstream import Outgoing, Patience, Upstream
 
 DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
 READ_BYTES = 100_000
+_COUNTED = Route("chat/completions", own=False)  # what a tally is of
 SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SCF's default is 3
 
 
@@ -39,8 +40,10 @@ async def _tally(call: Call) -> Reply:
     """The tokens and the price of a request that goes nowhere; only for those who may also send it."""
     if call.request.method != "POST":
         raise MethodNotAllowed("Send the chat request that is to be counted, as POST.")
-    call.caller = auth.admit(call.request.headers, call.config)
+    call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
+    auth.check_path(call.caller, "POST", _COUNTED, call.config)
     call.body = await intake.read(call)
+    call.targets = targets.choose(call)
     from proxy import tally  # nothing of it belongs into a function's cold start
 
     return _json(200, tally.answer(call))
@@ -55,8 +58,8 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
     limit = call.request.deadline
     if limit is not None and limit <= SHORT_SECONDS:
         warnings.append(f"This function's time-out is {math.ceil(limit)} s; set it to 300.")
-    advice = regions.warning(call.host.region, call.config.openai_base_url)
-    if advice and not call.config.demo:
+    advice = regions.warning(call.host.region, call.config)
+    if advice:
         warnings.append(advice)
     told: dict[str, Any] = {
         "status": "ready",
@@ -68,28 +71,34 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
     }
     status = 200
     if "deep=1" in call.request.query.split("&"):
-        told["upstream"] = await _ask(call, upstream)
-        if not 200 <= (told["upstream"]["status"] or 0) < 300:
+        asked = await _ask(call, upstream)
+        if len(asked) == 1:
+            told["upstream"] = asked[0]
+        else:
+            told["upstreams"] = asked
+        if not any(200 <= (one["status"] or 0) < 300 for one in asked):
             status, told["status"] = 503, "upstream_failed"
     return _json(status, told)
 
 
-async def _ask(call: Call, upstream: Upstream) -> dict[str, Any]:
-    """What the upstream says to GET /models with the key that this caller's calls would go up with."""
-    call.caller = auth.admit(call.request.headers, call.config)
+async def _ask(call: Call, upstream: Upstream) -> list[dict[str, Any]]:
+    """What each upstream says to GET /models with a key that this caller's calls would go up with."""
+    call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     await call.request.read(READ_BYTES)  # only behind the body can a caller be seen to leave
-    target = choose_target(call.config, call.caller, call.host)
-    asked = [("accept", "application/json"), ("accept-encoding", "identity")]
-    started = call.host.clock.now()
-    waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
-    found: dict[str, Any] = {"status": None}
-    try:
-        reply = await upstream.send(Outgoing(target, "GET", "models", "", asked, b"", waits))
-        await reply.body.aclose()
-        found["status"] = reply.status
-    except ProxyError as error:
-        found["error"] = error.message
-    found["ms"] = round((call.host.clock.now() - started) * 1000)
+    found = []
+    for target in targets.each(call):
+        asked = [("accept", "application/json"), ("accept-encoding", "identity")]
+        waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
+        started = call.host.clock.now()
+        one: dict[str, Any] = {"status": None}
+        try:
+            made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
+            reply = await upstream.send(made)
+            await reply.body.aclose()
+            one["status"] = reply.status
+        except ProxyError as error:
+            one["error"] = error.message
+        found.append({**one, "name": target.name, "ms": round((call.host.clock.now() - started) * 1000)})
     return found
 
 

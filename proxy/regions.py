@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from proxy.config import Config
+
 # Tencent's regions in mainland China and Hong Kong. OpenAI serves neither, and calls from there can block an account
 # (help.openai.com/en/articles/5347006, read 2026-11-23).
 _UNSERVED = (
@@ -30,12 +32,12 @@ def advice(platform: str) -> str:
     return PLACEMENT if platform == "cloudflare" else ADVICE
 
 
-def warning(region: str | None, base_url: str) -> str | None:
-    """The sentence that helps, where this region must not call OpenAI; else None."""
-    if region is None or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
+def warning(region: str | None, config: Config) -> str | None:
+    """The sentence that helps, where this region must not call OpenAI and the configuration does; else None."""
+    if region is None or config.demo or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
         return None
-    host = urlsplit(base_url).hostname or ""
-    if host != "openai.com" and not host.endswith(".openai.com"):
+    hosts = [urlsplit(one.base_url).hostname or "" for one in config.providers]
+    if not any(host == "openai.com" or host.endswith(".openai.com") for host in hosts):
         return None
     if region in _UNSERVED_COLOS:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy import auth, body, headers, intake, log, own, source
+from proxy import auth, body, catalogue, headers, intake, log, own, source, targets
 from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
@@ -13,7 +13,7 @@ from proxy.messages import Reply, Request, Stream
 from proxy.routes import check_query, normalise_path
 from proxy.stages import STAGES
 from proxy.unready import error_reply
-from proxy.upstream import Outgoing, Upstream, choose_target, patience
+from proxy.upstream import Outgoing, Upstream, patience
 
 # What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
 _FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
@@ -46,17 +46,19 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     check_query(request.query)
     if (request.headers.get("upgrade") or "").lower() == "websocket":
         raise NotOffered
-    call.caller = auth.admit(request.headers, config)
+    call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
+    if catalogue.applies(call):
+        return await catalogue.answer(call, upstream)
     call.body = await intake.read(call)
     call.fields = body.read(call.body, _FIELDS) if intake.may_be_json(request) else {}
+    call.targets = targets.choose(call)
     for stage in STAGES:
         stage.prepare(call)
-    target = choose_target(config, call.caller, call.host)
-    call.record["upstream"] = target.name
-    up = headers.upward(request.headers, config, call.caller.own_key, call.streamed or call.wants_events)
-    waits = patience(config)
-    outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits, call.native_body)
+    plain = call.streamed or call.wants_events or call.plain_answer
+    up = headers.upward(request.headers, config, call.caller.own_key, plain)
+    first, waits = call.targets[0], patience(config)
+    outgoing = Outgoing(first, request.method, route.path, request.query, up, call.body, waits, call.native_body)
     stream: Stream = source.Source(call, upstream, outgoing)
     for stage in STAGES:
         stream = stage.wrap(call, stream)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any
 
-from proxy import encoding, headers, regions, sse
+from proxy import encoding, failover, headers, regions, sse
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamRefused
 from proxy.host import Clock, Pump
@@ -55,7 +54,7 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
 
     Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises.
     """
-    answer = await _send(call, upstream, outgoing)
+    answer = await failover.send(call, call.targets, outgoing, lambda one: send(call, upstream, one))
     try:
         is_events = media_type(answer.headers) == "text/event-stream"
         name = encoding.encoding(answer.headers)
@@ -96,26 +95,22 @@ def _length(head: Headers) -> int | None:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
 
 
-async def _send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
-    """The answer, unless it is a refusal: then what a stage would rather ask for is asked, once, or it is raised."""
+async def send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
+    """The upstream's answer. Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises."""
     answer = await upstream.send(outgoing)
     call.record["upstream_status"] = answer.status
     call.record["upstream_request_id"] = answer.headers.get("x-request-id")
     if answer.status < 400:
         return answer
     try:
-        refused = await _refusal(call, answer)
+        raise await _refusal(call, answer)
     finally:
         await answer.body.aclose()
-    if call.once_more is not None and (body := call.once_more(refused)) is not None:
-        call.once_more = None
-        return await _send(call, upstream, replace(outgoing, body=body))
-    raise refused
 
 
 async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     """The upstream's error as it is, or the same status in OpenAI's shape where it is no JSON (a gateway's page)."""
-    body = await _read_at_most(answer.body, ERROR_BYTES)
+    body = await read_at_most(answer.body, ERROR_BYTES)
     own_key = call.caller is not None and call.caller.own_key
     head = headers.downward(answer.headers, own_key)
     status = answer.status
@@ -142,7 +137,7 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     return UpstreamRefused(status, kept, json.dumps({"error": told}).encode(), told, waits)
 
 
-async def _read_at_most(body: ByteStream, limit: int) -> bytes:
+async def read_at_most(body: ByteStream, limit: int) -> bytes:
     """The body, or nothing above `limit` bytes: half an error is no JSON, and megabytes of one help nobody."""
     read: list[bytes] = []
     size = 0

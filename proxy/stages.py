@@ -53,10 +53,18 @@ def _guards(call: Call) -> bool:
 
 
 def _limits(call: Call) -> bool:
-    return call.config.max_output_tokens is not None or call.config.max_cost_usd is not None
+    grant = call.caller.grant if call.caller else None
+    capped = grant is not None and grant.max_output_tokens is not None
+    return capped or call.config.max_output_tokens is not None or call.config.max_cost_usd is not None
+
+
+def _restricts(call: Call) -> bool:
+    return bool(call.caller and call.caller.grant and call.caller.grant.models)
 
 
 STAGES: tuple[Stage, ...] = (
+    Seldom("grants", _restricts),
+    Seldom("renamed", lambda call: any(target.model is not None for target in call.targets)),
     moderation,
     Seldom("context", _guards),
     Seldom("ceiling", _limits),

@@ -1,4 +1,4 @@
-"""The seam to the other side: one method, and how the target of a call is chosen.
+"""The seam to the other side: one method, and what a call upwards is.
 
 Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, later moderation) use it too.
 """
@@ -8,20 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from proxy.auth import Caller
 from proxy.config import Config
 from proxy.errors import UpstreamTimeout, UpstreamUnreachable
-from proxy.host import Host
 from proxy.messages import ByteStream, Headers
+from proxy.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host."""
+    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host.
+
+    `id` names upstream and key for the log. `provider` is what the configuration says of the upstream, None for a call
+    of our own to somewhere else. `model` is what the call's model is called there, None where it keeps its name.
+    """
 
     name: str
     base_url: str
     key: str = field(repr=False)
+    id: str = ""
+    provider: Provider | None = field(default=None, repr=False)
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +103,22 @@ def unreachable(error: BaseException | None) -> UpstreamUnreachable:
     return UpstreamUnreachable()
 
 
-def patience(config: Config) -> Patience:
-    """How long this configuration waits. The first byte may take as long as any later one unless it says otherwise."""
+def patience(config: Config, most: float = float("inf")) -> Patience:
+    """How long this configuration waits, in no case longer than `most` seconds.
+
+    The first byte may take as long as any later one unless a setting says otherwise.
+    """
     return Patience(
-        connect=min(CONNECT_SECONDS, config.timeout_seconds),
-        first_byte=config.first_byte_seconds or config.timeout_seconds,
-        silence=config.timeout_seconds,
+        connect=min(CONNECT_SECONDS, config.timeout_seconds, most),
+        first_byte=min(config.first_byte_seconds or config.timeout_seconds, most),
+        silence=min(config.timeout_seconds, most),
     )
 
 
-def choose_target(config: Config, caller: Caller, host: Host) -> Target:
-    """The upstream for this caller; a pool of keys is shared out by chance, since no instance knows of the others."""
-    key = caller.keys[host.choose(len(caller.keys))] if len(caller.keys) > 1 else caller.keys[0]
-    return Target("demo" if config.demo else "default", config.openai_base_url, key)
+def credential(target: Target) -> tuple[str, str] | None:
+    """The header that carries the target's key, None where it has none."""
+    if not target.key:
+        return None
+    if target.provider is not None and target.provider.kind == "azure":
+        return ("api-key", target.key)
+    return ("authorization", f"Bearer {target.key}")

@@ -56,10 +56,12 @@ def count(call: Call, request: dict[str, Any]) -> Count:
 
 
 def price_of(call: Call, model: Any) -> Price | None:
-    """The entry for `model` at the upstream that the call goes to."""
+    """The entry for `model`, by the name that the caller has for it, at the upstream that the call goes to."""
     if not isinstance(model, str) or call.config.demo:
         return None
-    return prices.find(model, call.config.openai_base_url, call.config.prices_file)
+    target = call.target or call.targets[0]
+    theirs = target.provider.renamed(model) if target.provider else None
+    return prices.find(theirs or model, target.base_url, call.config.prices_file)
 
 
 def output_of(request: dict[str, Any], protocol: str) -> int | None:

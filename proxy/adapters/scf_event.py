@@ -137,8 +137,8 @@ class EventFunction:
         return self._config, self._upstream
 
     def _warn(self, settings: config.Config) -> None:
-        advice = regions.warning(self._host.region, settings.openai_base_url)
-        if advice and not settings.demo:
+        advice = regions.warning(self._host.region, settings)
+        if advice:
             log.line(self._host, settings.log_level, "warning", {"event": "region", "message": advice})
 
 

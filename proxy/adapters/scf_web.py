@@ -77,8 +77,8 @@ class ScfWebApp(App):
                 headers.remove(name)
 
     def _warn(self, settings: Config) -> None:
-        advice = regions.warning(self.host.region, settings.openai_base_url)
-        if advice and not settings.demo:
+        advice = regions.warning(self.host.region, settings)
+        if advice:
             log.line(self.host, settings.log_level, "warning", {"event": "region", "message": advice})
 
 

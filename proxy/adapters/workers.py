@@ -11,6 +11,7 @@ import contextlib
 import hmac  # noqa: F401 — for the snapshot: auth compares keys with it
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -90,11 +91,14 @@ def _host(rewrites_stream: bool) -> Host:
 
 def _settings(env: Any) -> dict[str, str]:
     """The variables and secrets as texts. A variable of wrangler.jsonc may be a number, a switch or a list as well."""
-    found = {}
+    found: dict[str, str] = {}
     for name in config.names():
         value = getattr(env, name, None)
         if not isinstance(value, (str, int, float, type(None))):
             value = json.loads(js.JSON.stringify(getattr(value, "_binding", value)) or "null")
+        if name == "UPSTREAMS" and value is not None:
+            found |= _upstreams(value, env)
+            continue
         items = value if isinstance(value, list) else [] if value in (None, "") else [value]
         if not all(isinstance(item, (str, int, float)) for item in items):
             raise ConfigError(f"{name} takes a text, a number, true, false or a list.", param=name)
@@ -103,6 +107,13 @@ def _settings(env: Any) -> dict[str, str]:
     if "CONFIG_FILE" in found:
         raise ConfigError("CONFIG_FILE: there are no files in a Worker; set variables instead.", param="CONFIG_FILE")
     return found
+
+
+def _upstreams(value: Any, env: Any) -> dict[str, str]:
+    """UPSTREAMS as text, and the secrets that its `$NAME` stand for."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    named = {name: getattr(env, name, None) for name in re.findall(r'"\$([A-Za-z_][A-Za-z0-9_]*)"', text)}
+    return {"UPSTREAMS": text, **{name: one for name, one in named.items() if isinstance(one, str)}}
 
 
 def _colo(request: Any) -> str | None:

@@ -72,7 +72,7 @@ BUNDLES = {
             "scf-web",
             "3.10",
             "x86_64-manylinux2014",
-            (*_HTTPX, "click", "tomli", "uvicorn"),
+            (*_HTTPX, "click", "itsdangerous", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
             ("cli", "__main__.py", "adapters/scf_event.py", *_AWS, *_WORKERS),
             "/var/user",
@@ -83,7 +83,7 @@ BUNDLES = {
             "scf-event",
             "3.10",
             "x86_64-manylinux2014",
-            (*_HTTPX, "tomli"),
+            (*_HTTPX, "itsdangerous", "tomli"),
             ("handler.py",),
             ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", "adapters/server.py", *_AWS, *_WORKERS),
             "/var/user",
@@ -96,7 +96,7 @@ BUNDLES = {
             "aws",
             "3.13",
             "aarch64-manylinux2014",
-            ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "mangum", "typing-extensions"),
+            ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
             ("cli", "__main__.py", "adapters/server.py", *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
@@ -104,12 +104,12 @@ BUNDLES = {
             int(number("aws", "upload", "zip")),
             tiktoken=("aarch64-manylinux_2_28", "x86_64-manylinux_2_28"),
         ),
-        # The runtime brings its SDK along, so there is no package to add; it compiles at the upload, into a snapshot.
+        # The runtime brings its SDK along, and compiles at the upload, into a snapshot. The one package is pure Python.
         Bundle(
             "cloudflare",
             "",
-            "",
-            (),
+            "x86_64-manylinux2014",
+            ("itsdangerous",),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
             (
                 *("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py"),
@@ -164,9 +164,7 @@ def run(name: str, output: str, tokens: bool = True) -> int:
 
 def add_packages(bundle: Bundle, folder: Path) -> None:
     """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
-    if not bundle.packages:
-        return
-    _install(bundle, bundle.packages, bundle.wheels, folder)
+    _install(bundle, bundle.packages, bundle.wheels, folder / bundle.sources)
     for position, system in enumerate(bundle.tiktoken):
         if not position:
             _install(bundle, ("tiktoken",), system, folder)
@@ -183,11 +181,12 @@ def add_packages(bundle: Bundle, folder: Path) -> None:
 
 
 def _install(bundle: Bundle, packages: tuple[str, ...], system: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     chosen = folder.parent / f"{bundle.name}.requirements"
     chosen.write_text(subset((ROOT / "requirements.txt").read_text(), packages))
     command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "-r", str(chosen), "--no-deps"]
     command += ["--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
-    command += ["--python-platform", system, "--python-version", bundle.python]
+    command += ["--python-platform", system, "--python-version", bundle.python or "3.13"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 — our own arguments
     finally:
@@ -225,6 +224,10 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
         (folder / name).write_bytes(text)
         (folder / name).chmod(0o755 if name in _EXECUTABLE else 0o644)  # `sam build` keeps the folder's own bits
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
+    own = ROOT / "sluice.toml"
+    if own.is_file() and "handler.py" in bundle.files:
+        print("      with your sluice.toml: keys that stand in it are in the zip too")
+        shutil.copyfile(own, folder / own.name)
 
 
 def compile_all(bundle: Bundle, folder: Path) -> None:

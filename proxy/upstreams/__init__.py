@@ -33,9 +33,10 @@ def make(config: Config, host: Host) -> ClosableUpstream:
     if engine == "auto":
         engine = "httpx" if names_proxy() else "direct"
     if engine == "direct":
+        secure = any(one.base_url.startswith("https:") for one in config.providers)
         from proxy.upstreams.direct import DirectUpstream
 
-        return DirectUpstream(host.clock.wall, secure=config.openai_base_url.startswith("https:"))
+        return DirectUpstream(host.clock.wall, secure=secure)
     from proxy.upstreams.httpx import HttpxUpstream
 
     return HttpxUpstream(host.clock.wall)

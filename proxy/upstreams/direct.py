@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Headers
-from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, unreachable
+from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, credential, unreachable
 from proxy.upstreams.connection import Connection
 from proxy.upstreams.tls import tls_context
 
@@ -207,7 +207,8 @@ def _head(outgoing: Outgoing, host: str, path: str) -> bytes:
     target = f"{path}/{outgoing.path}" + (f"?{outgoing.query}" if outgoing.query else "")
     lines = [f"{outgoing.method} {target} HTTP/1.1", f"host: {host}"]
     lines += [f"{name}: {value}" for name, value in outgoing.headers]
-    lines.append(f"authorization: Bearer {outgoing.target.key}")
+    if (key := credential(outgoing.target)) is not None:
+        lines.append(f"{key[0]}: {key[1]}")
     if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         lines.append(f"content-length: {len(outgoing.body)}")
     head = "\r\n".join([*lines, "", ""])

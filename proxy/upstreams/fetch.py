@@ -13,7 +13,7 @@ from pyodide.ffi import JsException, to_js
 
 from proxy.errors import ClientGone, ProxyError, UpstreamDisconnected, UpstreamUnreachable
 from proxy.messages import Headers
-from proxy.upstream import Answer, Outgoing, silent_for
+from proxy.upstream import Answer, Outgoing, credential, silent_for
 
 # A body of a known length up to this is taken in one step: each piece of a stream costs Python about 2 ms of CPU.
 _ONE_STEP_BYTES = 1_000_000
@@ -146,7 +146,8 @@ class _Body:
 def _options(outgoing: Outgoing, signal: Any) -> Any:
     # The platform asks for what it can open; only where compressing would hold a stream back is it told not to.
     headers = [(name, value) for name, value in outgoing.headers if name != "accept-encoding" or value == "identity"]
-    headers.append(("authorization", f"Bearer {outgoing.target.key}"))
+    if (key := credential(outgoing.target)) is not None:
+        headers.append(key)
     options: dict[str, Any] = {"method": outgoing.method, "headers": headers, "redirect": "manual"}
     if outgoing.native is not None:
         options |= {"body": outgoing.native, "duplex": "half"}

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamMalformed
 from proxy.messages import Headers
-from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Patience, silent_for, unreachable
+from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Patience, credential, silent_for, unreachable
 from proxy.upstreams import PROXY_VARIABLES, names_proxy
 from proxy.upstreams.tls import tls_context
 
@@ -242,7 +242,8 @@ def _translated(error: httpx.TransportError, patience: Patience, begun: bool) ->
 def _headers(url: httpx.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
     pairs = [(b"host", url.netloc)]
     pairs += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers]
-    pairs.append((b"authorization", b"Bearer " + outgoing.target.key.encode("ascii")))
+    if (key := credential(outgoing.target)) is not None:
+        pairs.append((key[0].encode("ascii"), key[1].encode("ascii")))
     if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         pairs.append((b"content-length", str(len(outgoing.body)).encode()))
     return pairs

@@ -328,7 +328,7 @@ def test_a_stream_of_nothing_is_over_and_can_be_closed() -> None:
 
 
 def test_keys_are_in_no_repr() -> None:
-    assert repr(auth.Caller(("sk-secret",), True, "own")) == "Caller(own)"
+    assert repr(auth.Caller("sk-secret", "own")) == "Caller(own)"
 
 
 def test_a_limit_is_found_or_missing() -> None:

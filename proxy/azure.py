@@ -1,0 +1,40 @@
+"""Azure OpenAI's own paths: a deployment stands in the path, the version of the API in the query.
+
+learn.microsoft.com/azure/ai-foundry/openai/reference, read 2026-11-24. Resources that offer Azure's newer `/openai/v1`
+need none of this: that is an address like any other's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import quote
+
+from proxy import model
+from proxy.call import Call
+from proxy.upstream import Outgoing
+
+# The calls that are made to one deployment; all others stand below /openai itself. The same list as in openai-python's
+# AzureOpenAI, which a test holds this one against.
+DEPLOYED = (
+    "completions",
+    "chat/completions",
+    "embeddings",
+    "audio/transcriptions",
+    "audio/translations",
+    "audio/speech",
+    "images/generations",
+    "images/edits",
+)
+
+
+def dressed(call: Call, outgoing: Outgoing) -> Outgoing:
+    """The call as Azure wants it. The deployment is what the upstream calls the model, or the model's own name."""
+    target, path = outgoing.target, outgoing.path
+    one = target.provider
+    version = one.api_version if one else None
+    if path in DEPLOYED and (deployment := target.model or model.named(call)):
+        path = f"deployments/{quote(deployment, safe='')}/{path}"
+    base = target.base_url if target.base_url.endswith("/openai") else f"{target.base_url}/openai"
+    given = [part for part in outgoing.query.split("&") if part and not part.startswith("api-version=")]
+    query = "&".join([*given, f"api-version={version}"])
+    return replace(outgoing, target=replace(target, base_url=base), path=path, query=query)

@@ -1,0 +1,111 @@
+"""GET /v1/models where one upstream's own list is not the truth: several upstreams, other names, a key for some models.
+
+Everywhere else the list is relayed like any answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+from proxy import failover, headers, source, targets
+from proxy.call import Call
+from proxy.errors import UpstreamError, UpstreamNotReadable
+from proxy.messages import Headers, Reply
+from proxy.patterns import matches
+from proxy.providers import Provider, candidates
+from proxy.upstream import Outgoing, Upstream, patience
+
+_MOST = 16_000_000  # bytes of one upstream's list
+SECONDS = 10.0  # how long one upstream may take to send it
+
+
+def applies(call: Call) -> bool:
+    """Whether the call asks for a list that has to be made here. A caller's own key sees its upstream's own list."""
+    caller, route = call.caller, call.route
+    if caller is None or route is None or route.path != "models" or call.request.method not in ("GET", "HEAD"):
+        return False
+    if caller.own_key:
+        return False
+    held = [one for one in call.config.providers if one.keys]
+    return len(held) > 1 or call.config.routes_by_model or bool(caller.grant and caller.grant.models)
+
+
+async def answer(call: Call, upstream: Upstream) -> Reply:
+    """All upstreams' models by the names that callers use, asked for at once, without those that a key is not for.
+
+    An upstream that does not answer is left out, and the log says so; the last one's error is raised where no list has
+    come and nothing is known without one.
+    """
+    await call.request.read(_MOST)  # only behind the body can a caller be seen to leave
+    pumps = [
+        (one, None if one.kind == "azure" else call.host.clock.pump(_ask(call, upstream, one)))
+        for one in call.config.providers
+        if one.keys
+    ]
+    listed: dict[str, dict[str, Any]] = {}
+    missing: list[str] = []
+    failure: UpstreamError | None = None
+    try:
+        for one, pump in pumps:
+            entries: list[Any] = []
+            try:
+                # Azure lists what could be deployed, not what is.
+                entries = [] if pump is None else _entries(await pump.next(None) or b"")
+            except UpstreamError as error:
+                failure = error
+                missing.append(one.name)
+            for entry in _renamed(call, one, entries):
+                listed.setdefault(str(entry["id"]), entry)
+    finally:
+        for _, pump in pumps:
+            if pump is not None:
+                await pump.aclose()
+    if failure is not None and not listed:
+        raise failure
+    if missing:
+        call.record["models_missing"] = ", ".join(missing)
+    models = call.caller.grant.models if call.caller and call.caller.grant else ()
+    shown = [entry for name, entry in listed.items() if not models or matches(name, models)]
+    told = json.dumps({"object": "list", "data": shown}, ensure_ascii=False).encode()
+    return Reply(200, Headers([("content-type", "application/json")]), told)
+
+
+async def _ask(call: Call, upstream: Upstream, one: Provider) -> AsyncGenerator[bytes, None]:
+    """One upstream's list, as one piece."""
+    asked = headers.upward(Headers([("accept", "application/json")]), call.config, False, True)
+    found = targets.of_provider(call, one)
+    waits = patience(call.config, SECONDS)
+    outgoing = Outgoing(found[0], "GET", "models", "", asked, b"", waits)
+    reply = await failover.send(call, found, outgoing, lambda made: source.send(call, upstream, made))
+    try:
+        yield await source.read_at_most(reply.body, _MOST)
+    finally:
+        await reply.body.aclose()
+
+
+def _entries(data: bytes) -> list[Any]:
+    """The models of a list. Raises UpstreamNotReadable."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(data)
+        data_of = found.get("data") if isinstance(found, dict) else found
+        if isinstance(data_of, list):
+            return [entry for entry in data_of if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    raise UpstreamNotReadable
+
+
+def _renamed(call: Call, one: Provider, entries: list[Any]) -> list[dict[str, Any]]:
+    """The entries by callers' names: those that a call of that name would reach, and what the configuration spells."""
+    everybody = call.config.providers
+    known = {entry["id"]: entry for entry in entries}
+    found = [entry for name, entry in known.items() if one in candidates(everybody, name) and not one.renamed(name)]
+    for name, other in one.aliases:
+        found.append({**_made(one, name), **known.get(other, {}), "id": name})
+    found += [_made(one, name) for name in one.models if "*" not in name and name not in known]
+    return found
+
+
+def _made(one: Provider, name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": one.name}

@@ -1,0 +1,134 @@
+"""How the text of a setting is read: each reader gives the value, or raises ValueError with the rest of a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+LEAST_SECRET = 24  # characters
+ON = ("1", "true", "yes", "on")
+OFF = ("0", "false", "no", "off")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
+# What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
+_NEVER_FORWARDED = frozenset(
+    "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
+    "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
+)
+
+# What platforms add to a request: callers' addresses, and on Tencent temporary secrets of the function's role.
+_PLATFORMS = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
+
+
+def text(value: str) -> str:
+    return value
+
+
+def switch(value: str) -> bool:
+    lowered = value.lower()
+    if lowered in ON:
+        return True
+    if lowered in OFF:
+        return False
+    raise ValueError("takes 1 or 0")
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = float("nan")
+        if not least <= found <= most:
+            raise ValueError(f"takes a number from {least:g} to {most:g}")
+        return found
+
+    return read
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most):
+            raise ValueError(f"takes a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def metering(value: str) -> tuple[str, ...]:
+    """Off is nothing at all; header and comment say where the figures are told besides the log."""
+    words = tuple(word.lower() for word in commas(value))
+    if words and all(word in OFF for word in words):
+        return ()
+    if not words or any(word not in (*ON, "header", "comment") for word in words):
+        raise ValueError("takes off, on, or a list of: header, comment")
+    return ("log", *(word for word in ("header", "comment") if word in words))
+
+
+def guard(value: str) -> str:
+    return "off" if value.lower() in OFF else choice("off", "reject", "truncate")(value)
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"takes one of: {', '.join(words)}")
+        return value.lower()
+
+    return read
+
+
+def commas(value: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+
+
+def keys(value: str) -> tuple[str, ...]:
+    found = commas(value)
+    if any(not key.isascii() or not key.isprintable() or " " in key for key in found):
+        raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
+    return found
+
+
+def proxy_keys(value: str) -> tuple[str, ...]:
+    found = keys(value)
+    if any(":" in key for key in found):
+        raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
+    return found
+
+
+def secrets(value: str) -> tuple[str, ...]:
+    """Secrets that sign: a short one could be found by trying, with nothing but a key that it has signed."""
+    found = commas(value)
+    if not found or any(len(secret) < LEAST_SECRET for secret in found):
+        raise ValueError(f"takes random texts of {LEAST_SECRET} characters or more, separated by commas")
+    return found
+
+
+def paths(value: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").removeprefix("v1/") for path in commas(value))
+
+
+def origins(value: str) -> tuple[str, ...]:
+    found = commas(value)
+    for origin in found:
+        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise ValueError("takes * or origins such as https://chat.example.com, without a path")
+    return found
+
+
+def header_names(value: str) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in commas(value))
+    for name in names:
+        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED or name.startswith(_PLATFORMS):
+            raise ValueError(f"cannot forward {name!r}")
+    return names
+
+
+def base_url(value: str) -> str:
+    url = value.rstrip("/")
+    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
+    if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:
+        raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
+    if re.search(r"/(chat/completions|completions|responses|embeddings|models)$", url):
+        raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
+    # OpenAI's own host answers 404 without /v1; other hosts differ (api.perplexity.ai has none), so theirs stay.
+    return url + "/v1" if match[2].lower() == "api.openai.com" and not match[4] else url
