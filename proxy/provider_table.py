@@ -34,9 +34,9 @@ def from_json(text: str, environ: Mapping[str, str]) -> tuple[Provider, ...]:
 
 
 def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Provider, ...]:
-    """The upstreams of parsed tables. `$NAME` in keys and headers is the environment's. Raises ConfigError.
+    """The upstreams of parsed tables, where `$NAME` for an address, a key or a header is the environment's.
 
-    `file` is the text that they come from, for the line that an error names; empty where there is none.
+    Raises ConfigError. `file` is the text that they come from, for the line that an error names, or empty.
     """
     found: list[Provider] = []
     for position, table in enumerate(tables):
@@ -84,7 +84,7 @@ def _provider(table: dict[str, Any], environ: Mapping[str, str], place: _Place) 
         if reader is None:
             raise place.error(name, f"is no field of an upstream; there are: {', '.join(READERS)}")
         try:
-            given[name] = reader(_filled(value, environ) if name in ("keys", "headers") else value)
+            given[name] = reader(_filled(value, environ) if name in ("base_url", "keys", "headers") else value)
         except ValueError as error:
             raise place.error(name, str(error)) from None
     for name in ("name", "base_url"):

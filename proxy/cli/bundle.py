@@ -178,6 +178,8 @@ def add_packages(bundle: Bundle, folder: Path) -> None:
             shutil.rmtree(path)
         elif path.is_file() and (path.name in _LEFT_OUT_FILES or path.suffix == ".pyi"):
             path.unlink()
+        elif bundle.sources != "." and path.suffix == ".txt":  # a licence, which would be uploaded as a module
+            path.rename(path.with_suffix(""))
 
 
 def _install(bundle: Bundle, packages: tuple[str, ...], system: str, folder: Path) -> None:

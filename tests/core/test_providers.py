@@ -50,6 +50,7 @@ def went(upstream: Several) -> list[tuple[str, str]]:
         ("a-c-b", ("a*b*c",), False),
         ("ab", ("a*b",), True),
         ("a", ("a*a",), False),
+        ("ac", ("a*b*c",), False),
         ("GPT-4o", ("gpt-4o",), False),
         ("a[1]", ("a[1]",), True),
         ("a1", ("a[1]",), False),
@@ -174,8 +175,10 @@ def test_a_file_s_mistakes_have_lines_too(file: str, says: str) -> None:
 
 
 def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> None:
-    one = {**A, "headers": {"X-Token": "$TOKEN"}}
-    found = config.load({"UPSTREAMS": json.dumps([one]), "TOKEN": "secret-1"}).providers[0]
+    one = {**A, "base_url": "$ADDRESS", "headers": {"X-Token": "$TOKEN"}}
+    environ = {"UPSTREAMS": json.dumps([one]), "TOKEN": "secret-1", "ADDRESS": "https://a.example/v2/"}
+    found = config.load(environ).providers[0]
+    assert found.base_url == "https://a.example/v2"
     assert found.headers == (("x-token", "secret-1"),)
     assert "secret-1" not in repr(found) and "ka" not in repr(found)
 

@@ -20,6 +20,7 @@ class Running:
     """Any ASGI app behind uvicorn, on a free port, in a thread."""
 
     def __init__(self, app: Any, http: str = "httptools") -> None:
+        self.app = app
         settings = uvicorn.Config(app, **server.settings(port=0, http=server.protocol(http == "httptools")))
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
