@@ -50,8 +50,9 @@ class Progress:
                 continue
             for choice in _choices(found):
                 self.text = self.text or _says_something(choice)
-                if choice.get("finish_reason"):
-                    self._finished.add(choice.get("index", 0))
+                index = choice.get("index", 0)
+                if choice.get("finish_reason") and isinstance(index, int):
+                    self._finished.add(index)
 
     def truncated(self, reason: str) -> bytes | None:
         """The honest end of a part: `reason` is deadline or response_limit. None where only an error event fits."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy import encoding, headers, regions, sse
 from proxy.call import Call, media_type
-from proxy.errors import UpstreamRefused
+from proxy.errors import UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
 from proxy.messages import ByteStream, Headers, Stream
 from proxy.upstream import Answer, Outgoing, Upstream
@@ -103,6 +103,9 @@ async def _send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
     call.record["upstream_request_id"] = answer.headers.get("x-request-id")
     if answer.status < 400:
         return answer
+    if answer.status > 599:  # servers and platforms have no line for it, and some fail at it
+        await answer.body.aclose()
+        raise UpstreamMalformed(f"{answer.status} is no status of HTTP's")
     try:
         refused = await _refusal(call, answer)
     finally:
