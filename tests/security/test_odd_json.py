@@ -84,3 +84,18 @@ def test_an_upstream_s_impossible_usage_is_not_reckoned_with(count: bytes) -> No
     reply, _ = run(Listed(told, headers=JSON), request(body=body), lines, settings=COUNTED)
     assert reply.status == 200
     assert [json.loads(line)["ending"] for line in lines] == ["complete"]
+
+
+@pytest.mark.parametrize("settings", [{"METERING": "header,comment"}, {"ASSEMBLE": "always", "METERING": "header"}])
+@pytest.mark.parametrize("where", ['"a":%s', '"content":"x","audio":%s', '"tool_calls":[{"index":0,"f":%s}]'])
+@pytest.mark.parametrize("stream", [b"true", b"false"])
+def test_no_depth_of_an_upstream_s_is_a_mistake_of_ours(where: str, stream: bytes, settings: dict[str, str]) -> None:
+    """Said twice: what is put together then is gone through level by level."""
+    for depth in (45, 60, 900, 3_000, 9_000):
+        delta = '{"content":"y",' + where % ('{"a":' * depth + "1" + "}" * depth) + "}"
+        said = ('data: {"id":"c","choices":[{"index":0,"delta":' + delta + "}]}\n\n").encode()
+        lines: list[str] = []
+        body = b'{"model":"gpt-4o-mini","messages":[],"stream":' + stream + b"}"
+        reply, _ = run(Listed(said, said, b"data: [DONE]\n\n"), request(body=body), lines, settings=settings)
+        assert reply.status == 200
+        assert [json.loads(line)["ending"] for line in lines] == ["complete"]
