@@ -145,7 +145,8 @@ def _matching(sent: str, keys: tuple[str, ...]) -> int:
 
     found = 0
     for position, key in enumerate(keys, 1):
-        if compare_digest(sent.encode(), key.encode()):
+        # An event may hold half of a character, where a socket cannot.
+        if compare_digest(sent.encode("utf-8", "surrogatepass"), key.encode()):
             found = position
     return found
 

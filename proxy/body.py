@@ -136,7 +136,7 @@ def unique(found: list[Member]) -> None:
 def _value(body: bytes, member: Member) -> Any:
     try:
         return json.loads(body[member.value : member.end])
-    except ValueError:  # not UTF-8, or a number too long for Python: the upstream may still read it
+    except (ValueError, RecursionError):  # not UTF-8, or too much for Python: the upstream may still read it
         return None
 
 

@@ -12,6 +12,9 @@ _LEFT_OUT = frozenset(("choices", "object", "obfuscation", "p"))
 # What every answer's message has, said or not.
 _MESSAGE = {"role": "assistant", "content": None, "refusal": None}
 
+# No answer is nested as deeply; one that an upstream makes up must not end in our own limits.
+_LEVELS = 50
+
 
 class Completion:
     """Takes the chunks of one stream, in their order. Unknown fields are kept, as far as they can be understood."""
@@ -78,16 +81,19 @@ class Completion:
                 kept[name] = value
 
 
-def merge(kept: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Add a delta to what is kept: texts and lists behind one another, objects of a list by their index."""
+def merge(kept: dict[str, Any], delta: dict[str, Any], levels: int = _LEVELS) -> None:
+    """Add a delta to what is kept: texts and lists behind one another, objects of a list by their index.
+
+    Below so many `levels` the last one said stays as it is.
+    """
     for name, value in delta.items():
         before = kept.get(name)
-        if isinstance(value, list) and _is_indexed(value):
+        if levels and isinstance(value, list) and _is_indexed(value):
             kept[name] = before if isinstance(before, list) else []
-            _merge_indexed(kept[name], value)
+            _merge_indexed(kept[name], value, levels - 1)
         elif before is None or value is None:
             kept[name] = value if before is None else before
-        elif name in _LABELS or type(before) is not type(value):
+        elif name in _LABELS or type(before) is not type(value) or not levels:
             kept[name] = value or before
         elif isinstance(value, str):
             # A name is sent whole, by some with each chunk.
@@ -96,7 +102,7 @@ def merge(kept: dict[str, Any], delta: dict[str, Any]) -> None:
             kept[name] = before + value
         elif isinstance(value, dict):
             kept[name] = dict(before)
-            merge(kept[name], value)
+            merge(kept[name], value, levels - 1)
         else:
             kept[name] = value
 
@@ -105,13 +111,13 @@ def _is_indexed(values: list[Any]) -> bool:
     return bool(values) and all(isinstance(one, dict) and isinstance(one.get("index"), int) for one in values)
 
 
-def _merge_indexed(kept: list[dict[str, Any]], values: list[dict[str, Any]]) -> None:
+def _merge_indexed(kept: list[dict[str, Any]], values: list[dict[str, Any]], levels: int) -> None:
     for value in values:
         same = next((one for one in kept if one.get("index") == value["index"]), None)
         if same is None:
             same = {}
             kept.append(same)
-        merge(same, value)
+        merge(same, value, levels)
 
 
 def _behind(first: Any, second: Any) -> Any:

@@ -111,9 +111,10 @@ class Config:
         """Whether a call's model decides where it goes, or what it is called there."""
         return any(not one.takes_all for one in self.providers)
 
-    def is_secret(self, text: str) -> bool:
-        """Whether `text` is one of the keys that are configured here."""
-        return text in self.proxy_key or any(text in one.keys for one in self.providers)
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every key that is configured here, none of which may ever be shown."""
+        return (*self.proxy_key, *self.signing_secret, *(key for one in self.providers for key in one.keys))
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key

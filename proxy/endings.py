@@ -13,6 +13,7 @@ from proxy import sse
 from proxy.errors import ProxyError
 
 DONE = b"data: [DONE]\n\n"
+_ABSURD = 2**53
 # A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
@@ -49,8 +50,9 @@ class Progress:
                 continue
             for choice in _choices(found):
                 self.text = self.text or _says_something(choice)
-                if choice.get("finish_reason"):
-                    self._finished.add(choice.get("index", 0))
+                index = choice.get("index", 0)
+                if choice.get("finish_reason") and isinstance(index, int):
+                    self._finished.add(index)
 
     def truncated(self, reason: str) -> bytes | None:
         """The honest end of a part: `reason` is deadline or response_limit. None where only an error event fits."""
@@ -60,7 +62,7 @@ class Progress:
             return self._incomplete(reason)
         mark = {"sluice": {"truncated": reason}}
         said = [
-            sse.event({**self._head(), "choices": [self._closed(index)], **mark})
+            _event({**self._head(), "choices": [self._closed(index)], **mark})
             for index in range(self._choices)
             if index not in self._finished
         ]
@@ -71,8 +73,8 @@ class Progress:
         fields = error.fields()
         if self._protocol == "responses":
             told = {"type": "error", "sequence_number": self._next_number(), **_without_type(fields), "error": fields}
-            return sse.event(told, "error")
-        return sse.event({"error": fields}, "error" if self._protocol == "other" else None)
+            return _event(told, "error")
+        return _event({"error": fields}, "error" if self._protocol == "other" else None)
 
     def _head(self) -> dict[str, Any]:
         kind = "chat.completion.chunk" if self._protocol == "chat" else "text_completion"
@@ -96,11 +98,16 @@ class Progress:
                 "sluice": {"truncated": reason},
             },
         }
-        return sse.event(told, "response.incomplete")
+        return _event(told, "response.incomplete")
 
     def _next_number(self) -> int:
         numbers = [found.get("sequence_number") for found in sse.objects(self._last)]
-        return max((number for number in numbers if isinstance(number, int)), default=-1) + 1
+        # One of thousands of digits, which JSON allows, Python could not write again.
+        return max((number for number in numbers if isinstance(number, int) and number < _ABSURD), default=-1) + 1
+
+
+def _event(value: dict[str, Any], name: str | None = None) -> bytes:
+    return sse.event(value, name, "replace")  # last words must come, whatever the upstream's own were
 
 
 def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -64,7 +64,8 @@ class ProxyError(Exception):
 
     def body(self) -> bytes:
         """The answer's body, UTF-8 JSON."""
-        return json.dumps({"error": self.fields()}, ensure_ascii=False).encode()
+        # A message may quote half of a character, which a caller's JSON can hold and UTF-8 cannot.
+        return json.dumps({"error": self.fields()}, ensure_ascii=False).encode("utf-8", "replace")
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers that belong to the body; `x-should-retry: false` keeps SDKs from asking again in vain."""

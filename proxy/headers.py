@@ -29,6 +29,7 @@ _EXPOSED = (
 )
 _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2; events may hold anything
 
 
 def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> list[tuple[str, str]]:
@@ -47,6 +48,7 @@ def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> l
             or (own_key and name in _UP_OWN_KEY)
             or name in config.forward_headers
         )
+        and _NAME.fullmatch(name)
         and not _BAD_VALUE.search(value)
     ]
     accepted = "identity" if streamed else headers.get("accept-encoding") or "identity"
@@ -59,7 +61,10 @@ def downward(headers: Headers, own_key: bool) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in headers
-        if (name in _BACK or name.startswith(_BACK_FAMILIES)) and (own_key or name not in _UP_OWN_KEY)
+        if (name in _BACK or name.startswith(_BACK_FAMILIES))
+        and (own_key or name not in _UP_OWN_KEY)
+        and _NAME.fullmatch(name)
+        and not _BAD_VALUE.search(value)
     ]
 
 

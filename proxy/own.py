@@ -103,5 +103,6 @@ async def _ask(call: Call, upstream: Upstream) -> list[dict[str, Any]]:
 
 
 def _json(status: int, value: dict[str, Any]) -> Reply:
-    body = json.dumps(value, ensure_ascii=False).encode()
+    # A caller's own words may come back in it, and with them half of a character.
+    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     return Reply(status, Headers([("content-type", "application/json"), ("cache-control", "no-store")]), body)

@@ -33,12 +33,16 @@ _ENDPOINTS = (
     "audio/speech",
     "audio/transcriptions",
 )
+# No path of the API is as long. What follows looks at a path again and again, and servers take them of megabytes.
+PATH_MOST = 2_000
 _QUERY = re.compile(r"[!-~]*")
 # Everything that a path may hold on the wire (RFC 3986 section 3.3); %00 to %1F and %7F break servers further up.
 _CLEAN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%(?![01]|7[fF])[0-9A-Fa-f]{2})*")
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
-# Control characters, and the bytes of overlong UTF-8 in which a dot can hide.
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]")
+# Control characters, and the bytes of overlong UTF-8, of two to four, in which a dot can hide.
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
+# Where a server that decodes a path once too often could see its segment end.
+_SEGMENT_ENDS = re.compile(r"[;?#]")
 PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses", TALLY: "chat"}
 
 
@@ -59,6 +63,8 @@ class Route:
 @lru_cache(maxsize=64)
 def normalise_path(path: str) -> Route:
     """The route that `path` means. Raises BadRequest for a path no server should see, UnknownPath for a strange one."""
+    if len(path) > PATH_MOST:
+        raise BadRequest(f"The path is longer than {PATH_MOST} characters.", code="bad_path")
     if not _CLEAN.fullmatch(path):
         raise BadRequest("The path has characters that do not belong there. Percent-encode it.", code="bad_path")
     segments = [segment for segment in path.split("/") if segment]
@@ -75,7 +81,7 @@ def normalise_path(path: str) -> Route:
 
 
 def _climbs(path: str) -> bool:
-    """Whether anybody further up could read `..` in it: decoded once more, or without what follows a semicolon.
+    """Whether anybody further up could read `..` in it: decoded once more, or without a semicolon, or without spaces.
 
     models/..%2Ffiles and models/..;/files must not count as models.
     """
@@ -83,7 +89,8 @@ def _climbs(path: str) -> bool:
         path = decoded  # each round is shorter
     if _HIDDEN.search(path):
         return True
-    return any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path))
+    segments = re.split(r"[/\\]", path)
+    return any(_SEGMENT_ENDS.split(segment, maxsplit=1)[0].strip() in (".", "..") for segment in segments)
 
 
 def check_query(query: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy import encoding, failover, headers, regions, sse
 from proxy.call import Call, media_type
-from proxy.errors import UpstreamRefused
+from proxy.errors import UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
 from proxy.messages import ByteStream, Headers, Stream
 from proxy.upstream import Answer, Outgoing, Upstream
@@ -102,6 +102,9 @@ async def send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
     call.record["upstream_request_id"] = answer.headers.get("x-request-id")
     if answer.status < 400:
         return answer
+    if answer.status > 599:  # servers and platforms have no line for it, and some fail at it
+        await answer.body.aclose()
+        raise UpstreamMalformed(f"{answer.status} is no status of HTTP's")
     try:
         raise await _refusal(call, answer)
     finally:

@@ -102,8 +102,12 @@ def objects(data: bytes) -> Iterator[dict[str, Any]]:
             yield value
 
 
-def event(value: dict[str, Any], name: str | None = None) -> bytes:
-    """One event with `value` as its data, and `name` as its type if there is one."""
+def event(value: dict[str, Any], name: str | None = None, errors: str = "strict") -> bytes:
+    """One event with `value` as its data, and `name` as its type if there is one.
+
+    Raises UnicodeEncodeError for half of a character, which JSON can hold and UTF-8 cannot, unless `errors` says what
+    to do with it.
+    """
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {data}\n\n".encode()
+    return f"{head}data: {data}\n\n".encode("utf-8", errors)

@@ -16,11 +16,12 @@ def answer(call: Call) -> dict[str, Any]:
     deployment cannot count.
     """
     request = weight.request_of(call, "its tokens are counted here")
+    model = request.get("model")
     counted = weight.count(call, request)
     price = weight.price_of(call, request.get("model"))
     return {
         "object": "chat.completion.input_tokens",
-        "model": request.get("model"),
+        "model": model if isinstance(model, str) else None,
         "input_tokens": counted.tokens,
         "certainty": counted.certainty,
         "encoding": counted.encoding,

@@ -16,6 +16,7 @@ _DECODER = json.JSONDecoder()
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 _WHOLE_BYTES = 1_000_000
 _HEAD_BYTES = 4_096
+_ABSURD = 1_000_000_000_000
 
 
 def prepare(call: Call) -> None:
@@ -121,4 +122,5 @@ def find_usage(data: bytes) -> dict[str, Any]:
 def _at(usage: Any, path: tuple[str, ...]) -> int | None:
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    return usage if isinstance(usage, int) and not isinstance(usage, bool) else None
+    # Prices are reckoned with it, so it must be a number of tokens.
+    return usage if isinstance(usage, int) and not isinstance(usage, bool) and 0 <= usage < _ABSURD else None

@@ -22,6 +22,8 @@ OUTPUT_FIELDS = {
 # An image may cost this many tokens (eight tiles of gpt-4o-mini), however few bytes it has; and what stands around
 # messages and tools has no bytes in the request.
 _IMAGE_TOKENS, _FRAME_TOKENS = 48_169, 256
+# What nobody means: JSON may hold numbers of thousands of digits, and what is made of them cannot be written again.
+_ABSURD = 1_000_000_000
 
 
 def request_of(call: Call, why: str) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def output_of(request: dict[str, Any], protocol: str) -> int | None:
     """How many tokens the request allows for one answer, or None where it says nothing that can be used."""
     for name in OUTPUT_FIELDS.get(protocol, ()):
         value = request.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ABSURD:
             return value
     return None
 
@@ -80,7 +82,7 @@ def answers_of(request: dict[str, Any]) -> int:
         value = request.get(name)
         if value is None:
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise BadRequest(f"{name} takes a whole number from 1 on.", param=name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _ABSURD:
+            raise BadRequest(f"{name} takes a whole number from 1 on, of a size that can be meant.", param=name)
         most = max(most, value)
     return most

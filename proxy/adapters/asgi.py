@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, cast
 
 from proxy import config, log, unready, upstreams
@@ -192,8 +193,9 @@ async def _send_reply(reply: Reply, send: Send) -> None:
     """
     head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
     if isinstance(reply.body, bytes):
-        await send(head)
-        await send({"type": "http.response.body", "body": reply.body})
+        with suppress(OSError):  # a caller that has gone: since 2.4 a server may say so
+            await send(head)
+            await send({"type": "http.response.body", "body": reply.body})
         return
     try:
         await send(head)

@@ -17,6 +17,8 @@ HEADERS = (
     ("referrer-policy", "no-referrer"),
 )
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+# One word before /v1, which is none itself.
+_STAGE = re.compile(r"/*?((?!/v1/*$)/[A-Za-z0-9_-]+)?(?:/+v1)?/*", re.IGNORECASE)
 _KEY = {
     "open": "any-text",
     "closed": "nobody-is-let-in-yet",
@@ -54,13 +56,15 @@ def render(request: Request, config: Config) -> bytes:
 
 
 def base_url(request: Request) -> str:
-    """`https://host` and a gateway's stage as the caller used them; what is no host name is not repeated."""
+    """`https://host` and a gateway's stage as the caller used them; what is no host name or stage is not repeated.
+
+    The page shows a command to copy, and a link that somebody else made must not be able to put a part into that.
+    """
     host = request.headers.get("x-forwarded-host") or request.headers.get("host") or ""
     if not _HOST.fullmatch(host):
         host = "this-address"
     scheme = (request.headers.get("x-forwarded-proto") or "").partition(",")[0].strip()
     if scheme not in ("http", "https"):
         scheme = "http" if (request.origin or "").startswith("http:") else "https"
-    stage = request.path.strip("/")
-    stage = "" if stage.lower() in ("", "v1") else f"/{stage.removesuffix('/v1')}"
-    return f"{scheme}://{host}{stage}"
+    stage = _STAGE.fullmatch(request.path)
+    return f"{scheme}://{host}{stage[1] or '' if stage else ''}"

@@ -216,4 +216,4 @@ def test_a_key_in_the_model_s_place_is_not_logged() -> None:
     lines: list[str] = []
     run(Several(), request(body=body("kb")), upstreams=[A, B, ALL], on=made(lines))
     assert '"kb"' not in lines[0]
-    assert config.load({"OPENAI_API_KEY": "k1"}).is_secret("k1")
+    assert config.load({"OPENAI_API_KEY": "k1", "PROXY_KEY": "pk"}).secrets == ("pk", "k1")
