@@ -14,7 +14,9 @@ from proxy.messages import Headers, Request
 from proxy.routes import Route
 
 if TYPE_CHECKING:
+    from proxy.moderation import Checks
     from proxy.tokens.prompt import Count
+    from proxy.upstream import Upstream
 
 # The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
 MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
@@ -30,7 +32,8 @@ class Call:
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
     stream, whatever the caller asked for. `once_more` looks at an upstream's refusal and gives the body to ask with
     once more, or None. `asked_usage`: a stream's usage was asked for on the
-    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them.
+    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them. `checks` says what a content
+    filter looks at, None where it looks at nothing. `upstream` is there for a stage's own calls.
     """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
@@ -55,6 +58,8 @@ class Call:
         self.once_more: Callable[[UpstreamRefused], bytes | None] | None = None
         self.asked_usage = False
         self.prompt: Count | None = None
+        self.checks: Checks | None = None
+        self.upstream: Upstream | None = None
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"

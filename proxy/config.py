@@ -17,6 +17,8 @@ from proxy.errors import ConfigError
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
+# What can look at texts; each is a file of that name in moderators/.
+MODERATORS = ("openai", "tencent", "words")
 # What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
 _NEVER_FORWARDED = frozenset(
     "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
@@ -72,6 +74,15 @@ def _metering(value: str) -> tuple[str, ...]:
     return ("log", *(word for word in ("header", "comment") if word in words))
 
 
+def _moderation(value: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.lower() for word in _commas(value)))
+    if words and all(word in _OFF for word in words):
+        return ()
+    if not words or any(word not in MODERATORS for word in words):
+        raise ValueError(f"takes off, or a list of: {', '.join(MODERATORS)}")
+    return words
+
+
 def _guard(value: str) -> str:
     return "off" if value.lower() in _OFF else _choice("off", "reject", "truncate")(value)
 
@@ -94,6 +105,19 @@ def _keys(value: str) -> tuple[str, ...]:
     if any(not key.isascii() or not key.isprintable() or " " in key for key in keys):
         raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
     return keys
+
+
+def _secret(value: str) -> str:
+    keys = _keys(value)
+    if len(keys) != 1:
+        raise ValueError("takes one key")
+    return keys[0]
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", value):
+        raise ValueError("takes a region such as ap-guangzhou")
+    return value
 
 
 def _proxy_keys(value: str) -> tuple[str, ...]:
@@ -165,6 +189,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTEXT_GUARD", _guard, "off"),
     Setting("MAX_OUTPUT_TOKENS", _whole(16, 100_000_000), None),
     Setting("MAX_COST_USD", _number(0.000001, 1_000_000), None),
+    Setting("MODERATION", _moderation, ()),
+    Setting("MODERATION_INPUT", _switch, False),
+    Setting("MODERATION_OUTPUT", _switch, True),
+    Setting("MODERATION_LEVEL", _choice("normal", "high"), "normal"),
+    Setting("MODERATION_ON_ERROR", _choice("closed", "open"), "closed"),
+    Setting("MODERATION_MESSAGE", _text, "This answer was withheld by the server's content filter."),
+    Setting("MODERATION_WORDS", _commas, ()),
+    Setting("MODERATION_WORDS_FILE", _text, None),
+    Setting("MODERATION_OPENAI_KEY", _keys, ()),
+    Setting("MODERATION_OPENAI_BASE_URL", _base_url, None),
+    Setting("MODERATION_OPENAI_MODEL", _text, "omni-moderation-latest"),
+    Setting("TMS_SECRET_ID", _secret, None),
+    Setting("TMS_SECRET_KEY", _secret, None),
+    Setting("TMS_REGION", _region, "ap-guangzhou"),
+    Setting("TMS_BIZ_TYPE", _text, None),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
     Setting("LOG_LEVEL", _choice("debug", "info", "warning", "error", "off"), "info"),
@@ -178,10 +217,6 @@ MILLISECONDS = "TIMEOUT"
 LATER: Mapping[str, tuple[str, ...]] = {
     "SIGNING_SECRET": (),
     "REVOKED_KEYS": (),
-    "MODERATION": _OFF,
-    "MODERATION_INPUT": _OFF,
-    "MODERATION_OUTPUT": _OFF,
-    "MODERATION_ON_ERROR": ("closed",),
 }
 
 
@@ -213,6 +248,21 @@ class Config:
     context_guard: str
     max_output_tokens: int | None
     max_cost_usd: float | None
+    moderation: tuple[str, ...]
+    moderation_input: bool
+    moderation_output: bool
+    moderation_level: str
+    moderation_on_error: str
+    moderation_message: str
+    moderation_words: tuple[str, ...]
+    moderation_words_file: str | None
+    moderation_openai_key: tuple[str, ...]
+    moderation_openai_base_url: str | None
+    moderation_openai_model: str
+    tms_secret_id: str | None
+    tms_secret_key: str | None
+    tms_region: str
+    tms_biz_type: str | None
     console: bool
     demo: bool
     log_level: str
@@ -244,6 +294,7 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
     loaded = Config(**values, given=frozenset(texts))
     _check_access(loaded)
     _check_tokens(loaded)
+    _check_moderation(loaded)
     return loaded
 
 
@@ -289,6 +340,18 @@ def _check_tokens(loaded: Config) -> None:
         from proxy.prices import check_file
 
         check_file(loaded.prices_file)
+
+
+def _check_moderation(loaded: Config) -> None:
+    """A filter that is switched on must have all that it takes: never silently off."""
+    if loaded.moderation:
+        from proxy.moderators import check
+
+        check(loaded)
+        return
+    for name in ("MODERATION_INPUT", "MODERATION_OUTPUT"):
+        if name in loaded.given and getattr(loaded, name.lower()):
+            raise ConfigError(f"{name} is on, so MODERATION must say what checks: {', '.join(MODERATORS)}.", param=name)
 
 
 def names() -> frozenset[str]:

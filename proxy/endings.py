@@ -12,6 +12,7 @@ from typing import Any
 from proxy import sse
 from proxy.errors import ProxyError
 
+_HEAD = ("id", "object", "created", "model")
 DONE = b"data: [DONE]\n\n"
 # A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -66,6 +67,25 @@ class Progress:
         ]
         return b"".join([*said, DONE])
 
+    def filtered(self, message: str, held: bytes) -> bytes:
+        """The end in front of what a content filter withheld: `message` in its place. `held` are those events.
+
+        Where nothing has gone out yet, they are what names the stream.
+        """
+        if not self._first:
+            named = next((one for one in sse.objects(held) if one.get("id") or one.get("response")), {})
+            self._first = {name: value for name, value in named.items() if name in (*_HEAD, "response")}
+        if self._protocol == "responses":
+            return self._withheld(message)
+        said = []
+        for index in range(self._choices):
+            if index not in self._finished:
+                choice = {**self._closed(index), "finish_reason": "content_filter"}
+                words = {"role": "assistant", "content": message} if not self.text else {"content": message}
+                choice.update({"delta": words} if self._protocol == "chat" else {"text": message})
+                said.append(sse.event({**self._head(), "choices": [choice]}))
+        return b"".join([*said, DONE])
+
     def failed(self, error: ProxyError) -> bytes:
         """The error event; a client raises on it, and nothing follows it."""
         fields = error.fields()
@@ -76,7 +96,7 @@ class Progress:
 
     def _head(self) -> dict[str, Any]:
         kind = "chat.completion.chunk" if self._protocol == "chat" else "text_completion"
-        head = {"id": "", "object": kind, "created": 0, "model": ""}
+        head = dict(zip(_HEAD, ("", kind, 0, ""), strict=True))
         return {name: self._first.get(name, value) for name, value in head.items()}
 
     def _closed(self, index: int) -> dict[str, Any]:
@@ -98,9 +118,34 @@ class Progress:
         }
         return sse.event(told, "response.incomplete")
 
+    def _withheld(self, message: str) -> bytes:
+        """The message as one more piece of the text under way, if there is one, and in the response itself."""
+        number = self._next_number()
+        events = []
+        open_texts = [one for one in sse.objects(self._last) if one.get("type") == "response.output_text.delta"]
+        if open_texts:
+            piece = {name: value for name, value in open_texts[-1].items() if name not in ("obfuscation", "logprobs")}
+            piece |= {"delta": message, "logprobs": [], "sequence_number": number}
+            events.append(sse.event(piece, "response.output_text.delta"))
+            number += 1
+        response = self._first.get("response")
+        told = {
+            "type": "response.incomplete",
+            "sequence_number": number,
+            "response": {**(response if isinstance(response, dict) else {}), **incomplete(message)},
+        }
+        return b"".join([*events, sse.event(told, "response.incomplete")])
+
     def _next_number(self) -> int:
         numbers = [found.get("sequence_number") for found in sse.objects(self._last)]
         return max((number for number in numbers if isinstance(number, int)), default=-1) + 1
+
+
+def incomplete(message: str) -> dict[str, Any]:
+    """The fields of a response that was withheld: `message` stands in place of what it said."""
+    text = {"type": "output_text", "text": message, "annotations": []}
+    item = {"type": "message", "id": "msg_withheld", "status": "incomplete", "role": "assistant", "content": [text]}
+    return {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": [item]}
 
 
 def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ _FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
     """Answer one call, whatever it is. Never raises but when the caller is gone (cancelled from outside)."""
     call = Call(request, config, host)
+    call.upstream = upstream
     try:
         return seal(call, await _answer(call, upstream))
     except ProxyError as error:
@@ -54,7 +55,8 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
         stage.prepare(call)
     target = choose_target(config, call.caller, call.host)
     call.record["upstream"] = target.name
-    up = headers.upward(request.headers, config, call.caller.own_key, call.streamed or call.wants_events)
+    plain = call.streamed or call.wants_events or (call.checks is not None and call.checks.answer)
+    up = headers.upward(request.headers, config, call.caller.own_key, plain)
     waits = patience(config)
     outgoing = Outgoing(target, request.method, route.path, request.query, up, call.body, waits, call.native_body)
     stream: Stream = source.Source(call, upstream, outgoing)

@@ -1,6 +1,6 @@
 """The seam to the other side: one method, and how the target of a call is chosen.
 
-Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, later moderation) use it too.
+Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, moderation) use it too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from proxy.messages import ByteStream, Headers
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host."""
+    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host.
+
+    With an empty key no credential header is added: the call brings its own among its headers, if it needs one.
+    """
 
     name: str
     base_url: str

@@ -35,7 +35,9 @@ def make(config: Config, host: Host) -> ClosableUpstream:
     if engine == "direct":
         from proxy.upstreams.direct import DirectUpstream
 
-        return DirectUpstream(host.clock.wall, secure=config.openai_base_url.startswith("https:"))
+        addresses = (config.openai_base_url, config.moderation_openai_base_url or "")
+        secure = "tencent" in config.moderation or any(one.startswith("https:") for one in addresses)
+        return DirectUpstream(host.clock.wall, secure=secure)
     from proxy.upstreams.httpx import HttpxUpstream
 
     return HttpxUpstream(host.clock.wall)

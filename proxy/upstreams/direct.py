@@ -207,7 +207,8 @@ def _head(outgoing: Outgoing, host: str, path: str) -> bytes:
     target = f"{path}/{outgoing.path}" + (f"?{outgoing.query}" if outgoing.query else "")
     lines = [f"{outgoing.method} {target} HTTP/1.1", f"host: {host}"]
     lines += [f"{name}: {value}" for name, value in outgoing.headers]
-    lines.append(f"authorization: Bearer {outgoing.target.key}")
+    if outgoing.target.key:
+        lines.append(f"authorization: Bearer {outgoing.target.key}")
     if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         lines.append(f"content-length: {len(outgoing.body)}")
     head = "\r\n".join([*lines, "", ""])

@@ -146,7 +146,8 @@ class _Body:
 def _options(outgoing: Outgoing, signal: Any) -> Any:
     # The platform asks for what it can open; only where compressing would hold a stream back is it told not to.
     headers = [(name, value) for name, value in outgoing.headers if name != "accept-encoding" or value == "identity"]
-    headers.append(("authorization", f"Bearer {outgoing.target.key}"))
+    if outgoing.target.key:
+        headers.append(("authorization", f"Bearer {outgoing.target.key}"))
     options: dict[str, Any] = {"method": outgoing.method, "headers": headers, "redirect": "manual"}
     if outgoing.native is not None:
         options |= {"body": outgoing.native, "duplex": "half"}

@@ -242,7 +242,8 @@ def _translated(error: httpx.TransportError, patience: Patience, begun: bool) ->
 def _headers(url: httpx.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
     pairs = [(b"host", url.netloc)]
     pairs += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers]
-    pairs.append((b"authorization", b"Bearer " + outgoing.target.key.encode("ascii")))
+    if outgoing.target.key:
+        pairs.append((b"authorization", b"Bearer " + outgoing.target.key.encode("ascii")))
     if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         pairs.append((b"content-length", str(len(outgoing.body)).encode()))
     return pairs
