@@ -1,6 +1,6 @@
 """A stream of events cut into batches, each to be checked and let through as one. Pure.
 
-A batch ends where a sentence does, and between two words. So that nothing stalls, one that has become old or long ends
+A batch ends where a sentence and an event end together. So that nothing stalls, one that has become old or long ends
 between two words, and one that is far too old or too long ends anywhere.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.moderators import Text
-from proxy.sentences import BEFORE_LENGTH, ends_in, in_word
+from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
 from proxy.texts import Place, Said, of_event, readable
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
@@ -131,13 +131,13 @@ class Cutter:
         if thread is None or not thread.new or in_word(text[0]):
             return False
         others = all(one.between_words for one in self._threads.values() if one is not thread)
-        return others and (self._due or ends_in(thread.new, text)[0])
+        return others and (self._due or ends_between(thread.new, text))
 
     def _add(self, place: Place, text: str) -> None:
         thread = self._threads.setdefault(place, _Thread())
-        self._due = self._due or ends_in(thread.new, text)[1]
         thread.new += text
         thread.ended = False
+        self._due = self._due or ends(thread.new)
         thread.said.append(text)
         self._length += len(text)
 

@@ -7,17 +7,23 @@ import re
 # So much of what was said before is looked at again with what follows.
 BEFORE_LENGTH = 512
 # The ends of sentences: full-width marks as soon as they stand there, ASCII ones only in front of white space, so that
-# 3.14 and example.com are left whole.
-_END = re.compile(r"[。！？；…\n]|[.!?;][\"'”’)\]]*(?=\s)")
-# An end that needs no more than this in front of what comes next.
-_TAIL_LENGTH = 8
+# 3.14 and example.com are left whole. Quotation marks and brackets behind them belong to them.
+_CLOSERS = r"[\"'”’」』）)\]*_]*"
+_END = re.compile(rf"[。！？；…\n]{_CLOSERS}|[.!?;]{_CLOSERS}(?=\s)")
+_LAST = re.compile(rf"(?:[。！？；…\n]{_CLOSERS}|[.!?;]{_CLOSERS}\s)\s*\Z")
+_PERHAPS = re.compile(rf"[.!?;]{_CLOSERS}\Z")
+# The longest end that is looked for.
+_TAIL_LENGTH = 16
 
 
-def ends_in(tail: str, text: str) -> tuple[bool, bool]:
-    """Whether a sentence ends exactly between `tail` and `text`, and whether one ends within `text`."""
-    tail = tail[-_TAIL_LENGTH:]
-    ends = [match.end() for match in _END.finditer(tail + text)]
-    return len(tail) in ends and bool(tail), any(end > len(tail) for end in ends)
+def ends(text: str) -> bool:
+    """Whether `text` ends where a sentence does, whatever may follow."""
+    return _LAST.search(text[-_TAIL_LENGTH:]) is not None
+
+
+def ends_between(text: str, following: str) -> bool:
+    """Whether a sentence ends with `text` when `following`, which is not empty, comes next."""
+    return following[0].isspace() and _PERHAPS.search(text[-_TAIL_LENGTH:]) is not None
 
 
 def in_word(char: str) -> bool:
