@@ -85,15 +85,12 @@ class _Check:
     def __init__(self, call: Call, panel: Panel, texts: Sequence[Text]) -> None:
         self._panel = panel
         self._texts = texts
-        self._done = False
         self.outcome = Outcome("error")
         self._pump: Pump = call.host.clock.pump(self._run())
 
     async def comes(self, seconds: float | None) -> bool:
         """Whether the outcome is there, at the latest after so many seconds."""
-        if not self._done:
-            self._done = await self._pump.next(seconds) is not None
-        return self._done
+        return await self._pump.next(seconds) is not None
 
     async def aclose(self) -> None:
         """Give it up, if it is still under way."""
@@ -138,7 +135,7 @@ class _Gate(Stream):
                 check = self._queue[0][1]
                 came = check is None or await check.comes(wait)
                 if came:
-                    return await self._release()
+                    return await self._release(self._pump)
             if not came and until is not None and clock.now() >= until:
                 return None
 
@@ -164,7 +161,7 @@ class _Gate(Stream):
         finally:
             self._listening = False
 
-    async def _release(self) -> bytes:
+    async def _release(self, pump: Pump) -> bytes:
         """The first in the queue, whose outcome is there."""
         events, check = self._queue.popleft()
         self._held -= len(events)
@@ -178,8 +175,8 @@ class _Gate(Stream):
                 return words
             if not check.outcome.lets_through:
                 raise ModerationUnavailable("answer")
-        if self._paused and self._pump is not None:
-            await self._pump.next(0)  # the reader waits for that
+        if self._paused:
+            await pump.next(0)  # the reader waits for that
         if self._call.is_sse:
             self._progress.feed(events)
         return events
@@ -205,9 +202,8 @@ class _Gate(Stream):
             yield b""
             return
         now = self._call.host.clock.now
+        self._queue.append((b"", None))  # the head has come
         piece = first
-        if not first:
-            self._queue.append((b"", None))  # the head has come
         try:
             while True:
                 for event in sse.split(piece):

@@ -56,7 +56,7 @@ def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
 
 
 def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, with the name of the member that it is, depth first."""
+    """Every text in a JSON value, depth first, with the names of the members that lead to it."""
     if isinstance(value, str):
         if value:
             yield name, value
@@ -66,7 +66,7 @@ def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for key, one in value.items():
             if key not in _NO_TEXT:
-                yield from strings(one, key)
+                yield from strings(one, f"{name}.{key}")
 
 
 def has_tokens(value: Any) -> bool:

@@ -18,6 +18,7 @@ JSON = (("content-type", "application/json"),)
 WORDS = {"MODERATION": "words", "MODERATION_WORDS": "forbidden,禁词", "MODERATION_MESSAGE": "No."}
 API = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MESSAGE": "No."}
 ASKS = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"Hi"}]'
+PLAIN = ASKS + b"}"
 DONE = b"data: [DONE]\n\n"
 CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
 
@@ -71,7 +72,7 @@ def test_the_owner_forces_and_a_caller_may_ask(
     settings: dict[str, str], fields: bytes, header: str | None, blocked: bool
 ) -> None:
     upstream = Listed(chunk("forbidden"), DONE)
-    reply, body, _ = moderated(upstream, ASKS + fields + b"}", **settings)
+    reply, body, _ = moderated(upstream, ASKS + fields + b"}", CHAT, "POST", **settings)
     assert told(reply) == header
     assert (b"forbidden" not in body) == blocked
     assert upstream.sent[0].body == ASKS + b"}"
@@ -124,7 +125,7 @@ def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
 def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output: str) -> None:
     upstream = Listed(b"{}", headers=JSON)
     settings = {"MODERATION_INPUT": "1", "MODERATION_OUTPUT": output}
-    reply, _, line = moderated(upstream, json.dumps(body).encode(), path, **settings)
+    reply, _, line = moderated(upstream, json.dumps(body).encode(), path, "POST", **settings)
     error = error_of(reply)
     assert (reply.status, error["code"], error["param"]) == (400, "content_filter", param)
     assert error["type"] == "invalid_request_error"
@@ -137,7 +138,7 @@ def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output
 @pytest.mark.parametrize("output", ["0", "1"])
 def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
     upstream = Listed(chunk("Hi."), DONE)
-    reply, body, line = moderated(upstream, MODERATION_INPUT="1", MODERATION_OUTPUT=output)
+    _reply, body, line = moderated(upstream, MODERATION_INPUT="1", MODERATION_OUTPUT=output)
     assert upstream.sent[0].body == ASKS + b"}" and body == chunk("Hi.") + DONE
     assert line["moderation"] == "pass" and line["moderation_checks"] == 1 + int(output)
 
@@ -172,13 +173,13 @@ def test_a_prompt_that_could_not_be_checked() -> None:
     for output in ("0", "1"):
         settings = {**API, "MODERATION_INPUT": "1", "MODERATION_OUTPUT": output}
         upstream = Routed(chunk("Hi."), DONE, service=broken)
-        reply, _, line = moderated(upstream, **settings)
+        reply, _, line = moderated(upstream, PLAIN, CHAT, "POST", **settings)
         error = error_of(reply)
         assert (reply.status, error["code"], upstream.sent) == (502, "moderation_unavailable", [])
         assert reply.headers.get("x-should-retry") == "false" and "; failed" in str(told(reply))
         assert (line["moderation"], line["moderation_label"]) == ("error", "openai:upstream_unreachable")
         upstream = Routed(chunk("Hi."), DONE, service=broken)
-        reply, body, line = moderated(upstream, **settings, MODERATION_ON_ERROR="open")
+        reply, body, line = moderated(upstream, PLAIN, CHAT, "POST", **settings, MODERATION_ON_ERROR="open")
         assert body == chunk("Hi.") + DONE and "; unchecked" in str(told(reply))
         assert line["moderation"] == "error_open"
 
@@ -227,7 +228,7 @@ def test_what_is_withheld_of_older_completions_and_of_responses() -> None:
 def test_all_texts_of_an_answer_are_looked_at(kind: str) -> None:
     answer = json.dumps({"choices": [{"message": {"content": "x", kind: "forbidden"}}]}).encode()
     assert b"forbidden" not in moderated(Listed(answer, headers=JSON), b'{"messages":[]}')[1]
-    assert b"forbidden" not in moderated(Listed(chunk("", **{kind: "forbidden"}), DONE))[1]
+    assert b"forbidden" not in moderated(Listed(chunk("", None, 0, **{kind: "forbidden"}), DONE))[1]
 
 
 def test_strange_answers_are_looked_at_as_well() -> None:
@@ -297,7 +298,7 @@ def test_a_caller_can_raise_the_level_and_never_lower_it(level: str, fields: byt
         return json_answer({"results": [{"flagged": False, "category_scores": {"hate": 0.5}}]})
 
     upstream = Routed(chunk("Hm."), DONE, service=doubtful)
-    _, body, line = moderated(upstream, ASKS + fields + b"}", **API, MODERATION_LEVEL=level)
+    _, body, line = moderated(upstream, ASKS + fields + b"}", CHAT, "POST", **API, MODERATION_LEVEL=level)
     assert (b"Hm." not in body) == blocked
     assert line["moderation"] == ("block" if blocked else "pass")
     assert line.get("moderation_label") == ("openai:hate" if blocked else None)
@@ -309,10 +310,10 @@ def test_several_are_asked_in_their_order_and_the_first_that_blocks_decides() ->
 
     settings = {**API, "MODERATION": "words, openai"}
     upstream = Routed(chunk("Fine."), DONE, service=clear)
-    _, body, line = moderated(upstream, **settings)
+    _, body, line = moderated(upstream, PLAIN, CHAT, "POST", **settings)
     assert body == chunk("Fine.") + DONE and line["moderation_checks"] == 2 and len(upstream.asked) == 1
     upstream = Routed(chunk("forbidden"), DONE, service=clear)
-    _, _, line = moderated(upstream, **settings)
+    _, _, line = moderated(upstream, PLAIN, CHAT, "POST", **settings)
     assert line["moderation_label"] == "words" and upstream.asked == []
 
 
@@ -322,7 +323,7 @@ def test_an_open_failure_leaves_the_others_their_say() -> None:
 
     settings = {**API, "MODERATION": "openai,words", "MODERATION_ON_ERROR": "open"}
     upstream = Routed(chunk("Fine.\n"), chunk("forbidden\n"), chunk("More.\n"), DONE, service=broken)
-    _, body, line = moderated(upstream, **settings)
+    _, body, line = moderated(upstream, PLAIN, CHAT, "POST", **settings)
     assert body.startswith(chunk("Fine.\n")) and b"forbidden" not in body
     assert line["moderation"] == "block"
 
@@ -396,7 +397,7 @@ def test_a_stream_that_could_not_be_checked_ends_with_the_error_event() -> None:
         return json_answer({"error": {}}, 401)
 
     upstream = Routed(chunk("", role="assistant"), chunk("Hi.\n"), DONE, service=broken)
-    _, body, line = moderated(upstream, **API)
+    _, body, line = moderated(upstream, PLAIN, CHAT, "POST", **API)
     assert body.startswith(chunk("", role="assistant")) and b"Hi" not in body
     assert objects(body)[-1]["error"]["code"] == "moderation_unavailable" and b"[DONE]" not in body
     assert (line["ending"], line["moderation"], line["moderation_label"]) == (

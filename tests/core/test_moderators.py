@@ -118,7 +118,7 @@ def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: byt
     file = tmp_path / "words.txt"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ConfigError, match=f"MODERATION_WORDS_FILE.*{says}"):
+    with pytest.raises(ConfigError, match=rf"MODERATION_WORDS_FILE.*{says}"):
         config.load({"MODERATION": "words", "MODERATION_WORDS_FILE": str(file)})
 
 
@@ -229,11 +229,11 @@ def test_openai_s_key_comes_from_where_it_may() -> None:
     assert target(**{**own, "OPENAI_API_KEY": "sk-1,sk-2"}).key == "sk-2"
     there = {"MODERATION_OPENAI_BASE_URL": "https://other.example/v1", "MODERATION_OPENAI_KEY": "sk-mod"}
     assert (target(**own, **there).base_url, target(**own, **there).key) == ("https://other.example/v1", "sk-mod")
-    with pytest.raises(ConfigError, match="MODERATION_OPENAI_KEY must be set.*another server"):
+    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*another server"):
         target(**own, MODERATION_OPENAI_BASE_URL="https://other.example/v1")
-    with pytest.raises(ConfigError, match="MODERATION_OPENAI_KEY must be set.*no key of its own"):
+    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own"):
         target()
-    with pytest.raises(ConfigError, match="MODERATION names openai.*DEMO"):
+    with pytest.raises(ConfigError, match=r"MODERATION names openai.*DEMO"):
         target(DEMO="1", MODERATION_OPENAI_KEY="sk-mod")
 
 

@@ -7,7 +7,9 @@ import pytest
 from proxy.sentences import ends, ends_between, in_word, unfinished
 
 
-@pytest.mark.parametrize("text", ["好。", "好！", "好？", "好；", "好…", "他说：“好。”", "a\n", "a\n\n", "Hello. ", "(Yes!) ", "好。\n"])
+@pytest.mark.parametrize(
+    "text", ["好。", "好！", "好？", "好；", "好…", "他说：“好。”", "a\n", "a\n\n", "Hello. ", "(Yes!) ", "好。\n"]
+)
 def test_a_sentence_ends(text: str) -> None:
     assert ends(text)
 
