@@ -34,7 +34,10 @@ def prompt_of(call: Call, checks: Checks) -> str:
                 code="unreadable_prompt",
                 param=name,
             )
-    return "\n".join(texts.readable(*one) for name in names for one in texts.strings(request.get(name), name))
+    try:
+        return "\n".join(texts.readable(*one) for name in names for one in texts.strings(request.get(name), name))
+    except RecursionError:
+        raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
 
 
 def fields(call: Call, checks: Checks) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ _PROMPTS = {
     "images/generations": ("prompt",),
     "audio/speech": ("input", "instructions"),
 }
+_NUMBERS = ("output_index", "content_index", "summary_index", "command_index")
 _SOUND = ("response.audio.delta", "response.output_audio.delta")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([nrt"/\\]))')
@@ -100,7 +101,8 @@ def _of_chunk(found: dict[str, Any], said: Said) -> None:
     for position, choice in enumerate(choices if isinstance(choices, list) else ()):
         if not isinstance(choice, dict):
             continue
-        index = choice.get("index", position)
+        told = choice.get("index")
+        index = told if isinstance(told, int) else position
         if choice.get("finish_reason") and said.ended is not None:
             said.ended.add(index)
         message = choice.get("message")
@@ -129,8 +131,7 @@ def _of_response(found: dict[str, Any], said: Said) -> None:
     kind = str(found.get("type"))
     if kind.endswith(".delta"):
         if kind not in _SOUND:
-            numbers = [found.get(name) for name in ("output_index", "content_index", "summary_index", "command_index")]
-            place = (*numbers, kind)
+            place = (*(str(found.get(name)) for name in _NUMBERS), kind)
             pieces = strings(found.get("delta"), "delta")
             said.new += [(place if name == "delta" else (*place, name), text) for name, text in pieces]
         return

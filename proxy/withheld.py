@@ -47,7 +47,8 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
     if answer is not None and withheld:
         body = json.dumps(without(answer, checks.kind, withheld, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
-    call.head_came(call.status, headers, len(body), whole=True)
+    if body:
+        call.head_came(call.status, headers, len(body), whole=True)
     return body
 
 

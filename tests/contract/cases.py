@@ -6,7 +6,19 @@ from tests.contract.case import Case
 from tests.contract.cases_access import ACCESS
 from tests.contract.cases_errors import EASYCHEN, ERRORS, OWN
 from tests.contract.cases_headers import HEADERS
+from tests.contract.cases_moderation import MODERATION
 from tests.contract.cases_paths import PATHS, RELAYS, SPELLINGS
 from tests.contract.cases_tokens import TOKENS
 
-CASES: tuple[Case, ...] = (*RELAYS, *SPELLINGS, *PATHS, *ACCESS, *HEADERS, *ERRORS, *OWN, *EASYCHEN, *TOKENS)
+CASES: tuple[Case, ...] = (
+    *RELAYS,
+    *SPELLINGS,
+    *PATHS,
+    *ACCESS,
+    *HEADERS,
+    *ERRORS,
+    *OWN,
+    *EASYCHEN,
+    *TOKENS,
+    *MODERATION,
+)

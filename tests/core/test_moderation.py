@@ -150,6 +150,7 @@ def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
         (CHAT, b"[]", "unreadable_body"),
         (CHAT, '{"messages":[]}'.encode("utf-16"), "unreadable_body"),
         (CHAT, b'{"messages":[],"messages":[]}', "duplicate_key"),
+        (CHAT, b'{"messages":' + b"[" * 3_000 + b"]" * 3_000 + b"}", "unreadable_body"),
         (COMPLETIONS, b'{"prompt":[[1,2],[3]]}', "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[1,2]}', "unreadable_prompt"),
     ],
@@ -236,8 +237,10 @@ def test_strange_answers_are_looked_at_as_well() -> None:
     assert json.loads(body)["choices"][0]["message"]["content"] == "No."
     _, body, _ = moderated(Listed(b'{"choices":["forbidden"]}', headers=JSON), b'{"messages":[]}')
     assert json.loads(body)["choices"][0]["message"]["content"] == "No."
-    empty = Listed(b"", headers=JSON)
-    assert moderated(empty, b'{"messages":[]}')[1] == b""
+    reply, body, _ = moderated(Listed(status=204, headers=()), b"", f"{RESPONSES}/r1", "DELETE")
+    assert (reply.status, body, reply.headers.get("content-length")) == (204, b"", None)
+    odd = b'data: {"choices":[{"index":[1],"delta":{"content":"forbidden"}}]}\n\n'
+    assert b"forbidden" not in moderated(Listed(odd, DONE))[1]
 
 
 def test_compressed_answers_are_opened_and_pass_as_they_came() -> None:
