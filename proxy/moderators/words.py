@@ -51,9 +51,14 @@ class Words:
     def __init__(self, words: Iterable[str]) -> None:
         self._words = frozenset(words)
         self._single = frozenset(word for word in self._words if len(word) == 1)
-        lengths: dict[str, set[int]] = {}
-        for word in self._words - self._single:
-            lengths.setdefault(word[:2], set()).add(len(word))
+        lengths: dict[str, tuple[int, ...]] = {}
+        # Pairs of characters share their tuples: tens of thousands of small sets would fill a small function's memory.
+        shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for word in self._words:
+            known = lengths.get(word[:2], ())
+            if len(word) > 1 and len(word) not in known:
+                more = (*known, len(word))
+                lengths[word[:2]] = shared.setdefault(more, more)
         self._lengths = lengths
 
     def find(self, text: Text) -> bool:
