@@ -12,7 +12,7 @@ from tests.conftest import Serve
 from tests.support.upstream import Received, Script, Upstream, whole
 
 HELLO: Any = [{"role": "user", "content": "你好"}]
-FILTER = {"MODERATION": "words", "MODERATION_WORDS": "任何密钥,禁词", "MODERATION_MESSAGE": "到此为止。"}
+FILTER = {"MODERATION": "words", "MODERATION_WORDS": "演示模型,禁词", "MODERATION_MESSAGE": "到此为止。"}
 
 
 @pytest.fixture
@@ -24,30 +24,30 @@ def filtered(serve: Serve) -> Iterator[Any]:
 
 
 def test_a_chat_ends_with_the_message_and_its_reason(filtered: Any) -> None:
-    answer = filtered.chat.completions.create(model="demo", messages=HELLO, max_tokens=42)
+    answer = filtered.chat.completions.create(model="demo", messages=HELLO, max_tokens=18)
     assert answer.choices[0].finish_reason == "content_filter"
-    chunks = list(filtered.chat.completions.create(model="demo", messages=HELLO, max_tokens=42, n=2, stream=True))
+    chunks = list(filtered.chat.completions.create(model="demo", messages=HELLO, max_tokens=18, n=2, stream=True))
     texts = {0: "", 1: ""}
     for one in chunks:
         texts[one.choices[0].index] += one.choices[0].delta.content or ""
-    assert all(text.endswith("到此为止。") and "密钥" not in text for text in texts.values())
+    assert all(text.endswith("到此为止。") and "演示" not in text for text in texts.values())
     assert {one.choices[0].index for one in chunks if one.choices[0].finish_reason == "content_filter"} == {0, 1}
 
 
 def test_a_response_is_incomplete(filtered: Any) -> None:
-    whole_answer = filtered.responses.create(model="demo", input="你好", max_output_tokens=42)
+    whole_answer = filtered.responses.create(model="demo", input="你好", max_output_tokens=18)
     assert (whole_answer.status, whole_answer.incomplete_details.reason) == ("incomplete", "content_filter")
     assert whole_answer.output_text == "到此为止。"
-    with filtered.responses.stream(model="demo", input="你好", max_output_tokens=42) as stream:
+    with filtered.responses.stream(model="demo", input="你好", max_output_tokens=18) as stream:
         events = list(stream)
     assert events[-1].type == "response.incomplete"
     assert events[-1].response.incomplete_details.reason == "content_filter"
     assert events[-1].response.output_text == "到此为止。"
-    assert "密钥" not in "".join(one.delta for one in events if one.type == "response.output_text.delta")
+    assert "演示" not in "".join(one.delta for one in events if one.type == "response.output_text.delta")
 
 
 def test_older_completions_end_the_same_way(filtered: Any) -> None:
-    last = list(filtered.completions.create(model="demo", prompt="你好", max_tokens=42, stream=True))[-1]
+    last = list(filtered.completions.create(model="demo", prompt="你好", max_tokens=18, stream=True))[-1]
     assert (last.choices[0].finish_reason, last.choices[0].text) == ("content_filter", "到此为止。")
 
 
