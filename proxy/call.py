@@ -14,8 +14,9 @@ from proxy.messages import Headers, Request
 from proxy.routes import Route
 
 if TYPE_CHECKING:
+    from proxy.moderation import Checks
     from proxy.tokens.prompt import Count
-    from proxy.upstream import Target
+    from proxy.upstream import Target, Upstream
 
 # The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
 MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
@@ -34,6 +35,8 @@ class Call:
     caller's behalf. `prompt` is how many tokens it has, where a stage has counted them. `targets` is where the call may
     go, in the order to try them, and `target` the one that it is with. `plain_answer`: what comes back must be
     readable here.
+    `checks` says what a content filter looks at, None where it looks at nothing. `upstream` is there for a stage's own
+    calls.
     """
 
     def __init__(self, request: Request, config: Config, host: Host) -> None:
@@ -61,6 +64,8 @@ class Call:
         self.targets: list[Target] = []
         self.target: Target | None = None
         self.plain_answer = False
+        self.checks: Checks | None = None
+        self.upstream: Upstream | None = None
         self.reply_headers: list[tuple[str, str]] = []
         self.record: dict[str, Any] = {}
         self.ending = "complete"

@@ -50,6 +50,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTEXT_GUARD", values.guard, "off"),
     Setting("MAX_OUTPUT_TOKENS", values.whole(16, 100_000_000), None),
     Setting("MAX_COST_USD", values.number(0.000001, 1_000_000), None),
+    Setting("MODERATION", values.moderation, ()),
+    Setting("MODERATION_INPUT", values.switch, False),
+    Setting("MODERATION_OUTPUT", values.switch, True),
+    Setting("MODERATION_LEVEL", values.choice("normal", "high"), "normal"),
+    Setting("MODERATION_ON_ERROR", values.choice("closed", "open"), "closed"),
+    Setting("MODERATION_MESSAGE", values.text, "This answer was withheld by the server's content filter."),
+    Setting("MODERATION_WORDS", values.commas, ()),
+    Setting("MODERATION_WORDS_FILE", values.text, None),
+    Setting("MODERATION_OPENAI_KEY", values.keys, ()),
+    Setting("MODERATION_OPENAI_BASE_URL", values.base_url, None),
+    Setting("MODERATION_OPENAI_MODEL", values.text, "omni-moderation-latest"),
+    Setting("TMS_SECRET_ID", values.secret, None),
+    Setting("TMS_SECRET_KEY", values.secret, None),
+    Setting("TMS_REGION", values.region, "ap-guangzhou"),
+    Setting("TMS_BIZ_TYPE", values.text, None),
     Setting("CONSOLE", values.switch, True),
     Setting("DEMO", values.switch, False),
     Setting("LOG_LEVEL", values.choice("debug", "info", "warning", "error", "off"), "info"),
@@ -58,14 +73,6 @@ SETTINGS: tuple[Setting, ...] = (
 ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 # easychen/openai-api-proxy's TIMEOUT counts milliseconds; people bring it along in their environment.
 MILLISECONDS = "TIMEOUT"
-# Named in the design and not built yet. A protection that is silently off is worse than none: switching one on
-# stops start-up until it is there. The value is what "off" looks like.
-LATER: Mapping[str, tuple[str, ...]] = {
-    "MODERATION": values.OFF,
-    "MODERATION_INPUT": values.OFF,
-    "MODERATION_OUTPUT": values.OFF,
-    "MODERATION_ON_ERROR": ("closed",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,21 @@ class Config:
     context_guard: str
     max_output_tokens: int | None
     max_cost_usd: float | None
+    moderation: tuple[str, ...]
+    moderation_input: bool
+    moderation_output: bool
+    moderation_level: str
+    moderation_on_error: str
+    moderation_message: str
+    moderation_words: tuple[str, ...]
+    moderation_words_file: str | None
+    moderation_openai_key: tuple[str, ...]
+    moderation_openai_base_url: str | None
+    moderation_openai_model: str
+    tms_secret_id: str | None
+    tms_secret_key: str | None
+    tms_region: str
+    tms_biz_type: str | None
     console: bool
     demo: bool
     log_level: str
@@ -114,7 +136,9 @@ class Config:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every key that is configured here, none of which may ever be shown."""
-        return (*self.proxy_key, *self.signing_secret, *(key for one in self.providers for key in one.keys))
+        held = (key for one in self.providers for key in one.keys)
+        others = (*self.moderation_openai_key, self.tms_secret_id, self.tms_secret_key)
+        return (*self.proxy_key, *self.signing_secret, *held, *(key for key in others if key))
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
@@ -130,9 +154,6 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
     if file:
         below, table = _from_toml(file)
         texts = {**below, **texts}
-    for name, off in LATER.items():
-        if name in texts and texts[name].lower() not in off:
-            raise ConfigError(f"{name} is not available in this version of Sluice; remove it to start.", param=name)
     if MILLISECONDS in texts:
         texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
     settled: dict[str, Any] = {}
@@ -146,6 +167,7 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
     loaded = replace(loaded, providers=_providers(loaded, environ, table, file))
     _check_access(loaded)
     _check_tokens(loaded)
+    _check_moderation(loaded)
     return loaded
 
 
@@ -235,9 +257,23 @@ def _check_tokens(loaded: Config) -> None:
         check_file(loaded.prices_file)
 
 
+def _check_moderation(loaded: Config) -> None:
+    """A filter that is switched on must have all that it takes: never silently off."""
+    if loaded.moderation:
+        from proxy.moderators import check
+
+        check(loaded)
+        return
+    for name in ("MODERATION_INPUT", "MODERATION_OUTPUT"):
+        if name in loaded.given and getattr(loaded, name.lower()):
+            raise ConfigError(
+                f"{name} is on, so MODERATION must say what checks: {', '.join(values.MODERATORS)}.", param=name
+            )
+
+
 def names() -> frozenset[str]:
     """Every name that `load` looks for in an environment."""
-    return frozenset({setting.name for setting in SETTINGS} | LATER.keys() | ALIASES.keys() | {MILLISECONDS})
+    return frozenset({setting.name for setting in SETTINGS} | ALIASES.keys() | {MILLISECONDS})
 
 
 def _present(environ: Mapping[str, str]) -> dict[str, str]:
@@ -275,7 +311,7 @@ def _from_toml(file: str) -> tuple[dict[str, str], list[Any] | None]:
     upstreams = table.pop("upstreams", None)
     if not isinstance(upstreams, (list, type(None))):
         raise ConfigError("sluice.toml: upstreams takes tables that begin with [[upstreams]].", param="UPSTREAMS")
-    known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"} | LATER.keys()
+    known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"}
     texts: dict[str, str] = {}
     for key, value in table.items():
         if key.upper() not in known:

@@ -12,6 +12,7 @@ from typing import Any
 from proxy import sse
 from proxy.errors import ProxyError
 
+_HEAD = ("id", "object", "created", "model")
 DONE = b"data: [DONE]\n\n"
 _ABSURD = 2**53
 # A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
@@ -68,6 +69,25 @@ class Progress:
         ]
         return b"".join([*said, DONE])
 
+    def filtered(self, message: str, held: bytes) -> bytes:
+        """The end in front of what a content filter withheld: `message` in its place. `held` are those events.
+
+        Where nothing has gone out yet, they are what names the stream.
+        """
+        if not self._first:
+            named = next((one for one in sse.objects(held) if one.get("id") or one.get("response")), {})
+            self._first = {name: value for name, value in named.items() if name in (*_HEAD, "response")}
+        if self._protocol == "responses":
+            return self._withheld(message)
+        said = []
+        for index in range(self._choices):
+            if index not in self._finished:
+                choice = {**self._closed(index), "finish_reason": "content_filter"}
+                words = {"role": "assistant", "content": message} if not self.text else {"content": message}
+                choice.update({"delta": words} if self._protocol == "chat" else {"text": message})
+                said.append(sse.event({**self._head(), "choices": [choice]}))
+        return b"".join([*said, DONE])
+
     def failed(self, error: ProxyError) -> bytes:
         """The error event; a client raises on it, and nothing follows it."""
         fields = error.fields()
@@ -78,7 +98,7 @@ class Progress:
 
     def _head(self) -> dict[str, Any]:
         kind = "chat.completion.chunk" if self._protocol == "chat" else "text_completion"
-        head = {"id": "", "object": kind, "created": 0, "model": ""}
+        head = dict(zip(_HEAD, ("", kind, 0, ""), strict=True))
         return {name: self._first.get(name, value) for name, value in head.items()}
 
     def _closed(self, index: int) -> dict[str, Any]:
@@ -100,6 +120,24 @@ class Progress:
         }
         return _event(told, "response.incomplete")
 
+    def _withheld(self, message: str) -> bytes:
+        """The message as one more piece of the text under way, if there is one, and in the response itself."""
+        number = self._next_number()
+        events = []
+        open_texts = [one for one in sse.objects(self._last) if one.get("type") == "response.output_text.delta"]
+        if open_texts:
+            piece = {name: value for name, value in open_texts[-1].items() if name not in ("obfuscation", "logprobs")}
+            piece |= {"delta": message, "logprobs": [], "sequence_number": number}
+            events.append(sse.event(piece, "response.output_text.delta"))
+            number += 1
+        response = self._first.get("response")
+        told = {
+            "type": "response.incomplete",
+            "sequence_number": number,
+            "response": {**(response if isinstance(response, dict) else {}), **incomplete(message)},
+        }
+        return b"".join([*events, sse.event(told, "response.incomplete")])
+
     def _next_number(self) -> int:
         numbers = [found.get("sequence_number") for found in sse.objects(self._last)]
         # One of thousands of digits, which JSON allows, Python could not write again.
@@ -108,6 +146,13 @@ class Progress:
 
 def _event(value: dict[str, Any], name: str | None = None) -> bytes:
     return sse.event(value, name, "replace")  # last words must come, whatever the upstream's own were
+
+
+def incomplete(message: str) -> dict[str, Any]:
+    """The fields of a response that was withheld: `message` stands in place of what it said."""
+    text = {"type": "output_text", "text": message, "annotations": []}
+    item = {"type": "message", "id": "msg_withheld", "status": "incomplete", "role": "assistant", "content": [text]}
+    return {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": [item]}
 
 
 def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:

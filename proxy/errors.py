@@ -9,6 +9,7 @@
     │   ├── NotOffered            501  realtime WebSocket
     │   ├── NotInstalled          501  counting tokens, in a bundle made without
     │   ├── ContextTooLong        400  more tokens than the model takes
+    │   ├── ContentFiltered       400  a prompt that the owner's filter refuses
     │   ├── CostTooHigh           400  above the owner's ceiling, or beyond reckoning
     │   ├── KeyMissing, KeyInvalid      401
     │   ├── NotProtected, PathNotAllowed, ModelNotAllowed 403
@@ -21,6 +22,7 @@
     │   ├── UpstreamNotReadable   502  what had to be read in the answer is no JSON
     │   ├── UpstreamNotStreaming  502  a streamed call was answered with something else, too late to pass it on
     │   └── UpstreamRefused       its own status and body, passed on as they are
+    ├── ModerationUnavailable     502  a text that could not be checked, where unchecked ones are held back
     ├── ResponseTooLarge          502  above what the platform carries back
     ├── NotCarried                502  bytes that are no text, through a door for text alone
     ├── DeadlineReached           504  the platform is about to stop the function
@@ -144,6 +146,15 @@ class ContextTooLong(CallerError):
 class CostTooHigh(CallerError):
     status = 400
     code = "cost_limit_exceeded"
+
+
+class ContentFiltered(CallerError):
+    status = 400
+    code = "content_filter"
+    message = (
+        "This server's content filter refused the prompt. Change what it asks for. Nothing was sent upstream, so "
+        "nothing was spent."
+    )
 
 
 class NotOffered(CallerError):
@@ -290,6 +301,21 @@ class UpstreamRefused(UpstreamError):
 
     def headers(self) -> list[tuple[str, str]]:
         return self._head
+
+
+class ModerationUnavailable(ProxyError):
+    """`what` is the text that could not be checked. SDKs must not ask again by themselves: an answer costs money."""
+
+    status = 502
+    type = "server_error"
+    code = "moderation_unavailable"
+    again = False
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The {what} could not be checked by this server's content filter, and unchecked texts do not pass here. "
+            "Try again later; if it stays so, the server's owner finds the reason in the log."
+        )
 
 
 class ResponseTooLarge(ProxyError):

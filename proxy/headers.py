@@ -25,7 +25,7 @@ _EXPOSED = (
     "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
     "x-ratelimit-reset-tokens, retry-after, retry-after-ms, x-should-retry, x-sluice-request-id, "
     "x-sluice-buffered, x-sluice-truncated, x-sluice-dropped-messages, x-sluice-max-output-tokens, x-sluice-cost-usd, "
-    "x-sluice-usage"
+    "x-sluice-usage, x-sluice-moderation"
 )
 _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")

@@ -1,28 +1,83 @@
-"""The stage that knows easychen/openai-api-proxy's body fields.
+"""The stage that puts a content filter between model and caller (MODERATION; off unless set).
 
-Scripts written for that proxy send `moderation` and `moderation_level`. No upstream knows them, so they are removed;
-the answer says in a header that nothing was moderated.
+It also knows easychen/openai-api-proxy's body fields: scripts written for that proxy send `moderation` and
+`moderation_level`, with which a caller asks for the check of this one answer. No upstream knows them, so they are
+removed. What the owner has switched on no caller can switch off.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from proxy import body
 from proxy.call import Call
 from proxy.messages import Stream
 
 FIELDS = ("moderation", "moderation_level")
+HEADER = "x-sluice-moderation"
+_NO = (None, False, 0, "", "0", "false", "off", "no")
+# Stored and background answers are read below the paths that make them.
+_KINDS = (("chat/completions", "chat"), ("completions", "completions"), ("responses", "responses"))
+# Calls that generate no text and have a prompt nevertheless.
+_PROMPTED = ("images/generations", "audio/speech")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is looked at: the prompt, the answer. `high` blocks whatever is doubtful, else only what is clear."""
+
+    kind: str
+    prompt: bool
+    answer: bool
+    high: bool
 
 
 def prepare(call: Call) -> None:
-    """Remove the fields where they occur. Only from calls that generate text: `moderation` is images' own field."""
-    if call.protocol == "other":
+    """Remove the fields where they occur, only from calls that generate text: `moderation` is images' own field."""
+    config = call.config
+    asked: dict[str, Any] = {}
+    if call.protocol != "other":
+        asked = body.read(call.body, FIELDS)
+        call.body = body.without(call.body, FIELDS)
+    if not config.moderation:
+        if asked:
+            call.reply_headers.append((HEADER, "off"))
         return
-    edited = body.without(call.body, FIELDS)
-    if edited is not call.body:
-        call.body = edited
-        call.reply_headers.append(("x-sluice-moderation", "off"))
+    kind = _kind(call)
+    checks = Checks(
+        kind,
+        prompt=config.moderation_input and (kind != "other" or _path(call) in _PROMPTED) and call.body != b"",
+        answer=kind != "other" and (config.moderation_output or asked.get("moderation") not in _NO),
+        high="high" in (config.moderation_level, asked.get("moderation_level")),
+    )
+    if checks.prompt or checks.answer:
+        call.checks = checks
+        call.plain_answer = call.plain_answer or checks.answer
+        call.reply_headers.append((HEADER, told(checks)))
+    elif asked:
+        call.reply_headers.append((HEADER, "off"))
 
 
 def wrap(call: Call, stream: Stream) -> Stream:
-    """Nothing to do."""
-    return stream
+    """Hold text back until it has been checked. A stream that nobody checks is left alone."""
+    if call.checks is None:
+        return stream
+    from proxy import gate  # few calls are checked
+
+    return gate.wrap(call, call.checks, stream)
+
+
+def told(checks: Checks, more: str = "") -> str:
+    """What the header says."""
+    sides = [name for name, is_on in (("input", checks.prompt), ("output", checks.answer)) if is_on]
+    return ", ".join(sides) + (f"; {more}" if more else "")
+
+
+def _path(call: Call) -> str:
+    return call.route.path if call.route else ""
+
+
+def _kind(call: Call) -> str:
+    path = _path(call)
+    return next((kind for name, kind in _KINDS if path == name or path.startswith(f"{name}/")), "other")

@@ -22,6 +22,7 @@ _FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
     """Answer one call, whatever it is. Never raises but when the caller is gone (cancelled from outside)."""
     call = Call(request, config, host)
+    call.upstream = upstream
     try:
         return seal(call, await _answer(call, upstream))
     except ProxyError as error:

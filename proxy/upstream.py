@@ -1,6 +1,6 @@
 """The seam to the other side: one method, and what a call upwards is.
 
-Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, later moderation) use it too.
+Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, moderation) use it too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Target:
 
     `id` names upstream and key for the log. `provider` is what the configuration says of the upstream, None for a call
     of our own to somewhere else. `model` is what the call's model is called there, None where it keeps its name.
+    With an empty key no credential header is added: the call brings its own among its headers, if it needs one.
     """
 
     name: str

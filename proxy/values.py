@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+# What can look at texts; each is a file of that name in moderators/.
+MODERATORS = ("openai", "tencent", "words")
 LEAST_SECRET = 24  # characters
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
@@ -64,6 +66,16 @@ def metering(value: str) -> tuple[str, ...]:
     return ("log", *(word for word in ("header", "comment") if word in words))
 
 
+def moderation(value: str) -> tuple[str, ...]:
+    """The content filters, in the order to ask them; off is none."""
+    words = tuple(dict.fromkeys(word.lower() for word in commas(value)))
+    if words and all(word in OFF for word in words):
+        return ()
+    if not words or any(word not in MODERATORS for word in words):
+        raise ValueError(f"takes off, or a list of: {', '.join(MODERATORS)}")
+    return words
+
+
 def guard(value: str) -> str:
     return "off" if value.lower() in OFF else choice("off", "reject", "truncate")(value)
 
@@ -86,6 +98,21 @@ def keys(value: str) -> tuple[str, ...]:
     if any(not key.isascii() or not key.isprintable() or " " in key for key in found):
         raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
     return found
+
+
+def secret(value: str) -> str:
+    """One key."""
+    found = keys(value)
+    if len(found) != 1:
+        raise ValueError("takes one key")
+    return found[0]
+
+
+def region(value: str) -> str:
+    """A cloud's name of a region."""
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", value):
+        raise ValueError("takes a region such as ap-guangzhou")
+    return value
 
 
 def proxy_keys(value: str) -> tuple[str, ...]:

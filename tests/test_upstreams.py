@@ -69,6 +69,43 @@ async def read(upstream: ClosableUpstream, base_url: str) -> bytes:
         await answer.body.aclose()
 
 
+def test_an_empty_key_adds_no_credential_to_those_that_the_call_brings(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+
+    async def go(one: ClosableUpstream) -> None:
+        for headers in ([], [("authorization", "TC3-HMAC-SHA256 x")]):
+            call = replace(outgoing(upstream.url, "POST", b"{}"), target=Target("x", upstream.url, ""), headers=headers)
+            answer = await one.send(call)
+            async for _ in answer.body:
+                pass
+            await answer.body.aclose()
+
+    run(engine, go)
+    assert [one.header("authorization") for one in upstream.received] == [None, "TC3-HMAC-SHA256 x"]
+
+
+def test_an_empty_path_is_the_base_address_itself(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+    address = upstream.url.removesuffix("/v1")
+
+    async def go(one: ClosableUpstream) -> None:
+        call = replace(outgoing(address, "POST", b"{}"), target=Target("x", address, ""), path="", query="")
+        await (await one.send(call)).body.aclose()
+
+    run(engine, go)
+    assert upstream.received[0].target == "/"
+
+
+def test_tls_is_made_ready_where_only_moderation_needs_it() -> None:
+    plain = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "UPSTREAM_ENGINE": "direct"}
+    keys = {"TMS_SECRET_ID": "a", "TMS_SECRET_KEY": "b", "MODERATION_OPENAI_KEY": "k"}
+    tencent = {**plain, **keys, "MODERATION": "tencent"}
+    there = {**plain, **keys, "MODERATION": "openai", "MODERATION_OPENAI_BASE_URL": "https://api.openai.com"}
+    for settings, wanted in ((plain, False), (tencent, True), (there, True)):
+        made = upstreams.make(config.load(settings), host())
+        assert isinstance(made, DirectUpstream) and (made._context is not None) == wanted
+
+
 def test_the_target_stands_on_the_wire_as_it_was_given(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
     assert run(engine, lambda one: read(one, upstream.url)) == b"1"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.client import Connection, call
 from tests.support.talk import CHAT, KEY, PLAIN, event, wait_for
-from tests.support.upstream import END, SSE_HEAD, Cut, Sleep, Upstream, Wait, chunk, head, stream, whole
+from tests.support.upstream import END, SSE_HEAD, Cut, Received, Sleep, Upstream, Wait, chunk, head, stream, whole
 from tests.support.workers import Workers
 from tests.test_bytes import recorded
 
@@ -301,3 +301,50 @@ def test_what_the_platform_forbids_at_import_fails_here_too(workers: Workers, li
     with pytest.raises(AssertionError, match=what):
         workers.at({}, entry=name)
     (workers.folder / "src" / f"{name}.py").unlink()
+
+
+def test_moderation_asks_over_fetch_and_ends_the_stream(workers: Workers, upstream: Upstream) -> None:
+    """With the upstream still talking: it is cancelled, and nothing of what was flagged gets out."""
+    line = event("Fine.\n"), event("Bad.\n")
+
+    def answer(received: Received) -> tuple[Any, ...]:
+        if received.target == "/v1/moderations":
+            return whole(json.dumps({"results": [{"flagged": b"Bad" in received.body}]}).encode())
+        return (SSE_HEAD, *map(chunk, line), Wait())
+
+    upstream.play(())
+    upstream.choose = answer
+    env = {"OPENAI_BASE_URL": upstream.url, "MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod"}
+    result = call(workers.at(env), "POST", CHATS, KEY, CHAT)
+    upstream.choose = None
+    assert result.body.startswith(line[0]) and b"Bad" not in result.body and result.body.endswith(b"data: [DONE]\n\n")
+    assert b'"finish_reason":"content_filter"' in result.body
+    wait_for(upstream.gone.is_set)
+    asked = [one for one in upstream.received if one.target == "/v1/moderations"]
+    assert [one.header("authorization") for one in asked] == ["Bearer sk-mod"] * 2
+    told = workers.line(result.header("x-sluice-request-id"))
+    assert (told["moderation"], told["ending"]) == ("block", "complete")
+
+
+def test_a_prompt_is_checked_and_the_stream_still_handed_over(workers: Workers, upstream: Upstream) -> None:
+    upstream.play(stream(event("forbidden"), b"data: [DONE]\n\n"))
+    env = {"OPENAI_BASE_URL": upstream.url, "MODERATION": "words", "MODERATION_WORDS": ["forbidden", "禁词"]}
+    port = workers.at({**env, "MODERATION_INPUT": True, "MODERATION_OUTPUT": False})
+    result = call(port, "POST", CHATS, KEY, CHAT)
+    assert result.body == event("forbidden") + b"data: [DONE]\n\n"
+    assert workers.line(result.header("x-sluice-request-id"))["ending"] == "handed_over"
+    refused = call(port, "POST", CHATS, KEY, '{"messages":[{"content":"禁词"}]}'.encode())
+    assert (refused.status, refused.json()["error"]["code"]) == (400, "content_filter")
+
+
+def test_a_worker_signs_for_tencent_as_any_python_does(workers: Workers) -> None:
+    from proxy.moderators.tencent import signature
+
+    module = workers.folder / "src" / "signs.py"
+    known = signature("id", "secret", b"{}", 1_700_000_000)
+    module.write_text(
+        "from entry import *\nfrom proxy.moderators.tencent import signature\n"
+        f"assert signature('id', 'secret', b'{{}}', 1_700_000_000) == {known!r}\n"
+    )
+    workers.at({}, entry="signs")
+    module.unlink()

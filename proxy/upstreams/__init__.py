@@ -33,9 +33,10 @@ def make(config: Config, host: Host) -> ClosableUpstream:
     if engine == "auto":
         engine = "httpx" if names_proxy() else "direct"
     if engine == "direct":
-        secure = any(one.base_url.startswith("https:") for one in config.providers)
         from proxy.upstreams.direct import DirectUpstream
 
+        addresses = [one.base_url for one in config.providers] + [config.moderation_openai_base_url or ""]
+        secure = "tencent" in config.moderation or any(one.startswith("https:") for one in addresses)
         return DirectUpstream(host.clock.wall, secure=secure)
     from proxy.upstreams.httpx import HttpxUpstream
 

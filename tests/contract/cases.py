@@ -7,7 +7,20 @@ from tests.contract.cases_access import ACCESS
 from tests.contract.cases_errors import EASYCHEN, ERRORS, OWN
 from tests.contract.cases_headers import HEADERS
 from tests.contract.cases_keys import KEYS
+from tests.contract.cases_moderation import MODERATION
 from tests.contract.cases_paths import PATHS, RELAYS, SPELLINGS
 from tests.contract.cases_tokens import TOKENS
 
-CASES: tuple[Case, ...] = (*RELAYS, *SPELLINGS, *PATHS, *ACCESS, *HEADERS, *ERRORS, *OWN, *EASYCHEN, *TOKENS, *KEYS)
+CASES: tuple[Case, ...] = (
+    *RELAYS,
+    *SPELLINGS,
+    *PATHS,
+    *ACCESS,
+    *HEADERS,
+    *ERRORS,
+    *OWN,
+    *EASYCHEN,
+    *TOKENS,
+    *MODERATION,
+    *KEYS,
+)

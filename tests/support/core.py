@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from proxy import config
@@ -66,6 +66,32 @@ class Listed:
         return Answer(self._status, Headers(self._headers), self.body)
 
 
+class Routed(Listed):
+    """Answers calls to moderation services apart: `service` is asked for each, its calls are kept in `asked`."""
+
+    def __init__(
+        self,
+        *steps: bytes | float | Exception,
+        service: Callable[[Outgoing], Awaitable[Answer]],
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = SSE,
+    ) -> None:
+        super().__init__(*steps, status=status, headers=headers)
+        self.asked: list[Outgoing] = []
+        self._service = service
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        if outgoing.target.name != "moderation":
+            return await super().send(outgoing)
+        self.asked.append(outgoing)
+        return await self._service(outgoing)
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """An answer of a service."""
+    return Answer(status, Headers((("content-type", "application/json"),)), Body(json.dumps(value).encode()))
+
+
 def host(lines: list[str] | None = None, body_limit: int | None = None) -> Host:
     write: Callable[[str], None] = (lines if lines is not None else []).append
     return Host(
@@ -116,4 +142,16 @@ def error_of(reply: Reply) -> dict[str, Any]:
     return error
 
 
-__all__ = ["KEY", "SSE", "Body", "Listed", "ProxyError", "error_of", "host", "request", "run"]
+__all__ = [
+    "KEY",
+    "SSE",
+    "Body",
+    "Listed",
+    "ProxyError",
+    "Routed",
+    "error_of",
+    "host",
+    "json_answer",
+    "request",
+    "run",
+]

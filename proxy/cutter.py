@@ -1,0 +1,163 @@
+"""A stream of events cut into batches, each to be checked and let through as one. Pure.
+
+A batch ends where a sentence and an event end together. So that nothing stalls, one that has become old or long ends
+between two words, and one that is far too old or too long ends anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.moderators import Text
+from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
+from proxy.texts import Place, Said, of_event, readable
+
+# Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
+SECONDS, LENGTH = 0.5, 400
+_TWICE = 2
+_EVENT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Whole events as they came, and the texts in them; without any there is nothing to check."""
+
+    events: bytes
+    texts: tuple[Text, ...]
+
+
+class _Thread:
+    """One text of a stream: what was checked of it, and what is new in the open batch."""
+
+    __slots__ = ("before", "ended", "new", "said")
+
+    def __init__(self) -> None:
+        self.before = ""
+        self.new = ""
+        self.ended = False
+        self.said: list[str] = []  # all of it, to know it again where it is repeated
+
+    @property
+    def between_words(self) -> bool:
+        return self.ended or not self.new or not in_word(self.new[-1])
+
+
+class Cutter:
+    """Takes events, gives batches in their order.
+
+    While `busy` only size ends a batch: the checks are behind, and what comes meanwhile is better asked about at once.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._threads: dict[Place, _Thread] = {}
+        self._events: list[bytes] = []
+        self._bytes = 0
+        self._length = 0
+        self._since = 0.0
+        self._due = False
+        self.busy = False
+
+    def feed(self, event: bytes, now: float) -> list[Batch]:
+        """Take one event that came at `now`, in seconds; the batches that end in front of it or with it."""
+        said = of_event(event, self._kind)
+        batches: list[Batch] = []
+        if self._length and said.new and not self.busy and self._ends_before(*said.new[0]):
+            batches.append(self._close())
+        was_empty = not self._length
+        self._events.append(event)
+        self._bytes += len(event)
+        for place, text in said.new:
+            self._add(place, text)
+        for text in said.repeated:  # behind the pieces: some say with each of them what they have said so far
+            if not self._is_known(text):
+                self._add(("whole", text, ""), text)
+        if was_empty:
+            self._since = now
+        self._end(said)
+        if not self._length or self._is_full or (not self.busy and self._is_over(said, now)):
+            batches.append(self._close())
+        return batches
+
+    def tick(self, now: float) -> Batch | None:
+        """The open batch, if its time is up."""
+        if not self._length or self.busy:
+            return None
+        age = now - self._since
+        if age >= self._patience:
+            return self._close()
+        return None
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until `tick` is worth a call, None while nothing but an event changes anything."""
+        if not self._length or self.busy:
+            return None
+        return max(0.0, self._since + self._patience - now)
+
+    def rest(self) -> Batch | None:
+        """What is left at the end of the stream."""
+        return self._close() if self._events else None
+
+    @property
+    def size(self) -> int:
+        """The bytes of the open batch."""
+        return self._bytes
+
+    @property
+    def _patience(self) -> float:
+        """The age that the open batch may reach as it is."""
+        if not self._is_between_words:
+            return _TWICE * SECONDS
+        return 0.0 if self._due else SECONDS
+
+    @property
+    def _is_full(self) -> bool:
+        return self._length >= _TWICE * LENGTH * (_TWICE if self.busy else 1) or self._bytes >= _EVENT_BYTES
+
+    @property
+    def _is_between_words(self) -> bool:
+        return all(thread.between_words for thread in self._threads.values())
+
+    def _is_over(self, said: Said, now: float) -> bool:
+        if said.ended is None:
+            return True
+        age = now - self._since
+        self._due = self._due or self._length >= LENGTH or age >= SECONDS
+        return (self._due and self._is_between_words) or age >= _TWICE * SECONDS
+
+    def _ends_before(self, place: Place, text: str) -> bool:
+        """Whether a batch that is due, or at the end of a sentence, ends in front of this text."""
+        thread = self._threads.get(place)
+        if thread is None or not thread.new or in_word(text[0]):
+            return False
+        others = all(one.between_words for one in self._threads.values() if one is not thread)
+        return others and (self._due or ends_between(thread.new, text))
+
+    def _add(self, place: Place, text: str) -> None:
+        thread = self._threads.setdefault(place, _Thread())
+        thread.new += text
+        thread.ended = False
+        self._due = self._due or ends(thread.new)
+        thread.said.append(text)
+        self._length += len(text)
+
+    def _end(self, said: Said) -> None:
+        for place, thread in self._threads.items():
+            if said.ended is None or place[0] in said.ended:
+                thread.ended = True
+                self._due = self._due or bool(thread.new)
+
+    def _is_known(self, text: str) -> bool:
+        return any(text in readable(str(place[-1]), "".join(thread.said)) for place, thread in self._threads.items())
+
+    def _close(self) -> Batch:
+        texts = []
+        for place, thread in self._threads.items():
+            if thread.new:
+                name = str(place[-1])
+                texts.append(Text(readable(name, thread.new), readable(name, thread.before)))
+                thread.before = (thread.before + thread.new)[-BEFORE_LENGTH:]
+                thread.new = ""
+        batch = Batch(b"".join(self._events), tuple(texts))
+        self._events, self._bytes, self._length, self._due = [], 0, 0, False
+        return batch

@@ -1,0 +1,77 @@
+"""OpenAI's /moderations, or a relative's that speaks the same: one call takes many texts.
+
+platform.openai.com/docs/guides/moderation, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from proxy.call import Call
+from proxy.config import Config
+from proxy.errors import ConfigError
+from proxy.moderators import BLOCK, PASS, REVIEW, Failed, Text, Verdict, asking, gravest
+from proxy.upstream import Target
+
+# "Try splitting long pieces of text into smaller chunks each less than 2,000 characters", says the guide.
+PIECE_LENGTH = 2_000
+_PIECES_MOST = 32
+# What is not flagged but has a category above this counts as doubtful, which the level high blocks.
+REVIEW_SCORE = 0.3
+
+
+def ready(config: Config) -> None:
+    """As Moderator.ready."""
+    elsewhere = config.moderation_openai_base_url not in (None, config.openai_base_url)
+    if config.moderation_openai_key or (config.openai_api_key and not elsewhere):
+        return
+    why = (
+        "another server than OPENAI_BASE_URL must not get its key"
+        if elsewhere
+        else "the server holds no key of its own"
+    )
+    raise ConfigError(
+        f"MODERATION_OPENAI_KEY must be set for MODERATION to name openai, because {why}.",
+        param="MODERATION_OPENAI_KEY",
+    )
+
+
+async def check(call: Call, texts: Sequence[Text]) -> Verdict:
+    """As Moderator.check."""
+    config = call.config
+    keys = config.moderation_openai_key or config.openai_api_key
+    key = keys[call.host.choose(len(keys))] if len(keys) > 1 else keys[0]
+    target = Target("moderation", config.moderation_openai_base_url or config.openai_base_url, key)
+    pieces = asking.pieces(list(texts), PIECE_LENGTH)
+    verdicts: list[Verdict] = []
+    for at in range(0, len(pieces), _PIECES_MOST):
+        some = pieces[at : at + _PIECES_MOST]
+        body = json.dumps({"model": config.moderation_openai_model, "input": some}).encode()
+        found = await asking.ask(call, target, "moderations", [], body)
+        verdicts += _verdicts(found, len(some))
+        if any(verdict.says == BLOCK for verdict in verdicts):
+            break
+    return gravest(verdicts)
+
+
+def _verdicts(found: dict[str, Any], count: int) -> list[Verdict]:
+    results = found.get("results")
+    if not isinstance(results, list) or len(results) != count:
+        raise Failed("malformed")
+    return [_verdict(result) for result in results]
+
+
+def _verdict(result: Any) -> Verdict:
+    if not isinstance(result, dict) or not isinstance(result.get("flagged"), bool):
+        raise Failed("malformed")
+    scores = result.get("category_scores")
+    scores = scores if isinstance(scores, dict) else {}
+    numbers = {name: score for name, score in scores.items() if isinstance(score, (int, float))}
+    worst = max(numbers, key=lambda name: numbers[name], default="")
+    if result["flagged"]:
+        return Verdict(BLOCK, asking.label("openai", worst))
+    if numbers and numbers[worst] >= REVIEW_SCORE:
+        return Verdict(REVIEW, asking.label("openai", worst))
+    return Verdict(PASS)

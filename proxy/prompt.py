@@ -1,0 +1,45 @@
+"""The prompt of a request, as a content filter reads it."""
+
+from __future__ import annotations
+
+import json
+
+from proxy import body, texts
+from proxy.call import Call
+from proxy.errors import BadRequest
+from proxy.moderation import Checks
+
+
+def prompt_of(call: Call, checks: Checks) -> str:
+    """All that a model would read of what the caller wrote: each text a line of its own.
+
+    Raises BadRequest where that cannot be read, for then it cannot be checked either.
+    """
+    try:
+        request = json.loads(call.body)
+    except (ValueError, RecursionError):
+        request = None
+    found = body.members(call.body)
+    if not isinstance(request, dict) or found is None:
+        raise BadRequest(
+            "The request body must be one JSON object in UTF-8, not compressed: this server checks prompts.",
+            code="unreadable_body",
+        )
+    body.unique(found)
+    names = fields(call, checks)
+    for name in names:
+        if name == "prompt" and texts.has_tokens(request.get(name)):
+            raise BadRequest(
+                "The prompt is made of token numbers, and this server checks prompts. Send it as text.",
+                code="unreadable_prompt",
+                param=name,
+            )
+    try:
+        return "\n".join(texts.readable(*one) for name in names for one in texts.strings(request.get(name), name))
+    except RecursionError:
+        raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
+
+
+def fields(call: Call, checks: Checks) -> tuple[str, ...]:
+    """The names of the request's members that hold its prompt; the first is the one that an error names."""
+    return texts.prompt_fields(checks.kind, call.route.path if call.route else "")

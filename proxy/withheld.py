@@ -1,0 +1,86 @@
+"""Whole answers behind a content filter: read to their end, checked, and replaced where they must not get out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proxy import encoding, texts
+from proxy.call import Call
+from proxy.endings import incomplete
+from proxy.errors import ModerationUnavailable
+from proxy.messages import Headers, Stream
+from proxy.moderation import Checks
+from proxy.moderators import Text
+from proxy.moderators.panel import Panel
+
+_MOST_BYTES = 16_000_000  # more than any answer in text
+
+
+async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream: Stream) -> bytes:
+    """The answer that begins with `first`: as it came, or with what is withheld replaced.
+
+    Raises ModerationUnavailable where it could not be checked, and that is not to pass.
+    """
+    pieces, size = [first], len(first)
+    async for piece in stream:
+        pieces.append(piece)
+        size += len(piece)
+        if size > _MOST_BYTES:
+            _must_pass(panel, panel.unseen("too_large"))
+    body = b"".join(pieces)
+    headers = call.headers or Headers()
+    # An encoding that cannot be opened here was not asked for; an upstream that uses it all the same is not understood.
+    plain = encoding.plain(body, encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
+    answer = _object(plain)
+    if body and answer is None:
+        _must_pass(panel, panel.unseen("unreadable_answer"))
+    withheld: list[int | None] = []
+    for position, said in texts.of_answer(answer or {}):
+        found = [Text(text) for text in said if text.strip()]
+        outcome = await panel.judge(found) if found else None
+        if outcome is not None and outcome.says == "block":
+            panel.apply(outcome)
+            withheld.append(position)
+        elif outcome is not None:
+            _must_pass(panel, outcome)
+    if answer is not None and withheld:
+        body = json.dumps(without(answer, checks.kind, withheld, call.config.moderation_message)).encode()
+        headers.remove("content-encoding")
+    if body:
+        call.head_came(call.status, headers, len(body), whole=True)
+    return body
+
+
+def _must_pass(panel: Panel, outcome: Any) -> None:
+    panel.apply(outcome)
+    if not outcome.lets_through:
+        raise ModerationUnavailable("answer")
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def without(answer: dict[str, Any], kind: str, positions: list[int | None], message: str) -> dict[str, Any]:
+    """The answer with `message` in place of the choices at `positions`, or of all it says where one is None."""
+    if isinstance(answer.get("choices"), list):
+        return {
+            **answer,
+            "choices": [
+                _closed(choice, kind, message) if at in positions else choice
+                for at, choice in enumerate(answer["choices"])
+            ],
+        }
+    return {**answer, **incomplete(message)} if kind == "responses" else {"choices": [_closed({}, kind, message)]}
+
+
+def _closed(choice: Any, kind: str, message: str) -> dict[str, Any]:
+    index = choice.get("index", 0) if isinstance(choice, dict) else 0
+    chat = {"message": {"role": "assistant", "content": message, "refusal": None}}
+    said: dict[str, Any] = chat if kind == "chat" else {"text": message}
+    return {"index": index, **said, "logprobs": None, "finish_reason": "content_filter"}
