@@ -16,7 +16,7 @@ from typing import Any, cast
 from proxy import config, log, unready, upstreams
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
-from proxy.errors import ClientGone, ConfigError, NotOffered
+from proxy.errors import BadRequest, ClientGone, ConfigError, NotOffered, ProxyError
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply, Request
 from proxy.relay import relay
@@ -128,9 +128,14 @@ class App:
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
         )
         try:
+            if self.sees_disconnect and "transfer-encoding" in headers and "content-length" in headers:
+                raise _framed_twice()
             settings, upstream = self.start()
-        except ConfigError as error:
-            await _send_reply(unready.answer(error, self.host, headers, scope["method"]), send)
+        except ProxyError as error:
+            reply = unready.answer(error, self.host, headers, scope["method"])
+            if isinstance(error, BadRequest):
+                reply.headers.set("connection", "close")
+            await _send_reply(reply, send)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         if self.sees_disconnect:
@@ -184,6 +189,14 @@ class _Incoming:
         await self._receive()  # behind the body's end nothing but http.disconnect can come
         self.gone = True
         task.cancel()
+
+
+def _framed_twice() -> BadRequest:
+    """h11 lets this pass, and whoever stands in front may have seen another end of the body (RFC 9112, section 6.3).
+
+    What comes behind it on the connection, which is closed therefore, would be a request that nobody else has seen.
+    """
+    return BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
 
 
 async def _send_reply(reply: Reply, send: Send) -> None:

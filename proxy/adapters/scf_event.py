@@ -235,7 +235,7 @@ def _query(parameters: Mapping[str, Any]) -> str:
 def _seconds_left(context: Mapping[str, Any], started: float) -> float | None:
     """There is no remaining-time call on this platform: the limit less what has gone by since we were called."""
     limit = context.get("time_limit_in_ms")
-    if not isinstance(limit, (int, float)) or limit <= 0:
+    if not isinstance(limit, (int, float)) or not 0 < limit < 1e12:
         return None
     return max(0.0, limit / 1000 - (time.monotonic() - started))
 

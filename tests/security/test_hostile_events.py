@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy import upstreams
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.aws_runtime import RuntimeApi
 from proxy.adapters.aws_stream import StreamFunction
@@ -24,21 +25,32 @@ from tests.support.hostile import (
     METHODS,
     PATHS,
     QUERIES,
+    Always,
     check_error,
     check_headers,
     check_lines,
+    mostly,
     times,
 )
 
-SCF_DOORS = ("scf-function-url", "scf-api-gateway", "scf-clb", "scf-timer")
+SCF_DOORS = ("scf-function-url", "scf-api-gateway", "scf-clb")
 AWS_DOORS = ("aws-function-url", "aws-http-api", "aws-rest-api", "aws-alb")
-# Nothing is let in without the key, so nothing needs an upstream; with it the demo answers.
-SETTINGS = {"DEMO": "1", "PROXY_KEY": "pk-one", "METERING": "header", "CONTEXT_GUARD": "reject", "ASSEMBLE": "always"}
+SETTINGS = {
+    "OPENAI_API_KEY": "sk-server",
+    "PROXY_KEY": "pk-one",
+    "METERING": "header",
+    "CONTEXT_GUARD": "reject",
+    "ASSEMBLE": "always",
+}
+CHAT = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]}'
 TEXT_BODIES = BODIES.map(lambda body: body.decode("utf-8", "surrogateescape"))
-FIELDS = st.sampled_from(
-    "httpMethod path rawPath headers multiValueHeaders queryString queryStringParameters rawQueryString payload body "
-    "multiValueQueryStringParameters isBase64Encoded requestContext version cookies pathParameters routeKey x".split()
+TELLING = st.sampled_from("httpMethod headers requestContext version payload x".split())
+OTHERS = st.sampled_from(
+    "path rawPath multiValueHeaders queryString queryStringParameters rawQueryString body isBase64Encoded cookies "
+    "multiValueQueryStringParameters pathParameters routeKey".split()
 )
+# What tells one door from another is seldom exchanged: the rest of such an event is not even read.
+FIELDS = mostly(OTHERS, TELLING)
 HEADER_MAPS = HEADERS.map(dict) | st.dictionaries(
     st.sampled_from(["Authorization", "x-uri", "X-Method", "content-type", "host", "\ud83d"]), ANYTHING, max_size=4
 )
@@ -50,22 +62,25 @@ CONTEXTS = st.dictionaries(
     max_size=4,
 )
 LIKELY = METHODS | PATHS | QUERIES | HEADER_MAPS | TEXT_BODIES | CONTEXTS | st.sampled_from(["true", "AP8=", "***"])
-CHANGES = st.dictionaries(FIELDS, LIKELY | ANYTHING, max_size=4)
-LEFT_OUT = st.sets(FIELDS, max_size=2)
+CHANGES = st.dictionaries(FIELDS, mostly(LIKELY, ANYTHING), max_size=4)
+LEFT_OUT = mostly(st.just(set[str]()), st.sets(FIELDS, max_size=2))
+LET_IN = mostly(st.just(True), st.just(False))
 
 
 def changed(door: str, changes: dict[str, Any], left_out: set[str], let_in: bool) -> Any:
     """A recorded event with some of its fields exchanged, and others gone."""
-    made = {**recorded(door), **changes}
+    made = {**recorded(door), "payload" if door == "scf-clb" else "body": CHAT, "isBase64Encoded": False, **changes}
     for name in left_out:
         made.pop(name, None)
     if let_in and isinstance(made.get("headers"), dict):
-        made["headers"] = {**made["headers"], "authorization": "Bearer pk-one"}
+        kept = {name: value for name, value in made["headers"].items() if name.lower() != "authorization"}
+        made["headers"] = {**kept, "authorization": "Bearer pk-one"}
+        made.pop("multiValueHeaders", None)
     return made
 
 
-EVENTS_OF_TENCENT = st.builds(changed, st.sampled_from(SCF_DOORS), CHANGES, LEFT_OUT, st.booleans()) | ANYTHING
-EVENTS_OF_AWS = st.builds(changed, st.sampled_from(AWS_DOORS), CHANGES, LEFT_OUT, st.booleans()) | ANYTHING
+EVENTS_OF_TENCENT = mostly(st.builds(changed, st.sampled_from(SCF_DOORS), CHANGES, LEFT_OUT, LET_IN), ANYTHING)
+EVENTS_OF_AWS = mostly(st.builds(changed, st.sampled_from(AWS_DOORS), CHANGES, LEFT_OUT, LET_IN), ANYTHING)
 SCF_CONTEXTS = (
     st.dictionaries(
         st.sampled_from(["time_limit_in_ms", "tencentcloud_region", "request_id"]),
@@ -88,6 +103,15 @@ def check_answer(answer: Any) -> None:
 
 
 LINES: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def always() -> Iterator[Always]:
+    """What every adapter calls in here, in the place of a network."""
+    upstream = Always()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upstreams, "make", lambda config, host: upstream)
+        yield upstream
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +165,7 @@ class Told:
 
 @times(2_000)
 @given(
-    EVENTS_OF_AWS.map(lambda event: json.dumps(event).encode()) | st.binary(max_size=20) | BODIES,
+    mostly(EVENTS_OF_AWS.map(lambda event: json.dumps(event).encode()), st.binary(max_size=20) | BODIES),
     st.sampled_from(["9999999999999", "1", "", "soon", "9" * 5_000]),
 )
 def test_the_streaming_lambda_answers_any_event(event: bytes, deadline: str) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from proxy.upstream import Answer, Outgoing
+from tests.support.core import Listed
+
 # Always the same inputs: a run that fails fails again, and a run that passes says the same on every machine.
 DERANDOMIZED = {
     "deadline": None,
@@ -21,6 +24,28 @@ DERANDOMIZED = {
 def times(count: int) -> settings:
     """So many inputs, the same in each run."""
     return settings(max_examples=count, **DERANDOMIZED)  # type: ignore[arg-type]
+
+
+class Always:
+    """An upstream for a whole app, which says the same to everybody."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+
+    async def warm(self) -> None:
+        """Nothing to do."""
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        self.sent.append(outgoing)
+        return await Listed(b'{"ok":1}', headers=(("content-type", "application/json"),)).send(outgoing)
+
+
+def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The odd one in a fifth of all cases: where everything is odd at once, only the first refusal is ever tried."""
+    return st.integers(0, 4).flatmap(lambda number: odd if number == 4 else usual)
 
 
 SEGMENTS = st.one_of(
@@ -74,7 +99,8 @@ MEMBERS = st.sampled_from(
 )
 LIKELY = st.sampled_from(
     [
-        "gpt-4o-mini", "gpt-4o", True, False, 1, 0, -1, 10**30, "auto", {"include_usage": True}, [], {}, None, "text",
+        "gpt-4o-mini", "demo", "gpt-4o", True, False, 1, 0, -1, 10**30, "auto", {"include_usage": True}, [], {}, None,
+        "text",
         [{"role": "user", "content": "x"}],
         [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
         [{"role": "tool", "content": None}, None, 5], [{"type": "function", "function": {"parameters": {"$ref": "#"}}}],
