@@ -120,6 +120,12 @@ def _region(value: str) -> str:
     return value
 
 
+def _tencent_host(value: str) -> str:
+    if not re.fullmatch(r"tms\.([a-z0-9-]{1,40}\.)*tencentcloudapi\.com", value):
+        raise ValueError("takes tms.tencentcloudapi.com or a host such as tms.intl.tencentcloudapi.com")
+    return value
+
+
 def _proxy_keys(value: str) -> tuple[str, ...]:
     keys = _keys(value)
     if any(":" in key for key in keys):
@@ -203,6 +209,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TMS_SECRET_ID", _secret, None),
     Setting("TMS_SECRET_KEY", _secret, None),
     Setting("TMS_REGION", _region, "ap-guangzhou"),
+    Setting("TMS_HOST", _tencent_host, "tms.tencentcloudapi.com"),
     Setting("TMS_BIZ_TYPE", _text, None),
     Setting("CONSOLE", _switch, True),
     Setting("DEMO", _switch, False),
@@ -262,6 +269,7 @@ class Config:
     tms_secret_id: str | None
     tms_secret_key: str | None
     tms_region: str
+    tms_host: str
     tms_biz_type: str | None
     console: bool
     demo: bool
