@@ -64,6 +64,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TMS_SECRET_ID", values.secret, None),
     Setting("TMS_SECRET_KEY", values.secret, None),
     Setting("TMS_REGION", values.region, "ap-guangzhou"),
+    Setting("TMS_HOST", values.tencent_host, "tms.tencentcloudapi.com"),
     Setting("TMS_BIZ_TYPE", values.text, None),
     Setting("CONSOLE", values.switch, True),
     Setting("DEMO", values.switch, False),
@@ -120,6 +121,7 @@ class Config:
     tms_secret_id: str | None
     tms_secret_key: str | None
     tms_region: str
+    tms_host: str
     tms_biz_type: str | None
     console: bool
     demo: bool

@@ -17,7 +17,7 @@ from proxy import sse
 _NO_TEXT = frozenset(
     "id type role index format channel name status object model url image_url file_id file_data filename data detail "
     "call_id tool_call_id item_id signature encrypted_content logprobs obfuscation finish_reason native_finish_reason "
-    "content_filter_results annotations usage created cache_control image_b64 partial_image_b64 b64_json result".split()
+    "content_filter_results usage created cache_control image_b64 partial_image_b64 b64_json result".split()
 )
 # Where the prompt stands, by the kind of call; the first is the one that an error names.
 _PROMPTS = {

@@ -115,6 +115,13 @@ def region(value: str) -> str:
     return value
 
 
+def tencent_host(value: str) -> str:
+    """One of Tencent Cloud's hosts for text moderation; accounts of its international site have another."""
+    if not re.fullmatch(r"tms\.([a-z0-9-]{1,40}\.)*tencentcloudapi\.com", value):
+        raise ValueError("takes tms.tencentcloudapi.com or a host such as tms.intl.tencentcloudapi.com")
+    return value
+
+
 def proxy_keys(value: str) -> tuple[str, ...]:
     found = keys(value)
     if any(":" in key for key in found):

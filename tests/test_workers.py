@@ -341,10 +341,10 @@ def test_a_worker_signs_for_tencent_as_any_python_does(workers: Workers) -> None
     from proxy.moderators.tencent import signature
 
     module = workers.folder / "src" / "signs.py"
-    known = signature("id", "secret", b"{}", 1_700_000_000)
+    known = signature("h", "id", "secret", b"{}", 1_700_000_000)
     module.write_text(
         "from entry import *\nfrom proxy.moderators.tencent import signature\n"
-        f"assert signature('id', 'secret', b'{{}}', 1_700_000_000) == {known!r}\n"
+        f"assert signature('h', 'id', 'secret', b'{{}}', 1_700_000_000) == {known!r}\n"
     )
     workers.at({}, entry="signs")
     module.unlink()

@@ -1,6 +1,6 @@
 """OpenAI's /moderations, or a relative's that speaks the same: one call takes many texts.
 
-platform.openai.com/docs/guides/moderation, read 2026-11-24.
+What it takes and gives: platform.openai.com/docs/api-reference/moderations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxy.errors import ConfigError
 from proxy.moderators import BLOCK, PASS, REVIEW, Failed, Text, Verdict, asking, gravest
 from proxy.upstream import Target
 
-# "Try splitting long pieces of text into smaller chunks each less than 2,000 characters", says the guide.
+# Short, so that one passage does not drown in a long text.
 PIECE_LENGTH = 2_000
 _PIECES_MOST = 32
 # What is not flagged but has a category above this counts as doubtful, which the level high blocks.

@@ -1,7 +1,8 @@
 """Tencent Cloud's TMS TextModeration, signed by ourselves: their SDK is larger than all of this project.
 
-The request: cloud.tencent.com/document/product/1124/51860; the signature TC3-HMAC-SHA256: the same site's
-product/1124/51857 (both read 2026-11-24).
+The request: cloud.tencent.com/document/api/1124/51860, for international accounts
+tencentcloud.com/document/api/1121/46072 (both read 2026-11-24). The signature, TC3-HMAC-SHA256, is the SDK's own: the
+tests hold it to that.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from proxy.errors import ConfigError
 from proxy.moderators import BLOCK, PASS, REVIEW, Failed, Text, Verdict, asking, gravest
 from proxy.upstream import Target
 
-HOST = "tms.tencentcloudapi.com"
 PIECE_LENGTH = 10_000  # the most characters that one request takes
 _ACTION, _VERSION = "TextModeration", "2020-12-29"
 _SAYS = {"Pass": PASS, "Review": REVIEW, "Block": BLOCK}
-# The keys of the function's role, which the platform sets, and renews in its event functions.
+# The keys of the function's role, which the platform sets. They are temporary, so they are looked up for each check.
 _ROLE = ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN")
 
 
@@ -58,7 +58,7 @@ async def _one(call: Call, text: str) -> Verdict:
     secret_id, secret_key, token = _credentials(config)
     now = int(call.host.clock.wall())
     headers = [
-        ("authorization", signature(secret_id, secret_key, body, now)),
+        ("authorization", signature(config.tms_host, secret_id, secret_key, body, now)),
         ("x-tc-action", _ACTION),
         ("x-tc-version", _VERSION),
         ("x-tc-region", config.tms_region),
@@ -67,7 +67,7 @@ async def _one(call: Call, text: str) -> Verdict:
     if token:
         headers.append(("x-tc-token", token))
     # Without a key of its own: the signature stands in its place.
-    found = await asking.ask(call, Target("moderation", f"https://{HOST}", ""), "", headers, body)
+    found = await asking.ask(call, Target("moderation", f"https://{config.tms_host}", ""), "", headers, body)
     return _verdict(found.get("Response"))
 
 
@@ -89,14 +89,14 @@ def _verdict(response: Any) -> Verdict:
     return Verdict(says, None if says == PASS else asking.label("tencent", response.get("Label")))
 
 
-def signature(secret_id: str, secret_key: str, body: bytes, now: int) -> str:
-    """The Authorization header for a POST of `body` at the Unix time `now`."""
+def signature(host: str, secret_id: str, secret_key: str, body: bytes, now: int) -> str:
+    """The Authorization header for a POST of `body` to `host` at the Unix time `now`."""
     from hashlib import sha256
 
     day = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%d")
     scope = f"{day}/tms/tc3_request"
     signed = "content-type;host"
-    request = f"POST\n/\n\ncontent-type:application/json\nhost:{HOST}\n\n{signed}\n{sha256(body).hexdigest()}"
+    request = f"POST\n/\n\ncontent-type:application/json\nhost:{host}\n\n{signed}\n{sha256(body).hexdigest()}"
     text = f"TC3-HMAC-SHA256\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
     key = f"TC3{secret_key}".encode()
     for part in (day, "tms", "tc3_request"):

@@ -53,6 +53,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("TMS_SECRET_ID", "two words"),
         ("TMS_SECRET_ID", "two,keys"),
         ("TMS_REGION", "Guangzhou!"),
+        ("TMS_HOST", "tms.example.com"),
         ("SIGNING_SECRET", "s"),
     ],
 )
@@ -90,6 +91,7 @@ def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str)
         ("MODERATION_OUTPUT", "0", False),
         ("MODERATION_WORDS", "a b, 禁词", ("a b", "禁词")),
         ("TMS_SECRET_ID", "AKID", "AKID"),
+        ("TMS_HOST", "tms.intl.tencentcloudapi.com", "tms.intl.tencentcloudapi.com"),
     ],
 )
 def test_values_are_read(name: str, value: str, read: object) -> None:

@@ -26,6 +26,7 @@ from tests.support.core import Body, Listed, Routed, host, json_answer, request
 CLEAR = {"flagged": False, "category_scores": {"hate": 0.01, "violence": 0.02}}
 DOUBTFUL = {"flagged": False, "category_scores": {"hate": 0.01, "violence": 0.4}}
 FLAGGED = {"flagged": True, "category_scores": {"hate": 0.9, "violence": 0.4}}
+HOST = "tms.tencentcloudapi.com"
 KEYS = {"TMS_SECRET_ID": "AKIDexample", "TMS_SECRET_KEY": "secret"}
 
 
@@ -277,6 +278,18 @@ def test_tencent_s_errors_are_failures(value: Any, says: str) -> None:
         ask("tencent", answering(value), [Text("x")], **KEYS)
 
 
+def test_an_international_account_has_another_host() -> None:
+    upstream = answering(tms("Pass"))
+    host = "tms.intl.tencentcloudapi.com"
+    ask("tencent", upstream, [Text("x")], **KEYS, TMS_HOST=host, TMS_REGION="ap-singapore")
+    (sent,) = upstream.asked
+    headers = dict(sent.headers)
+    now = int(headers["x-tc-timestamp"])
+    assert sent.target.base_url == f"https://{host}"
+    assert headers["authorization"] == tencent.signature(host, "AKIDexample", "secret", sent.body, now)
+    assert headers["authorization"] != tencent.signature(HOST, "AKIDexample", "secret", sent.body, now)
+
+
 def test_tencent_gets_pieces_of_10_000_characters_and_stops_at_the_first_that_is_blocked() -> None:
     text = "字" * 25_000
     upstream = answering(tms("Pass"))
@@ -313,13 +326,13 @@ def test_the_request_is_signed_as_tencent_s_own_sdk_signs_it(secret: str, text: 
     from tencentcloud.common.http.request import RequestInternal
     from tencentcloud.tms.v20201229.tms_client import TmsClient
 
-    theirs = RequestInternal(tencent.HOST, "POST", "/", header={})
+    theirs = RequestInternal(HOST, "POST", "/", header={})
     with warnings.catch_warnings(), mock.patch("tencentcloud.common.abstract_client.time.time", return_value=now):
         warnings.simplefilter("ignore")  # the SDK asks for the time in a way that Python wants to get rid of
         client = TmsClient(Credential("AKIDexample", secret), "ap-guangzhou")
         client._build_req_with_tc3_signature("TextModeration", {"Content": text}, theirs)
     body = theirs.data.encode()
-    assert tencent.signature("AKIDexample", secret, body, now) == theirs.header["Authorization"]
+    assert tencent.signature(HOST, "AKIDexample", secret, body, now) == theirs.header["Authorization"]
 
 
 def test_all_of_the_sdk_s_headers_that_matter_are_sent() -> None:
@@ -330,7 +343,7 @@ def test_all_of_the_sdk_s_headers_that_matter_are_sent() -> None:
     ask("tencent", upstream, [Text("x")], **KEYS)
     (sent,) = upstream.asked
     headers = dict(sent.headers)
-    theirs = RequestInternal(tencent.HOST, "POST", "/", header={})
+    theirs = RequestInternal(HOST, "POST", "/", header={})
     now = int(headers["x-tc-timestamp"])
     with warnings.catch_warnings(), mock.patch("tencentcloud.common.abstract_client.time.time", return_value=now):
         warnings.simplefilter("ignore")
