@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import body, sse
+from proxy import body, nesting, sse
 from proxy.call import Call
 from proxy.completion import Completion
 from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected, UpstreamRefused
@@ -102,7 +102,7 @@ class _Assembled(Stream):
                 self._ended = True
                 continue
             try:
-                found = json.loads(data)
+                found = nesting.loads(data)
             except (ValueError, RecursionError):
                 continue
             if isinstance(found, dict):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
 from typing import Any
 
+from proxy import nesting
 from proxy.errors import BadRequest
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -34,6 +35,8 @@ def members(body: bytes) -> list[Member] | None:
     """The top-level members of a JSON object in their order, or None where `body` is no JSON object."""
     text = body.decode("latin-1")  # one character a byte, so that positions are the body's own
     try:
+        if nesting.FATAL:
+            nesting.check(text)
         return _scan(text)
     except (ValueError, StopIteration, IndexError, RecursionError):
         return None

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
-from proxy import failover, headers, source, targets
+from proxy import failover, headers, nesting, source, targets
 from proxy.call import Call
 from proxy.errors import UpstreamError, UpstreamNotReadable
 from proxy.messages import Headers, Reply
@@ -89,7 +89,7 @@ async def _ask(call: Call, upstream: Upstream, one: Provider) -> AsyncGenerator[
 def _entries(data: bytes) -> list[Any]:
     """The models of a list. Raises UpstreamNotReadable."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(data)
+        found = nesting.loads(data)
         data_of = found.get("data") if isinstance(found, dict) else found
         if isinstance(data_of, list):
             return [entry for entry in data_of if isinstance(entry, dict) and isinstance(entry.get("id"), str)]

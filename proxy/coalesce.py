@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from proxy import sse
+from proxy import nesting, sse
 
 # A merged event holds no more than about so many characters of text, made of so many bytes of events: an answer can
 # still be cut between two of them.
@@ -95,7 +95,7 @@ def _length(value: dict[str, Any]) -> int:
 
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(data)
+        value = nesting.loads(data)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import body, sse, weight
+from proxy import body, nesting, sse, weight
 from proxy.call import Call
 from proxy.errors import BadRequest, NotInstalled, UpstreamRefused
 from proxy.messages import Stream
@@ -133,7 +133,7 @@ class _Metered(Stream):
         from proxy import tokens
 
         try:
-            request = json.loads(call.body)
+            request = nesting.loads(call.body)
             prompt = weight.count(call, request)
             from proxy.tokens import completion
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from proxy import body
+from proxy import body, nesting
 from proxy.auth import is_listing
 from proxy.call import Call, media_type
 from proxy.errors import BadRequest
@@ -49,8 +49,8 @@ def named(call: Call) -> str | None:
     body.unique(found)
     value = next((call.body[one.value : one.end] for one in found if one.name == "model"), b"null")
     try:
-        model = json.loads(value)
-    except ValueError:
+        model = nesting.loads(value)
+    except (ValueError, RecursionError):
         return None
     return model if isinstance(model, str) else None
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from proxy import encoding, failover, headers, regions, sse
+from proxy import encoding, failover, headers, nesting, regions, sse
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
@@ -155,7 +155,7 @@ async def read_at_most(body: ByteStream, limit: int) -> bytes:
 def _error_object(body: bytes) -> dict[str, Any]:
     """The `error` member that OpenAI's relatives send: an object, or a text, or the whole body."""
     try:
-        value = json.loads(body)
+        value = nesting.loads(body)
     except (ValueError, RecursionError):
         return {}
     if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list

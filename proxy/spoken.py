@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from proxy import encoding, sse
+from proxy import encoding, nesting, sse
 from proxy.call import Call
 from proxy.completion import Completion
 
@@ -43,7 +42,7 @@ def _of_events(data: bytes, protocol: str) -> list[dict[str, Any]]:
 
 def _of_json(data: bytes) -> list[dict[str, Any]]:
     try:
-        answer = json.loads(data)
+        answer = nesting.loads(data)
     except (ValueError, RecursionError):
         return []
     found = []

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from proxy import nesting
+
 # Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
 # event has ended either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
@@ -95,7 +97,7 @@ def objects(data: bytes) -> Iterator[dict[str, Any]]:
     """The JSON objects among the events' data; `[DONE]` and what cannot be read are passed over."""
     for _, text in events(data):
         try:
-            value = json.loads(text)
+            value = nesting.loads(text)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from proxy import encoding
+from proxy import encoding, nesting
 from proxy.call import Call, media_type
 from proxy.messages import Stream
 
@@ -111,7 +111,9 @@ def find_usage(data: bytes) -> dict[str, Any]:
         if not text.startswith(b":"):
             continue
         try:
-            value, _ = _DECODER.raw_decode(text[1:].lstrip().decode("utf-8", "ignore"))
+            told = text[1:].lstrip().decode("utf-8", "ignore")
+            nesting.check(told)
+            value, _ = _DECODER.raw_decode(told)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from proxy import body, prices
+from proxy import body, nesting, prices
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.prices import Price
@@ -29,7 +28,7 @@ _ABSURD = 1_000_000_000
 def request_of(call: Call, why: str) -> dict[str, Any]:
     """The request's JSON. Raises BadRequest, with `why` it must be readable here, where it is no JSON object."""
     try:
-        request = json.loads(call.body)
+        request = nesting.loads(call.body)
     except (ValueError, RecursionError):
         request = None
     # JSON in UTF-16 is read above, and could not be edited.

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-from proxy import sse
+from proxy import nesting, sse
 from proxy.errors import UpstreamDisconnected
 from proxy.host import Clock
 from proxy.messages import Headers
@@ -46,7 +46,7 @@ class DemoUpstream:
         if outgoing.method != "POST" or (speak is None and outgoing.path != "embeddings"):
             return _error(404, f"The demo upstream does not know {outgoing.method} /v1/{outgoing.path}.", "unknown_url")
         try:
-            request = json.loads(outgoing.body)
+            request = nesting.loads(outgoing.body)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):

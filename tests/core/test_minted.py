@@ -175,6 +175,7 @@ SOME = Grant(("gpt-4o", "text-*"))
         (b'{"model":"gpt-4o","\\u006dodel":"o3"}', 400, "duplicate_key"),
         (b"{}", 400, "model_not_readable"),
         (b'{"model":["gpt-4o"]}', 400, "model_not_readable"),
+        (b'{"model":%s}' % (b"[" * 900 + b"]" * 900), 400, "model_not_readable"),
         (b'{"model":"\xff"}', 400, "model_not_readable"),
         (b"[]", 400, "model_not_readable"),
         (b"", 400, "model_not_readable"),

@@ -1,0 +1,41 @@
+"""Reading JSON that may be nested without end, also where the interpreter does not survive that. Pure.
+
+CPython gives up in time, with a RecursionError. Under Pyodide each level takes of JavaScript's stack, and some
+thousands of them, a body of a few kilobytes, end the whole isolate with every call in it ("Pyodide has suffered a fatal
+error. RangeError: Maximum call stack size exceeded").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+FATAL = sys.platform == "emscripten"
+# Requests and answers have some twenty levels, those of a schema among them.
+LEVELS = 200
+# A string that has no end is one to the end, or each of its quotation marks would be looked at anew.
+_TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def loads(data: str | bytes) -> Any:
+    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform."""
+    if FATAL:
+        check(data if isinstance(data, str) else data.decode(json.detect_encoding(data), "replace"))
+    return json.loads(data)
+
+
+def check(text: str) -> None:
+    """Raise RecursionError where `text` has more than LEVELS brackets open at once."""
+    if text.count("[") + text.count("{") <= LEVELS:  # nearly always
+        return
+    depth = 0
+    for match in _TOKENS.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > LEVELS:
+                raise RecursionError
+        elif first in "]}":
+            depth -= 1
