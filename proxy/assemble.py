@@ -36,7 +36,7 @@ def prepare(call: Call) -> None:
         """As the caller sent it, where the upstream knows no such fields; this model is not asked for them again."""
         if not _means_our_fields(refused):
             return None
-        call.host.no_events.add(model)
+        call.host.remember(call.host.no_events, model)
         return as_sent
 
     call.body, call.wants_events, call.once_more = edited, True, once_more

@@ -6,13 +6,16 @@ need none of this: that is an address like any other's.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import quote
 
 from proxy import model
 from proxy.call import Call
+from proxy.errors import NoUpstream
 from proxy.upstream import Outgoing
 
+_DEPLOYMENT = re.compile(r"[A-Za-z0-9._ -]{1,64}")
 # The calls that are made to one deployment; all others stand below /openai itself. The same list as in openai-python's
 # AzureOpenAI, which a test holds this one against.
 DEPLOYED = (
@@ -33,6 +36,8 @@ def dressed(call: Call, outgoing: Outgoing) -> Outgoing:
     one = target.provider
     version = one.api_version if one else None
     if path in DEPLOYED and (deployment := target.model or model.named(call)):
+        if not _DEPLOYMENT.fullmatch(deployment) or not deployment.strip("."):  # it becomes a part of the path
+            raise NoUpstream(deployment)
         path = f"deployments/{quote(deployment, safe='')}/{path}"
     base = target.base_url if target.base_url.endswith("/openai") else f"{target.base_url}/openai"
     given = [part for part in outgoing.query.split("&") if part and not part.startswith("api-version=")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
 from typing import Any
@@ -16,6 +17,11 @@ from typing import Any
 from proxy import nesting
 from proxy.errors import BadRequest
 
+# What restrictions and edits go by.
+_WATCHED = frozenset(
+    "model models messages input prompt instructions stream stream_options n best_of max_tokens max_completion_tokens "
+    "max_output_tokens moderation moderation_level service_tier truncation".split()
+)
 _SPACE = re.compile(r"[ \t\n\r]*")
 # Numbers are only skipped, never used: as text they cost nothing and no length of them is refused.
 _skip = json.JSONDecoder(parse_int=str, parse_float=str).scan_once  # type: ignore[attr-defined,unused-ignore]
@@ -124,16 +130,33 @@ def _items(text: str, at: int) -> list[tuple[int, int]]:
 
 
 def unique(found: list[Member]) -> None:
-    """Raise BadRequest when a name stands twice: whoever reads on might take the other one."""
+    """Raise BadRequest when a name stands twice: whoever reads on might take the other one.
+
+    Go's reader, and so many a relay further up, takes `Model` for `model`: neither may stand for the other here.
+    """
     seen: set[str] = set()
     for member in found:
-        if member.name in seen:
+        folded = _folded(member.name)
+        if folded in seen:
             raise BadRequest(
                 f"The request JSON has the key {member.name!r} twice. Send it once.",
                 code="duplicate_key",
-                param=member.name,
+                param=folded if folded in _WATCHED else member.name,
             )
-        seen.add(member.name)
+        if folded != member.name and folded in _WATCHED:
+            raise BadRequest(
+                f"The request JSON has the key {member.name!r}. Write it {folded!r}.",
+                code="duplicate_key",
+                param=folded,
+            )
+        seen.add(folded)
+
+
+def _folded(name: str) -> str:
+    """`name` without regard to case. It was read as Latin-1, unless it was escaped."""
+    with suppress(UnicodeError):
+        name = name.encode("latin-1").decode()
+    return name.casefold()
 
 
 def _value(body: bytes, member: Member) -> Any:

@@ -78,6 +78,7 @@ class Call:
         """Take note of the target that the call now goes to."""
         self.target = target
         self.record["upstream"] = target.name
+        self.record["upstream_status"] = self.record["upstream_request_id"] = None  # the last one's, if there was one
 
     def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
         """Take note of the answer's head, its body's length in bytes if known, and whether one piece is all of it."""

@@ -13,13 +13,14 @@ from typing import Any
 from proxy import failover, headers, nesting, source, targets
 from proxy.call import Call
 from proxy.errors import UpstreamError, UpstreamNotReadable
+from proxy.host import Pump
 from proxy.messages import Headers, Reply
 from proxy.patterns import matches
 from proxy.providers import Provider, candidates
-from proxy.upstream import Outgoing, Upstream, patience
+from proxy.upstream import Outgoing, Upstream, patience, silent_for
 
 _MOST = 16_000_000  # bytes of one upstream's list
-SECONDS = 10.0  # how long one upstream may take to send it
+SECONDS = 10.0  # how long all of them together may take to send theirs
 
 
 def applies(call: Call) -> bool:
@@ -48,12 +49,13 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     listed: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
     failure: UpstreamError | None = None
+    until = seconds_left(call, SECONDS) + call.host.clock.now()
     try:
         for one, pump in pumps:
             entries: list[Any] = []
             try:
                 # Azure lists what could be deployed, not what is.
-                entries = [] if pump is None else _entries(await pump.next(None) or b"")
+                entries = [] if pump is None else _entries(await _within(call, pump, until))
             except UpstreamError as error:
                 failure = error
                 missing.append(one.name)
@@ -63,6 +65,9 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
         for _, pump in pumps:
             if pump is not None:
                 await pump.aclose()
+    if len(pumps) > 1:  # they wrote over one another's
+        for name in ("upstream", "upstream_status", "upstream_request_id", "attempts"):
+            call.record.pop(name, None)
     if failure is not None and not listed:
         raise failure
     if missing:
@@ -71,6 +76,19 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     shown = [entry for name, entry in listed.items() if not models or matches(name, models)]
     told = json.dumps({"object": "list", "data": shown}, ensure_ascii=False).encode()
     return Reply(200, Headers([("content-type", "application/json")]), told)
+
+
+def seconds_left(call: Call, most: float) -> float:
+    """How long several upstreams together may take: `most` seconds, or what the platform leaves."""
+    now = call.host.clock.now()
+    return max(0.0, min(most, (call.ends_at or now + most) - now))
+
+
+async def _within(call: Call, pump: Pump, until: float) -> bytes:
+    piece = await pump.next(max(0.0, until - call.host.clock.now()))
+    if piece is None:
+        raise silent_for(SECONDS)
+    return piece
 
 
 async def _ask(call: Call, upstream: Upstream, one: Provider) -> AsyncGenerator[bytes, None]:

@@ -14,7 +14,7 @@ from proxy import body, weight
 from proxy.call import Call
 from proxy.errors import BadRequest, CostTooHigh
 from proxy.messages import Stream
-from proxy.prices import MILLION, Tokens
+from proxy.prices import MILLION, Price, Tokens
 
 # The Responses API takes no lower limit; an answer shorter than that is none.
 LEAST_OUTPUT = 16
@@ -56,10 +56,13 @@ def wrap(call: Call, stream: Stream) -> Stream:
 
 
 def _affordable(call: Call, request: dict[str, Any], answers: int) -> int | None:
-    """How many tokens each answer may have under MAX_COST_USD; None where it needs no limit."""
+    """How many tokens each answer may have under MAX_COST_USD at the dearest upstream; None where it needs no limit."""
+    limits = [_affordable_at(call, request, answers, price) for price in weight.prices_of(call, request.get("model"))]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _affordable_at(call: Call, request: dict[str, Any], answers: int, price: Price | None) -> int | None:
     ceiling = Decimal(str(call.config.max_cost_usd))
-    model = request.get("model")
-    price = weight.price_of(call, model)
     at = call.host.clock.wall()
     tier = request.get("service_tier")
     prompt = weight.bound(call)
@@ -94,8 +97,8 @@ def _lower(call: Call, request: dict[str, Any], most: int) -> None:
     fields = weight.OUTPUT_FIELDS[call.protocol]
     there = [name for name in fields if request.get(name) is not None]
     if not there:
-        price = weight.price_of(call, request.get("model"))
-        if price is not None and price.max_output is not None and price.max_output <= most:
+        prices = weight.prices_of(call, request.get("model"))
+        if all(price is not None and price.max_output is not None and price.max_output <= most for price in prices):
             return  # the model ends before; a limit above its own would be refused
         there = [_field(fields, request)]
     high = [name for name in there if not _is_within(request.get(name), most)]

@@ -138,7 +138,8 @@ class Config:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every key that is configured here, none of which may ever be shown."""
-        held = (key for one in self.providers for key in one.keys)
+        held = [key for one in self.providers for key in one.keys]
+        held += [value for one in self.providers for _, value in one.headers]
         others = (*self.moderation_openai_key, self.tms_secret_id, self.tms_secret_key)
         return (*self.proxy_key, *self.signing_secret, *held, *(key for key in others if key))
 
@@ -214,7 +215,9 @@ def _check_access(loaded: Config) -> None:
         if not (loaded.proxy_key or loaded.signing_secret):
             raise ConfigError("ACCESS is proxy-key, so PROXY_KEY must be set, or SIGNING_SECRET.", param="PROXY_KEY")
         if not held:
-            raise ConfigError("ACCESS is proxy-key, so OPENAI_API_KEY must be set.", param="OPENAI_API_KEY")
+            raise ConfigError(
+                "ACCESS is proxy-key, so OPENAI_API_KEY must be set, or keys in UPSTREAMS.", param="OPENAI_API_KEY"
+            )
     if loaded.access == "pass-through" and held:
         raise ConfigError(
             "ACCESS is pass-through, in which callers bring their own key, so OPENAI_API_KEY must not be set, nor keys "
@@ -223,7 +226,8 @@ def _check_access(loaded: Config) -> None:
         )
     if loaded.signing_secret and not held:
         raise ConfigError(
-            "SIGNING_SECRET is for keys that call with the server's own, so OPENAI_API_KEY must be set.",
+            "SIGNING_SECRET is for keys that call with the server's own, so OPENAI_API_KEY must be set, or keys in "
+            "UPSTREAMS.",
             param="SIGNING_SECRET",
         )
     if loaded.signing_secret and not can_verify():

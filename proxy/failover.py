@@ -18,7 +18,9 @@ from proxy.upstream import Answer, Outgoing, Target
 
 Ask = Callable[[Outgoing], Awaitable[Answer]]
 # What a refusal's code or type says where the key, or the account behind it, is what the upstream minds.
-_OF_THE_KEY = re.compile(r"key|quota|balance|billing|credit|account|payment|insufficient", re.IGNORECASE)
+_OF_THE_KEY = re.compile(
+    r"api_?key|access_key|\bkey_|_key\b|quota|balance|billing|credit|account|payment|insufficient", re.IGNORECASE
+)
 # How long in seconds a target that has failed is asked last by this instance.
 _REST_KEY, _REST_RATE, _REST_FAULT, _REST_MOST = 300.0, 20.0, 15.0, 600.0
 

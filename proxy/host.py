@@ -46,6 +46,9 @@ class Capabilities:
     body_limit: int | None
 
 
+_REMEMBERED, _NAME_LENGTH = 1000, 200
+
+
 @dataclass(slots=True)
 class Host:
     """One process on one platform. `cold` is True until the first call has been taken; `region` is the cloud's name."""
@@ -64,6 +67,11 @@ class Host:
     no_usage: set[str] = field(default_factory=set)
     # Targets that have failed here, and until when on the clock they are asked last.
     resting: dict[str, float] = field(default_factory=dict)
+
+    def remember(self, known: set[str], model: str) -> None:
+        """Add a model's name, as long as callers' inventions do not fill the memory with it."""
+        if len(known) < _REMEMBERED and len(model) <= _NAME_LENGTH:
+            known.add(model)
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

@@ -44,7 +44,7 @@ def prepare(call: Call) -> None:
         known = refused.fields()["param"] != "stream_options" and b"stream_options" not in refused.body()
         if refused.status not in _REFUSALS or known:
             return None
-        call.host.no_usage.add(model)
+        call.host.remember(call.host.no_usage, model)
         call.asked_usage = False
         return as_sent
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import AsyncGenerator
 from typing import Any
 
-from proxy import __version__, auth, failover, intake, regions, targets
+from proxy import __version__, auth, catalogue, failover, intake, regions, targets
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routes import TALLY, Route
-from proxy.upstream import Outgoing, Patience, Upstream
+from proxy.upstream import Outgoing, Patience, Target, Upstream, silent_for
 
 DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
 READ_BYTES = 100_000
@@ -82,24 +83,37 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
 
 
 async def _ask(call: Call, upstream: Upstream) -> list[dict[str, Any]]:
-    """What each upstream says to GET /models with a key that this caller's calls would go up with."""
+    """What each upstream says to GET /models with a key that this caller's calls would go up with; all at once."""
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     await call.request.read(READ_BYTES)  # only behind the body can a caller be seen to leave
+    clock = call.host.clock
+    started = clock.now()
+    until = started + catalogue.seconds_left(call, DEEP_SECONDS)
+    pumps = [(target, clock.pump(_status(call, upstream, target))) for target in targets.each(call)]
     found = []
-    for target in targets.each(call):
-        asked = [("accept", "application/json"), ("accept-encoding", "identity")]
-        waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
-        started = call.host.clock.now()
-        one: dict[str, Any] = {"status": None}
-        try:
-            made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
-            reply = await upstream.send(made)
-            await reply.body.aclose()
-            one["status"] = reply.status
-        except ProxyError as error:
-            one["error"] = error.message
-        found.append({**one, "name": target.name, "ms": round((call.host.clock.now() - started) * 1000)})
+    try:
+        for target, pump in pumps:
+            told: dict[str, Any] = {"status": None}
+            try:
+                status = await pump.next(max(0.0, until - clock.now()))
+                told = {"status": int(status)} if status else {**told, "error": silent_for(DEEP_SECONDS).message}
+            except ProxyError as error:
+                told["error"] = error.message
+            found.append({**told, "name": target.name, "ms": round((clock.now() - started) * 1000)})
+    finally:
+        for _, pump in pumps:
+            await pump.aclose()
     return found
+
+
+async def _status(call: Call, upstream: Upstream, target: Target) -> AsyncGenerator[bytes, None]:
+    """The status of one upstream's answer, in digits."""
+    asked = [("accept", "application/json"), ("accept-encoding", "identity")]
+    waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
+    made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
+    reply = await upstream.send(made)
+    await reply.body.aclose()
+    yield b"%d" % reply.status
 
 
 def _json(status: int, value: dict[str, Any]) -> Reply:

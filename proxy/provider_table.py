@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy import values
 from proxy.errors import ConfigError
-from proxy.providers import Provider
+from proxy.providers import RESERVED, Provider
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -49,6 +49,13 @@ def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Prov
         found.append(one)
     if not found:
         raise ConfigError("UPSTREAMS is empty. Name one upstream, or remove it.", param="UPSTREAMS")
+    keyless = [position for position, one in enumerate(found) if not one.keys]
+    if 0 < len(keyless) < len(found):
+        raise _Place(file, keyless[0]).error(
+            None,
+            "has no keys while others have. Where the server holds keys, callers' own are not used, so no call would "
+            "ever go there",
+        )
     return tuple(found)
 
 
@@ -100,16 +107,27 @@ def _provider(table: dict[str, Any], environ: Mapping[str, str], place: _Place) 
 
 def _filled(value: Any, environ: Mapping[str, str]) -> Any:
     """`value` with each text `$NAME` replaced by that variable of the environment. Raises ValueError."""
+    if isinstance(value, str) and "," in value and "$" in value:
+        value = [part.strip() for part in value.split(",")]
     if isinstance(value, list):
         return [_filled(one, environ) for one in value]
     if isinstance(value, dict):
         return {name: _filled(one, environ) for name, one in value.items()}
     match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
+        if isinstance(value, str) and _VARIABLE.search(value):
+            raise ValueError("has a $NAME inside a longer text; it must stand for the whole")
         return value
     if not (found := environ.get(match[1], "").strip()):
         raise ValueError(f"names the variable {match[1]}, which is not set")
     return found
+
+
+def _name(value: Any) -> str:
+    name: str = _text(_NAME, "up to 40 small letters, digits, dashes and underscores")(value)
+    if name in RESERVED:
+        raise ValueError(f"is {name!r}, which is kept for what the environment names")
+    return name
 
 
 def _text(pattern: re.Pattern[str], what: str) -> _Reader:
@@ -164,7 +182,7 @@ def _whole(value: Any) -> int:
 
 
 READERS: Mapping[str, _Reader] = {
-    "name": _text(_NAME, "up to 40 small letters, digits, dashes and underscores"),
+    "name": _name,
     "base_url": _url,
     "keys": _keys,
     "models": _list,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from proxy.patterns import matches
 
 DEFAULT = "default"
+RESERVED = (DEFAULT, "api2d", "demo", "moderation")
 # easychen/openai-api-proxy's contract: keys that start with fk are API2D's, and go there.
 API2D = ("fk", "https://openai.api2d.net/v1")
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 
+from proxy import body
 from proxy.call import Call, media_type
 from proxy.messages import Headers, Stream
+from proxy.model import LISTED, named
 
-# In a text every quotation mark has a backslash before it, so this is a member, wherever it stands.
-_MODEL = re.compile(rb'("model"\s*:\s*)"([^"\\]{1,200})"')
+_MENTION = (b'"model"', b'"id"')
+# What providers put behind a model's name for one state of it: gpt-4o-mini-2024-07-18, gpt-4-0613.
+_STATE = re.compile(r"-[\d-]+")
+_MOST = 16_000_000  # bytes of an answer that are held for its name; a longer one keeps the upstream's
+RECORD = "gen_ai.response.model"
 
 
 def prepare(call: Call) -> None:
@@ -19,65 +24,104 @@ def prepare(call: Call) -> None:
 
 def wrap(call: Call, stream: Stream) -> Stream:
     """Rename in what comes back."""
-    return _Renamed(call, stream)
+    return _Renamed(call, stream, named(call) or "")
 
 
 class _Renamed(Stream):
     """Events one by one; a JSON answer as a whole, since its name may be cut in two and its length changes."""
 
-    def __init__(self, call: Call, stream: Stream) -> None:
+    def __init__(self, call: Call, stream: Stream, name: str) -> None:
         self._call = call
         self._stream = stream
-        self._pieces: list[bytes] = []
+        self._name = json.dumps(name).encode()
+        path = call.route.path if call.route else ""
+        self._member = "id" if path.startswith(LISTED) else "model"
+        self._held: list[bytes] = []
+        self._size = 0
+        self._begun = False
         self._done = False
 
     async def next(self, seconds: float | None = None) -> bytes | None:
         if self._done:
             raise StopAsyncIteration
-        call = self._call
+        clock = self._call.host.clock
+        until = None if seconds is None else clock.now() + seconds
         while True:
             try:
-                piece = await self._stream.next(seconds)
+                piece = await self._stream.next(None if until is None else max(0.0, until - clock.now()))
             except StopAsyncIteration:
-                if not self._pieces:
+                if not self._held and self._begun:
                     raise
                 return self._whole()
-            target = call.target
-            if piece is None or target is None or target.model is None:
-                return piece
-            if call.is_sse:
-                return _renamed(piece, target.model, self._name) if piece else piece
-            if media_type(call.headers or Headers()) != "application/json" or call.request.method == "HEAD":
-                return piece
-            self._pieces.append(piece)
+            if piece is None:
+                return None
+            if (passes := self._take(piece)) is not None:
+                self._begun = True
+                return passes
 
-    @property
-    def _name(self) -> str:
-        from proxy.model import named
-
-        return named(self._call) or ""
+    def _take(self, piece: bytes) -> bytes | None:
+        """What can go on now; None while all of it is held."""
+        call = self._call
+        if call.target is None or call.target.model is None or call.request.method == "HEAD":
+            return piece
+        if call.is_sse:
+            return self._events(piece)
+        if media_type(call.headers or Headers()) != "application/json" or self._size > _MOST:
+            return piece
+        if not self._held and not piece.strip():
+            return piece or None  # blanks in front keep a connection alive; the head may wait
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size <= _MOST:
+            return None
+        held, self._held = b"".join(self._held), []
+        return held
 
     def _whole(self) -> bytes:
         call, self._done = self._call, True
-        told = b"".join(self._pieces)
+        told = b"".join(self._held)
         headers = call.headers or Headers()
         # An upstream that compresses although it was asked not to keeps its name for the model.
-        if call.target is not None and call.target.model is not None and "content-encoding" not in headers:
-            told = _renamed(told, call.target.model, self._name)
+        if "content-encoding" not in headers:
+            told = self._object(told)
         headers.remove("etag")
-        call.head_came(call.status, headers, len(told), whole=True)
+        if not self._begun:
+            call.head_came(call.status, headers, len(told), whole=True)
         return told
+
+    def _events(self, piece: bytes) -> bytes:
+        if _MENTION[0] not in piece:
+            return piece
+        lines = re.split(rb"(\r\n|\n|\r)", piece)
+        for at, line in enumerate(lines):
+            if line.startswith(b"data:") and _MENTION[0] in line:
+                lines[at] = line[:5] + self._object(line[5:])
+        return b"".join(lines)
+
+    def _object(self, data: bytes) -> bytes:
+        """A JSON object with the caller's name for its own model and for that of the `response` in it."""
+        for member in reversed(body.members(data) or ()):  # from behind, so that positions stay true
+            value = data[member.value : member.end]
+            if member.name == "response":
+                value = self._object(value)
+            elif member.name == self._member:
+                value = self._renamed(value)
+            data = b"".join([data[: member.value], value, data[member.end :]])
+        return data
+
+    def _renamed(self, value: bytes) -> bytes:
+        target = self._call.target
+        try:
+            told = json.loads(value)
+        except ValueError:
+            return value
+        if target is None or target.model is None or not isinstance(told, str):
+            return value
+        self._call.record.setdefault(RECORD, told)  # what it really was is worth knowing
+        is_theirs = told == target.model or (
+            told.startswith(target.model) and _STATE.fullmatch(told[len(target.model) :])
+        )
+        return self._name if is_theirs else value
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-
-def _renamed(data: bytes, theirs: str, ours: str) -> bytes:
-    """`data` with the caller's name wherever the upstream says its own, or that and a date behind it."""
-    name = json.dumps(ours).encode()
-
-    def replaced(match: re.Match[bytes]) -> bytes:
-        told = match[2].decode("utf-8", "replace")
-        return match[1] + name if told == theirs or told.startswith(f"{theirs}-") else match[0]
-
-    return _MODEL.sub(replaced, data)

@@ -43,6 +43,9 @@ _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
 # Where a server that decodes a path once too often could see its segment end.
 _SEGMENT_ENDS = re.compile(r"[;?#]")
+# What is watched here (who may have it generated, how much of it, what it says) must not go up under another spelling,
+# which a server further up might take for the same.
+_WATCHED = frozenset("audio chat completions embeddings images moderations responses".split())
 PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses", TALLY: "chat"}
 
 
@@ -76,8 +79,25 @@ def normalise_path(path: str) -> Route:
     segments = _below_v1(segments)
     while (rest := _behind_endpoint(segments)) is not None:
         segments = rest
-    own = "/".join(segments) in OWN
-    return Route("/".join(segments), own)
+    meant = "/".join(segments)
+    plain = _as_others_read(meant)
+    if plain != meant and plain.partition("/")[0] in _WATCHED:
+        raise BadRequest(f"Write this path plainly: /v1/{plain}.", code="bad_path")
+    return Route(meant, meant in OWN)
+
+
+def _decoded(path: str) -> str:
+    """Without percent-encoding, also where that was done several times."""
+    while (decoded := _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)) != path:
+        path = decoded  # each round is shorter
+    return path
+
+
+def _as_others_read(path: str) -> str:
+    """What the most generous server would take `path` for: decoded, in small letters, without what follows a ;."""
+    segments = re.split(r"[/\\]", _decoded(path).lower())
+    ends = (_SEGMENT_ENDS.split(segment, maxsplit=1)[0].strip(" .") for segment in segments)
+    return "/".join(segment for segment in ends if segment)
 
 
 def _climbs(path: str) -> bool:
@@ -85,8 +105,7 @@ def _climbs(path: str) -> bool:
 
     models/..%2Ffiles and models/..;/files must not count as models.
     """
-    while (decoded := _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)) != path:
-        path = decoded  # each round is shorter
+    path = _decoded(path)
     if _HIDDEN.search(path):
         return True
     segments = re.split(r"[/\\]", path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from math import isfinite
 from typing import Any
 
 from proxy import encoding, failover, headers, nesting, regions, sse
@@ -168,6 +169,7 @@ def _error_object(body: bytes) -> dict[str, Any]:
 
 def _seconds(value: str | None) -> float | None:
     try:
-        return float(value) if value else None
+        seconds = float(value) if value else None
+        return seconds if seconds is None or isfinite(seconds) else None
     except ValueError:  # an HTTP date: rare, and a stream's last words need no more than the hint
         return None

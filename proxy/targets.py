@@ -24,7 +24,9 @@ def choose(call: Call) -> list[Target]:
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream alone: no other one may learn it.
         return [_target(_of_caller(config.providers, model, caller.key), 0, caller.key, model)]
-    found = _in_order(call, providers.candidates(config.providers, model), model)
+    # Those that are only there for callers' own keys hide nobody who can answer.
+    held = tuple(one for one in config.providers if one.keys)
+    found = _in_order(call, providers.candidates(held, model), model)
     if not found:
         raise NoUpstream(model)
     return found
@@ -63,6 +65,8 @@ def _of_caller(known: tuple[Provider, ...], model: str | None, key: str) -> Prov
     """The one upstream for a caller's own key: whose keys begin like it, else the first that the model selects."""
     by_key = providers.of_key(known, key)
     others = [one for one in providers.candidates(known, model) if not one.key_prefixes]
+    if model is None and not others:  # a list of models, a file: the first one is as good as any
+        others = [one for one in known if not one.key_prefixes]
     found = [one for one in by_key if model is None or one.takes_all or one.names(model)] or by_key or others
     if not found:
         raise NoUpstream(model)

@@ -126,6 +126,8 @@ def proxy_keys(value: str) -> tuple[str, ...]:
     found = keys(value)
     if any(":" in key for key in found):
         raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
+    if any(key.startswith("sk-sluice-") for key in found):
+        raise ValueError("takes keys that do not begin with sk-sluice-, as minted ones do")
     return found
 
 

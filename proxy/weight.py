@@ -11,6 +11,7 @@ from proxy.prices import Price
 
 if TYPE_CHECKING:
     from proxy.tokens.prompt import Count
+    from proxy.upstream import Target
 
 # The fields that say how long an answer may be, per protocol; where two are there, the first is the newer one.
 OUTPUT_FIELDS = {
@@ -56,11 +57,17 @@ def count(call: Call, request: dict[str, Any]) -> Count:
     return call.prompt
 
 
-def price_of(call: Call, model: Any) -> Price | None:
+def prices_of(call: Call, model: Any) -> list[Price | None]:
+    """As `price_of`, for each of the upstreams that the call may yet go to."""
+    kinds = {(one.name, one.base_url): one for one in call.targets}
+    return [price_of(call, model, one) for one in kinds.values()]
+
+
+def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:
     """The entry for `model`, by the name that the caller has for it, at the upstream that the call goes to."""
     if not isinstance(model, str) or call.config.demo:
         return None
-    target = call.target or call.targets[0]
+    target = target or call.target or call.targets[0]
     theirs = target.provider.renamed(model) if target.provider else None
     return prices.find(theirs or model, target.base_url, call.config.prices_file)
 

@@ -82,6 +82,8 @@ def test_without_a_secret_the_command_says_how_to_make_one(
         ({"name": "a", "days": 1e9}, "--days takes"),
         ({"name": "a", "max_output_tokens": 15}, "--max-output-tokens takes"),
         ({"name": "a", "paths": "chat,nowhere"}, "--paths: nowhere is no path"),
+        ({"name": "a", "models": ""}, "--models and --paths take a list"),
+        ({"name": "a", "paths": ""}, "--models and --paths take a list"),
     ],
 )
 def test_what_cannot_be_put_into_a_key_is_refused(asked: dict[str, Any], says: str) -> None:

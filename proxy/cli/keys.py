@@ -26,21 +26,25 @@ class Asked:
 
     name: str
     days: float = 30
-    models: str = ""
-    paths: str = ""
+    models: str | None = None
+    paths: str | None = None
     max_output_tokens: int | None = None
 
 
 def make(environ: Mapping[str, str], asked: Asked, now: float) -> str:
     """A new key. Raises ConfigError with a sentence for what cannot be put into one."""
     signing = _secrets(environ)
+    if "" in (asked.models, asked.paths):
+        raise ConfigError(
+            "--models and --paths take a list, and leave them out for all: an empty one would open all too."
+        )
     if not NAME.fullmatch(asked.name):
         raise ConfigError("--name takes up to 40 letters, digits, dots, dashes and underscores.")
     if not 0 < asked.days <= MOST_DAYS:
         raise ConfigError(f"--days takes a number up to {MOST_DAYS}.")
     if asked.max_output_tokens is not None and asked.max_output_tokens < LEAST_OUTPUT:
         raise ConfigError(f"--max-output-tokens takes a whole number from {LEAST_OUTPUT} on.")
-    models, paths = values.commas(asked.models), values.paths(asked.paths)
+    models, paths = values.commas(asked.models or ""), values.paths(asked.paths or "")
     if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in KNOWN]:
         raise ConfigError(f"--paths: {unknown[0]} is no path below /v1. Such as: chat, embeddings, images/generations.")
     grant = Grant(models, paths, asked.max_output_tokens)

@@ -174,6 +174,8 @@ SOME = Grant(("gpt-4o", "text-*"))
         (b'{"model":"gpt-4o","model":"o3"}', 400, "duplicate_key"),
         (b'{"model":"gpt-4o","\\u006dodel":"o3"}', 400, "duplicate_key"),
         (b"{}", 400, "model_not_readable"),
+        (b'{"model":"gpt-4o","MODEL":"o3"}', 400, "duplicate_key"),
+        (b'{"Model":"gpt-4o"}', 400, "duplicate_key"),
         (b'{"model":["gpt-4o"]}', 400, "model_not_readable"),
         (b'{"model":%s}' % (b"[" * 900 + b"]" * 900), 400, "model_not_readable"),
         (b'{"model":"\xff"}', 400, "model_not_readable"),
@@ -189,6 +191,61 @@ def test_a_key_for_some_models_reaches_only_calls_whose_model_can_be_read(
     assert reply.status == status and bool(upstream.sent) == (status == 200)
     if code:
         assert error_of(reply)["code"] == code and error_of(reply)["param"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        (b'"models":["o3"]', 403),
+        (b'"models":["text-1","gpt-4o"]', 200),
+        (b'"models":null', 200),
+        (b'"models":"o3"', 403),
+        (b'"fallbacks":[{"gpt-4o":["o3"]}]', 403),
+        (b'"tools":[{"type":"image_generation","model":"gpt-image-1"}]', 403),
+        (b'"tools":[{"type":"image_generation","model":"text-image"},3]', 200),
+        (b'"tools":3', 200),
+    ],
+)
+def test_models_to_fall_back_on_and_those_of_tools_count_too(more: bytes, status: int) -> None:
+    reply, upstream = ask(request(key(SOME), b'{"model":"gpt-4o",%s}' % more))
+    assert reply.status == status and bool(upstream.sent) == (status == 200)
+
+
+def test_a_body_that_belongs_to_no_such_call_names_no_model() -> None:
+    sent = key(Grant(("gpt-4o",), ("files",)))
+    reply, _ = ask(request(sent, b'{"model":"gpt-4o"}', "/v1/files", "GET"), ALLOW_PATHS="files")
+    assert error_of(reply)["code"] == "model_not_readable"
+
+
+@pytest.mark.parametrize(
+    "name", [b"MAX_TOKENS", b"Max_Completion_Tokens", b"N", b"max_to\\u212aens", "max_to\u212aens".encode()]
+)
+def test_a_limit_under_another_spelling_is_refused(name: bytes) -> None:
+    reply, upstream = ask(request(key(Grant((), (), 100)), b'{"model":"gpt-4o","%s":9999}' % name))
+    assert error_of(reply)["code"] == "duplicate_key" and not upstream.sent
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/%63ompletions",
+        "/v1/%63hat/completions",
+        "/v1/chat%2Fcompletions",
+        "/v1/chat/%2563ompletions",
+        "/v1/Chat/Completions",
+        "/v1/chat;a=b/completions",
+        "/v1/chat/completions;",
+        "/v1/chat/completions.",
+        "/v1/chat/completions%20",
+        "/v1/RESPONSES",
+        "/v1/responses%2Fresp_1",
+    ],
+)
+def test_a_path_under_another_spelling_escapes_no_limit(path: str) -> None:
+    for allowed in ("*", ""):
+        sent = request(key(), b'{"model":"gpt-4o","max_tokens":9999}', path)
+        reply, upstream = ask(sent, ALLOW_PATHS=allowed, MAX_OUTPUT_TOKENS="100")
+        assert reply.status in (400, 404) and not upstream.sent
 
 
 def test_a_compressed_body_hides_its_model_from_nobody() -> None:

@@ -12,6 +12,7 @@ from openai import AzureOpenAI
 from proxy import azure, config
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Headers
+from proxy.model import named
 from tests.core.test_failover import SETTINGS, failing, made, refusal, run
 from tests.core.test_providers import ALL, FORM, MODEL, A, B, body, form
 from tests.support.core import SSE, error_of, request
@@ -76,6 +77,66 @@ def test_an_answer_in_pieces_is_renamed_as_a_whole_and_an_empty_one_stays_empty(
     assert told == b""
 
 
+def test_only_the_answer_s_own_model_is_renamed_and_only_from_a_name_that_is_the_upstream_s() -> None:
+    kept = (
+        b'{"metadata":{"model":"gpt-4o-mini"},"tools":[{"model":"gpt-4o-mini"}],"model":"gpt-4o-mini-search-preview"}',
+        b'{"model":7}',
+        b'["model"]',
+        b'{"model":"\xff"}',
+    )
+    for data in kept:
+        _, told = run(Several({"a": Does(body=data)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+        assert told == data
+    escaped = Does(body=b'{"response":{"model":"gpt-4o\\u002dmini"}}')
+    _, told = run(Several({"a": escaped}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert told == b'{"response":{"model":"gpt-3.5-turbo"}}'
+
+
+def test_the_log_has_what_the_model_really_was() -> None:
+    lines: list[str] = []
+    run(Several({"a": Does(body=ANSWER)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED], on=made(lines))
+    assert json.loads(lines[0])["gen_ai.response.model"] == "gpt-4o-mini-2024-07-18"
+
+
+def test_blanks_that_keep_a_connection_alive_go_on_at_once() -> None:
+    head = (("content-type", "application/json"),)
+    upstream = Several({"a": Does(pieces=(b"\n", b" \n", ANSWER), headers=head)})
+    reply, told = run(upstream, request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert told == b"\n \n" + ANSWER.replace(b"gpt-4o-mini-2024-07-18", b"gpt-3.5-turbo")
+    assert reply.headers.get("content-length") is None
+
+
+def test_an_answer_that_trickles_in_ends_with_the_deadline() -> None:
+    slow = Does(pieces=tuple(step for _ in range(20) for step in (b"[", 0.1)))
+    reply, _ = run(
+        Several({"a": slow}),
+        request(body=body("gpt-3.5-turbo"), deadline=0.5),
+        upstreams=[ALIASED],
+        settings={**SETTINGS, "ASSEMBLE": "off"},
+    )
+    assert reply.status == 504
+
+
+def test_an_answer_that_is_too_long_to_hold_keeps_the_upstream_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.renamed._MOST", 10)
+    pieces = Does(pieces=(b'{"model":', b'"gpt-4o-mini"', b"}"))
+    _, told = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert told == b'{"model":"gpt-4o-mini"}'
+
+
+def test_the_request_is_read_for_its_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def once(call: Any) -> str | None:
+        asked.append(call)
+        return named(call)
+
+    monkeypatch.setattr("proxy.renamed.named", once)
+    pieces = tuple(chunk("gpt-4o-mini") for _ in range(50))
+    run(Several({"a": Does(headers=SSE, pieces=pieces)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert len(asked) == 1
+
+
 def test_the_next_upstream_has_a_name_of_its_own() -> None:
     other = {**B, "models": "gpt-3.5-turbo", "priority": 1}
     upstream = Several({"a": refusal(500), "b": Does(body=ANSWER)})
@@ -94,8 +155,8 @@ def test_an_alias_for_itself_changes_nothing() -> None:
 def test_a_model_s_own_page_is_asked_for_by_the_upstream_s_name() -> None:
     upstream = Several({"a": Does(body=b'{"id":"x/y","model":"x/y"}')})
     slashed = {**ALIASED, "aliases": {"mine": "x/y"}}
-    run(upstream, request("/v1/models/mine", b"", method="GET"), upstreams=[slashed])
-    assert upstream.sent[0].path == "models/x%2Fy"
+    _, told = run(upstream, request("/v1/models/mine", b"", method="GET"), upstreams=[slashed])
+    assert upstream.sent[0].path == "models/x%2Fy" and told == b'{"id":"mine","model":"x/y"}'
     reply, told = run(upstream, request("/v1/models/mine", b"", method="HEAD"), upstreams=[slashed])
     assert reply.status == 200 and told == b'{"id":"x/y","model":"x/y"}'  # what an adapter then leaves out
 
@@ -144,6 +205,15 @@ def test_the_last_error_is_told_where_no_list_has_come(answer: bytes) -> None:
     both = [A, {**B, "models": "b-*"}]
     reply, told = run(Several({"a": refused, "b": refused}), request("/v1/models", b"", method="GET"), upstreams=both)
     assert reply.status == 429 and told == refused.body
+
+
+def test_a_slow_upstream_does_not_cost_the_whole_list() -> None:
+    upstream = Several({"a": Does(body=LIST, wait=5), "b": Does(body=b'{"data":[{"id":"b-1"}]}')})
+    asked = request("/v1/models", b"", method="GET", deadline=1.0)
+    reply, told = run(upstream, asked, upstreams=[A, {**B, "models": "b-*"}])
+    assert reply.status == 200 and [one["id"] for one in json.loads(told)["data"]] == ["b-1"]
+    reply, _ = run(Several({"a": Does(wait=5)}), asked, upstreams=[A])
+    assert reply.status == 504 and error_of(reply)["code"] == "upstream_timeout"
 
 
 def test_a_list_is_asked_for_with_the_next_key_too() -> None:
@@ -204,6 +274,16 @@ def test_azure_s_other_paths_have_no_deployment(method: str, path: str, goes: st
     run(upstream, asked, upstreams=[{**AZURE, "aliases": {}}])
     assert upstream.sent[0].path == goes
     assert upstream.sent[0].query == ("limit=3&" if query else "") + "api-version=2024-10-21"
+
+
+@pytest.mark.parametrize("model", ["..", ".", "x/../y", "x%2Fy", "", "a?b", "a" * 65])
+def test_a_model_that_is_no_deployment_s_name_makes_no_path(model: str) -> None:
+    upstream = Several()
+    reply, _ = run(upstream, request(body=body(model)), upstreams=[{**AZURE, "aliases": {}}])
+    if model:
+        assert reply.status == 404 and not upstream.sent
+    else:
+        assert upstream.sent[0].path == "chat/completions"
 
 
 def test_azure_without_an_alias_takes_the_model_s_name_also_out_of_a_form() -> None:

@@ -22,7 +22,7 @@ class Does:
     error: Exception | None = None
     headers: tuple[tuple[str, str], ...] = JSON
     wait: float = 0
-    pieces: Sequence[bytes | Exception] = ()
+    pieces: Sequence[bytes | float | Exception] = ()
 
 
 @dataclass
