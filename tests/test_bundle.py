@@ -248,7 +248,8 @@ def test_the_openai_sdk_talks_to_it(behind_nginx: int, upstream: Upstream) -> No
 
 
 def test_the_console_page_is_in_the_bundle(function: int) -> None:
-    assert b"/v1</pre>" in call(function, "GET", "/").body
+    page = call(function, "GET", "/").body
+    assert b"/v1</code>" in page and b"tencent-scf-web" in page
 
 
 def test_the_unpacked_event_function_answers_under_the_platform_s_python(
