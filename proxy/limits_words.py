@@ -1,4 +1,4 @@
-"""The limits table in words: English and Chinese, for the documents, the command and the console. Loaded only by them."""
+"""The limits table in words, English and Chinese: for the documents, the command and the console."""
 
 from __future__ import annotations
 

@@ -14,8 +14,10 @@ from proxy import limits_words as words
 from proxy.__main__ import main
 from proxy.cli import limits as printing
 from proxy.cli import limits_zh
+from proxy.console import limits
 from proxy.limits import LIMITS, Limit, number
 
+ROOT = Path(__file__).parent.parent
 DOORS = {
     ("server", "http"),
     ("tencent", "web function"),
@@ -143,3 +145,16 @@ def test_the_documents_can_be_written_anew(
     assert (tmp_path / "limits.md").read_bytes() == printing.english().encode()
     assert (tmp_path / "limits.zh-CN.md").read_bytes() == printing.chinese().encode()
     assert capsys.readouterr().out == "docs/limits.md\ndocs/limits.zh-CN.md\n"
+
+
+def test_the_console_knows_every_adapter_s_platform() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "proxy" / "adapters").glob("*.py"))
+    names = set(re.findall(r'platform = ?"([a-z-]+)"|platform="([a-z-]+)"|Host\("([a-z-]+)"', sources))
+    platforms = {name for found in names for name in found if name}
+    assert platforms == set(limits._PLACES)
+    for platform in platforms:
+        card = limits.card(platform)
+        assert card["en"]["rows"] and len(card["en"]["rows"]) == len(card["zh"]["rows"])
+        assert card["en"]["name"] in words.PLATFORMS.values() and card["zh"]["name"] in words.PLATFORMS_ZH.values()
+    assert {door for _, doors in limits._PLACES.values() for door in doors} >= {door for _, door in DOORS}
+    assert limits.card("elsewhere")["zh"] == {"name": "elsewhere", "rows": []}

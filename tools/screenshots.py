@@ -13,10 +13,11 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.server import serving
+from tools.palette import shrink
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MOST_BYTES = 150_000
-WIDE, PHONE = (1000, 1180), (390, 844)
+WIDE, PHONE = (920, 1100), (390, 844)
 
 
 def main() -> int:
@@ -27,19 +28,18 @@ def main() -> int:
         return 1
     with serving(DEMO="1") as server, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        take(browser, server.url, "console-en.png", "en-US", "Hello", WIDE)
-        take(browser, server.url, "console-zh.png", "zh-CN", "你好,介绍一下你自己", WIDE)
-        take(browser, server.url, "console-phone.png", "zh-CN", "你好", PHONE, dark=True)
+        take(browser, server.url, "console-en.png", locale="en-US", words="Hello")
+        take(browser, server.url, "console-zh.png", locale="zh-CN", words="你好")
+        take(browser, server.url, "console-phone.png", locale="zh-CN", words="你好", phone=True)
         browser.close()
     return 0
 
 
-def take(
-    browser: Browser, url: str, name: str, locale: str, words: str, size: tuple[int, int], dark: bool = False
-) -> None:
+def take(browser: Browser, url: str, name: str, *, locale: str, words: str, phone: bool = False) -> None:
     """One picture: a conversation with the demo, and what it did."""
-    look: Any = {"locale": locale, "color_scheme": "dark" if dark else "light"}
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **look)
+    width, height = PHONE if phone else WIDE
+    look: Any = {"locale": locale, "color_scheme": "dark" if phone else "light"}
+    context = browser.new_context(viewport={"width": width, "height": height}, **look)
     page = context.new_page()
     page.goto(url)
     # An address of this machine says nothing to a reader.
@@ -54,8 +54,9 @@ def take(
     page.wait_for_selector("#facts dd >> nth=5")
     page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     page.wait_for_timeout(300)
-    page.screenshot(path=str(DOCS / name), full_page=size == WIDE)
+    page.screenshot(path=str(DOCS / name), full_page=not phone)
     context.close()
+    shrink(DOCS / name)
     written = (DOCS / name).stat().st_size
     print(f"docs/{name}: {written:,} bytes")
     if written > MOST_BYTES:

@@ -77,5 +77,5 @@ function seconds(milliseconds) {
 function dollars(value) {
   if (value === null || value === undefined) return null;
   if (value === 0) return "$0";
-  return `$${value >= 0.01 ? value.toFixed(4) : value.toPrecision(3).replace(/e-(\d+)$/, "e-$1")}`;
+  return `$${value >= 0.01 ? value.toFixed(4) : Number(value.toPrecision(3)).toFixed(12).replace(/0+$/, "")}`;
 }

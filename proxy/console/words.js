@@ -4,7 +4,7 @@ const WORDS = {
     other: "中文", address: "Your endpoint",
     addressHint: "Paste it where an app asks for a base URL, an API host or an endpoint. Both spellings work here.",
     withV1: "with /v1", withoutV1: "without /v1", copy: "Copy", copied: "Copied", copyFailed: "Select it by hand",
-    sections: "Sections", tabTry: "Try it", tabApps: "Connect an app", tabTokens: "Tokens and price", tabLimits: "Limits",
+    sections: "Sections", tabTry: "Try it", tabApps: "Connect apps", tabTokens: "Tokens", tabLimits: "Limits",
     running: (where, version) => `${where} · version ${version}`,
     access: {
       "open": "Key: none is needed. Where an app insists on one, any text will do.",
