@@ -200,6 +200,7 @@ def test_errors_say_what_the_endpoint_said(browser: Browser, demo: str) -> None:
         expect(failed).to_contain_text("The demo upstream fails with 429 because you asked for it.")
         for told in ("demo", "Status 429", "Request id sl_", "retry-after 1 s"):
             expect(failed).to_contain_text(told)
+        assert fact(page, "Ending") == "failed" and page.input_value("#message") == "hi"
         page.click("#clear")
         page.fill("#model", "demo-cut")
         say(page, "hi")

@@ -64,8 +64,9 @@ function finish(answer, call) {
     turns.push({ role: "assistant", content: call.text });
   } else {
     answer.made.remove();
-    // What was not answered is not said again; the next message would only come behind it.
-    turns.pop();
+    // What was not answered was not said: it goes back to where it can be sent again.
+    const unsaid = turns.pop().content;
+    if (!find("message").value) find("message").value = unsaid;
   }
   if (call.ended === "stopped") answer.text.append(make("p", { class: "muted small" }, said("stopped")));
   if (call.error) showFailure(call.error);

@@ -62,6 +62,7 @@ async function copy(button, text) {
     button.focus();
   }
   button.textContent = said(done ? "copied" : "copyFailed");
+  find("announced").textContent = button.textContent;
   button.classList.toggle("done", done);
   setTimeout(() => {
     button.textContent = said("copy");

@@ -8,7 +8,7 @@ function drawLimits() {
   for (const [door, what, amount, kind, answer] of card.rows) {
     if (door !== last) made.push(make("h3", { class: "door" }, door));
     last = door;
-    made.push(make("div", { class: "limit" }, make("span", {}, what), make("b", {}, amount), make("span", { class: "muted small" }, kind), make("span", { class: "muted small" }, answer)));
+    made.push(make("div", { class: "limit" }, make("span", {}, what), make("b", {}, amount), make("span", { class: "muted small" }, kind), make("span", { class: "muted small" }, said("beyond")(answer))));
   }
   if (!made.length) made.push(make("p", {}, said("noLimits")));
   find("limit-list").replaceChildren(...made);

@@ -24,6 +24,9 @@ for (const [at, tab] of tabs.entries()) {
 
 drawings.push(() => {
   find("status").textContent = said("running")(DATA.limits[language].name, DATA.version);
+  for (const [id, name] of [["with-v1", "withV1"], ["without-v1", "withoutV1"]]) {
+    document.querySelector(`[data-from=${id}]`).setAttribute("aria-label", `${said("copy")} ${said(name)}`);
+  }
   find("access").textContent = said("access")[DATA.access] + (DATA.demo ? said("demo") : "");
 });
 find("with-v1").textContent = `${PLACE.base}/v1`;

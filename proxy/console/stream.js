@@ -14,12 +14,9 @@ async function converse(request, signal, heard) {
     call.buffered = header("x-sluice-buffered") !== null;
     call.truncated = header("x-sluice-truncated");
     call.cost = header("x-sluice-cost-usd");
-    if (!response.ok) {
-      call.error = await failure(response);
-      return call;
-    }
-    call.streamed = (header("content-type") || "").startsWith("text/event-stream");
-    if (call.streamed) await listen(response, call, heard);
+    call.streamed = response.ok && (header("content-type") || "").startsWith("text/event-stream");
+    if (!response.ok) call.error = await failure(response);
+    else if (call.streamed) await listen(response, call, heard);
     else take(call, await piece(response, call), "message");
   } catch (error) {
     if (error.name === "AbortError") call.ended = "stopped";

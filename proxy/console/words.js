@@ -37,7 +37,7 @@ const WORDS = {
     text: "Text or messages", priced: "Models, separated by commas", count: "Count", counting: "Counting …", nothing: "There is nothing to count yet.",
     columns: ["Model", "Tokens", "Certainty", "Price of the input", "Context window"],
     certainties: { exact: "exact", estimate: "estimate", at_least: "at least" }, dated: (date) => `US dollars, by the table of ${date}.`,
-    streams: "This door lets a stream through, piece by piece.", buffers: "This door gives an answer out in one piece.", noLimits: "Nothing is written down about this platform.",
+    streams: "This door lets a stream through, piece by piece.", buffers: "This door gives an answer out in one piece.", beyond: (answer) => `beyond it: ${answer}`, noLimits: "Nothing is written down about this platform.",
     private: "This page talks to this endpoint alone. Your key stays in this tab unless you tick “Remember”.",
   },
   zh: {
@@ -77,7 +77,7 @@ const WORDS = {
     text: "文字或消息", priced: "模型，用逗号分隔", count: "计数", counting: "计数中 …", nothing: "还没有可以计数的内容。",
     columns: ["模型", "token 数", "把握", "输入的价格", "上下文窗口"],
     certainties: { exact: "准确", estimate: "估计", at_least: "至少" }, dated: (date) => `以美元计，按 ${date} 的价格表。`,
-    streams: "这个入口支持流式，内容逐段传出。", buffers: "这个入口把回答一次给出。", noLimits: "没有关于这个平台的记录。",
+    streams: "这个入口支持流式，内容逐段传出。", buffers: "这个入口把回答一次给出。", beyond: (answer) => `超过时：${answer}`, noLimits: "没有关于这个平台的记录。",
     private: "本页只和这个接口通信。除非勾选「记住」，密钥只留在这个标签页里。",
   },
 };
