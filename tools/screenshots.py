@@ -52,7 +52,9 @@ def take(browser: Browser, url: str, name: str, *, locale: str, words: str, phon
     page.fill("#message", words)
     page.click("#send")
     page.wait_for_selector("#facts dd >> nth=5")
-    page.evaluate(f"document.activeElement.blur(); document.querySelector('{'.options' if phone else 'body'}').scrollIntoView()")
+    page.evaluate(
+        f"document.activeElement.blur(); document.querySelector('{'.options' if phone else 'body'}').scrollIntoView()"
+    )
     page.wait_for_timeout(300)
     page.screenshot(path=str(DOCS / name), full_page=not phone)
     context.close()
