@@ -101,7 +101,7 @@ def test_the_page_is_light() -> None:
 
 def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, headers = rendered()
-    shutil.copytree(page.HERE, tmp_path / "console")
+    shutil.copytree(page.HERE, tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
     bundle.pack_console(tmp_path / "console")
     assert {path.suffix for path in (tmp_path / "console").iterdir() if path.is_file()} == {".py"}
     packed = ModuleType("proxy.console.packed")
