@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import coverage
 import pytest
@@ -14,6 +15,9 @@ from proxy.adapters.asgi import App
 from tests.support.server import Server
 from tests.support.upstream import Upstream
 from tests.support.workers import Workers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 Serve = Callable[..., Server]
@@ -51,6 +55,15 @@ def serve(_upstream: Upstream) -> Iterator[Serve]:
     yield start
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Real Chromium. Not for the session: while its driver runs, no other test can start an event loop."""
+    from tests.support.browser import chromium  # most tests need no browser
+
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support import node, parts
 from tests.support.upstream import CEILING
@@ -20,6 +20,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 def chromium() -> Iterator[Browser]:
     """A browser; without one the test is skipped, or fails under REQUIRE_ALL=1."""
     program = parts.need("chromium")
+    expect.set_options(timeout=CEILING * 1000)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
@@ -68,3 +69,14 @@ def axe(page: Page) -> list[str]:
     page.evaluate(source)
     found = page.evaluate("axe.run().then((told) => told.violations)")
     return [f"{one['id']}: {[part['target'] for part in one['nodes']]}" for one in found]
+
+
+def say(page: Page, words: str) -> None:
+    """Type a message and press Enter."""
+    page.fill("#message", words)
+    page.press("#message", "Enter")
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.click(f"#tab-{name}")
+    expect(page.locator(f"#{name}")).to_be_visible()
