@@ -95,7 +95,7 @@ def _fields(one: dict[str, Any]) -> str:
 
 def _cited(source: str) -> str:
     # Pages stand as code, so that no renderer takes an underscore or a dot of one for more than it is.
-    return "; ".join(f"`{part}`" for part in source.split("; "))
+    return "; ".join(part if part.startswith("run in ") else f"`{part}`" for part in source.split("; "))
 
 
 if __name__ == "__main__":
