@@ -34,7 +34,7 @@ async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
         raise UnknownPath
     from proxy.console import page  # nothing of it belongs into a function's cold start
 
-    return Reply(200, Headers(page.HEADERS), page.render(call.request, call.config))
+    return Reply(200, Headers(page.headers()), page.render(call.request, call.config, call.host))
 
 
 async def _tally(call: Call) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import weight
+from proxy import prices, weight
 from proxy.call import Call
 from proxy.prices import Price, Tokens, table_date
 
@@ -18,7 +18,7 @@ def answer(call: Call) -> dict[str, Any]:
     request = weight.request_of(call, "its tokens are counted here")
     model = request.get("model")
     counted = weight.count(call, request)
-    price = weight.price_of(call, request.get("model"))
+    price = _price_of(call, request.get("model"))
     return {
         "object": "chat.completion.input_tokens",
         "model": model if isinstance(model, str) else None,
@@ -30,6 +30,13 @@ def answer(call: Call) -> dict[str, Any]:
         "max_output_tokens": price.max_output if price else None,
         "price": _price(call, request, price, counted.tokens),
     }
+
+
+def _price_of(call: Call, model: Any) -> Price | None:
+    """As weight.price_of; the demo has no prices, and who asks there wants to know those of a model by its name."""
+    if call.config.demo and isinstance(model, str):
+        return prices.find(model, None, call.config.prices_file)
+    return weight.price_of(call, model)
 
 
 def _price(call: Call, request: dict[str, Any], price: Price | None, tokens: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import coverage
 import pytest
@@ -14,6 +15,9 @@ from proxy.adapters.asgi import App
 from tests.support.server import Server
 from tests.support.upstream import Upstream
 from tests.support.workers import Workers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 Serve = Callable[..., Server]
@@ -53,6 +57,15 @@ def serve(_upstream: Upstream) -> Iterator[Serve]:
         server.close()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Real Chromium. Not for the session: while its driver runs, no other test can start an event loop."""
+    from tests.support.browser import chromium  # most tests need no browser
+
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """The built Worker's host."""
@@ -61,6 +74,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     yield host
     if measured is not None:  # coverage itself cannot run under Pyodide, which has no sqlite3
         data = coverage.CoverageData(str(ROOT / ".coverage"), suffix=f"workers.{os.getpid()}")
-        data.add_arcs({str(ROOT / path): arcs for path, arcs in host.arcs().items()})
+        # What the bundle itself has made has no source here.
+        data.add_arcs({str(ROOT / path): arcs for path, arcs in host.arcs().items() if (ROOT / path).exists()})
         data.write()
     host.close()

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import bundle
+from proxy.console import page
 from proxy.errors import ConfigError
 from tests.support import parts
 from tests.support.client import Connection, call
@@ -247,8 +249,19 @@ def test_the_openai_sdk_talks_to_it(behind_nginx: int, upstream: Upstream) -> No
         assert client.chat.completions.create(model="m", messages=messages).id == "c"
 
 
+def test_every_bundle_has_the_whole_console(built: Path) -> None:
+    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json")}
+    for name in NAMES:
+        assert {path.name for path in (built / name / "proxy" / "console").iterdir()} >= files, name
+    folder = built / "cloudflare" / "src" / "proxy" / "console"
+    assert {path.suffix for path in folder.iterdir()} == {".py"}
+    packed = runpy.run_path(str(folder / "packed.py"))["FILES"]
+    assert packed == {name: (page.HERE / name).read_text(encoding="utf-8") for name in files}
+
+
 def test_the_console_page_is_in_the_bundle(function: int) -> None:
-    assert b"/v1</pre>" in call(function, "GET", "/").body
+    found = call(function, "GET", "/").body
+    assert b"/v1</code>" in found and b"tencent-scf-web" in found
 
 
 def test_the_unpacked_event_function_answers_under_the_platform_s_python(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Serve
+from tools import clients
 
 ROOT = Path(__file__).parent.parent
 ADDRESS = "http://127.0.0.1:9000"
@@ -50,6 +52,42 @@ def test_every_linked_file_is_there() -> None:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
             if not link.endswith("/releases/latest"):  # the hosting site's own page
                 assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_the_apps_document_says_what_the_console_s_table_says() -> None:
+    written = clients.DOCUMENT.read_text(encoding="utf-8")
+    assert written == clients.document(), "the table has changed: `python -m tools.clients` writes the document anew"
+
+
+def test_every_app_in_the_table_says_what_the_page_needs() -> None:
+    table = clients.table()
+    assert len({one["id"] for one in table}) == len(table) == 12
+    for one in table:
+        assert one["v1"] in ("with", "without", "either", "full") and bool(one["fields"]) != ("code" in one), one["id"]
+        assert date(2026, 11, 1) <= date.fromisoformat(one["read"]) and one["source"] and one["pings"], one["id"]
+        shown = [one.get("code", ""), *(field["value"] for field in one["fields"])]
+        wanted = {"with": "{v1}", "without": "{base}", "either": "{base}", "full": "{v1}/chat/completions"}[one["v1"]]
+        assert any(wanted in text for text in shown) and any("{key}" in text for text in shown), one["id"]
+        for field in [one["where"], one["note"], *one["fields"]]:
+            assert field["en"] and field["zh"], one["id"]
+
+
+def test_the_table_s_own_python_runs(serve: Serve) -> None:
+    (code,) = [one["code"] for one in clients.table() if one["id"] == "openai-python"]
+    url = serve(DEMO="1").url
+    for place, value in {"{v1}": f"{url}/v1", "{key}": "any", "{model}": "demo"}.items():
+        code = code.replace(place, value)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    assert done.stdout.decode().startswith("Hello! I am the demo model")
+
+
+def test_the_table_s_own_curl_runs(serve: Serve) -> None:
+    (code,) = [one["code"] for one in clients.table() if one["id"] == "curl"]
+    url = serve(DEMO="1").url
+    for place, value in {"{v1}": f"{url}/v1", "{key}": "any", "{model}": "demo"}.items():
+        code = code.replace(place, value)
+    done = subprocess.run(code, shell=True, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

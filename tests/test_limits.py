@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from proxy import limits_words as words
 from proxy.__main__ import main
 from proxy.cli import limits as printing
 from proxy.cli import limits_zh
+from proxy.console import limits
 from proxy.limits import LIMITS, Limit, number
 
+ROOT = Path(__file__).parent.parent
 DOORS = {
     ("server", "http"),
     ("tencent", "web function"),
@@ -37,8 +40,8 @@ def test_every_door_has_its_rows_and_each_says_what_it_must() -> None:
     for row in LIMITS:
         assert row.number > 0 and row.unit in ("bytes", "seconds", "calls") and row.answer and row.source, row
         assert date(2026, 11, 1) <= date.fromisoformat(row.read)
-        assert row.platform in printing.PLATFORMS
-    assert set(printing.STREAMS) == DOORS
+        assert row.platform in words.PLATFORMS
+    assert set(words.STREAMS) == DOORS
 
 
 @pytest.mark.parametrize(("name", "made"), [("limits.md", printing.english), ("limits.zh-CN.md", printing.chinese)])
@@ -63,19 +66,19 @@ def test_every_row_of_a_document_has_as_many_cells() -> None:
     for text in (printing.english(), printing.chinese()):
         rows = [line for line in text.splitlines() if line.startswith("|")]
         assert {row.count("|") for row in rows} == {7}
-        assert len(rows) == len(LIMITS) + 2 * len(printing.PLATFORMS)
+        assert len(rows) == len(LIMITS) + 2 * len(words.PLATFORMS)
 
 
 def test_no_translation_is_left_over() -> None:
     used = {text for row in LIMITS for text in (row.door, row.what, row.answer)}
-    assert used == set(limits_zh.TEXTS)
+    assert used == set(words.TEXTS_ZH)
     assert {row.source for row in LIMITS if " " in row.source} == set(limits_zh.SOURCES)
-    assert limits_zh.PLATFORMS.keys() == printing.PLATFORMS.keys() and len(limits_zh.HEAD) == 6
-    assert limits_zh.UNITS.keys() == printing.UNITS.keys()
+    assert words.PLATFORMS_ZH.keys() == words.PLATFORMS.keys() and len(limits_zh.HEAD) == 6
+    assert words.UNITS_ZH.keys() == words.UNITS.keys()
 
 
 def test_a_text_without_a_translation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(limits_zh.TEXTS, "request body")
+    monkeypatch.delitem(words.TEXTS_ZH, "request body")
     with pytest.raises(KeyError, match="request body"):
         printing.chinese()
 
@@ -95,7 +98,7 @@ def test_the_command_prints_every_row_with_its_source(capsys: pytest.CaptureFixt
     assert len(printed) == len(LIMITS) + 1
     assert len({line.index(row.source) for row, line in zip(LIMITS, printed[1:], strict=True)}) == 1
     for row, line in zip(LIMITS, printed[1:], strict=True):
-        assert printing.amount(row) in line and row.source in line and row.door in line
+        assert words.amount(row) in line and row.source in line and row.door in line
 
 
 def test_the_command_prints_one_platform(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +108,7 @@ def test_the_command_prints_one_platform(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as refused:
         main(["limits", "--platform", "moon"])
     told = capsys.readouterr().err
-    assert refused.value.code == 2 and all(platform in told for platform in printing.PLATFORMS)
+    assert refused.value.code == 2 and all(platform in told for platform in words.PLATFORMS)
 
 
 def test_a_pipe_that_is_closed_early_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +134,7 @@ def test_a_pipe_that_is_closed_early_is_no_failure(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_numbers_are_shown_as_people_read_them(number: float, unit: str, shown: str) -> None:
-    assert printing.amount(Limit("p", "d", "w", number, unit, True, "a", "s", "2026-11-23")) == shown
+    assert words.amount(Limit("p", "d", "w", number, unit, True, "a", "s", "2026-11-23")) == shown
 
 
 def test_the_documents_can_be_written_anew(
@@ -142,3 +145,16 @@ def test_the_documents_can_be_written_anew(
     assert (tmp_path / "limits.md").read_bytes() == printing.english().encode()
     assert (tmp_path / "limits.zh-CN.md").read_bytes() == printing.chinese().encode()
     assert capsys.readouterr().out == "docs/limits.md\ndocs/limits.zh-CN.md\n"
+
+
+def test_the_console_knows_every_adapter_s_platform() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "proxy" / "adapters").glob("*.py"))
+    names = set(re.findall(r'platform = ?"([a-z-]+)"|platform="([a-z-]+)"|Host\("([a-z-]+)"', sources))
+    platforms = {name for found in names for name in found if name}
+    assert platforms == set(limits._PLACES)
+    for platform in platforms:
+        card = limits.card(platform)
+        assert card["en"]["rows"] and len(card["en"]["rows"]) == len(card["zh"]["rows"])
+        assert card["en"]["name"] in words.PLATFORMS.values() and card["zh"]["name"] in words.PLATFORMS_ZH.values()
+    assert {door for _, doors in limits._PLACES.values() for door in doors} >= {door for _, door in DOORS}
+    assert limits.card("elsewhere")["zh"] == {"name": "elsewhere", "rows": []}

@@ -214,6 +214,8 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     for name in bundle.without:
         path = proxy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if bundle.sources != ".":
+        pack_console(proxy / "console")
     if not bundle.tiktoken:
         for path in (proxy / "data").glob(_VOCABULARIES):
             path.unlink()
@@ -230,6 +232,16 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     if own.is_file() and "handler.py" in bundle.files:
         print("      with your sluice.toml: keys that stand in it are in the zip too")
         shutil.copyfile(own, folder / own.name)
+
+
+def pack_console(folder: Path) -> None:
+    """Turn the console's files into one module, for a platform to which Python alone is uploaded."""
+    files = {path.name: path.read_text(encoding="utf-8") for path in _files(folder) if path.suffix != ".py"}
+    lines = [f"    {name!r}: {text!r}," for name, text in files.items()]
+    for name in files:
+        (folder / name).unlink()
+    text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
+    (folder / "packed.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def compile_all(bundle: Bundle, folder: Path) -> None:

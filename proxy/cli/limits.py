@@ -9,32 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy import limits_words as words
 from proxy.cli import limits_zh
 from proxy.limits import LIMITS, Limit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PLATFORMS = {
-    "tencent": "Tencent Cloud Functions (SCF)",
-    "aws": "AWS Lambda",
-    "cloudflare": "Cloudflare Workers",
-    "server": "A server of your own",
-}
-# Whether a door lets a stream through; what is no door (uploads) is not here.
-STREAMS = {
-    ("tencent", "web function"): True,
-    ("tencent", "event function"): False,
-    ("aws", "function URL stream"): True,
-    ("aws", "function URL"): False,
-    ("aws", "REST API stream"): True,
-    ("aws", "REST API"): False,
-    ("aws", "HTTP API"): False,
-    ("aws", "ALB"): False,
-    ("cloudflare", "Worker"): True,
-    ("cloudflare", "Worker (free)"): True,
-    ("cloudflare", "Worker (paid)"): True,
-    ("server", "http"): True,
-}
-UNITS = {"bytes": "bytes", "seconds": "s", "milliseconds": "ms"}
 _HEAD = """# Limits
 
 [中文](limits.zh-CN.md)
@@ -105,9 +84,9 @@ def run(platform: str | None) -> int:
     cells = [("platform", "door", "what", "number", "kind", "when it is passed", "source, date read")]
     for row in LIMITS:
         if platform in (None, row.platform):
-            kind = "fixed" if row.hard else "default"
+            kind = words.KINDS[row.hard]
             source = f"{row.source}, {row.read}"
-            cells.append((row.platform, row.door, row.what, amount(row), kind, row.answer, source))
+            cells.append((row.platform, row.door, row.what, words.amount(row), kind, row.answer, source))
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)]) for row in cells]
     try:
@@ -118,31 +97,14 @@ def run(platform: str | None) -> int:
     return 0
 
 
-def amount(row: Limit, units: Mapping[str, str] = UNITS) -> str:
-    """The number as people read it: 6 MB (6,000,000 bytes), 4 KB (4,096 bytes), 900 s, 10 ms, 50."""
-    if row.unit == "seconds":
-        return (
-            f"{row.number * 1e3:g} {units['milliseconds']}" if row.number < 1 else f"{row.number:g} {units['seconds']}"
-        )
-    if row.unit == "calls":
-        return f"{row.number:,.0f}"
-    exact = f"{row.number:,.0f} {units['bytes']}"
-    if row.number < 1_000:
-        return exact
-    if row.number >= 100_000:
-        return f"{round(row.number / 1e6, 2):.10g} MB ({exact})"
-    kilo = 1024 if row.number % 1024 == 0 else 1000  # a platform's 4 KB are 4,096 bytes, its 5 KB are 5,000
-    return f"{row.number / kilo:.10g} KB ({exact})"
-
-
 def english() -> str:
     """docs/limits.md"""
     language = Language(
-        platforms=PLATFORMS,
+        platforms=words.PLATFORMS,
         head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
-        kinds={True: "fixed", False: "default"},
+        kinds=words.KINDS,
         streams={True: "streams", False: "in one piece"},
-        units=UNITS,
+        units=words.UNITS,
         translate=str,
         cite=str,
     )
@@ -150,14 +112,14 @@ def english() -> str:
 
 
 def chinese() -> str:
-    """docs/limits.zh-CN.md. Raises KeyError for a text that limits_zh does not translate."""
+    """docs/limits.zh-CN.md. Raises KeyError for a text that limits_words does not translate."""
     language = Language(
-        platforms=limits_zh.PLATFORMS,
+        platforms=words.PLATFORMS_ZH,
         head=limits_zh.HEAD,
-        kinds=limits_zh.KINDS,
-        streams=limits_zh.STREAMS,
-        units=limits_zh.UNITS,
-        translate=limits_zh.TEXTS.__getitem__,
+        kinds=words.KINDS_ZH,
+        streams=words.STREAMS_ZH,
+        units=words.UNITS_ZH,
+        translate=words.TEXTS_ZH.__getitem__,
         cite=lambda source: limits_zh.SOURCES[source] if " " in source else source,
     )
     return limits_zh.INTRODUCTION + _tables(language) + limits_zh.FOOT
@@ -182,14 +144,14 @@ def _tables(language: Language) -> str:
 
 
 def _cells(row: Limit, language: Language) -> tuple[str, ...]:
-    streams = STREAMS.get((row.platform, row.door))
+    streams = words.STREAMS.get((row.platform, row.door))
     door = language.translate(row.door)
     # The page stands as code, so that no renderer takes an underscore or a dot of it for more than it is.
     source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
     return (
         door if streams is None else f"{door} ({language.streams[streams]})",
         language.translate(row.what),
-        amount(row, language.units),
+        words.amount(row, language.units),
         language.kinds[row.hard],
         language.translate(row.answer),
         f"{source}, {row.read}",

@@ -1,20 +1,30 @@
-"""The plain page at `/`: the base URL to copy and a command to try it with."""
+"""The console at `/`: one page, put together here, that asks nobody but this endpoint.
+
+It is written as small files of HTML, CSS and JavaScript beside this one, and sent as a single one. What it needs to
+know of the server goes in as JSON, which no browser runs.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
+from functools import lru_cache
+from hashlib import sha256
 from html import escape
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from proxy import auth
+from proxy import __version__, auth
 from proxy.config import Config
+from proxy.host import Host
 from proxy.messages import Request
 
-HEADERS = (
-    ("content-type", "text/html; charset=utf-8"),
-    ("cache-control", "no-store"),
-    ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
+HERE = Path(__file__).resolve().parent
+SCRIPTS = (
+    *("words.js", "dom.js", "place.js", "markdown.js", "stream.js", "report.js"),
+    *("chat.js", "clients.js", "tokens.js", "limits.js", "start.js"),
 )
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 # One word before /v1, which is none itself.
@@ -26,33 +36,73 @@ _KEY = {
     "own-key": "YOUR-PROVIDER-KEY",
     "own-key-and-proxy-key": "YOUR-PROVIDER-KEY:THE-PROXY-KEY",
 }
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Sluice</title>
-<style>
-:root{{color-scheme:light dark}}
-body{{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}}
-pre{{overflow-x:auto;padding:.8rem;border:1px solid #8886;border-radius:.4rem}}
-</style></head><body>
-<h1>Sluice is running</h1>
-<p>Paste this base URL into an app or an SDK · 把这个地址填进应用的「接口地址 / Base URL」:</p>
-<pre>{base}/v1</pre>
-<p>Some apps add <code>/v1</code> themselves; they want · 有的应用会自己加上 /v1,那就填:</p>
-<pre>{base}</pre>
-<p>Key · 密钥: <code>{key}</code></p>
-<p>Try it in a terminal · 在终端里试一试:</p>
-<pre>curl -N {base}/v1/chat/completions \\
-  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
-  -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'</pre>
-</body></html>
-"""
 
 
-def render(request: Request, config: Config) -> bytes:
+def render(request: Request, config: Config, host: Host) -> bytes:
     """The page for the address that the request came in by."""
-    base = escape(base_url(request))
-    key = _KEY[auth.mode(config)]
-    return _PAGE.format(base=base, key=key, model="demo" if config.demo else "gpt-4o-mini").encode()
+    from proxy.console import limits
+
+    base = base_url(request)
+    data = {
+        "base": base,
+        "stage": base.partition("://")[2].partition("/")[2],
+        "version": __version__,
+        "access": auth.mode(config),
+        "key": _KEY[auth.mode(config)],
+        "platform": host.platform,
+        "streams": host.capabilities.streams,
+        "demo": config.demo,
+        "model": "demo" if config.demo else "gpt-4o-mini",
+        "clients": json.loads(read("clients.json"))["clients"],
+        "limits": limits.card(host.platform),
+    }
+    filled = {"style": style(), "script": script(), "data": inert(data), "base": escape(base)}
+    # One pass, so that nothing that is filled in can hold a place for something else.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], read("page.html"))
+    return page.encode()
+
+
+def headers() -> list[tuple[str, str]]:
+    """The reply's headers. The browser runs nothing and styles nothing but the very bytes that are hashed here."""
+    policy = (
+        f"default-src 'none'; script-src '{_hashed(script())}'; style-src '{_hashed(style())}'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("content-security-policy", policy),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ]
+
+
+def inert(data: Any) -> str:
+    """`data` as JSON that can end no element and start none: no `<`, `>` or `&` in it."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return re.sub(r"[<>&\u2028\u2029\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+@lru_cache(maxsize=1)
+def script() -> str:
+    """All scripts as one, in a scope of its own, without their comments and indentation."""
+    text = "\n".join(read(name) for name in SCRIPTS)
+    return '(() => {\n"use strict";\n' + re.sub(r"(?m)^[ \t]*(?://.*)?\n?", "", text) + "})();"
+
+
+@lru_cache(maxsize=1)
+def style() -> str:
+    """The style sheet without its comments and indentation."""
+    return re.sub(r"(?m)^[ \t]*(?:/\*.*\*/)?\n?", "", read("style.css"))
+
+
+def read(name: str) -> str:
+    """One of the files beside this one. A Worker is uploaded as Python alone: its bundle has them in a module."""
+    path = HERE / name
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    found: str = import_module("proxy.console.packed").FILES[name]
+    return found
 
 
 def base_url(request: Request) -> str:
@@ -68,3 +118,7 @@ def base_url(request: Request) -> str:
         scheme = "http" if (request.origin or "").startswith("http:") else "https"
     stage = _STAGE.fullmatch(request.path)
     return f"{scheme}://{host}{stage[1] or '' if stage else ''}"
+
+
+def _hashed(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

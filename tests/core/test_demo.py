@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from proxy.upstreams import demo_words as words
+from tests.support.core import Listed, request, run
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,28 @@ def test_a_tool_is_called_as_it_was_chosen() -> None:
     assert call([5]) is None
     assert call("x") is None
     assert call([one], messages=["x"]) is not None
+
+
+def tallied(model: Any, **settings: str) -> dict[str, Any]:
+    asked = request("/v1/chat/completions/input_tokens", json.dumps({"model": model, "messages": []}).encode())
+    reply, _ = run(Listed(b""), asked, settings=settings)
+    assert reply.status == 200 and isinstance(reply.body, bytes)
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
+
+
+def test_in_demo_mode_the_price_of_a_real_model_is_told_by_its_name() -> None:
+    for model, provider in (("gpt-4o-mini", "openai"), ("deepseek-chat", "deepseek")):
+        price = tallied(model, DEMO="1")["price"]
+        assert price["provider"] == provider and price["input"] > 0
+    for unknown in ("demo", 7):
+        assert tallied(unknown, DEMO="1")["price"]["input"] is None
+    assert tallied("deepseek-chat", OPENAI_BASE_URL="https://api.openai.com/v1")["price"]["input"] is None
+
+
+def test_a_call_in_demo_mode_has_no_price() -> None:
+    lines: list[str] = []
+    said = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2}}'
+    answer = Listed(said, headers=(("content-type", "application/json"),))
+    run(answer, request(body=b'{"model":"gpt-4o-mini","messages":[]}'), lines, settings={"DEMO": "1", "METERING": "on"})
+    assert "cost_usd" not in json.loads(lines[-1]) and '"gen_ai.usage.output_tokens": 2' in lines[-1]

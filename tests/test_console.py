@@ -1,0 +1,151 @@
+"""The console's page in real Chromium: its languages, its looks, copying, tokens, and where it thinks it is."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.conftest import Serve
+from tests.support.browser import axe, open_tab, opened, say
+
+PHONE = {"width": 390, "height": 844}
+TABS = ("try", "apps", "tokens", "limits")
+
+
+@pytest.fixture(scope="module")
+def demo(serve: Serve) -> str:
+    return serve(DEMO="1").url
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang", "title"), [("zh-CN", "zh-CN", "你的接口地址"), ("en-US", "en", "Your endpoint")]
+)
+def test_it_loads_in_the_reader_s_language_and_asks_nobody_else(
+    browser: Browser, demo: str, locale: str, lang: str, title: str
+) -> None:
+    with opened(browser, demo, locale=locale) as found:
+        page = found.page
+        assert page.locator("html").get_attribute("lang") == lang
+        expect(page.locator("#address-title")).to_have_text(title)
+        for name in TABS:
+            open_tab(page, name)
+        assert len(found.asked) == 1 or all(one.startswith("data:") for one in found.asked[1:])
+        found.check(demo)
+        page.click("#language")
+        expect(page.locator("#address-title")).not_to_have_text(title)
+        page.reload()
+        expect(page.locator("#address-title")).not_to_have_text(title)
+
+
+@pytest.mark.parametrize("look", [{"locale": "en-US"}, {"locale": "zh-CN", "color_scheme": "dark"}])
+def test_axe_finds_nothing(browser: Browser, demo: str, look: dict[str, str]) -> None:
+    with opened(browser, demo, viewport={"width": 1000, "height": 900}, **look) as found:
+        page = found.page
+        say(page, "Hello")
+        expect(page.locator("#facts dt:text-is('Cost'), #facts dt:text-is('费用')")).to_be_visible()
+        page.fill("#model", "demo-error-429")
+        say(page, "again")
+        expect(page.locator(".failed")).to_be_visible()
+        wrong = axe(page)
+        for name in TABS[1:]:
+            open_tab(page, name)
+            if name == "tokens":
+                page.fill("#text", "one two three")
+                page.click("#count")
+                expect(page.locator("#prices tbody tr")).to_have_count(5)
+            wrong += axe(page)
+        assert wrong == []
+
+
+def test_dark_mode_is_dark(browser: Browser, demo: str) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with opened(browser, demo, color_scheme="dark") as found:
+        assert found.page.evaluate(ground) == "rgb(16, 21, 27)"
+    with opened(browser, demo, color_scheme="light") as found:
+        assert found.page.evaluate(ground) == "rgb(244, 246, 248)"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+def test_a_phone_never_scrolls_sideways(browser: Browser, demo: str, locale: str) -> None:
+    with opened(browser, demo, viewport=PHONE, locale=locale) as found:
+        page = found.page
+        for name in TABS:
+            open_tab(page, name)
+            if name == "apps":
+                for button in page.locator("#app-list button").all():
+                    button.click()
+                    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_copy_buttons_copy(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        clip = "navigator.clipboard.readText()"
+        for button, text in (("with-v1", f"{demo}/v1"), ("without-v1", demo)):
+            page.click(f"[data-from={button}]")
+            expect(page.locator(f"[data-from={button}]")).to_have_text("Copied")
+            assert page.evaluate(clip) == text
+        open_tab(page, "apps")
+        page.click("#app-list button:text-is('NextChat')")
+        page.click("#app .copyable:has-text('OpenAI Endpoint') .copy")
+        expect(page.locator("#app .copy.done")).to_have_count(1)
+        assert page.evaluate(clip) == demo
+        page.click("#app-list button:text-is('curl')")
+        page.click("#app .code .copy")
+        expect(page.locator("#app .copy.done")).to_have_count(1)
+        assert page.evaluate(clip).startswith(f"curl -N {demo}/v1/chat/completions")
+        found.check(demo)
+
+
+def test_without_a_clipboard_the_older_way_copies(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not over HTTP')); }")
+        page.click("[data-from=with-v1]")
+        expect(page.locator("[data-from=with-v1]")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == f"{demo}/v1"
+
+
+@pytest.mark.parametrize("path", ["/release/", "/release", "/release/v1", "/v1/", "/Prod/v1/#limits"])
+def test_behind_a_stage_the_address_has_it_and_calls_go_there(browser: Browser, demo: str, path: str) -> None:
+    stage = {"r": "/release", "v": "", "P": "/Prod"}[path[1]]
+    with opened(browser, demo, path) as found:
+        page = found.page
+        expect(page.locator("#with-v1")).to_have_text(f"{demo}{stage}/v1")
+        open_tab(page, "try")
+        page.click("#list-models")
+        expect(page.locator("#models-said")).to_have_text("4 models can be chosen in the field above.")
+        assert found.asked[-1] == f"{demo}{stage}/v1/models"
+        found.check(demo)
+
+
+def test_tokens_are_counted_and_priced_for_each_model(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        open_tab(page, "tokens")
+        page.click("#count")
+        expect(page.locator("#counted")).to_have_text("There is nothing to count yet.")
+        page.fill("#text", '[{"role": "user", "content": "Hello there"}]')
+        page.fill("#priced", "gpt-4o-mini, demo")
+        page.click("#count")
+        expect(page.locator("#prices tbody tr")).to_have_count(2)
+        first, second = page.locator("#prices tbody tr").all()
+        expect(first).to_contain_text("exact")
+        expect(first).to_contain_text("$0.00000135")
+        expect(second).to_contain_text("no price known")
+        expect(page.locator("#count")).to_be_enabled()
+        found.check(demo)
+        page.route("**/input_tokens", lambda route: route.fulfill(status=501, body='{"error": {"message": "no"}}'))
+        page.click("#count")
+        expect(page.locator("#counted")).to_contain_text("not installed")
+
+
+def test_the_tabs_obey_the_keyboard(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.focus("#tab-try")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#limits")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#try")).to_be_visible()

@@ -1,0 +1,264 @@
+"""The console's chat in real Chromium: streaming, stopping, errors, the key, and answers that mean harm."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import Serve
+from tests.support.browser import opened, say
+from tests.support.upstream import CEILING, END, SSE_HEAD, Script, Step, Upstream, Wait, chunk, whole
+
+OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.fixture(scope="module")
+def demo(serve: Serve) -> str:
+    return serve(DEMO="1").url
+
+
+def event(text: str | None, reason: str | None = None) -> bytes:
+    delta = {} if text is None else {"content": text}
+    choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+    return b"data: " + json.dumps({"id": "c", "choices": choices}).encode() + b"\n\n"
+
+
+def spoken(*texts: str, waits: bool = False) -> Script:
+    """An upstream that says these, and goes on only when it is told to where it `waits`."""
+    steps: list[Step] = [SSE_HEAD]
+    for text in texts:
+        steps += [chunk(event(text)), *([Wait()] if waits else [])]
+    usage = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n'
+    return (*steps, chunk(event(None, "stop")), chunk(usage), chunk(DONE), END)
+
+
+def answered(page: Page, body: bytes, **headers: str) -> None:
+    """Put an event stream that came at once in the place of the endpoint's answers."""
+    page.unroute_all()
+    head = {"content-type": "text/event-stream", **headers}
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(headers=head, body=body))
+
+
+def fact(page: Page, name: str) -> str:
+    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()
+
+
+def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    url = serve(**OWN_KEY).url
+    upstream.play(spoken("one ", "two ", "three", waits=True))
+    with opened(browser, url) as found:
+        page = found.page
+        page.click("summary")
+        page.fill("#system", "Be brief.")
+        say(page, "count")
+        for so_far in ("one", "one two", "one two three"):
+            expect(page.locator(".assistant .text")).to_have_text(so_far)
+            upstream.proceed()
+        expect(page.locator("#verdict")).to_contain_text("Streamed")
+        sent = json.loads(upstream.received[0].body)
+        assert sent["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "count"}]
+        assert sent["stream"] is True and sent["stream_options"] == {"include_usage": True}
+        assert fact(page, "Tokens, in / out") == "7 / 3"
+        assert fact(page, "Ending") == "complete" and fact(page, "Request id").startswith("sl_")
+        expect(page.locator("#plot svg circle")).not_to_have_count(0)
+        expect(page.locator("#facts dt:text-is('Cost') + dd")).to_have_text("$0.00000405")
+        upstream.play(spoken("four"))
+        say(page, "go on")
+        expect(page.locator(".assistant")).to_have_count(2)
+        expect(page.locator("#stop")).to_be_hidden()
+        assert [one["content"] for one in json.loads(upstream.received[0].body)["messages"]] == [
+            *("Be brief.", "count", "one two three", "go on"),
+        ]
+        found.check(url)
+
+
+def test_stop_ends_the_call_upstream_too(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    upstream.play(spoken("one ", "two ", waits=True))
+    with opened(browser, serve(**OWN_KEY).url) as found:
+        page = found.page
+        say(page, "count")
+        expect(page.locator(".assistant .text")).to_have_text("one")
+        page.click("#stop")
+        assert upstream.gone.wait(CEILING)
+        expect(page.locator(".assistant .text")).to_contain_text("stopped")
+        assert fact(page, "Ending") == "stopped by you"
+        expect(page.locator("#send")).to_be_visible()
+
+
+def test_errors_say_what_the_endpoint_said(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.fill("#model", "demo-error-429")
+        say(page, "hi")
+        failed = page.locator(".failed")
+        expect(failed).to_contain_text("The demo upstream fails with 429 because you asked for it.")
+        for told in ("demo", "Status 429", "Request id sl_", "retry-after 1 s"):
+            expect(failed).to_contain_text(told)
+        assert fact(page, "Ending") == "failed" and page.input_value("#message") == "hi"
+        page.click("#clear")
+        page.fill("#model", "demo-cut")
+        say(page, "hi")
+        expect(failed).to_contain_text("closed the connection", timeout=CEILING * 1000)
+        expect(page.locator(".assistant .text")).to_contain_text("Hello!")
+        assert fact(page, "Ending") == "failed"
+
+
+def test_an_endpoint_that_is_gone_is_told(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.route("**/v1/**", lambda route: route.abort())
+        say(page, "hi")
+        expect(page.locator(".failed")).to_contain_text("could not be reached")
+        page.click("#list-models")
+        expect(page.locator("#models-said")).to_contain_text("could not be reached")
+
+
+@pytest.mark.parametrize(
+    ("headers", "verdict", "ending"),
+    [
+        ({"x-sluice-buffered": "1"}, "this platform does not stream", "complete"),
+        ({}, "Held back", "complete"),
+        ({"x-sluice-truncated": "deadline"}, "Held back", "complete · this function's time ran out"),
+    ],
+)
+def test_a_stream_that_came_in_one_piece_is_told(
+    browser: Browser, demo: str, headers: dict[str, str], verdict: str, ending: str
+) -> None:
+    body = b"".join([*(event(f"word{number} ") for number in range(20)), event(None, "stop"), DONE])
+    with opened(browser, demo) as found:
+        page = found.page
+        answered(page, body, **headers)
+        page.route("**/input_tokens", lambda route: route.fulfill(status=501, body='{"error": {"message": "no"}}'))
+        say(page, "hi")
+        expect(page.locator("#verdict")).to_contain_text(verdict)
+        assert fact(page, "Ending") == ending
+        expect(page.locator("#facts dt:text-is('Cost') + dd")).to_contain_text("not installed")
+
+
+def test_a_stream_without_its_last_words_is_a_part(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        answered(page, event("half"))
+        say(page, "hi")
+        expect(page.locator(".failed")).to_contain_text("only a part")
+        assert fact(page, "Ending") == "broken off"
+
+
+def test_comments_other_line_ends_and_reasoning_are_understood(browser: Browser, demo: str) -> None:
+    thought = b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"let me see"}}]}\n\n'
+    said = b": ping\n\n: ping\n" + thought + event("42", "stop") + b"data: no json\n\ndata:[DONE]\n\n"
+    with opened(browser, demo) as found:
+        page = found.page
+        for body in (said, said.replace(b"\n", b"\r\n"), said.replace(b"\n", b"\r")):
+            answered(page, body)
+            say(page, "hi")
+            expect(page.locator(".assistant .text p")).to_have_text("42")
+            expect(page.locator(".assistant .thought")).to_have_text("let me see")
+            assert fact(page, "Ending") == "complete" and page.locator(".failed").count() == 0
+            page.click("#clear")
+        found.check(demo)
+
+
+def test_a_gateway_s_own_error_page_is_shown_as_text(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.route("**/v1/chat/completions", lambda route: route.fulfill(status=502, body="<b>Bad Gateway</b>"))
+        say(page, "hi")
+        expect(page.locator(".failed")).to_contain_text("<b>Bad Gateway</b>")
+        expect(page.locator(".failed")).to_contain_text("Status 502")
+
+
+def test_without_streaming_the_answer_comes_whole(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.uncheck("#streamed")
+        say(page, "Hello")
+        expect(page.locator(".assistant .text")).to_contain_text("I am the demo model")
+        expect(page.locator("#verdict")).to_have_text("In one piece, as it was asked for.")
+        found.check(demo)
+
+
+def test_the_key_stays_in_the_tab_unless_it_may_stay_longer(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    url = serve().url
+    upstream.play(spoken("ok"))
+    with opened(browser, url) as found:
+        page = found.page
+        page.fill("#key", "sk-mine")
+        device = "JSON.stringify(localStorage)"
+        assert "sk-mine" not in page.evaluate(device) and "sk-mine" in page.evaluate("JSON.stringify(sessionStorage)")
+        say(page, "hi")
+        expect(page.locator(".assistant .text")).to_have_text("ok")
+        assert upstream.received[0].header("authorization") == "Bearer sk-mine"
+        page.check("#remember")
+        assert "sk-mine" in page.evaluate(device)
+        page.reload()
+        assert page.input_value("#key") == "sk-mine" and page.is_checked("#remember")
+        page.uncheck("#remember")
+        assert "sk-mine" not in page.evaluate(device)
+        found.check(url)
+
+
+HOSTILE = """<script>window.owned = 1</script><img src=x onerror="window.owned = 2"><b onmouseover=alert(1)>bold</b>
+[run](javascript:window.owned=3) [data](data:text/html,<script>owned=4</script>) [ok](https://example.com/?a=1&b=2)
+[quote](https://example.com/"onmouseover="owned=5) **strong** `code <i>` ![pic](https://example.com/pic.png)
+
+# Title <u>x</u>
+- first
+- second <svg onload=alert(1)>
+
+1. one
+2. two
+
+```html
+<script>window.owned = 6</script>
+```
+"""
+
+
+def test_a_hostile_answer_stays_inert(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    url = serve(**OWN_KEY).url
+    upstream.play(spoken(HOSTILE[:40], HOSTILE[40:]))
+    with opened(browser, url) as found:
+        page = found.page
+        say(page, "hi")
+        text = page.locator(".assistant .text")
+        expect(text).to_contain_text("window.owned = 6")
+        expect(page.locator("#stop")).to_be_hidden()
+        kinds = page.evaluate(
+            "[...new Set([...document.querySelectorAll('.text *')].map((one) => one.tagName))].sort()"
+        )
+        assert kinds == ["A", "B", "BR", "BUTTON", "CODE", "DIV", "LI", "OL", "P", "PRE", "UL"]
+        links = page.evaluate("[...document.querySelectorAll('.text a')].map((one) => [one.href, one.rel, one.target])")
+        assert {one[0] for one in links} == {"https://example.com/?a=1&b=2", "https://example.com/pic.png"}
+        assert all("noopener" in one[1] and one[2] == "_blank" for one in links)
+        expect(text.locator("b").first).to_have_text("strong")
+        expect(text.locator("li")).to_have_count(4)
+        assert page.evaluate("window.owned") is None
+        found.check(url)
+
+
+def test_enter_that_ends_a_word_of_an_input_method_does_not_send(browser: Browser, demo: str) -> None:
+    press = """(how) => document.getElementById("message").dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...how }))"""
+    with opened(browser, demo) as found:
+        page = found.page
+        page.fill("#message", "nihao")
+        for how in ({"isComposing": True}, {"keyCode": 229}, {"shiftKey": True}):
+            page.evaluate(press, how)
+        assert page.input_value("#message") == "nihao" and page.locator(".said").count() == 0
+        page.press("#message", "Enter")
+        expect(page.locator(".user .text")).to_have_text("nihao")
+
+
+def test_a_server_that_lists_no_models_and_refuses_is_told(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    with opened(browser, serve(**OWN_KEY).url) as found:
+        page = found.page
+        upstream.play(whole(b'{"object":"list","data":[]}'))
+        page.click("#list-models")
+        expect(page.locator("#models-said")).to_contain_text("type a name")
+        upstream.play(whole(b'{"error":{"message":"go away","code":"nope"}}', 403))
+        page.click("#list-models")
+        expect(page.locator("#models-said")).to_have_text("go away (403)")

@@ -1,0 +1,69 @@
+"""Takes the pictures of the console that the documents show: `python -m tools.screenshots`.
+
+Needs Debian's chromium and its fonts-noto-cjk. The server is the embedded demo, so every day gives the same words.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.server import serving
+from tools.palette import shrink
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MOST_BYTES = 150_000
+WIDE, PHONE = (920, 1100), (390, 844)
+
+
+def main() -> int:
+    """Write docs/console-*.png. Returns the exit code."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("chromium is not on this machine", file=sys.stderr)
+        return 1
+    with serving(DEMO="1") as server, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        take(browser, server.url, "console-en.png", locale="en-US", words="Hello")
+        take(browser, server.url, "console-zh.png", locale="zh-CN", words="你好")
+        take(browser, server.url, "console-phone.png", locale="zh-CN", words="你好", phone=True)
+        browser.close()
+    return 0
+
+
+def take(browser: Browser, url: str, name: str, *, locale: str, words: str, phone: bool = False) -> None:
+    """One picture: a conversation with the demo, and what it did."""
+    width, height = PHONE if phone else WIDE
+    look: Any = {"locale": locale, "color_scheme": "dark" if phone else "light"}
+    context = browser.new_context(viewport={"width": width, "height": height}, **look)
+    page = context.new_page()
+    page.goto(url)
+    # An address of this machine says nothing to a reader.
+    page.evaluate(
+        """() => { for (const id of ["with-v1", "without-v1"]) {
+            const one = document.getElementById(id);
+            one.textContent = one.textContent.replace(location.origin, "https://llm.example.com");
+        } }"""
+    )
+    page.fill("#message", words)
+    page.click("#send")
+    page.wait_for_selector("#facts dd >> nth=5")
+    page.evaluate(
+        f"document.activeElement.blur(); document.querySelector('{'.options' if phone else 'body'}').scrollIntoView()"
+    )
+    page.wait_for_timeout(300)
+    page.screenshot(path=str(DOCS / name), full_page=not phone)
+    context.close()
+    shrink(DOCS / name)
+    written = (DOCS / name).stat().st_size
+    print(f"docs/{name}: {written:,} bytes")
+    if written > MOST_BYTES:
+        raise SystemExit(f"docs/{name} is larger than {MOST_BYTES:,} bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
