@@ -139,6 +139,7 @@ def install(requirements: str) -> None:
 def call(program: str, *arguments: str) -> int:
     """Run a program of the environment in the project's root and return its exit code."""
     environ = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONPATH": str(ROOT)}
+    environ["COVERAGE_FILE"] = str(VENV / ".coverage")  # two environments may be tested at once
     try:
         return subprocess.run([str(BIN / program), *arguments], cwd=ROOT, env=environ, check=False).returncode
     except KeyboardInterrupt:  # the program has got the same Ctrl-C and has said goodbye

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     mint = doing.add_parser("mint", help="print a new key")
     mint.add_argument("--name", required=True, help="whose it is: shown in the log, and what REVOKED_KEYS may name")
     mint.add_argument("--days", type=float, default=30, help="how long it is valid (default 30)")
-    mint.add_argument("--models", default="", help="a comma list of names or patterns, 'gpt-4o*,deepseek-*'; none: all")
-    mint.add_argument("--paths", default="", help="a comma list of paths below /v1, such as chat,embeddings; none: all")
+    mint.add_argument("--models", help="a comma list of names or patterns, 'gpt-4o*,deepseek-*'; none: all")
+    mint.add_argument("--paths", help="a comma list of paths below /v1, such as chat,embeddings; none: all")
     mint.add_argument("--max-output-tokens", type=int, help="the most tokens that one request may have generated")
     inspect = doing.add_parser("inspect", help="print what a key may, and whether it would be refused")
     inspect.add_argument("key", help="the key; - reads it from standard input, where no history keeps it")
@@ -58,8 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
 
         return printing.write() if options.write else printing.run(options.platform)
     if options.command == "keys":
-        import os
-
         from proxy.cli import keys as minting
 
         if options.doing == "inspect":
@@ -79,5 +82,26 @@ def main(arguments: list[str] | None = None) -> int:
     return serving.run(options.host, options.port, options.demo, options.kind, options.workers)
 
 
+def environment() -> Path | None:
+    """The Python of the project's own environment, where that has been made and the one that runs this lacks packages.
+
+    Whoever types `python -m proxy …` in a fresh terminal means that environment, which `make` has made.
+    """
+    if find_spec("httpx") is not None:
+        return None
+    folder = ROOT / os.environ.get("VENV", ".venv")
+    made = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return made if made.exists() and Path(sys.prefix) != folder else None
+
+
+def start() -> int:
+    """`main`, in the environment that has what it takes."""
+    if (python := environment()) is not None:
+        import subprocess  # Windows knows no exec that waits
+
+        return subprocess.run([str(python), "-m", "proxy", *sys.argv[1:]], check=False).returncode  # noqa: S603
+    return main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -73,7 +73,8 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     host = Workers(tmp_path_factory.mktemp("workers"), trace=measured is not None)
     yield host
     if measured is not None:  # coverage itself cannot run under Pyodide, which has no sqlite3
-        data = coverage.CoverageData(str(ROOT / ".coverage"), suffix=f"workers.{os.getpid()}")
+        beside = os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage"))
+        data = coverage.CoverageData(beside, suffix=f"workers.{os.getpid()}")
         # What the bundle itself has made has no source here.
         data.add_arcs({str(ROOT / path): arcs for path, arcs in host.arcs().items() if (ROOT / path).exists()})
         data.write()

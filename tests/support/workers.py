@@ -17,14 +17,20 @@ from tests.support.upstream import CEILING
 _SDK = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--python-version", "3.13")
 
 
+def install_sdk() -> Path:
+    """The folder with Cloudflare's SDK, which is made when it is not there."""
+    sdk = node.HERE / "python_modules"
+    if not sdk.exists():
+        node.pip_install(*_SDK, "--target", str(sdk), "-r", str(node.HERE / "requirements.txt"))
+    return sdk
+
+
 class Workers:
     """A running host. `at` gives the port of a Worker with these variables."""
 
     def __init__(self, build: Path, trace: bool) -> None:
         environ = node.packages()
-        sdk = node.HERE / "python_modules"
-        if not sdk.exists():
-            node.pip_install(*_SDK, "--target", str(sdk), "-r", str(node.HERE / "requirements.txt"))
+        sdk = install_sdk()
         assert bundle.run("cloudflare", str(build)) == 0
         self.folder = build / "cloudflare"
         command = [node.node(environ), "workers_host.mjs", str(self.folder / "src"), str(sdk), *(["trace"] * trace)]

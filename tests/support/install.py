@@ -1,0 +1,12 @@
+"""`python -m tests.support.install`: what tests install beside the environment, which two runs at once must not do."""
+
+from __future__ import annotations
+
+from tests.support import node
+from tests.support.workers import install_sdk
+
+if __name__ == "__main__":
+    for parts in sorted(node.TESTS.glob("*/package.json")):
+        node.packages(parts.parent)
+    node.node_at_least((22, 12), node.TESTS / "wrangler")
+    install_sdk()
