@@ -19,6 +19,8 @@ MOST_TOKENS = 24
 PROMPT = "请用中文从一数到十。"
 FEW = 4  # events; fewer say nothing about how they come
 AT_ONCE_SECONDS = 0.02  # no model writes a sentence in less
+# Events this close have come in one piece; a buffer shows by many of them in each piece, and long waits in between.
+TOGETHER_MS, LUMP_EVENTS, LUMP_WAIT_MS = 2.0, 8, 100.0
 _ROUND = 1
 
 
@@ -102,6 +104,11 @@ class Measured:
         return self.heard.status == 200 and self.heard.headers.get("content-type", "").startswith("text/event-stream")
 
     @property
+    def lumps(self) -> int:
+        """In how many pieces the events have come."""
+        return 1 + sum(gap > TOGETHER_MS for gap in self.gaps)
+
+    @property
     def gaps(self) -> list[float]:
         """Milliseconds between each event and the next."""
         return [
@@ -141,6 +148,8 @@ def _judge(measured: Measured, entry: Entry, model: str, report: Report) -> None
         report.add("stream.few", events=events)
     elif measured.times[-1] - measured.times[0] < AT_ONCE_SECONDS:
         report.add("stream.at_once", events=events, first=first, gaps_ms=measured.gaps)
+    elif events >= LUMP_EVENTS * measured.lumps and max(measured.gaps) >= LUMP_WAIT_MS:
+        report.add("stream.lumps", events=events, lumps=measured.lumps, gaps_ms=measured.gaps)
     else:
         gaps = measured.gaps
         shown = {"median": round(statistics.median(gaps)), "longest": round(max(gaps))}

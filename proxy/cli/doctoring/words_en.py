@@ -126,6 +126,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "stream.few": (WARNING, "{events} events are too few to see whether they stream", "Try another --model."),
     "stream.at_once": (FAILED, "does not stream: all {events} events came at once after {first} ms",
                        "Something in front holds them back: switch off its buffering (nginx: proxy_buffering off)."),
+    "stream.lumps": (FAILED, "does not stream well: {events} events came in only {lumps} pieces",
+                     "A buffer in front holds them back: switch it off (nginx: proxy_buffering off)."),
     "stream.by_design": (WARNING, "this door cannot stream: the answer comes in one piece after {first} ms",
                          "Deploy the web function (Tencent) or the streaming function (AWS) instead."),
     "stream.failed": (FAILED, "a streamed answer ({model}): {what}", "Try the same model without streaming."),

@@ -101,6 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stream.few": ("只有 {events} 个事件,看不出是否流式", "请换一个 --model 再试。"),
     "stream.at_once": ("不是流式:全部 {events} 个事件在 {first} 毫秒后一起到达",
                        "中间有东西在缓冲:请关闭前面各层的响应缓冲(nginx:proxy_buffering off)和压缩。"),
+    "stream.lumps": ("流式不顺畅:{events} 个事件只分 {lumps} 批到达", "前面有缓冲:请关闭它(nginx:proxy_buffering off)。"),
     "stream.by_design": ("这个入口不支持流式:{first} 毫秒后一次给出全部回答",
                          "请改为部署 Web 函数(腾讯)或流式函数(AWS)。"),
     "stream.failed": ("流式回答({model}):{what}", "请用同一个模型试试非流式。"),
