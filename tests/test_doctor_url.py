@@ -66,9 +66,11 @@ def test_the_open_demo_is_green_too(serve: Serve) -> None:
 
 @contextmanager
 def buffering(folder: Path, more: str) -> Iterator[str]:
-    """nginx, buffering as it does by itself, in front of a server whose X-Accel-Buffering has been lost on the way."""
+    """nginx with what it does by default, in front of a server whose X-Accel-Buffering has been lost on the way."""
     nginx, port = parts.need("nginx"), free_port()
-    with running(changing(App(GUARDED, write=lambda _: None), without(b"x-accel-buffering"))) as behind:
+    app = changing(App(GUARDED, write=lambda _: None), without(b"x-accel-buffering"))
+    # nginx passes HTTP/1.1's chunks on one by one; what it gathers is an answer without, as h11 gives to HTTP/1.0.
+    with running(app, "h11") as behind:
         (folder / "nginx.conf").write_text(f"""
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}

@@ -63,9 +63,9 @@ def look(url: str, key: str = KEY, context: ssl.SSLContext | None = None, **more
 
 
 @contextlib.contextmanager
-def running(app: Any) -> Iterator[str]:
+def running(app: Any, http: str = "httptools") -> Iterator[str]:
     """An ASGI app on a port of its own; its address."""
-    server = Running(app)
+    server = Running(app, http)
     try:
         yield server.url
     finally:
