@@ -19,7 +19,7 @@ from tests.support.server import Running
 from tests.support.upstream import Received, Script, head, whole
 
 KEY = "canary-3f9c1b-proxy-key"
-Wrap = Callable[[Any], Any]
+Table = dict[str, Script | Callable[[Received], Script]]
 
 
 @dataclass
@@ -136,7 +136,7 @@ class EventFront:
         await send({"type": "http.response.body", "body": answer["body"].encode()})
 
 
-def answers(table: dict[str, Script | Callable[[Received], Script]], otherwise: Script) -> Callable[[Received], Script]:
+def answers(table: Table, otherwise: Script) -> Callable[[Received], Script]:
     """For the scripted upstream: an answer for each 'METHOD /path', and one for everything else."""
 
     def choose(received: Received) -> Script:
