@@ -493,9 +493,12 @@ def test_certificates(authority: trustme.CA, name: str, days: float, code: str) 
         assert found.codes[-1] == code
 
 
-def test_a_certificate_that_nobody_trusts_and_a_port_without_tls(authority: trustme.CA, upstream: Upstream) -> None:
+def test_a_certificate_that_nobody_trusts_and_a_port_without_tls(
+    authority: trustme.CA, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with https(authority) as url:
         assert look(url).codes[-1] == "tls.untrusted"
+    monkeypatch.setattr(reach, "CONNECT_SECONDS", 0.3)  # the scripted server waits for more than a handshake
     upstream.play(PAGE)
     assert look(f"https://127.0.0.1:{upstream.port}").codes[-1] == "tls.failed"
 
