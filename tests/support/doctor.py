@@ -16,9 +16,10 @@ from proxy.cli.doctoring.report import Finding, Report
 from tests.contract.case import Ask
 from tests.support.events import LambdaContext, event
 from tests.support.server import Running
-from tests.support.upstream import Received, Script, head, whole
+from tests.support.upstream import Received, Script, whole
 
 KEY = "canary-3f9c1b-proxy-key"
+GUARDED = {"DEMO": "1", "PROXY_KEY": KEY}
 Table = dict[str, Script | Callable[[Received], Script]]
 
 
@@ -158,7 +159,7 @@ def ready(**more: Any) -> Script:
 
 
 MODELS = said({"data": [{"id": "text-embedding-3"}, {"id": "some-model"}]})
-NO_CONTENT = (head(204, ("Content-Length", "0")),)
+PAGE = whole(b"<html><h1>404</h1></html>", 404, kind="text/html")
 
 
 def only_with_a_key(script: Script) -> Callable[[Received], Script]:
@@ -170,3 +171,6 @@ def only_with_a_key(script: Script) -> Callable[[Received], Script]:
         return said({"error": {"message": "no", "type": "x", "param": None, "code": "y"}}, 401)
 
     return choose
+
+
+LISTED: Table = {"GET /readyz": ready(), "GET /v1/models": only_with_a_key(MODELS)}
