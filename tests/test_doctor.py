@@ -15,7 +15,7 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import doctor
-from proxy.cli.doctoring import words_en, words_zh
+from proxy.cli.doctoring import remote, words_en, words_zh
 from proxy.cli.doctoring.report import Finding
 from tests.conftest import Serve
 from tests.support.doctor import KEY, noted
@@ -134,6 +134,22 @@ def test_without_httpx_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "httpx", None)
     assert main(["doctor"]) == 1
     assert "pip install httpx" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(remote, "examine", interrupted)
+    assert main(["doctor", "--url", "https://a.test", "--json"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_json_is_plain_where_the_encoding_is_another(serve: Serve) -> None:
+    environ = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "PATH": ""}
+    command = [sys.executable, "-m", "proxy", "doctor", "--json", "--lang", "zh", "--url", serve(**GUARDED).url]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    assert done.stdout.isascii() and "接口地址" in json.loads(done.stdout)["findings"][0]["message"]
 
 
 def test_it_runs_as_a_process_without_a_terminal_or_utf_8(serve: Serve) -> None:

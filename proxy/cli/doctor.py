@@ -32,7 +32,10 @@ class Options:
 
 
 def run(environ: Mapping[str, str], options: Options) -> int:
-    """Examine and tell. Returns 0 where nothing stands in the way, 1 where something does, 2 for a wrong command."""
+    """Examine and tell. Returns 0 where nothing stands in the way, 1 where something does, 2 for a wrong command.
+
+    Ctrl-C is 130, as in a shell.
+    """
     language = options.language or language_of(environ)
     words = words_zh if language == "zh" else words_en
     try:
@@ -59,9 +62,6 @@ def run(environ: Mapping[str, str], options: Options) -> int:
         shown.line(cost)
     try:
         context = tls_context()
-    except ConfigError as error:
-        report.add("settings.wrong", message=error.message)
-    else:
         if root:
             key, source = find_key(environ, options.key)
             report.keep_secret([key, *(environ.get(name, "") for name in KEY_NAMES)])
@@ -72,9 +72,15 @@ def run(environ: Mapping[str, str], options: Options) -> int:
         else:
             local.examine(environ, ROOT, report, context)
             bundles.examine(ROOT, report)
-    shown.end()
+    except ConfigError as error:
+        report.add("settings.wrong", message=error.message)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shown.end()
     if options.as_json:
-        print(json.dumps(as_object(report, root, costs, language), ensure_ascii=False))
+        plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+        print(json.dumps(as_object(report, root, costs, language), ensure_ascii=plain))
     else:
         shown.line(words.SUMMARY.format(**counts(report)))
     return 1 if report.failed else 0

@@ -39,7 +39,7 @@ def exec_form(text: str) -> list[str]:
 def ignored(root: Path) -> list[str]:
     """The names at the top that .dockerignore lets into the build."""
     lines = (root / ".dockerignore").read_text().split()
-    assert lines[lines.index("*") - 1].startswith("#") or "*" in lines
+    assert "*" in lines, "what is not named stays out"
     return [line[1:] for line in lines if line.startswith("!")]
 
 
