@@ -54,10 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
     mint.add_argument("--max-output-tokens", type=int, help="the most tokens that one request may have generated")
     inspect = doing.add_parser("inspect", help="print what a key may, and whether it would be refused")
     inspect.add_argument("key", help="the key; - reads it from standard input, where no history keeps it")
+    _add_doctor(commands)
     limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
     limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
     limits.add_argument("--write", action="store_true", help="write docs/limits.md and its Chinese page anew")
     options = parser.parse_args(arguments)
+    if options.command == "doctor":
+        return _doctor(options)
     if options.command == "limits":
         from proxy.cli import limits as printing
 
@@ -80,6 +83,27 @@ def main(arguments: list[str] | None = None) -> int:
     from proxy.cli import serve as serving
 
     return serving.run(options.host, options.port, options.demo, options.kind, options.workers)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="find out what is wrong with a deployed endpoint, or with the settings and bundles here"
+    )
+    doctor.add_argument("--url", help="the endpoint to probe; without it this machine is looked at")
+    doctor.add_argument(
+        "--key", help="only -: read the key from standard input; else SLUICE_KEY or OPENAI_API_KEY has it"
+    )
+    doctor.add_argument("--model", help="the model to ask (default: a cheap one that the endpoint has)")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
+    doctor.add_argument("--lang", choices=("en", "zh"), help="the language (default: the locale's)")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from proxy.cli import doctor
+
+    chosen = doctor.Options(options.url, options.key, options.model, options.json, options.size, options.lang)
+    return doctor.run(os.environ, chosen)
 
 
 def environment() -> Path | None:

@@ -17,7 +17,7 @@ from proxy.errors import ConfigError
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
 GRACE_SECONDS = 30
 # Whoever sets one of these means the real thing, or has said what is meant.
-_MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "ACCESS", "DEMO"}
+MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "ACCESS", "DEMO"}
 _ACCESS = {
     "open": "open: no key is asked for",
     "closed": "closed",
@@ -81,7 +81,7 @@ def started(app: App) -> App:
 def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | None]:
     """Fill in what running on one's own machine needs; the made-up proxy key, if there is one. Raises ConfigError."""
     settings = config.load_with_file(environ)
-    if demo or not settings.given & _MEANT:
+    if demo or not settings.given & MEANT:
         environ["DEMO"] = "1"
         return config.load_with_file(environ), None
     if auth.mode(settings) == "closed":

@@ -1,0 +1,41 @@
+"""A deployed endpoint, probed from the outside in the order in which things fail."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import closing
+from dataclasses import dataclass
+
+from proxy.cli.doctoring import access, addresses, chat, entry, extras, reach
+from proxy.cli.doctoring.door import SECONDS, Door
+from proxy.cli.doctoring.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asked for. `root` is the base URL without /v1; without a `model` a cheap one is chosen."""
+
+    root: str
+    key: str = ""
+    model: str | None = None
+    size: bool = False
+    seconds: float = SECONDS
+
+
+def examine(asked: Asked, report: Report, context: ssl.SSLContext) -> None:
+    """Everything that can be seen of the endpoint; what cannot work without an earlier step is left out."""
+    report.add("url.plain" if addresses.is_plain(asked.root) else "url.ok", base=f"{asked.root}/v1")
+    if not reach.examine(asked.root, report, context):
+        return
+    with closing(Door(asked.root, asked.key, context, asked.seconds)) as door:
+        found = entry.examine(door, report)
+        if found is None:
+            return
+        models = access.models(door, found, report)
+        access.spellings(door, report)
+        access.cors(door, report)
+        if models.admitted:
+            chat.examine(door, found, asked.model or access.choose(models.names), report)
+            if asked.size:
+                extras.sizes(door, found, report)
+        extras.status_page(door, models.is_openai, report)
