@@ -124,7 +124,11 @@ def start() -> int:
         import subprocess  # Windows knows no exec that waits
 
         return subprocess.run([str(python), "-m", "proxy", *sys.argv[1:]], check=False).returncode  # noqa: S603
-    return main()
+    try:
+        return main()
+    except BrokenPipeError:  # whoever read along has left (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+        return 1
 
 
 if __name__ == "__main__":

@@ -49,6 +49,12 @@ def test_a_python_that_has_the_packages_runs_the_command_itself(monkeypatch: pyt
     assert command.start() == 0
 
 
+def test_a_reader_that_leaves_is_no_failure_of_ours() -> None:
+    script = f'"{sys.executable}" -m proxy limits | head -n 1 >/dev/null'
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+
+
 def test_the_environment_does_not_hand_over_to_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     monkeypatch.setenv("VENV", sys.prefix)

@@ -44,7 +44,7 @@ RUN = {
     r"curl http://127\.0\.0\.1:9000/v1/chat/completions/input_tokens ": "test_the_lines_about_tokens_count",
     r"python -m proxy tokens |echo .* \| python -m proxy tokens ": "test_the_lines_about_tokens_count",
     r"python -m proxy keys ": "test_the_lines_about_keys_make_one",
-    r"(SLUICE_KEY=… )?python -m proxy doctor": "tests/test_doctor_url.py, tests/test_doctor_local.py",
+    r"(SLUICE_KEY=\S+ )?python -m proxy doctor": "tests/test_doctor_url.py, tests/test_doctor_local.py",
     r"python -m proxy (serve|limits|bundle)": "tests/test_serve.py, tests/test_limits.py, tests/test_bundle.py",
 }
 
