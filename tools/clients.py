@@ -44,6 +44,11 @@ without one in a stream that carries `id:` lines. Tested means: by this project'
 | client | `: ping` |
 |---|---|
 """
+_MORE = """
+Under Node the `chatgpt` package and the AI SDK (`ai` with `@ai-sdk/openai` and `@ai-sdk/openai-compatible`) were tested
+with both forms too, in their versions of November 2026: [tests/clients](../tests/clients/README.md). `chatgpt` waits for
+ever when a stream ends in an error, unless its `timeoutMs` is set.
+"""
 
 
 def table() -> list[dict[str, Any]]:
@@ -66,7 +71,7 @@ def document() -> str:
         for one in clients
     ]
     pings = [(one["name"], one["pings"]) for one in clients]
-    return _HEAD + _rows(settings) + _SOURCES + _rows(notes) + _PINGS + _rows(pings)
+    return _HEAD + _rows(settings) + _SOURCES + _rows(notes) + _PINGS + _rows(pings) + _MORE
 
 
 def main() -> int:
