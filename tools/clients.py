@@ -46,8 +46,8 @@ without one in a stream that carries `id:` lines. Tested means: by this project'
 """
 _MORE = """
 Under Node the `chatgpt` package and the AI SDK (`ai` with `@ai-sdk/openai` and `@ai-sdk/openai-compatible`) were tested
-with both forms too, in their versions of November 2026: [tests/clients](../tests/clients/README.md). `chatgpt` waits for
-ever when a stream ends in an error, unless its `timeoutMs` is set.
+with both forms too, in their versions of November 2026: [tests/clients](../tests/clients/README.md). `chatgpt` waits
+for ever when a stream ends in an error, unless its `timeoutMs` is set.
 """
 
 

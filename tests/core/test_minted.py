@@ -344,7 +344,7 @@ def test_a_secret_that_protects_nothing_stops_start_up(settings: dict[str, str],
 
 
 def test_a_deployment_without_what_verifying_takes_stops_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "can_verify", lambda: False)
+    monkeypatch.setattr("proxy.consistency.can_verify", lambda: False)
     with pytest.raises(ConfigError, match="SIGNING_SECRET needs the package itsdangerous"):
         config.load(SETTINGS)
 
