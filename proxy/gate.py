@@ -210,6 +210,8 @@ class _Gate(Stream):
                     for batch in self._cutter.feed(event, now()):
                         self._start(batch)
                     while self._is_full:
+                        if not self._queue:  # nothing would ever make room: large events that say little
+                            self._start_rest()
                         self._paused = True
                         yield b""
                         self._paused = False

@@ -164,6 +164,19 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
     within_seconds(go)
 
 
+def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound with a transcript: the most that is held is reached long before a sentence ends."""
+    monkeypatch.setattr(cutter, "SECONDS", 1_000)
+    event = chunk("", audio={"data": "A" * gate._HELD_BYTES, "transcript": "Hel"})
+
+    async def go() -> None:
+        body = await opened(Paced(event))
+        assert await body.next() == event
+        await body.aclose()
+
+    within_seconds(go)
+
+
 def test_pings_and_deadlines_go_on_while_a_check_is_under_way() -> None:
     async def go() -> None:
         asked = asyncio.Event()
