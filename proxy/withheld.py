@@ -47,6 +47,7 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
     if answer is not None and withheld:
         body = json.dumps(without(answer, checks.kind, withheld, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
+        headers.remove("etag")  # it names what the upstream sent
     if body:
         call.head_came(call.status, headers, len(body), whole=True)
     return body

@@ -211,6 +211,12 @@ def test_what_is_withheld_of_a_whole_answer_is_one_choice() -> None:
     assert reply.headers.get("content-length") == str(len(body))
 
 
+def test_what_took_an_answer_s_place_does_not_carry_its_etag() -> None:
+    head = (*JSON, ("etag", '"a"'))
+    assert moderated(Listed(whole("Fine."), headers=head), b'{"messages":[]}')[0].headers.get("etag") == '"a"'
+    assert moderated(Listed(whole("forbidden"), headers=head), b'{"messages":[]}')[0].headers.get("etag") is None
+
+
 def test_what_is_withheld_of_older_completions_and_of_responses() -> None:
     answer = b'{"choices":[{"text":"forbidden","index":0}]}'
     _, body, _ = moderated(Listed(answer, headers=JSON), b'{"prompt":"x"}', COMPLETIONS)
