@@ -12,7 +12,7 @@ from proxy import config
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Reply
 from proxy.upstream import Answer, Outgoing
-from tests.support.core import Listed, Routed, error_of, json_answer, request, run
+from tests.support.core import KEY, Listed, Routed, error_of, json_answer, request, run
 
 JSON = (("content-type", "application/json"),)
 WORDS = {"MODERATION": "words", "MODERATION_WORDS": "forbidden,禁词", "MODERATION_MESSAGE": "No."}
@@ -159,6 +159,37 @@ def test_a_prompt_that_cannot_be_read_is_refused(path: str, body: bytes, code: s
     upstream = Listed(b"{}", headers=JSON)
     reply, _, _ = moderated(upstream, body, path, MODERATION_INPUT="1")
     assert (reply.status, error_of(reply)["code"], upstream.sent) == (400, code, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "images/generations"), ("POST", "audio/speech"), ("PUT", "chat/completions")]
+)
+@pytest.mark.parametrize(
+    ("header", "prompt", "code"),
+    [
+        (
+            ("content-type", "text/plain"),
+            b'{"prompt":"forbidden","input":"forbidden","messages":"forbidden"}',
+            "content_filter",
+        ),
+        (("content-encoding", "gzip"), b"\x1f\x8b", "unreadable_body"),
+        (("content-type", "multipart/form-data; boundary=x"), b"--x", "unreadable_body"),
+    ],
+)
+def test_a_prompt_is_read_whatever_the_request_says_that_it_is(
+    method: str, path: str, header: tuple[str, str], prompt: bytes, code: str
+) -> None:
+    """Even where the platform could send the body up without anybody reading it."""
+    asked = request(f"/v1/{path}", prompt, headers=(*KEY, header), method=method)
+    asked.native = object()
+    for more, sent in (({"MODERATION_INPUT": "1"}, False), ({}, True), ({"MODERATION": "off"}, True)):
+        upstream = Listed(b"{}", headers=JSON)
+        reply, _ = run(upstream, asked, settings={**WORDS, **more})
+        assert bool(upstream.sent) == sent
+        if sent:
+            assert upstream.sent[0].native is asked.native
+        else:
+            assert (reply.status, error_of(reply)["code"]) == (400, code)
 
 
 def test_a_call_without_a_prompt_passes() -> None:
