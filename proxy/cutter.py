@@ -20,10 +20,14 @@ _EVENT_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole events as they came, and the texts in them; without any there is nothing to check."""
+    """Whole events as they came, and the texts in them; without any there is nothing to check.
+
+    `unreadable`: one of the events says something that cannot be read, and so not be checked.
+    """
 
     events: bytes
     texts: tuple[Text, ...]
+    unreadable: bool = False
 
 
 class _Thread:
@@ -55,7 +59,7 @@ class Cutter:
         self._bytes = 0
         self._length = 0
         self._since = 0.0
-        self._due = False
+        self._due = self._unreadable = False
         self.busy = False
 
     def feed(self, event: bytes, now: float) -> list[Batch]:
@@ -67,6 +71,7 @@ class Cutter:
         was_empty = not self._length
         self._events.append(event)
         self._bytes += len(event)
+        self._unreadable = self._unreadable or said.unreadable
         for place, text in said.new:
             self._add(place, text)
         for text in said.repeated:  # behind the pieces: some say with each of them what they have said so far
@@ -158,6 +163,7 @@ class Cutter:
                 texts.append(Text(readable(name, thread.new), readable(name, thread.before)))
                 thread.before = (thread.before + thread.new)[-BEFORE_LENGTH:]
                 thread.new = ""
-        batch = Batch(b"".join(self._events), tuple(texts))
-        self._events, self._bytes, self._length, self._due = [], 0, 0, False
+        batch = Batch(b"".join(self._events), tuple(texts), self._unreadable)
+        self._events, self._bytes, self._length = [], 0, 0
+        self._due = self._unreadable = False
         return batch

@@ -19,9 +19,12 @@ LEVELS = 200
 _TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def loads(data: str | bytes) -> Any:
-    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform."""
-    if FATAL:
+def loads(data: str | bytes, everywhere: bool = False) -> Any:
+    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform.
+
+    `everywhere` says that too deeply is more than LEVELS on every platform, and not only where that matters.
+    """
+    if FATAL or everywhere:
         check(data if isinstance(data, str) else data.decode(json.detect_encoding(data), "replace"))
     return json.loads(data)
 

@@ -5,13 +5,12 @@ Only what is known to be no text is left out, so that a provider's own field is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy import sse
+from proxy import nesting, sse
 
 # Labels, ids, addresses, and what is encoded: sound, pictures, files, signatures.
 _NO_TEXT = frozenset(
@@ -28,6 +27,7 @@ _PROMPTS = {
     "audio/speech": ("input", "instructions"),
 }
 _NUMBERS = ("output_index", "content_index", "summary_index", "command_index")
+_NAME_LENGTH = 200
 _SOUND = ("response.audio.delta", "response.output_audio.delta")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([nrt"/\\]))')
@@ -43,12 +43,13 @@ class Said:
     """What one event says.
 
     `new` are pieces of texts with their places, `repeated` texts that may have been said in pieces before. `ended` are
-    the choices that end with it, None where all do.
+    the choices that end with it, None where all do. `unreadable`: it says something that cannot be read here.
     """
 
     new: list[Piece] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     ended: set[Any] | None = field(default_factory=set)
+    unreadable: bool = False
 
 
 def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
@@ -57,22 +58,35 @@ def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
 
 
 def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, depth first, with the names of the members that lead to it."""
-    if isinstance(value, str):
-        if value:
-            yield name, value
-    elif isinstance(value, list):
-        for one in value:
-            yield from strings(one, name)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if key not in _NO_TEXT:
-                yield from strings(one, f"{name}.{key}")
+    """Every text in a JSON value, depth first, with the names of the members that lead to it.
+
+    Without recursion, each level of which would take of a stack that may be small; and with each name made when it is
+    told, and no longer than is of use, for a request may have very many of them.
+    """
+    rest: list[tuple[Any, str, str]] = [(value, name, "")]
+    while rest:
+        value, name, key = rest.pop()
+        if key and len(name) < _NAME_LENGTH:
+            name = f"{name}.{key[:_NAME_LENGTH]}"
+        if isinstance(value, str):
+            if value:
+                yield name, value
+        elif isinstance(value, list):
+            rest += [(one, name, "") for one in reversed(value)]
+        elif isinstance(value, dict):
+            rest += [(one, name, key) for key, one in reversed(value.items()) if key not in _NO_TEXT]
 
 
 def has_tokens(value: Any) -> bool:
     """Whether a prompt is made of numbers, each a token, which nobody can read here."""
-    return isinstance(value, list) and any(isinstance(one, int) or has_tokens(one) for one in value)
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, (int, float)):
+            return True
+        if isinstance(one, list):
+            rest += one
+    return False
 
 
 def of_event(event: bytes, kind: str) -> Said:
@@ -84,9 +98,12 @@ def of_event(event: bytes, kind: str) -> Said:
             said.ended = None
             continue
         try:
-            found = json.loads(data)
-        except (ValueError, RecursionError):
+            found = nesting.loads(data, everywhere=True)
+        except ValueError:
             found = data.decode("utf-8", "replace")
+        except RecursionError:
+            said.unreadable = True
+            continue
         if not isinstance(found, dict):
             said.new += [(("raw",), text) for _, text in strings(found)]
         elif kind == "responses":

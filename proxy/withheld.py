@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import encoding, texts
+from proxy import encoding, nesting, texts
 from proxy.call import Call
 from proxy.endings import incomplete
 from proxy.errors import ModerationUnavailable
@@ -61,7 +61,7 @@ def _must_pass(panel: Panel, outcome: Any) -> None:
 
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(data)
+        found = nesting.loads(data, everywhere=True)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

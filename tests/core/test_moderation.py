@@ -151,6 +151,8 @@ def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
         (CHAT, '{"messages":[]}'.encode("utf-16"), "unreadable_body"),
         (CHAT, b'{"messages":[],"messages":[]}', "duplicate_key"),
         (CHAT, b'{"messages":' + b"[" * 3_000 + b"]" * 3_000 + b"}", "unreadable_body"),
+        (COMPLETIONS, b'{"prompt":' + b"[" * 990 + b"]" * 990 + b"}", "unreadable_body"),
+        (COMPLETIONS, b'{"prompt":' + b"[" * 100 + b"1.0" + b"]" * 100 + b"}", "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[[1,2],[3]]}', "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[1,2]}', "unreadable_prompt"),
     ],
@@ -302,6 +304,30 @@ def test_what_cannot_be_looked_into_counts_as_a_failed_check(kind: str, encoding
     assert (line["moderation"], line["moderation_label"]) == ("error", label)
     reply, body, line = moderated(Listed(b"\x00binary", headers=head), b'{"messages":[]}', MODERATION_ON_ERROR="open")
     assert (body, line["moderation"], told(reply)) == (b"\x00binary", "error_open", "output; unchecked")
+
+
+DEEP = b'{"choices":[{"delta":{"content":"Hi."},"x":' + b"[" * 990 + b"]" * 990 + b"}]}"
+
+
+@pytest.mark.parametrize("fields", [b'"message":{"content":"Hi."},"x":', b'"x":"Hi.","message":'])
+@pytest.mark.parametrize("levels", [300, 990, 3_000])
+def test_an_answer_that_is_nested_without_end_counts_as_a_failed_check(fields: bytes, levels: int) -> None:
+    answer = b'{"choices":[{' + fields + b"[" * levels + b"]" * levels + b"}]}"
+    reply, _, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}')
+    assert (reply.status, line["moderation_label"]) == (502, "unreadable_answer")
+    reply, body, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}', MODERATION_ON_ERROR="open")
+    assert (body, line["moderation"], told(reply)) == (answer, "error_open", "output; unchecked")
+
+
+def test_so_does_an_event_and_what_is_around_it_is_checked() -> None:
+    deep = b"data: " + DEEP + b"\n\n"
+    _, body, line = moderated(Listed(chunk("Fine.\n"), deep, DONE))
+    assert body.startswith(chunk("Fine.\n")) and deep not in body and b"moderation_unavailable" in body
+    assert (line["moderation"], line["moderation_label"]) == ("error", "unreadable_answer")
+    _, body, line = moderated(Listed(chunk("Fine"), deep, DONE), MODERATION_ON_ERROR="open")
+    assert (body, line["moderation"]) == (chunk("Fine") + deep + DONE, "error_open")
+    _, body, line = moderated(Listed(chunk("forbidden"), deep, DONE), MODERATION_ON_ERROR="open")
+    assert deep not in body and line["moderation"] == "block"
 
 
 def test_an_answer_too_large_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
