@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from proxy.moderators import Text
 from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
-from proxy.texts import Place, Said, of_event, readable
+from proxy.texts import Place, Said, of_event, readable, readable_length
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
 SECONDS, LENGTH = 0.5, 400
@@ -31,12 +31,13 @@ class Batch:
 
 
 class _Thread:
-    """One text of a stream: what was checked of it, and what is new in the open batch."""
+    """One text of a stream: the end of what was checked of it, and what is new in the open batch."""
 
-    __slots__ = ("before", "ended", "new", "said")
+    __slots__ = ("before", "begun", "ended", "new", "said")
 
     def __init__(self) -> None:
-        self.before = ""
+        self.before = ""  # as it was read
+        self.begun = ""  # an escape that was cut between two batches: it says nothing before its end is there
         self.new = ""
         self.ended = False
         self.said: list[str] = []  # all of it, to know it again where it is repeated
@@ -140,7 +141,8 @@ class Cutter:
 
     def _add(self, place: Place, text: str) -> None:
         thread = self._threads.setdefault(place, _Thread())
-        thread.new += text
+        thread.new += thread.begun + text
+        thread.begun = ""
         thread.ended = False
         self._due = self._due or ends(thread.new)
         thread.said.append(text)
@@ -160,9 +162,11 @@ class Cutter:
         for place, thread in self._threads.items():
             if thread.new:
                 name = str(place[-1])
-                texts.append(Text(readable(name, thread.new), readable(name, thread.before)))
-                thread.before = (thread.before + thread.new)[-BEFORE_LENGTH:]
-                thread.new = ""
+                at = readable_length(name, thread.new)
+                text = readable(name, thread.new[:at])
+                texts.append(Text(text, thread.before))
+                thread.before = (thread.before + text)[-BEFORE_LENGTH:]
+                thread.new, thread.begun = "", thread.new[at:]
         batch = Batch(b"".join(self._events), tuple(texts), self._unreadable)
         self._events, self._bytes, self._length = [], 0, 0
         self._due = self._unreadable = False

@@ -30,8 +30,10 @@ _NUMBERS = ("output_index", "content_index", "summary_index", "command_index")
 _NAME_LENGTH = 200
 _SOUND = ("response.audio.delta", "response.output_audio.delta")
 _HALF = re.compile("[\ud800-\udfff]")
-_ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([nrt"/\\]))')
-_PLAIN = {"n": "\n", "r": "\n", "t": "\t"}
+_ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([bfnrt"/\\]))')
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t"}
+# An escape that has no end yet, and one that is the first half of a character.
+_BEGUN = (re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z"), re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z"))
 
 # A text's place in a stream: pieces of the same place belong behind one another.
 Place = tuple[Any, ...]
@@ -174,6 +176,17 @@ def readable(name: str, text: str) -> str:
     if "arguments" in name and "\\" in text:
         text = _ESCAPED.sub(_unescaped, text)
     return whole_characters(text)
+
+
+def readable_length(name: str, text: str) -> int:
+    """How much of a text can be read before the rest is there: all but an escape or a character that has only begun."""
+    end = len(text)
+    for begun in _BEGUN if "arguments" in name else ():
+        match = begun.search(text, max(0, end - 6), end)
+        # A backslash behind an odd number of others is the end of an escape.
+        if match is not None and (match.start() - len(text[: match.start()].rstrip("\\"))) % 2 == 0:
+            end = match.start()
+    return end - 1 if "\ud800" <= text[end - 1 : end] <= "\udbff" else end
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -457,6 +457,41 @@ def test_halves_of_a_character_are_put_together() -> None:
     assert new(made) == [("😀\ufffd\n",)]
 
 
+def arguments(text: str, index: int = 0) -> bytes:
+    return chunk("", tool_calls=[{"index": index, "function": {"arguments": text}}])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a":"bad\\u0077ord"}', '{"a":"badword"}'),
+        ('"\\\\u0077\\\\\\u0077"', '"\\u0077\\w"'),
+        ('"\\ud83d\\ude00\\\\ud83d"', '"😀\\ud83d"'),
+        ('"a\\fb\\nc\\/\\""', '"a\fb\nc/""'),
+        ('"\ud83d\ude00"', '"😀"'),
+    ],
+)
+def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
+    for at in range(1, len(text)):
+        made = Cutter("chat")
+        made.feed(arguments(text[:at]), 0)
+        batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
+        assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
+        texts = [text for batch in batches for text in batch.texts]
+        assert "".join(text.new for text in texts) == said, at
+        assert texts[-1].before == "".join(text.new for text in texts[:-1])
+
+
+def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
+    """What is remembered counts as it is read: an escaped Chinese character takes six."""
+    for long in range(120, 145):
+        said = json.dumps({"a": "好" * long + "禁词" + "好" * 50})
+        for size in (4, 7):
+            events = [arguments(said[i : i + size]) for i in range(0, len(said), size)]
+            body = b"".join(run(Listed(*events, DONE), request(), None, settings=WORDS)[1])
+            assert b"content_filter" in body, (long, size)
+
+
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
     made = Cutter("chat")
     assert made.wait(0) is None and made.tick(0) is None and made.rest() is None
