@@ -25,15 +25,18 @@ def prompt_of(call: Call, checks: Checks) -> str:
             code="unreadable_body",
         )
     body.unique(found)
+    # In any spelling: some upstreams, those in Go for one, make no difference between upper and lower case.
     names = fields(call, checks)
-    for name in names:
-        if name == "prompt" and texts.has_tokens(request.get(name)):
+    values = [(name, value) for name in names for key, value in request.items() if key.casefold() == name]
+    for name, value in values:
+        if name == "prompt" and texts.has_tokens(value):
             raise BadRequest(
                 "The prompt is made of token numbers, and this server checks prompts. Send it as text.",
                 code="unreadable_prompt",
                 param=name,
             )
-    return "\n".join(texts.readable(*one) for name in names for one in texts.strings(request.get(name), name))
+    found_texts = (one for name, value in values for one in texts.strings(value, name, in_prompt=True))
+    return "\n".join(texts.readable(*one) for one in found_texts)
 
 
 def fields(call: Call, checks: Checks) -> tuple[str, ...]:

@@ -68,16 +68,20 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 
 def without(answer: dict[str, Any], kind: str, positions: list[int | None], message: str) -> dict[str, Any]:
-    """The answer with `message` in place of the choices at `positions`, or of all it says where one is None."""
+    """The answer with `message` in place of the choices at `positions`.
+
+    Where one is None, that is all that it says beside them, which is left out, with `message` for what had no choices.
+    """
+    kept = answer if None not in positions else texts.without_texts(answer)
     if isinstance(answer.get("choices"), list):
         return {
-            **answer,
+            **kept,
             "choices": [
                 _closed(choice, kind, message) if at in positions else choice
                 for at, choice in enumerate(answer["choices"])
             ],
         }
-    return {**answer, **incomplete(message)} if kind == "responses" else {"choices": [_closed({}, kind, message)]}
+    return {**kept, **(incomplete(message) if kind == "responses" else {"choices": [_closed({}, kind, message)]})}
 
 
 def _closed(choice: Any, kind: str, message: str) -> dict[str, Any]:

@@ -397,7 +397,7 @@ def test_events_without_text_pass_at_once_and_wait_behind_text() -> None:
     role, end = chunk("", role="assistant"), chunk("", "stop")
     made = cuts(role, b": comment\n\n", chunk("Hi"), tools, end, DONE)
     assert [batch.events for batch in made] == [role, b": comment\n\n", chunk("Hi") + tools + end, DONE]
-    assert new(made) == [(), (), ("Hi",), ()]
+    assert new(made) == [(), (), ("Hi", "f"), ()]
 
 
 def test_a_sentence_may_end_in_front_of_an_event_or_with_it() -> None:
@@ -420,7 +420,7 @@ def test_choices_reasoning_and_tools_are_texts_of_their_own() -> None:
     }
     event = sse.event({"choices": [{"index": 0, "delta": said}, {"index": 1, "text": "old"}, {"delta": None}, 5]})
     (made,) = cuts(event)
-    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", '{"a":"禁\n"', "old"]
+    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", '{"a":"禁\n"', "old", "f"]
     said["reasoning_details"] = [{"text": "another"}]
     assert "another" in new(cuts(sse.event({"choices": [{"delta": said}]})))[0]
 
@@ -443,6 +443,98 @@ def test_what_is_repeated_is_not_checked_again() -> None:
     assert new(made) == [("Hello there",), ('{"a":"禁"}',), (), (), ("out", "never said before"), ()]
     told = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
     assert new(cuts(*told)) == [("One two",)]
+
+
+def again(text: str, said: str) -> bytes:
+    return chunk(text).replace(b'"delta"', b'"message": {"content": %s}, "delta"' % json.dumps(said).encode())
+
+
+def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> None:
+    assert new(cuts(again("in class. ", "ass"))) == [("in class. ", "ass")]
+    assert new(cuts(again("in class. ", "in"), again("", "in class."))) == [("in class. ",), ()]
+    assert new(cuts(again("in class. ", "in cl"))) == [("in class. ", "in cl")]
+    # It may say more than the pieces did, which is then the only part of it that is new.
+    made = cuts(again("One. ", "One."), again("", "One. Two. "), again("", "One. Two. Three. "), again("", "Other. "))
+    assert "".join(sum(new(made), ())) == "One. One. Two. Three. \nOther. "
+    assert new(cuts(again("\ud83d", "\ud83d"), again("\ude00", "😀"), again(" ", "😀 ")))[0] == ("😀 ",)
+    # What is escaped in one place may be said as it stands in another.
+    told = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
+    assert new(cuts(chunk('"b\\u0061d"'), told)) == [('"b\\u0061d"', '"bad"')]
+    assert new(cuts(arguments('"b\\u0061d"'), told)) == [('"bad"',)]
+
+
+def test_a_text_that_only_grows_is_checked_once() -> None:
+    words = [f"word{i}. " for i in range(500)]
+    whole = list(itertools.accumulate(words))
+    assert "".join("".join(texts) for texts in new(cuts(*(again("", said) for said in whole)))) == whole[-1]
+    together = [again(word, said) for word, said in zip(words, whole, strict=True)]
+    assert "".join("".join(texts) for texts in new(cuts(*together))) == whole[-1]
+
+
+def test_calls_of_tools_side_by_side_are_texts_of_their_own() -> None:
+    made = cuts(arguments('{"a":"bad'), arguments('{"b":"', 1), arguments(' phrase"}'), arguments('"}', 1))
+    assert new(made) == [('{"a":"bad phrase"}', '{"b":""}')]
+
+
+def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
+    def called(name: str) -> bytes:
+        return chunk("", tool_calls=[{"index": 0, "function": {"name": name, "arguments": "1"}}])
+
+    assert new(cuts(called("forbidden"), called("forbidden"), called("another"))) == [("111", "forbidden\nanother")]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"choices": [], "citations": ["forbidden"]},
+        {"choices": [], "search_results": [{"title": "forbidden"}]},
+        {"choices": [{"delta": {}, "note": "forbidden"}]},
+        {"choices": ["forbidden"]},
+        {"choices": "forbidden"},
+        {"choices": [{"delta": {"role": "forbidden"}}]},
+        {"choices": [{"delta": "forbidden"}]},
+        {"choices": [{"text": ["forbidden"]}]},
+        {"choices": [{"delta": {"audio": {"data": ["forbidden"]}}}]},
+        {"choices": [{"delta": {"content": [{"type": "text", "data": "forbidden", "result": "forbidden"}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "forbidden"}}]}}]},
+    ],
+)
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, Any]) -> None:
+    for events in ([sse.event(found), DONE], [b"\xef\xbb\xbf" + sse.event(found)]):
+        body = b"".join(run(Listed(*events), request(), None, settings=WORDS)[1])
+        assert b"forbidden" not in body and b"content_filter" in body
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"type": "response.output_text.delta", "delta": "", "note": "forbidden"},
+        {"type": "response.created", "response": {"output_text": "forbidden"}},
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "forbidden"}},
+        {"type": "response.output_item.done", "item": {"type": "mcp_call", "result": "forbidden"}},
+    ],
+)
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(found: dict[str, Any]) -> None:
+    body = b"".join(run(Listed(sse.event(found)), request(RESPONSES), None, settings=WORDS)[1])
+    assert b"forbidden" not in body and b"content_filter" in body
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"choices": [{"delta": {"role": "assistant", "audio": {"id": "a", "data": "Zm9yYmlkZGVu"}}}]},
+        {"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9yYmlkZGVu"}]}}]},
+        {"id": "x", "system_fingerprint": "fp", "provider": "p", "usage": {"a": "b"}, "error": {"message": "no"}},
+    ],
+)
+def test_what_is_known_to_be_no_text_is_not_looked_at(found: dict[str, Any]) -> None:
+    assert new(cuts(sse.event(found))) == [()]
+
+
+def test_what_a_response_repeats_of_its_request_is_not_looked_at() -> None:
+    told = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
+    image = {"type": "image_generation_call", "result": "Zm9yYmlkZGVu"}
+    assert new(cuts(response(0, "created", response={**told, "output": [image]}), kind="responses")) == [()]
 
 
 def test_what_is_no_json_is_looked_at_as_it_is() -> None:

@@ -117,6 +117,18 @@ def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
         (RESPONSES, {"input": "forbidden"}, "input"),
         (RESPONSES, {"input": [{"content": [{"type": "input_text", "text": "forbidden"}]}]}, "input"),
         (RESPONSES, {"input": "x", "instructions": "forbidden"}, "input"),
+        (CHAT, {"messages": [{"role": "user", "name": "forbidden", "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": "forbidden", "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": ["forbidden"], "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": "tool", "content": {"status": "forbidden"}}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "text": "Hi", "title": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "result": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "data": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": ["x"], "data": {"text": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "file", "file": {"filename": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "x", "url": {"text": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [], "Messages": [{"content": "forbidden"}]}, "messages"),
+        (COMPLETIONS, {"prompt": "", "Prompt": "forbidden"}, "prompt"),
         ("/v1/images/generations", {"prompt": "forbidden"}, "prompt"),
         ("/v1/audio/speech", {"input": "forbidden"}, "input"),
     ],
@@ -133,6 +145,23 @@ def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output
     assert upstream.sent == []
     assert (line["moderation"], line["moderation_label"], line["status"]) == ("block", "words", 400)
     assert "forbidden" not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "forbidden", "format": "wav"}},
+        {"type": "image_url", "image_url": {"url": "forbidden"}},
+        {"type": "file", "file": {"file_data": "forbidden", "file_id": "forbidden"}},
+        {"type": "image", "source": {"type": "base64", "data": "forbidden"}},
+        {"type": "image_generation_call", "id": "forbidden", "result": "forbidden"},
+    ],
+)
+def test_what_is_encoded_in_a_prompt_is_not_looked_into(part: dict[str, Any]) -> None:
+    asked = json.dumps({"messages": [{"role": "user", "content": [part]}]}).encode()
+    upstream = Listed(DONE)
+    moderated(upstream, asked, MODERATION_INPUT="1")
+    assert len(upstream.sent) == 1
 
 
 @pytest.mark.parametrize("output", ["0", "1"])
@@ -155,6 +184,7 @@ def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
         (COMPLETIONS, b'{"prompt":' + b"[" * 100 + b"1.0" + b"]" * 100 + b"}", "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[[1,2],[3]]}', "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[1,2]}', "unreadable_prompt"),
+        (COMPLETIONS, b'{"prompt":"","PROMPT":[1,2]}', "unreadable_prompt"),
     ],
 )
 def test_a_prompt_that_cannot_be_read_is_refused(path: str, body: bytes, code: str) -> None:
@@ -269,6 +299,41 @@ def test_all_texts_of_an_answer_are_looked_at(kind: str) -> None:
     answer = json.dumps({"choices": [{"message": {"content": "x", kind: "forbidden"}}]}).encode()
     assert b"forbidden" not in moderated(Listed(answer, headers=JSON), b'{"messages":[]}')[1]
     assert b"forbidden" not in moderated(Listed(chunk("", None, 0, **{kind: "forbidden"}), DONE))[1]
+
+
+@pytest.mark.parametrize("path", [CHAT, f"{CHAT}/c1/messages"])
+def test_lists_of_stored_answers_are_looked_at(path: str) -> None:
+    answer = {"object": "list", "has_more": False, "data": [{"id": "c1", "choices": [{"message": {"content": "%"}}]}]}
+    told = json.dumps(answer).replace("%", "Fine.").encode()
+    assert moderated(Listed(told, headers=JSON), b"", path, "GET")[1] == told
+    _, body, line = moderated(Listed(told.replace(b"Fine.", b"forbidden"), headers=JSON), b"", path, "GET")
+    assert b"forbidden" not in body and b'"No."' in body and line["moderation"] == "block"
+    assert json.loads(body)["object"] == "list"
+
+
+def test_the_items_of_a_stored_response_are_looked_at() -> None:
+    told = b'{"object":"list","data":[{"type":"message","role":"user","content":[{"text":"forbidden"}]}]}'
+    _, body, _ = moderated(Listed(told, headers=JSON), b"", f"{RESPONSES}/r1/input_items", "GET")
+    assert b"forbidden" not in body and b'"No."' in body
+
+
+def test_what_a_whole_answer_says_beside_its_choices_is_looked_at() -> None:
+    answer = json.loads(whole("Fine.", "Fine too."))
+    told = json.dumps({**answer, "citations": ["forbidden"], "extra": {"n": 1}, "error": {"message": "forbidden"}})
+    _, body, line = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    assert json.loads(body) == {**answer, "extra": {"n": 1}, "error": {"message": "forbidden"}}
+    assert line["moderation"] == "block"
+    # Both.
+    told = told.replace("Fine too.", "forbidden")
+    _, body, _ = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    assert "citations" not in json.loads(body) and b'"No."' in body
+    echo = {"object": "response", "id": "r1", "instructions": "forbidden", "output_text": "%", "output": []}
+    told = json.dumps(echo)
+    fine = told.replace("%", "Fine.").encode()
+    assert moderated(Listed(fine, headers=JSON), b'{"input":"x"}', RESPONSES)[1] == fine
+    _, body, _ = moderated(Listed(told.replace("%", "forbidden").encode(), headers=JSON), b'{"input":"x"}', RESPONSES)
+    found = json.loads(body)
+    assert "output_text" not in found and (found["instructions"], found["status"]) == ("forbidden", "incomplete")
 
 
 def test_strange_answers_are_looked_at_as_well() -> None:
@@ -437,6 +502,14 @@ def test_a_hit_in_older_completions() -> None:
 def response(number: int, kind: str, **fields: Any) -> bytes:
     value = {"type": f"response.{kind}", "sequence_number": number, **fields}
     return f"event: response.{kind}\ndata: ".encode() + json.dumps(value).encode() + b"\n\n"
+
+
+def test_the_end_of_a_response_does_not_repeat_what_was_withheld() -> None:
+    told = {"id": "r1", "object": "response", "instructions": "Be kind.", "output_text": "forbidden", "output": []}
+    _, body, _ = moderated(Listed(response(0, "created", response=told)), b'{"input":"x"}', RESPONSES)
+    (last,) = objects(body)
+    assert b"forbidden" not in body and last["response"]["id"] == "r1"
+    assert last["response"]["instructions"] == "Be kind."
 
 
 def test_a_hit_ends_a_response_as_incomplete() -> None:
