@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from proxy.moderators import Text
 from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
-from proxy.texts import Place, Said, is_escaped, joined, of_event, readable, readable_length
+from proxy.texts import Place, Said, is_escaped, is_name, joined, of_event, readable, readable_length
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
 SECONDS, LENGTH = 0.5, 400
@@ -167,8 +167,11 @@ class Cutter:
 
     def _add(self, place: Place, text: str) -> None:
         thread = self._threads.setdefault(place, _Thread())
+        named = is_name(str(place[-1]))
+        if named and text == thread.said:
+            return
         thread.add(text)
-        thread.ended = False
+        thread.ended = named
         self._due = self._due or ends(thread.new)
         self._length += len(text)
 

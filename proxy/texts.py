@@ -172,11 +172,7 @@ def _of_chunk(found: dict[str, Any], said: Said) -> None:
             for member, value in rest.pop("delta").items():
                 pieces += [((member, name), text) for name, text in strings({member: value})]
         said.repeated += [((_AGAIN, index, name), text) for name, text in strings(rest)]
-        for place, text in _without_doubles(pieces):
-            if str(place[-1]).endswith(".name"):  # sent whole, by some with each chunk
-                said.repeated.append(((_AGAIN, index, *place), text))
-            elif text:
-                said.new.append(((index, *place), text))
+        said.new += [((index, *place), text) for place, text in _without_doubles(pieces) if text]
     others = {name: value for name, value in read_members(found).items() if name not in _NO_TEXT}
     if isinstance(choices, list):
         others.pop("choices")
@@ -215,7 +211,12 @@ def read_members(found: dict[str, Any]) -> dict[str, Any]:
     """What is looked at of an answer or a chunk: all but the upstream's own errors and what repeats the request."""
     is_response = found.get("object") == "response" or ("output" in found and "choices" not in found)
     of_request = _OF_REQUEST if is_response else ()
-    return {name: value for name, value in found.items() if name != "error" and name not in of_request}
+    return {
+        name: value
+        for name, value in found.items()
+        # A response's own `text` and `reasoning` are settings; a provider's may be texts.
+        if name != "error" and (name not in of_request or (name in ("text", "reasoning") and isinstance(value, str)))
+    }
 
 
 def of_answer(answer: dict[str, Any]) -> list[tuple[int | None, list[str]]]:
@@ -230,6 +231,11 @@ def without_texts(answer: dict[str, Any]) -> dict[str, Any]:
     """The members of an answer in which there was nothing to look at."""
     read = read_members(answer)
     return {name: value for name, value in answer.items() if name not in read or not any(strings({name: value}))}
+
+
+def is_name(name: str) -> bool:
+    """Whether what is called so is a function's name: one word, which some send again with each chunk."""
+    return name.endswith(".name")
 
 
 def is_escaped(name: str) -> bool:

@@ -420,7 +420,7 @@ def test_choices_reasoning_and_tools_are_texts_of_their_own() -> None:
     }
     event = sse.event({"choices": [{"index": 0, "delta": said}, {"index": 1, "text": "old"}, {"delta": None}, 5]})
     (made,) = cuts(event)
-    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", '{"a":"禁\n"', "old", "f"]
+    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", "f", '{"a":"禁\n"', "old"]
     said["reasoning_details"] = [{"text": "another"}]
     assert "another" in new(cuts(sse.event({"choices": [{"delta": said}]})))[0]
 
@@ -480,7 +480,9 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
     def called(name: str) -> bytes:
         return chunk("", tool_calls=[{"index": 0, "function": {"name": name, "arguments": "1"}}])
 
-    assert new(cuts(called("forbidden"), called("forbidden"), called("another"))) == [("111", "forbidden\nanother")]
+    assert new(cuts(called("f"), called("f"), called("f"))) == [("f", "111")]
+    # Clients put pieces of it together.
+    assert new(cuts(called("forb"), called("idden"))) == [("forbidden", "11")]
 
 
 @pytest.mark.parametrize(
@@ -510,6 +512,7 @@ def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, A
     [
         {"type": "response.output_text.delta", "delta": "", "note": "forbidden"},
         {"type": "response.created", "response": {"output_text": "forbidden"}},
+        {"type": "response.created", "response": {"object": "response", "text": "forbidden"}},
         {"type": "response.output_item.added", "item": {"type": "function_call", "name": "forbidden"}},
         {"type": "response.output_item.done", "item": {"type": "mcp_call", "result": "forbidden"}},
     ],
