@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from proxy.moderators import Text
 from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
-from proxy.texts import Place, Said, of_event, readable
+from proxy.texts import Place, Said, is_escaped, is_name, joined, of_event, readable, readable_length
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
 SECONDS, LENGTH = 0.5, 400
@@ -20,22 +20,54 @@ _EVENT_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole events as they came, and the texts in them; without any there is nothing to check."""
+    """Whole events as they came, and the texts in them; without any there is nothing to check.
+
+    `unreadable`: one of the events says something that cannot be read, and so not be checked.
+    """
 
     events: bytes
     texts: tuple[Text, ...]
+    unreadable: bool = False
 
 
 class _Thread:
-    """One text of a stream: what was checked of it, and what is new in the open batch."""
+    """One text of a stream: the end of what was checked of it, and what is new in the open batch."""
 
-    __slots__ = ("before", "ended", "new", "said")
+    __slots__ = ("_pieces", "_said", "before", "begun", "ended", "new")
 
     def __init__(self) -> None:
-        self.before = ""
+        self.before = ""  # as it was read
+        self.begun = ""  # an escape that was cut between two batches: it says nothing before its end is there
         self.new = ""
         self.ended = False
-        self.said: list[str] = []  # all of it, to know it again where it is repeated
+        self._said = ""
+        self._pieces: list[str] = []  # what was said behind that; put together only where a text may repeat it
+
+    def add(self, text: str) -> None:
+        """Take the next piece."""
+        self.new += self.begun + text
+        self.begun = ""
+        self._pieces.append(text)
+
+    def forget(self, said: str) -> None:
+        """Begin anew with a text of which nothing was said before `said`."""
+        self._said, self._pieces = said, []
+
+    @property
+    def said(self) -> str:
+        """All of it, to know it again where it is repeated."""
+        if self._pieces:
+            self._said = joined(self._said, *self._pieces)
+            self._pieces.clear()
+        return self._said
+
+    def says(self, text: str) -> bool:
+        """Whether `text` was said here: all that was, or its beginning up to between two words.
+
+        Not anywhere within it: `ass` is a word that is not in `class`.
+        """
+        said, end = self.said, len(text)
+        return said.startswith(text) and not (end < len(said) and in_word(text[-1]) and in_word(said[end]))
 
     @property
     def between_words(self) -> bool:
@@ -55,7 +87,7 @@ class Cutter:
         self._bytes = 0
         self._length = 0
         self._since = 0.0
-        self._due = False
+        self._due = self._unreadable = False
         self.busy = False
 
     def feed(self, event: bytes, now: float) -> list[Batch]:
@@ -67,11 +99,11 @@ class Cutter:
         was_empty = not self._length
         self._events.append(event)
         self._bytes += len(event)
+        self._unreadable = self._unreadable or said.unreadable
         for place, text in said.new:
             self._add(place, text)
-        for text in said.repeated:  # behind the pieces: some say with each of them what they have said so far
-            if not self._is_known(text):
-                self._add(("whole", text, ""), text)
+        for place, text in said.repeated:  # behind the pieces: some say with each of them what they have said so far
+            self._again(place, text)
         if was_empty:
             self._since = now
         self._end(said)
@@ -135,11 +167,28 @@ class Cutter:
 
     def _add(self, place: Place, text: str) -> None:
         thread = self._threads.setdefault(place, _Thread())
-        thread.new += text
-        thread.ended = False
+        named = is_name(str(place[-1]))
+        if named and text == thread.said:
+            return
+        thread.add(text)
+        thread.ended = named
         self._due = self._due or ends(thread.new)
-        thread.said.append(text)
         self._length += len(text)
+
+    def _again(self, place: Place, text: str) -> None:
+        """Take a whole text; what was said of it already, in pieces or as a shorter one, is not new."""
+        for other, thread in self._threads.items():
+            # The same characters are another text where they are read as escapes and where they are not.
+            if thread.says(text) and ("\\" not in text or is_escaped(str(other[-1])) == is_escaped(str(place[-1]))):
+                return
+        thread = self._threads.setdefault(place, _Thread())
+        said = thread.said
+        if text.startswith(said):
+            self._add(place, text[len(said) :])
+        else:
+            self._add(place, f"\n{text}")  # not to be read as one word with what stood there before
+            thread.forget(text)
+        thread.ended = True
 
     def _end(self, said: Said) -> None:
         for place, thread in self._threads.items():
@@ -147,17 +196,17 @@ class Cutter:
                 thread.ended = True
                 self._due = self._due or bool(thread.new)
 
-    def _is_known(self, text: str) -> bool:
-        return any(text in readable(str(place[-1]), "".join(thread.said)) for place, thread in self._threads.items())
-
     def _close(self) -> Batch:
         texts = []
         for place, thread in self._threads.items():
             if thread.new:
                 name = str(place[-1])
-                texts.append(Text(readable(name, thread.new), readable(name, thread.before)))
-                thread.before = (thread.before + thread.new)[-BEFORE_LENGTH:]
-                thread.new = ""
-        batch = Batch(b"".join(self._events), tuple(texts))
-        self._events, self._bytes, self._length, self._due = [], 0, 0, False
+                at = readable_length(name, thread.new)
+                text = readable(name, thread.new[:at])
+                texts.append(Text(text, thread.before))
+                thread.before = (thread.before + text)[-BEFORE_LENGTH:]
+                thread.new, thread.begun = "", thread.new[at:]
+        batch = Batch(b"".join(self._events), tuple(texts), self._unreadable)
+        self._events, self._bytes, self._length = [], 0, 0
+        self._due = self._unreadable = False
         return batch

@@ -77,6 +77,10 @@ class Progress:
         if not self._first:
             named = next((one for one in sse.objects(held) if one.get("id") or one.get("response")), {})
             self._first = {name: value for name, value in named.items() if name in (*_HEAD, "response")}
+            if isinstance(response := named.get("response"), dict):
+                from proxy.texts import without_texts  # few answers are withheld
+
+                self._first["response"] = without_texts(response)
         if self._protocol == "responses":
             return self._withheld(message)
         said = []

@@ -80,11 +80,12 @@ def _admit(call: Call, checks: Checks, panel: Panel, outcome: Outcome) -> None:
 
 
 class _Check:
-    """One check under way."""
+    """One check under way. Behind texts there may be something `unreadable`, which only counts where they pass."""
 
-    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text]) -> None:
+    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text], unreadable: bool = False) -> None:
         self._panel = panel
         self._texts = texts
+        self._unreadable = unreadable
         self.outcome = Outcome("error")
         self._pump: Pump = call.host.clock.pump(self._run())
 
@@ -98,6 +99,8 @@ class _Check:
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
         self.outcome = await self._panel.judge(self._texts)
+        if self._unreadable and self.outcome.lets_through:
+            self.outcome = self._panel.unseen("unreadable_answer")
         yield b""
 
 
@@ -183,7 +186,9 @@ class _Gate(Stream):
 
     def _start(self, batch: Batch) -> None:
         texts = [text for text in batch.texts if text.new.strip()]
-        self._queue.append((batch.events, _Check(self._call, self._panel, texts) if texts else None))
+        checked = bool(texts) or batch.unreadable
+        check = _Check(self._call, self._panel, texts, batch.unreadable) if checked else None
+        self._queue.append((batch.events, check))
         self._held += len(batch.events)
         self._count()
 
@@ -210,6 +215,8 @@ class _Gate(Stream):
                     for batch in self._cutter.feed(event, now()):
                         self._start(batch)
                     while self._is_full:
+                        if not self._queue:  # nothing would ever make room: large events that say little
+                            self._start_rest()
                         self._paused = True
                         yield b""
                         self._paused = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy import moderation
 from proxy.call import Call
 from proxy.limits import number
 from proxy.messages import Request
@@ -19,6 +20,7 @@ async def read(call: Call) -> bytes:
     if (
         passes
         and not _model_decides(call)
+        and not moderation.reads_prompt(call)
         and (not chosen or (request.length is not None and request.length <= chosen))
     ):
         call.native_body = request.native

@@ -47,7 +47,7 @@ def prepare(call: Call) -> None:
     kind = _kind(call)
     checks = Checks(
         kind,
-        prompt=config.moderation_input and (kind != "other" or _path(call) in _PROMPTED) and call.body != b"",
+        prompt=reads_prompt(call) and call.body != b"",
         answer=kind != "other" and (config.moderation_output or asked.get("moderation") not in _NO),
         high="high" in (config.moderation_level, asked.get("moderation_level")),
     )
@@ -57,6 +57,12 @@ def prepare(call: Call) -> None:
         call.reply_headers.append((HEADER, told(checks)))
     elif asked:
         call.reply_headers.append((HEADER, "off"))
+
+
+def reads_prompt(call: Call) -> bool:
+    """Whether the call's body is to be read for its prompt, whatever it says that it is."""
+    config = call.config
+    return bool(config.moderation) and config.moderation_input and (_kind(call) != "other" or _path(call) in _PROMPTED)
 
 
 def wrap(call: Call, stream: Stream) -> Stream:

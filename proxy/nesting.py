@@ -19,16 +19,24 @@ LEVELS = 200
 _TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def loads(data: str | bytes) -> Any:
-    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform."""
-    if FATAL:
+def loads(data: str | bytes, everywhere: bool = False) -> Any:
+    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform.
+
+    `everywhere` says that too deeply is more than LEVELS on every platform, and not only where that matters.
+    """
+    # In bytes there are no fewer brackets than in what they are decoded to, and nearly always few enough.
+    if (FATAL or everywhere) and _brackets(data) > LEVELS:
         check(data if isinstance(data, str) else data.decode(json.detect_encoding(data), "replace"))
     return json.loads(data)
 
 
+def _brackets(data: str | bytes) -> int:
+    return data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
+
+
 def check(text: str) -> None:
     """Raise RecursionError where `text` has more than LEVELS brackets open at once."""
-    if text.count("[") + text.count("{") <= LEVELS:  # nearly always
+    if _brackets(text) <= LEVELS:  # nearly always
         return
     depth = 0
     for match in _TOKENS.finditer(text):

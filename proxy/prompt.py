@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from proxy import body, texts
+from proxy import body, nesting, texts
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.moderation import Checks
@@ -16,28 +14,29 @@ def prompt_of(call: Call, checks: Checks) -> str:
     Raises BadRequest where that cannot be read, for then it cannot be checked either.
     """
     try:
-        request = json.loads(call.body)
+        request = nesting.loads(call.body, everywhere=True)
     except (ValueError, RecursionError):
         request = None
     found = body.members(call.body)
     if not isinstance(request, dict) or found is None:
         raise BadRequest(
-            "The request body must be one JSON object in UTF-8, not compressed: this server checks prompts.",
+            "The request body must be one JSON object in UTF-8, not compressed and not nested without end: this server "
+            "checks prompts.",
             code="unreadable_body",
         )
     body.unique(found)
+    # In any spelling: some upstreams, those in Go for one, make no difference between upper and lower case.
     names = fields(call, checks)
-    for name in names:
-        if name == "prompt" and texts.has_tokens(request.get(name)):
+    values = [(name, value) for name in names for key, value in request.items() if key.casefold() == name]
+    for name, value in values:
+        if name == "prompt" and texts.has_tokens(value):
             raise BadRequest(
                 "The prompt is made of token numbers, and this server checks prompts. Send it as text.",
                 code="unreadable_prompt",
                 param=name,
             )
-    try:
-        return "\n".join(texts.readable(*one) for name in names for one in texts.strings(request.get(name), name))
-    except RecursionError:
-        raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
+    found_texts = (one for name, value in values for one in texts.strings(value, name, in_prompt=True))
+    return "\n".join(texts.readable(*one) for one in found_texts)
 
 
 def fields(call: Call, checks: Checks) -> tuple[str, ...]:

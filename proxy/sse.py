@@ -18,6 +18,7 @@ from proxy import nesting
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _LINE = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
 # The longest empty line is four bytes: so many of the last piece are looked at again with the next.
 _LOOK_BACK = 3
 
@@ -79,7 +80,8 @@ def events(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The (event name, data) pairs of whole events, as a client would see them; comments and ids are passed over."""
     name = ""
     lines: list[bytes] = []
-    for line in _LINE.split(data):
+    # A stream may begin with a BOM, which is no part of its first line (section 9.2.5).
+    for line in _LINE.split(data.removeprefix(_BOM)):
         if not line:
             if lines:
                 yield name, b"\n".join(lines)

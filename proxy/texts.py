@@ -5,19 +5,32 @@ Only what is known to be no text is left out, so that a provider's own field is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy import sse
+from proxy import nesting, sse
 
 # Labels, ids, addresses, and what is encoded: sound, pictures, files, signatures.
 _NO_TEXT = frozenset(
-    "id type role index format channel name status object model url image_url file_id file_data filename data detail "
-    "call_id tool_call_id item_id signature encrypted_content logprobs obfuscation finish_reason native_finish_reason "
-    "content_filter_results usage created cache_control image_b64 partial_image_b64 b64_json result".split()
+    "id type index format channel status object model url image_url file_id file_data filename detail call_id "
+    "tool_call_id item_id signature encrypted_content logprobs obfuscation finish_reason native_finish_reason "
+    "content_filter_results prompt_filter_results usage created cache_control image_b64 partial_image_b64 b64_json "
+    "system_fingerprint service_tier provider".split()
+)
+# Of a prompt little can be left out: a template may show its model any label. These never are when they are texts.
+_NO_TEXT_IN_PROMPTS = frozenset(
+    "id type url image_url file_id file_data call_id tool_call_id item_id signature encrypted_content b64_json".split()
+)
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+# Where `data` is what is encoded, by what leads to it or by the type beside it; elsewhere it is a list, or a text.
+_MEDIA = (".audio", ".input_audio", ".image", ".input_image", ".source", ".inline_data", ".inlineData", ".file")
+_MEDIA_TYPE = re.compile("audio|image|base64|encrypted")
+# What a response repeats of its request: the caller's own words.
+_OF_REQUEST = frozenset(
+    "instructions tools tool_choice metadata text prompt reasoning truncation user safety_identifier prompt_cache_key "
+    "prompt_cache_retention previous_response_id incomplete_details".split()
 )
 # Where the prompt stands, by the kind of call; the first is the one that an error names.
 _PROMPTS = {
@@ -28,10 +41,15 @@ _PROMPTS = {
     "audio/speech": ("input", "instructions"),
 }
 _NUMBERS = ("output_index", "content_index", "summary_index", "command_index")
+_NAME_LENGTH = 200
+# What the places of whole texts begin with, which are no pieces of a choice.
+_AGAIN = "again"
 _SOUND = ("response.audio.delta", "response.output_audio.delta")
 _HALF = re.compile("[\ud800-\udfff]")
-_ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([nrt"/\\]))')
-_PLAIN = {"n": "\n", "r": "\n", "t": "\t"}
+_ESCAPED = re.compile(r'\\(?:((?:u[0-9a-fA-F]{4}\\)*u[0-9a-fA-F]{4})|([bfnrt"/\\]))')
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t"}
+# An escape that has no end yet, and one that is the first half of a character.
+_BEGUN = (re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z"), re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z"))
 
 # A text's place in a stream: pieces of the same place belong behind one another.
 Place = tuple[Any, ...]
@@ -42,13 +60,14 @@ Piece = tuple[Place, str]
 class Said:
     """What one event says.
 
-    `new` are pieces of texts with their places, `repeated` texts that may have been said in pieces before. `ended` are
-    the choices that end with it, None where all do.
+    `new` are pieces of texts with their places, `repeated` whole texts, which may have been said before. `ended` are
+    the choices that end with it, None where all do. `unreadable`: it says something that cannot be read here.
     """
 
     new: list[Piece] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
+    repeated: list[Piece] = field(default_factory=list)
     ended: set[Any] | None = field(default_factory=set)
+    unreadable: bool = False
 
 
 def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
@@ -56,23 +75,59 @@ def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
     return _PROMPTS.get(path) or _PROMPTS.get(kind, ())
 
 
-def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, depth first, with the names of the members that lead to it."""
-    if isinstance(value, str):
-        if value:
-            yield name, value
-    elif isinstance(value, list):
-        for one in value:
-            yield from strings(one, name)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            if key not in _NO_TEXT:
-                yield from strings(one, f"{name}.{key}")
+def strings(value: Any, name: str = "", in_prompt: bool = False) -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value, depth first, with the names of the members that lead to it.
+
+    A list's items that have an index have it in their name. Without recursion, each level of which would take of a
+    stack that may be small; and with each name made when it is told, and no longer than is of use, for a request may
+    have very many of them.
+    """
+    rest: list[tuple[Any, str, str]] = [(value, name, "")]
+    while rest:
+        value, name, key = rest.pop()
+        if key and len(name) < _NAME_LENGTH:
+            name = f"{name}{key[:_NAME_LENGTH]}"
+        if isinstance(value, str):
+            if value:
+                yield name, value
+        elif isinstance(value, list):
+            rest += [(one, name, _index(one)) for one in reversed(value)]
+        elif isinstance(value, dict):
+            rest += [
+                (one, name, f".{key}")
+                for key, one in reversed(value.items())
+                if (in_prompt or key not in _NO_TEXT) and not _says_nothing(key, one, name, value, in_prompt)
+            ]
+
+
+def _index(item: Any) -> str:
+    index = item.get("index") if isinstance(item, dict) else None
+    return f"[{index}]" if isinstance(index, int) else ""
+
+
+def _says_nothing(key: str, value: Any, name: str, owner: dict[str, Any], in_prompt: bool) -> bool:
+    """Whether a member of `owner`, which `name` leads to, is known to be no text; _NO_TEXT has been asked already."""
+    if key == "role":
+        return value in _ROLES
+    if key == "data":
+        kind = owner.get("type")
+        is_media = name.endswith(_MEDIA) or (isinstance(kind, str) and _MEDIA_TYPE.search(kind) is not None)
+        return isinstance(value, str) and is_media
+    if key == "result":
+        return owner.get("type") == "image_generation_call"
+    return in_prompt and isinstance(value, str) and key in _NO_TEXT_IN_PROMPTS
 
 
 def has_tokens(value: Any) -> bool:
     """Whether a prompt is made of numbers, each a token, which nobody can read here."""
-    return isinstance(value, list) and any(isinstance(one, int) or has_tokens(one) for one in value)
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, (int, float)):
+            return True
+        if isinstance(one, list):
+            rest += one
+    return False
 
 
 def of_event(event: bytes, kind: str) -> Said:
@@ -84,9 +139,12 @@ def of_event(event: bytes, kind: str) -> Said:
             said.ended = None
             continue
         try:
-            found = json.loads(data)
-        except (ValueError, RecursionError):
+            found = nesting.loads(data, everywhere=True)
+        except ValueError:
             found = data.decode("utf-8", "replace")
+        except RecursionError:
+            said.unreadable = True
+            continue
         if not isinstance(found, dict):
             said.new += [(("raw",), text) for _, text in strings(found)]
         elif kind == "responses":
@@ -100,22 +158,25 @@ def _of_chunk(found: dict[str, Any], said: Said) -> None:
     choices = found.get("choices")
     for position, choice in enumerate(choices if isinstance(choices, list) else ()):
         if not isinstance(choice, dict):
+            said.new += [((position, name), text) for name, text in strings(choice)]
             continue
         told = choice.get("index")
         index = told if isinstance(told, int) else position
         if choice.get("finish_reason") and said.ended is not None:
             said.ended.add(index)
-        message = choice.get("message")
-        if isinstance(message, dict):
-            said.repeated += [readable(name, text) for name, text in strings(message)]
-        delta = choice.get("delta")
+        rest = {name: value for name, value in choice.items() if name not in _NO_TEXT}
         pieces: list[Piece] = []
         if isinstance(choice.get("text"), str):
-            pieces.append((("text",), choice["text"]))
-        for member, value in delta.items() if isinstance(delta, dict) else ():
-            if member not in _NO_TEXT:
-                pieces += [((member, name), text) for name, text in strings(value, member)]
+            pieces.append((("text",), rest.pop("text")))
+        if isinstance(choice.get("delta"), dict):
+            for member, value in rest.pop("delta").items():
+                pieces += [((member, name), text) for name, text in strings({member: value})]
+        said.repeated += [((_AGAIN, index, name), text) for name, text in strings(rest)]
         said.new += [((index, *place), text) for place, text in _without_doubles(pieces) if text]
+    others = {name: value for name, value in read_members(found).items() if name not in _NO_TEXT}
+    if isinstance(choices, list):
+        others.pop("choices")
+    said.repeated += [((_AGAIN, None, name), text) for name, text in strings(others)]
 
 
 def _without_doubles(pieces: list[Piece]) -> list[Piece]:
@@ -129,40 +190,89 @@ def _without_doubles(pieces: list[Piece]) -> list[Piece]:
 
 def _of_response(found: dict[str, Any], said: Said) -> None:
     kind = str(found.get("type"))
-    if kind.endswith(".delta"):
-        if kind not in _SOUND:
-            place = (*(str(found.get(name)) for name in _NUMBERS), kind)
-            pieces = strings(found.get("delta"), "delta")
-            said.new += [(place if name == "delta" else (*place, name), text) for name, text in pieces]
+    if kind == "error":
+        said.ended = None
         return
-    said.ended = None
-    response = found.get("response")
-    whole = response.get("output") if isinstance(response, dict) else None
-    members = {name: value for name, value in found.items() if name != "response" and kind != "error"}
-    for name, text in (*strings(members), *strings(whole)):
-        said.repeated.append(readable(name, text))
+    numbers = tuple(str(found.get(name)) for name in _NUMBERS)
+    rest = dict(found)
+    if kind.endswith(".delta"):
+        delta = rest.pop("delta", None)
+        pieces = strings(delta, "delta") if kind not in _SOUND else ()
+        said.new += [((*numbers, kind) if name == "delta" else (*numbers, kind, name), text) for name, text in pieces]
+    else:
+        said.ended = None
+    response = rest.get("response")
+    if isinstance(response, dict):
+        rest["response"] = read_members(response)
+    said.repeated += [((_AGAIN, *numbers, name), text) for name, text in strings(rest)]
+
+
+def read_members(found: dict[str, Any]) -> dict[str, Any]:
+    """What is looked at of an answer or a chunk: all but the upstream's own errors and what repeats the request."""
+    is_response = found.get("object") == "response" or ("output" in found and "choices" not in found)
+    of_request = _OF_REQUEST if is_response else ()
+    return {
+        name: value
+        for name, value in found.items()
+        # A response's own `text` and `reasoning` are settings; a provider's may be texts.
+        if name != "error" and (name not in of_request or (name in ("text", "reasoning") and isinstance(value, str)))
+    }
 
 
 def of_answer(answer: dict[str, Any]) -> list[tuple[int | None, list[str]]]:
     """The texts of a whole answer, by the position of their choice; None for what belongs to none."""
-    choices = answer.get("choices")
-    if isinstance(choices, list):
-        return [(i, [readable(name, text) for name, text in strings(choice)]) for i, choice in enumerate(choices)]
-    output = answer.get("output", {name: value for name, value in answer.items() if name != "error"})
-    return [(None, [readable(name, text) for name, text in strings(output)])]
+    members = read_members(answer)
+    choices = members.pop("choices") if isinstance(answer.get("choices"), list) else []
+    parts: list[tuple[int | None, Any]] = [*enumerate(choices), (None, members)]
+    return [(at, [readable(name, text) for name, text in strings(part)]) for at, part in parts]
+
+
+def without_texts(answer: dict[str, Any]) -> dict[str, Any]:
+    """The members of an answer in which there was nothing to look at."""
+    read = read_members(answer)
+    return {name: value for name, value in answer.items() if name not in read or not any(strings({name: value}))}
+
+
+def is_name(name: str) -> bool:
+    """Whether what is called so is a function's name: one word, which some send again with each chunk."""
+    return name.endswith(".name")
+
+
+def is_escaped(name: str) -> bool:
+    """Whether what is called so is JSON within JSON."""
+    return "arguments" in name
 
 
 def readable(name: str, text: str) -> str:
     """A text as a reader would see it: without JSON's escapes where it is JSON, with characters put together."""
-    if "arguments" in name and "\\" in text:
+    if is_escaped(name) and "\\" in text:
         text = _ESCAPED.sub(_unescaped, text)
     return whole_characters(text)
+
+
+def readable_length(name: str, text: str) -> int:
+    """How much of a text can be read before the rest is there: all but an escape or a character that has only begun."""
+    end = len(text)
+    for begun in _BEGUN if is_escaped(name) else ():
+        match = begun.search(text, max(0, end - 6), end)
+        # A backslash behind an odd number of others is the end of an escape.
+        if match is not None and (match.start() - len(text[: match.start()].rstrip("\\"))) % 2 == 0:
+            end = match.start()
+    return end - 1 if "\ud800" <= text[end - 1 : end] <= "\udbff" else end
 
 
 def _unescaped(match: re.Match[str]) -> str:
     if match[1]:
         return "".join(chr(int(code, 16)) for code in re.findall("[0-9a-fA-F]{4}", match[1]))
     return _PLAIN.get(match[2], match[2])
+
+
+def joined(*pieces: str) -> str:
+    """The pieces as one text, with the halves of characters put together; a half alone stays, the other may follow."""
+    text = "".join(pieces)
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def whole_characters(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import encoding, texts
+from proxy import encoding, nesting, texts
 from proxy.call import Call
 from proxy.endings import incomplete
 from proxy.errors import ModerationUnavailable
@@ -47,6 +47,7 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
     if answer is not None and withheld:
         body = json.dumps(without(answer, checks.kind, withheld, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
+        headers.remove("etag")  # it names what the upstream sent
     if body:
         call.head_came(call.status, headers, len(body), whole=True)
     return body
@@ -60,23 +61,27 @@ def _must_pass(panel: Panel, outcome: Any) -> None:
 
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(data)
+        found = nesting.loads(data, everywhere=True)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def without(answer: dict[str, Any], kind: str, positions: list[int | None], message: str) -> dict[str, Any]:
-    """The answer with `message` in place of the choices at `positions`, or of all it says where one is None."""
+    """The answer with `message` in place of the choices at `positions`.
+
+    Where one is None, that is all that it says beside them, which is left out, with `message` for what had no choices.
+    """
+    kept = answer if None not in positions else texts.without_texts(answer)
     if isinstance(answer.get("choices"), list):
         return {
-            **answer,
+            **kept,
             "choices": [
                 _closed(choice, kind, message) if at in positions else choice
                 for at, choice in enumerate(answer["choices"])
             ],
         }
-    return {**answer, **incomplete(message)} if kind == "responses" else {"choices": [_closed({}, kind, message)]}
+    return {**kept, **(incomplete(message) if kind == "responses" else {"choices": [_closed({}, kind, message)]})}
 
 
 def _closed(choice: Any, kind: str, message: str) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
-from proxy import encoding
+from proxy import encoding, nesting
 from proxy.call import Call
 from proxy.errors import UpstreamError
 from proxy.moderators import Failed, Text
@@ -39,7 +38,7 @@ async def ask(call: Call, target: Target, path: str, headers: list[tuple[str, st
     if answer.status != 200:
         raise Failed(f"status_{answer.status}")
     try:
-        found = json.loads(encoding.plain(b"".join(pieces), encoding.encoding(answer.headers), _ANSWER_BYTES))
+        found = nesting.loads(encoding.plain(b"".join(pieces), encoding.encoding(answer.headers), _ANSWER_BYTES))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -13,6 +13,7 @@ from proxy.call import Call
 from proxy.config import Config
 from proxy.errors import ConfigError
 from proxy.moderators import BLOCK, PASS, REVIEW, Failed, Text, Verdict, asking, gravest
+from proxy.providers import DEFAULT
 from proxy.upstream import Target
 
 # Short, so that one passage does not drown in a long text.
@@ -24,13 +25,14 @@ REVIEW_SCORE = 0.3
 
 def ready(config: Config) -> None:
     """As Moderator.ready."""
-    elsewhere = config.moderation_openai_base_url not in (None, config.openai_base_url)
-    if config.moderation_openai_key or (config.openai_api_key and not elsewhere):
+    base_url, keys = _own(config)
+    elsewhere = config.moderation_openai_base_url not in (None, base_url)
+    if config.moderation_openai_key or (keys and not elsewhere):
         return
     why = (
         "another server than OPENAI_BASE_URL must not get its key"
         if elsewhere
-        else "the server holds no key of its own"
+        else "the server holds no key of its own for OPENAI_BASE_URL"
     )
     raise ConfigError(
         f"MODERATION_OPENAI_KEY must be set for MODERATION to name openai, because {why}.",
@@ -41,9 +43,10 @@ def ready(config: Config) -> None:
 async def check(call: Call, texts: Sequence[Text]) -> Verdict:
     """As Moderator.check."""
     config = call.config
-    keys = config.moderation_openai_key or config.openai_api_key
+    base_url, own_keys = _own(config)
+    keys = config.moderation_openai_key or own_keys
     key = keys[call.host.choose(len(keys))] if len(keys) > 1 else keys[0]
-    target = Target("moderation", config.moderation_openai_base_url or config.openai_base_url, key)
+    target = Target("moderation", config.moderation_openai_base_url or base_url, key)
     pieces = asking.pieces(list(texts), PIECE_LENGTH)
     verdicts: list[Verdict] = []
     for at in range(0, len(pieces), _PIECES_MOST):
@@ -54,6 +57,15 @@ async def check(call: Call, texts: Sequence[Text]) -> Verdict:
         if any(verdict.says == BLOCK for verdict in verdicts):
             break
     return gravest(verdicts)
+
+
+def _own(config: Config) -> tuple[str, tuple[str, ...]]:
+    """Where the server asks by itself, and with which keys: both of one upstream, whose keys no other one may get.
+
+    OPENAI_API_KEY alone may hold another vendor's keys as well, those that begin with fk.
+    """
+    default = next((one for one in config.providers if one.name == DEFAULT), None)
+    return (config.openai_base_url, ()) if default is None else (default.base_url, default.keys)
 
 
 def _verdicts(found: dict[str, Any], count: int) -> list[Verdict]:

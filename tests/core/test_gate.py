@@ -164,6 +164,19 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
     within_seconds(go)
 
 
+def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound with a transcript: the most that is held is reached long before a sentence ends."""
+    monkeypatch.setattr(cutter, "SECONDS", 1_000)
+    event = chunk("", audio={"data": "A" * gate._HELD_BYTES, "transcript": "Hel"})
+
+    async def go() -> None:
+        body = await opened(Paced(event))
+        assert await body.next() == event
+        await body.aclose()
+
+    within_seconds(go)
+
+
 def test_pings_and_deadlines_go_on_while_a_check_is_under_way() -> None:
     async def go() -> None:
         asked = asyncio.Event()
@@ -384,7 +397,7 @@ def test_events_without_text_pass_at_once_and_wait_behind_text() -> None:
     role, end = chunk("", role="assistant"), chunk("", "stop")
     made = cuts(role, b": comment\n\n", chunk("Hi"), tools, end, DONE)
     assert [batch.events for batch in made] == [role, b": comment\n\n", chunk("Hi") + tools + end, DONE]
-    assert new(made) == [(), (), ("Hi",), ()]
+    assert new(made) == [(), (), ("Hi", "f"), ()]
 
 
 def test_a_sentence_may_end_in_front_of_an_event_or_with_it() -> None:
@@ -407,7 +420,7 @@ def test_choices_reasoning_and_tools_are_texts_of_their_own() -> None:
     }
     event = sse.event({"choices": [{"index": 0, "delta": said}, {"index": 1, "text": "old"}, {"delta": None}, 5]})
     (made,) = cuts(event)
-    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", '{"a":"禁\n"', "old"]
+    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", "f", '{"a":"禁\n"', "old"]
     said["reasoning_details"] = [{"text": "another"}]
     assert "another" in new(cuts(sse.event({"choices": [{"delta": said}]})))[0]
 
@@ -432,6 +445,101 @@ def test_what_is_repeated_is_not_checked_again() -> None:
     assert new(cuts(*told)) == [("One two",)]
 
 
+def again(text: str, said: str) -> bytes:
+    return chunk(text).replace(b'"delta"', b'"message": {"content": %s}, "delta"' % json.dumps(said).encode())
+
+
+def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> None:
+    assert new(cuts(again("in class. ", "ass"))) == [("in class. ", "ass")]
+    assert new(cuts(again("in class. ", "in"), again("", "in class."))) == [("in class. ",), ()]
+    assert new(cuts(again("in class. ", "in cl"))) == [("in class. ", "in cl")]
+    # It may say more than the pieces did, which is then the only part of it that is new.
+    made = cuts(again("One. ", "One."), again("", "One. Two. "), again("", "One. Two. Three. "), again("", "Other. "))
+    assert "".join(sum(new(made), ())) == "One. One. Two. Three. \nOther. "
+    assert new(cuts(again("\ud83d", "\ud83d"), again("\ude00", "😀"), again(" ", "😀 ")))[0] == ("😀 ",)
+    # What is escaped in one place may be said as it stands in another.
+    told = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
+    assert new(cuts(chunk('"b\\u0061d"'), told)) == [('"b\\u0061d"', '"bad"')]
+    assert new(cuts(arguments('"b\\u0061d"'), told)) == [('"bad"',)]
+
+
+def test_a_text_that_only_grows_is_checked_once() -> None:
+    words = [f"word{i}. " for i in range(500)]
+    whole = list(itertools.accumulate(words))
+    assert "".join("".join(texts) for texts in new(cuts(*(again("", said) for said in whole)))) == whole[-1]
+    together = [again(word, said) for word, said in zip(words, whole, strict=True)]
+    assert "".join("".join(texts) for texts in new(cuts(*together))) == whole[-1]
+
+
+def test_calls_of_tools_side_by_side_are_texts_of_their_own() -> None:
+    made = cuts(arguments('{"a":"bad'), arguments('{"b":"', 1), arguments(' phrase"}'), arguments('"}', 1))
+    assert new(made) == [('{"a":"bad phrase"}', '{"b":""}')]
+
+
+def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
+    def called(name: str) -> bytes:
+        return chunk("", tool_calls=[{"index": 0, "function": {"name": name, "arguments": "1"}}])
+
+    assert new(cuts(called("f"), called("f"), called("f"))) == [("f", "111")]
+    # Clients put pieces of it together.
+    assert new(cuts(called("forb"), called("idden"))) == [("forbidden", "11")]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"choices": [], "citations": ["forbidden"]},
+        {"choices": [], "search_results": [{"title": "forbidden"}]},
+        {"choices": [{"delta": {}, "note": "forbidden"}]},
+        {"choices": ["forbidden"]},
+        {"choices": "forbidden"},
+        {"choices": [{"delta": {"role": "forbidden"}}]},
+        {"choices": [{"delta": "forbidden"}]},
+        {"choices": [{"text": ["forbidden"]}]},
+        {"choices": [{"delta": {"audio": {"data": ["forbidden"]}}}]},
+        {"choices": [{"delta": {"content": [{"type": "text", "data": "forbidden", "result": "forbidden"}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "forbidden"}}]}}]},
+    ],
+)
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, Any]) -> None:
+    for events in ([sse.event(found), DONE], [b"\xef\xbb\xbf" + sse.event(found)]):
+        body = b"".join(run(Listed(*events), request(), None, settings=WORDS)[1])
+        assert b"forbidden" not in body and b"content_filter" in body
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"type": "response.output_text.delta", "delta": "", "note": "forbidden"},
+        {"type": "response.created", "response": {"output_text": "forbidden"}},
+        {"type": "response.created", "response": {"object": "response", "text": "forbidden"}},
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "forbidden"}},
+        {"type": "response.output_item.done", "item": {"type": "mcp_call", "result": "forbidden"}},
+    ],
+)
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(found: dict[str, Any]) -> None:
+    body = b"".join(run(Listed(sse.event(found)), request(RESPONSES), None, settings=WORDS)[1])
+    assert b"forbidden" not in body and b"content_filter" in body
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"choices": [{"delta": {"role": "assistant", "audio": {"id": "a", "data": "Zm9yYmlkZGVu"}}}]},
+        {"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9yYmlkZGVu"}]}}]},
+        {"id": "x", "system_fingerprint": "fp", "provider": "p", "usage": {"a": "b"}, "error": {"message": "no"}},
+    ],
+)
+def test_what_is_known_to_be_no_text_is_not_looked_at(found: dict[str, Any]) -> None:
+    assert new(cuts(sse.event(found))) == [()]
+
+
+def test_what_a_response_repeats_of_its_request_is_not_looked_at() -> None:
+    told = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
+    image = {"type": "image_generation_call", "result": "Zm9yYmlkZGVu"}
+    assert new(cuts(response(0, "created", response={**told, "output": [image]}), kind="responses")) == [()]
+
+
 def test_what_is_no_json_is_looked_at_as_it_is() -> None:
     assert new(cuts(b"data: plain words\n\n")) == [("plain words",)]
     assert new(cuts(b'data: ["a","b"]\n\n')) == [("ab",)]
@@ -442,6 +550,41 @@ def test_what_is_no_json_is_looked_at_as_it_is() -> None:
 def test_halves_of_a_character_are_put_together() -> None:
     made = cuts(chunk("\ud83d"), chunk("\ude00"), chunk("\ud83d\n"))
     assert new(made) == [("😀\ufffd\n",)]
+
+
+def arguments(text: str, index: int = 0) -> bytes:
+    return chunk("", tool_calls=[{"index": index, "function": {"arguments": text}}])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a":"bad\\u0077ord"}', '{"a":"badword"}'),
+        ('"\\\\u0077\\\\\\u0077"', '"\\u0077\\w"'),
+        ('"\\ud83d\\ude00\\\\ud83d"', '"😀\\ud83d"'),
+        ('"a\\fb\\nc\\/\\""', '"a\fb\nc/""'),
+        ('"\ud83d\ude00"', '"😀"'),
+    ],
+)
+def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
+    for at in range(1, len(text)):
+        made = Cutter("chat")
+        made.feed(arguments(text[:at]), 0)
+        batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
+        assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
+        texts = [text for batch in batches for text in batch.texts]
+        assert "".join(text.new for text in texts) == said, at
+        assert texts[-1].before == "".join(text.new for text in texts[:-1])
+
+
+def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
+    """What is remembered counts as it is read: an escaped Chinese character takes six."""
+    for long in range(120, 145):
+        said = json.dumps({"a": "好" * long + "禁词" + "好" * 50})
+        for size in (4, 7):
+            events = [arguments(said[i : i + size]) for i in range(0, len(said), size)]
+            body = b"".join(run(Listed(*events, DONE), request(), None, settings=WORDS)[1])
+            assert b"content_filter" in body, (long, size)
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:

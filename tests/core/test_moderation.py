@@ -12,7 +12,7 @@ from proxy import config
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Reply
 from proxy.upstream import Answer, Outgoing
-from tests.support.core import Listed, Routed, error_of, json_answer, request, run
+from tests.support.core import KEY, Listed, Routed, error_of, json_answer, request, run
 
 JSON = (("content-type", "application/json"),)
 WORDS = {"MODERATION": "words", "MODERATION_WORDS": "forbidden,禁词", "MODERATION_MESSAGE": "No."}
@@ -117,6 +117,18 @@ def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
         (RESPONSES, {"input": "forbidden"}, "input"),
         (RESPONSES, {"input": [{"content": [{"type": "input_text", "text": "forbidden"}]}]}, "input"),
         (RESPONSES, {"input": "x", "instructions": "forbidden"}, "input"),
+        (CHAT, {"messages": [{"role": "user", "name": "forbidden", "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": "forbidden", "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": ["forbidden"], "content": "Hi"}]}, "messages"),
+        (CHAT, {"messages": [{"role": "tool", "content": {"status": "forbidden"}}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "text": "Hi", "title": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "result": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "text", "data": "forbidden"}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": ["x"], "data": {"text": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "file", "file": {"filename": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [{"content": [{"type": "x", "url": {"text": "forbidden"}}]}]}, "messages"),
+        (CHAT, {"messages": [], "Messages": [{"content": "forbidden"}]}, "messages"),
+        (COMPLETIONS, {"prompt": "", "Prompt": "forbidden"}, "prompt"),
         ("/v1/images/generations", {"prompt": "forbidden"}, "prompt"),
         ("/v1/audio/speech", {"input": "forbidden"}, "input"),
     ],
@@ -135,6 +147,23 @@ def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output
     assert "forbidden" not in json.dumps(line)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "forbidden", "format": "wav"}},
+        {"type": "image_url", "image_url": {"url": "forbidden"}},
+        {"type": "file", "file": {"file_data": "forbidden", "file_id": "forbidden"}},
+        {"type": "image", "source": {"type": "base64", "data": "forbidden"}},
+        {"type": "image_generation_call", "id": "forbidden", "result": "forbidden"},
+    ],
+)
+def test_what_is_encoded_in_a_prompt_is_not_looked_into(part: dict[str, Any]) -> None:
+    asked = json.dumps({"messages": [{"role": "user", "content": [part]}]}).encode()
+    upstream = Listed(DONE)
+    moderated(upstream, asked, MODERATION_INPUT="1")
+    assert len(upstream.sent) == 1
+
+
 @pytest.mark.parametrize("output", ["0", "1"])
 def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
     upstream = Listed(chunk("Hi."), DONE)
@@ -151,14 +180,48 @@ def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
         (CHAT, '{"messages":[]}'.encode("utf-16"), "unreadable_body"),
         (CHAT, b'{"messages":[],"messages":[]}', "duplicate_key"),
         (CHAT, b'{"messages":' + b"[" * 3_000 + b"]" * 3_000 + b"}", "unreadable_body"),
+        (COMPLETIONS, b'{"prompt":' + b"[" * 990 + b"]" * 990 + b"}", "unreadable_body"),
+        (COMPLETIONS, b'{"prompt":' + b"[" * 100 + b"1.0" + b"]" * 100 + b"}", "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[[1,2],[3]]}', "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[1,2]}', "unreadable_prompt"),
+        (COMPLETIONS, b'{"prompt":"","PROMPT":[1,2]}', "unreadable_prompt"),
     ],
 )
 def test_a_prompt_that_cannot_be_read_is_refused(path: str, body: bytes, code: str) -> None:
     upstream = Listed(b"{}", headers=JSON)
     reply, _, _ = moderated(upstream, body, path, MODERATION_INPUT="1")
     assert (reply.status, error_of(reply)["code"], upstream.sent) == (400, code, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "images/generations"), ("POST", "audio/speech"), ("PUT", "chat/completions")]
+)
+@pytest.mark.parametrize(
+    ("header", "prompt", "code"),
+    [
+        (
+            ("content-type", "text/plain"),
+            b'{"prompt":"forbidden","input":"forbidden","messages":"forbidden"}',
+            "content_filter",
+        ),
+        (("content-encoding", "gzip"), b"\x1f\x8b", "unreadable_body"),
+        (("content-type", "multipart/form-data; boundary=x"), b"--x", "unreadable_body"),
+    ],
+)
+def test_a_prompt_is_read_whatever_the_request_says_that_it_is(
+    method: str, path: str, header: tuple[str, str], prompt: bytes, code: str
+) -> None:
+    """Even where the platform could send the body up without anybody reading it."""
+    asked = request(f"/v1/{path}", prompt, headers=(*KEY, header), method=method)
+    asked.native = object()
+    for more, sent in (({"MODERATION_INPUT": "1"}, False), ({}, True), ({"MODERATION": "off"}, True)):
+        upstream = Listed(b"{}", headers=JSON)
+        reply, _ = run(upstream, asked, settings={**WORDS, **more})
+        assert bool(upstream.sent) == sent
+        if sent:
+            assert upstream.sent[0].native is asked.native
+        else:
+            assert (reply.status, error_of(reply)["code"]) == (400, code)
 
 
 def test_a_call_without_a_prompt_passes() -> None:
@@ -211,6 +274,12 @@ def test_what_is_withheld_of_a_whole_answer_is_one_choice() -> None:
     assert reply.headers.get("content-length") == str(len(body))
 
 
+def test_what_took_an_answer_s_place_does_not_carry_its_etag() -> None:
+    head = (*JSON, ("etag", '"a"'))
+    assert moderated(Listed(whole("Fine."), headers=head), b'{"messages":[]}')[0].headers.get("etag") == '"a"'
+    assert moderated(Listed(whole("forbidden"), headers=head), b'{"messages":[]}')[0].headers.get("etag") is None
+
+
 def test_what_is_withheld_of_older_completions_and_of_responses() -> None:
     answer = b'{"choices":[{"text":"forbidden","index":0}]}'
     _, body, _ = moderated(Listed(answer, headers=JSON), b'{"prompt":"x"}', COMPLETIONS)
@@ -230,6 +299,41 @@ def test_all_texts_of_an_answer_are_looked_at(kind: str) -> None:
     answer = json.dumps({"choices": [{"message": {"content": "x", kind: "forbidden"}}]}).encode()
     assert b"forbidden" not in moderated(Listed(answer, headers=JSON), b'{"messages":[]}')[1]
     assert b"forbidden" not in moderated(Listed(chunk("", None, 0, **{kind: "forbidden"}), DONE))[1]
+
+
+@pytest.mark.parametrize("path", [CHAT, f"{CHAT}/c1/messages"])
+def test_lists_of_stored_answers_are_looked_at(path: str) -> None:
+    answer = {"object": "list", "has_more": False, "data": [{"id": "c1", "choices": [{"message": {"content": "%"}}]}]}
+    told = json.dumps(answer).replace("%", "Fine.").encode()
+    assert moderated(Listed(told, headers=JSON), b"", path, "GET")[1] == told
+    _, body, line = moderated(Listed(told.replace(b"Fine.", b"forbidden"), headers=JSON), b"", path, "GET")
+    assert b"forbidden" not in body and b'"No."' in body and line["moderation"] == "block"
+    assert json.loads(body)["object"] == "list"
+
+
+def test_the_items_of_a_stored_response_are_looked_at() -> None:
+    told = b'{"object":"list","data":[{"type":"message","role":"user","content":[{"text":"forbidden"}]}]}'
+    _, body, _ = moderated(Listed(told, headers=JSON), b"", f"{RESPONSES}/r1/input_items", "GET")
+    assert b"forbidden" not in body and b'"No."' in body
+
+
+def test_what_a_whole_answer_says_beside_its_choices_is_looked_at() -> None:
+    answer = json.loads(whole("Fine.", "Fine too."))
+    told = json.dumps({**answer, "citations": ["forbidden"], "extra": {"n": 1}, "error": {"message": "forbidden"}})
+    _, body, line = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    assert json.loads(body) == {**answer, "extra": {"n": 1}, "error": {"message": "forbidden"}}
+    assert line["moderation"] == "block"
+    # Both.
+    told = told.replace("Fine too.", "forbidden")
+    _, body, _ = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    assert "citations" not in json.loads(body) and b'"No."' in body
+    echo = {"object": "response", "id": "r1", "instructions": "forbidden", "output_text": "%", "output": []}
+    told = json.dumps(echo)
+    fine = told.replace("%", "Fine.").encode()
+    assert moderated(Listed(fine, headers=JSON), b'{"input":"x"}', RESPONSES)[1] == fine
+    _, body, _ = moderated(Listed(told.replace("%", "forbidden").encode(), headers=JSON), b'{"input":"x"}', RESPONSES)
+    found = json.loads(body)
+    assert "output_text" not in found and (found["instructions"], found["status"]) == ("forbidden", "incomplete")
 
 
 def test_strange_answers_are_looked_at_as_well() -> None:
@@ -265,6 +369,30 @@ def test_what_cannot_be_looked_into_counts_as_a_failed_check(kind: str, encoding
     assert (line["moderation"], line["moderation_label"]) == ("error", label)
     reply, body, line = moderated(Listed(b"\x00binary", headers=head), b'{"messages":[]}', MODERATION_ON_ERROR="open")
     assert (body, line["moderation"], told(reply)) == (b"\x00binary", "error_open", "output; unchecked")
+
+
+DEEP = b'{"choices":[{"delta":{"content":"Hi."},"x":' + b"[" * 990 + b"]" * 990 + b"}]}"
+
+
+@pytest.mark.parametrize("fields", [b'"message":{"content":"Hi."},"x":', b'"x":"Hi.","message":'])
+@pytest.mark.parametrize("levels", [300, 990, 3_000])
+def test_an_answer_that_is_nested_without_end_counts_as_a_failed_check(fields: bytes, levels: int) -> None:
+    answer = b'{"choices":[{' + fields + b"[" * levels + b"]" * levels + b"}]}"
+    reply, _, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}')
+    assert (reply.status, line["moderation_label"]) == (502, "unreadable_answer")
+    reply, body, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}', MODERATION_ON_ERROR="open")
+    assert (body, line["moderation"], told(reply)) == (answer, "error_open", "output; unchecked")
+
+
+def test_so_does_an_event_and_what_is_around_it_is_checked() -> None:
+    deep = b"data: " + DEEP + b"\n\n"
+    _, body, line = moderated(Listed(chunk("Fine.\n"), deep, DONE))
+    assert body.startswith(chunk("Fine.\n")) and deep not in body and b"moderation_unavailable" in body
+    assert (line["moderation"], line["moderation_label"]) == ("error", "unreadable_answer")
+    _, body, line = moderated(Listed(chunk("Fine"), deep, DONE), MODERATION_ON_ERROR="open")
+    assert (body, line["moderation"]) == (chunk("Fine") + deep + DONE, "error_open")
+    _, body, line = moderated(Listed(chunk("forbidden"), deep, DONE), MODERATION_ON_ERROR="open")
+    assert deep not in body and line["moderation"] == "block"
 
 
 def test_an_answer_too_large_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,6 +502,14 @@ def test_a_hit_in_older_completions() -> None:
 def response(number: int, kind: str, **fields: Any) -> bytes:
     value = {"type": f"response.{kind}", "sequence_number": number, **fields}
     return f"event: response.{kind}\ndata: ".encode() + json.dumps(value).encode() + b"\n\n"
+
+
+def test_the_end_of_a_response_does_not_repeat_what_was_withheld() -> None:
+    told = {"id": "r1", "object": "response", "instructions": "Be kind.", "output_text": "forbidden", "output": []}
+    _, body, _ = moderated(Listed(response(0, "created", response=told)), b'{"input":"x"}', RESPONSES)
+    (last,) = objects(body)
+    assert b"forbidden" not in body and last["response"]["id"] == "r1"
+    assert last["response"]["instructions"] == "Be kind."
 
 
 def test_a_hit_ends_a_response_as_incomplete() -> None:

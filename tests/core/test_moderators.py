@@ -234,6 +234,21 @@ def test_openai_s_key_comes_from_where_it_may() -> None:
         target(**own, MODERATION_OPENAI_BASE_URL="https://other.example/v1")
     with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own"):
         target()
+    # Keys that begin with fk belong to another vendor, and are sent there alone.
+    mixed = {**own, "OPENAI_API_KEY": "fk-theirs,sk-ours"}
+    assert (target(**mixed).base_url, target(**mixed).key) == ("https://api.openai.com/v1", "sk-ours")
+    theirs = {**own, "OPENAI_API_KEY": "fk-theirs"}
+    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own for OPENAI_BASE_URL"):
+        target(**theirs)
+    assert target(**theirs, MODERATION_OPENAI_KEY="sk-mod").key == "sk-mod"
+    assert target(**theirs, OPENAI_BASE_URL="https://openai.api2d.net/v1").key == "fk-theirs"
+    several = {"UPSTREAMS": '[{"name":"a","base_url":"https://a.test/v1","keys":"sk-a"}]', "PROXY_KEY": "p"}
+    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own"):
+        target(**several)
+    found = target(**several, MODERATION_OPENAI_KEY="sk-mod")
+    assert (found.base_url, found.key) == ("https://api.openai.com/v1", "sk-mod")
+    found = target(**several, **there)
+    assert (found.base_url, found.key) == ("https://other.example/v1", "sk-mod")
     with pytest.raises(ConfigError, match=r"MODERATION names openai.*DEMO"):
         target(DEMO="1", MODERATION_OPENAI_KEY="sk-mod")
 

@@ -74,6 +74,10 @@ def test_events_are_read_as_a_browser_reads_them() -> None:
     assert list(sse.events(data)) == [("a", b"1\n2"), ("", b' {"x": "\xe2\x80\xa8"}')]
 
 
+def test_a_byte_order_mark_in_front_is_no_part_of_the_first_line() -> None:
+    assert list(sse.events(b"\xef\xbb\xbfdata: a\n\ndata: b\n\n")) == [("", b"a"), ("", b"b")]
+
+
 def test_objects_pass_over_what_is_no_object() -> None:
     data = b'data: [DONE]\n\ndata: {"a": 1}\n\ndata: 5\n\ndata: {"broken\n\ndata: ' + b"[" * 100_000 + b"\n\n"
     assert list(sse.objects(data)) == [{"a": 1}]

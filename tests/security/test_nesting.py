@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -35,6 +37,42 @@ def test_brackets_beside_one_another_or_in_texts_are_no_depth(value: object, fat
     text = json.dumps({"a": value})
     assert nesting.loads(text) == {"a": value}
     assert [member.name for member in body.members(text.encode()) or ()] == ["a"]
+
+
+def test_too_deeply_may_be_the_same_everywhere() -> None:
+    assert nesting.loads("[" * 200 + "]" * 200, everywhere=True)
+    with pytest.raises(RecursionError):
+        nesting.loads("[" * 201 + "]" * 201, everywhere=True)
+
+
+# What reads JSON without counting first, and why it may.
+MAY = {
+    "nesting.py": "counts",
+    "body.py": "reads the value of a member, all of which have been counted",
+    "usage.py": "counts",
+    "prices.py": "the project's own table, or the owner's",
+    "provider_table.py": "a setting of the owner's",
+    "adapters/workers.py": "settings of the owner's",
+    "adapters/aws_stream.py": "runs under CPython alone",
+    "tokens/prompt.py": "runs under CPython alone",
+    "cli/tokens.py": "runs under CPython alone",
+    "cli/lambda_simulator.py": "runs under CPython alone",
+}
+
+
+def test_nothing_else_reads_json_without_counting() -> None:
+    root = Path(nesting.__file__).parent
+    reads = re.compile(r"json\.loads?\(|\bfrom json import|JSONDecoder\(")
+    found = {
+        str(path.relative_to(root).as_posix()) for path in root.rglob("*.py") if reads.search(path.read_text("utf-8"))
+    }
+    assert found == MAY.keys()
+
+
+def test_no_worker_has_what_runs_under_cpython_alone() -> None:
+    from proxy.cli import bundle
+
+    assert "tokens/prompt.py" in bundle.BUNDLES["cloudflare"].without
 
 
 @given(ANYTHING)
