@@ -127,8 +127,7 @@ def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
         (CHAT, {"messages": [{"content": [{"type": ["x"], "data": {"text": "forbidden"}}]}]}, "messages"),
         (CHAT, {"messages": [{"content": [{"type": "file", "file": {"filename": "forbidden"}}]}]}, "messages"),
         (CHAT, {"messages": [{"content": [{"type": "x", "url": {"text": "forbidden"}}]}]}, "messages"),
-        (CHAT, {"messages": [], "Messages": [{"content": "forbidden"}]}, "messages"),
-        (COMPLETIONS, {"prompt": "", "Prompt": "forbidden"}, "prompt"),
+        (CHAT, {"messages": [], "Prediction": {"content": "forbidden"}}, "messages"),
         ("/v1/images/generations", {"prompt": "forbidden"}, "prompt"),
         ("/v1/audio/speech", {"input": "forbidden"}, "input"),
     ],
@@ -184,7 +183,9 @@ def test_a_fine_prompt_goes_up_as_it_came(output: str) -> None:
         (COMPLETIONS, b'{"prompt":' + b"[" * 100 + b"1.0" + b"]" * 100 + b"}", "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[[1,2],[3]]}', "unreadable_prompt"),
         (COMPLETIONS, b'{"prompt":[1,2]}', "unreadable_prompt"),
-        (COMPLETIONS, b'{"prompt":"","PROMPT":[1,2]}', "unreadable_prompt"),
+        (COMPLETIONS, b'{"prompt":"","PROMPT":[1,2]}', "duplicate_key"),
+        (COMPLETIONS, b'{"Prompt":"forbidden"}', "duplicate_key"),
+        (CHAT, b'{"messages":[],"Messages":[{"content":"forbidden"}]}', "duplicate_key"),
     ],
 )
 def test_a_prompt_that_cannot_be_read_is_refused(path: str, body: bytes, code: str) -> None:
