@@ -50,7 +50,8 @@ def wrap(call: Call, stream: Stream) -> Stream:
 def _applies(call: Call) -> bool:
     if call.protocol != "chat" or call.streamed or call.config.assemble == "off" or _model(call) in call.host.no_events:
         return False
-    if call.fields.get("audio") is not None or "audio" in (call.fields.get("modalities") or ()):
+    modalities = call.fields.get("modalities")
+    if call.fields.get("audio") is not None or (isinstance(modalities, (list, str)) and "audio" in modalities):
         return False  # sound in pieces is another encoding than sound in one
     if call.config.assemble == "always":
         return True

@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy import encoding, failover, headers, nesting, regions, sse
 from proxy.call import Call, media_type
-from proxy.errors import UpstreamMalformed, UpstreamRefused
+from proxy.errors import UpstreamDisconnected, UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
 from proxy.messages import ByteStream, Headers, Stream
 from proxy.upstream import Answer, Outgoing, Upstream
@@ -66,6 +66,8 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
         length = None if is_events else _length(answer.headers)
         if length is not None and length <= WHOLE_BYTES:
             whole = b"".join([piece async for piece in answer.body])
+            if len(whole) != length and not (call.request.method == "HEAD" or answer.status in (204, 304)):
+                raise UpstreamDisconnected
             call.head_came(answer.status, answer.headers, length, whole=True)
             yield whole
             return

@@ -20,7 +20,7 @@ from proxy.adapters.aws_stream import StreamFunction, prelude
 from proxy.cli.lambda_simulator import Invocation, RuntimeApiServer
 from proxy.messages import Headers, Reply
 from tests.support.events import recorded
-from tests.support.upstream import CEILING, SSE_HEAD, Upstream, Wait, chunk, stream, whole
+from tests.support.upstream import CEILING, SSE_HEAD, Sleep, Upstream, Wait, chunk, stream, whole
 
 ROOT = Path(__file__).parent.parent
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -176,7 +176,9 @@ def test_a_runtime_api_that_refuses_ends_the_process() -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_platform_that_hangs_up_is_logged_and_the_upstream_closed(streamed: bool, upstream: Upstream) -> None:
-    upstream.play(stream(*[TEXT] * 10, end=(Wait(),)) if streamed else whole(b"{}"))
+    # It goes on to write: only that shows that nobody takes what is written.
+    goes_on = tuple(step for _ in range(100) for step in (chunk(TEXT), Sleep(0.05)))
+    upstream.play(stream(*[TEXT] * 10, end=(*goes_on, Wait())) if streamed else whole(b"{}"))
     lines: list[str] = []
 
     async def go(api: RuntimeApi) -> None:

@@ -49,10 +49,15 @@ def test_the_head_arrives_before_the_first_event(upstream: Upstream, serve: Serv
 
 
 def test_an_event_in_pieces_is_written_once_it_is_whole(upstream: Upstream, serve: Serve) -> None:
-    data = "data: 你好\r\n\r\ndata: b\n\n".encode()
-    upstream.play((SSE_HEAD, *(step for i in range(len(data)) for step in (chunk(data[i : i + 1]), Sleep(0))), END))
-    result = call(serve().port, "POST", "/v1/chat/completions", KEY, CHAT)
-    assert result.writes == ["data: 你好\r\n\r\n".encode(), b"data: b\n\n"]
+    events = ["data: 你好\r\n\r\n".encode(), b"data: b\n\n"]
+    pieces = [[step for byte in one for step in (chunk(bytes((byte,))), Sleep(0))] for one in events]
+    upstream.play((SSE_HEAD, *pieces[0], Wait(), *pieces[1], END))  # apart: what has come together leaves together
+    connection = opened(serve, {})
+    writes = connection.writes(connection.head())
+    assert next(writes) == events[0]
+    upstream.proceed()
+    assert list(writes) == events[1:]
+    connection.close()
 
 
 def test_pings_keep_a_silent_stream_alive_and_start_the_reply_only_when_due(upstream: Upstream, serve: Serve) -> None:

@@ -97,5 +97,9 @@ def test_no_depth_of_an_upstream_s_is_a_mistake_of_ours(where: str, stream: byte
         lines: list[str] = []
         body = b'{"model":"gpt-4o-mini","messages":[],"stream":' + stream + b"}"
         reply, _ = run(Listed(said, said, b"data: [DONE]\n\n"), request(body=body), lines, settings=settings)
+        # What this Python's reader gives up on cannot be put together, and is told as a failure of the upstream's.
+        if reply.status == 502:
+            assert depth >= 900 and stream == b"false" and error_of(reply)["code"] == "upstream_disconnected"
+            continue
         assert reply.status == 200
         assert [json.loads(line)["ending"] for line in lines] == ["complete"]

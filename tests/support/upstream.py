@@ -151,16 +151,22 @@ class Upstream:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        for _ in range(3):  # a transport closes in the loop's next round, and complains when there is none
+            self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        try:
             while True:
                 request = await _read_request(reader)
                 self.received.append(request)
                 if not await self._perform(self._script(request), reader, writer):
                     break
+        except ConnectionError:
+            self.gone.set()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
         with contextlib.suppress(ConnectionError, RuntimeError):
             writer.close()
 
