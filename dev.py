@@ -16,6 +16,8 @@ import sys
 import venv
 from pathlib import Path
 
+from proxy.cli import child
+
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -72,7 +74,7 @@ def lint(_: list[str]) -> int:
     """Style, formatting and types."""
     install("requirements-dev.txt")
     steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-    return max(call("python", "-m", *step) for step in steps)
+    return max([call("python", "-m", *step) for step in steps])
 
 
 def bench(more: list[str]) -> int:
@@ -86,7 +88,7 @@ def bundle(more: list[str]) -> int:
     install("requirements-dev.txt")
     options = [one for one in more if one.startswith("-")]
     names = [one for one in more if not one.startswith("-")] or BUNDLES
-    return max(call("python", "-m", "proxy", "bundle", name, *options) for name in names)
+    return max([call("python", "-m", "proxy", "bundle", name, *options) for name in names])
 
 
 def release(_: list[str]) -> int:
@@ -129,7 +131,13 @@ def install(requirements: str) -> None:
         shutil.rmtree(VENV)  # made by another Python
     if not config.exists():
         print(f"Creating {VENV.name} …", flush=True)
-        venv.create(VENV, with_pip=True)
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:  # Debian and Ubuntu split Python, and this part may be missing
+            shutil.rmtree(VENV)
+            sys.exit(
+                "This Python cannot make an environment with pip. On Debian and Ubuntu: sudo apt install python3-venv"
+            )
     print(f"Installing {requirements} …", flush=True)
     if code := call("python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements):
         sys.exit(code)
@@ -140,10 +148,7 @@ def call(program: str, *arguments: str) -> int:
     """Run a program of the environment in the project's root and return its exit code."""
     environ = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONPATH": str(ROOT)}
     environ["COVERAGE_FILE"] = str(VENV / ".coverage")  # two environments may be tested at once
-    try:
-        return subprocess.run([str(BIN / program), *arguments], cwd=ROOT, env=environ, check=False).returncode
-    except KeyboardInterrupt:  # the program has got the same Ctrl-C and has said goodbye
-        return 130
+    return child.run([str(BIN / program), *arguments], cwd=ROOT, env=environ)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the commands take. A Python may have some of them for another reason.
+PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,7 +113,7 @@ def environment() -> Path | None:
 
     Whoever types `python -m proxy …` in a fresh terminal means that environment, which `make` has made.
     """
-    if find_spec("httpx") is not None:
+    if all(find_spec(name) is not None for name in PACKAGES):
         return None
     folder = ROOT / os.environ.get("VENV", ".venv")
     made = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -121,9 +123,9 @@ def environment() -> Path | None:
 def start() -> int:
     """`main`, in the environment that has what it takes."""
     if (python := environment()) is not None:
-        import subprocess  # Windows knows no exec that waits
+        from proxy.cli import child  # Windows knows no exec that waits
 
-        return subprocess.run([str(python), "-m", "proxy", *sys.argv[1:]], check=False).returncode  # noqa: S603
+        return child.run([str(python), "-m", "proxy", *sys.argv[1:]])
     try:
         return main()
     except BrokenPipeError:  # whoever read along has left (`| head`)

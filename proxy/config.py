@@ -166,7 +166,7 @@ def load(environ: Mapping[str, str], file: str | None = None) -> Config:
             settled[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    loaded = Config(**settled, given=frozenset(texts))
+    loaded = Config(**settled, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
     loaded = replace(loaded, providers=_providers(loaded, environ, table, file))
     consistency.check(loaded)
     return loaded

@@ -66,7 +66,7 @@ def test_the_environment_does_not_hand_over_to_itself(monkeypatch: pytest.Monkey
     assert command.environment() == other
     monkeypatch.setattr(sys, "argv", ["proxy", "limits"])
     monkeypatch.setattr(
-        "subprocess.run",
-        lambda told, check: subprocess.CompletedProcess(told, 7 if told[1:] == ["-m", "proxy", "limits"] else 0),
+        "proxy.cli.child.run",
+        lambda told: 7 if told[1:] == ["-m", "proxy", "limits"] else 0,
     )
     assert command.start() == 7

@@ -72,6 +72,9 @@ def shell(script: str, **environ: str) -> str:
 def test_every_command_in_a_document_is_run_or_has_its_reason() -> None:
     found = [(document.name, line) for document in DOCUMENTS for line in lines(document)]
     assert len(found) > 60
+    for tests in RUN.values():
+        for test in tests.split(", "):
+            assert (ROOT / test).exists() if "/" in test else test in globals(), test
     for name, line in found:
         assert any(re.match(pattern, line) for pattern in (*NOT_RUN, *RUN)), f"{name}: {line}"
 
@@ -108,10 +111,19 @@ def test_both_readmes_tell_the_same() -> None:
         bare = [[re.sub(r" *#.*|Hello|你好", "", block) for block in one] for one in (ours, theirs)]
         assert bare[0] == bare[1]
     assert english.count("\n## ") == chinese.count("\n## ")
-    rows = [re.findall(r"^\|.*?\|", text.partition("\n## Development")[0], re.MULTILINE) for text in (english, chinese)]
+    rows = [re.findall(r"^\|.*?\|", text, re.MULTILINE) for text in (english, chinese)]
     assert len(rows[0]) == len(rows[1])
     names = [set(re.findall(r"`([A-Z]+_[A-Z_]+)", text)) for text in (english, chinese)]
     assert names[0] == names[1]
+
+
+def test_chinese_has_its_own_punctuation() -> None:
+    """Half-width marks between Chinese characters look like a mistake."""
+    sources = [ROOT / "proxy" / name for name in ("limits_words.py", "cli/limits_zh.py", "upstreams/demo_words.py")]
+    for path in [*ROOT.glob("*.zh-CN.md"), *(ROOT / "docs").glob("*.zh-CN.md"), *sources]:
+        text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))
+        found = re.findall(r"[\u4e00-\u9fff][,:;!?][\u4e00-\u9fff]", text)
+        assert not found, f"{path.name}: {found[:5]}"
 
 
 def test_the_index_has_every_document() -> None:
@@ -133,7 +145,7 @@ def test_a_readme_s_snippet_prints_an_answer(name: str, serve: Serve) -> None:
     (snippet,) = blocks(name, "python")
     code = snippet.replace(ADDRESS, serve(DEMO="1").url)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
-    assert done.stdout.decode().startswith("你好!我是 Sluice")
+    assert done.stdout.decode().startswith("你好！我是 Sluice")
 
 
 def test_every_make_target_is_one_call_of_dev_py() -> None:

@@ -89,14 +89,14 @@ def said(program: str, *arguments: str) -> list[Any]:
 @pytest.mark.parametrize("client", ALL)
 def test_an_answer_in_one_piece(program: str, serve: Serve, client: str, path: str) -> None:
     (told,) = said(program, client, "text", serve(QuickDemo, DEMO="1").url + path)
-    assert told["text"].startswith("你好!我是")
+    assert told["text"].startswith("你好！我是")
 
 
 @pytest.mark.parametrize("client", ALL)
 def test_a_streamed_answer_and_a_base_url_without_v1(program: str, serve: Serve, client: str) -> None:
     *parts, end = said(program, client, "stream", serve(QuickDemo, DEMO="1").url)
     assert "".join(part["delta"] for part in parts) == end["text"] and len(parts) > 50
-    assert end["text"].startswith("你好!我是 Sluice") and end["text"].endswith("「你好」")
+    assert end["text"].startswith("你好！我是 Sluice") and end["text"].endswith("「你好」")
 
 
 @pytest.mark.parametrize("client", CHATS)

@@ -52,7 +52,7 @@ def client(serve: Serve, retries: int = 0) -> Any:
 
 def test_chat_buffered_and_streamed(demo: Any) -> None:
     answer = demo.chat.completions.create(model="demo", messages=HELLO, max_tokens=5)
-    assert answer.choices[0].message.content == "你好!我是"
+    assert answer.choices[0].message.content == "你好！我是"
     assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("length", 5)
     chunks = list(
         demo.chat.completions.create(
@@ -63,7 +63,7 @@ def test_chat_buffered_and_streamed(demo: Any) -> None:
     for one in chunks:
         for choice in one.choices:
             texts[choice.index] += choice.delta.content or ""
-    assert texts == {0: "你好!我是", 1: "你好!我是"}
+    assert texts == {0: "你好！我是", 1: "你好！我是"}
     assert chunks[-1].usage.completion_tokens == 10
 
 
@@ -74,7 +74,7 @@ def test_async_chat(serve: Serve) -> None:
             stream = await asked.chat.completions.create(model="demo", messages=HELLO, max_tokens=3, stream=True)
             return "".join([one.choices[0].delta.content or "" async for one in stream])
 
-    assert asyncio.run(go()) == "你好!"
+    assert asyncio.run(go()) == "你好！"
 
 
 def test_tools_buffered_and_streamed(demo: Any) -> None:

@@ -160,12 +160,47 @@ def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number:
         ({"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"}, "any-text", "no key is asked for"),
     ],
 )
-def test_the_banner_says_who_gets_in(environ: dict[str, str], key: str, says: str) -> None:
+def test_the_banner_says_who_gets_in(
+    environ: dict[str, str], key: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROXY_KEY", "pk")
     settings, made_up = command.prepare(dict(environ), demo=False)
     shown = command.banner(settings, "0.0.0.0", 9000, made_up)
     assert f"API key    {key}\n" in shown and says in shown
     assert "http://127.0.0.1:9000/v1" in shown and "(apps that add /v1 themselves: http://127.0.0.1:9000)" in shown
     assert "http://[::1]:9000/v1" in command.banner(settings, "::1", 9000, made_up)
+
+
+DEEPSEEK = '[{"name": "ds", "base_url": "https://api.deepseek.com/v1", "keys": "k", "models": "deepseek-chat"}]'
+
+
+@pytest.mark.parametrize(
+    ("environ", "shows"),
+    [
+        ({"UPSTREAMS": DEEPSEEK}, ("Upstream   https://api.deepseek.com/v1\n", '"model": "deepseek-chat"', "made up")),
+        (
+            {"UPSTREAMS": DEEPSEEK, "OPENAI_API_KEY": "k"},
+            ("Upstream   ds https://api.deepseek.com/v1, default https://",),
+        ),
+        ({"OPENAI_API_KEY": "k", "SIGNING_SECRET": "s" * 32}, ("API key    $MINTED_KEY     (one that you mint",)),
+        ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, ("API key    $PROXY_KEY     (the one in sluice.toml)",)),
+        ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-chat"',)),
+    ],
+)
+def test_the_banner_names_what_is_configured(
+    environ: dict[str, str], shows: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROXY_KEY", raising=False)
+    settings, made_up = command.prepare(dict(environ), demo=False)
+    shown = command.banner(settings, "127.0.0.1", 9000, made_up)
+    assert all(one in shown for one in shows), shown
+
+
+def test_upstreams_in_a_file_are_meant_too(tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text('[[upstreams]]\nname = "ds"\nbase_url = "https://api.deepseek.com/v1"\nkeys = "k"\n')
+    settings, made_up = command.prepare({"CONFIG_FILE": str(file)}, demo=False)
+    assert not settings.demo and made_up
 
 
 def test_without_any_setting_it_is_the_demo() -> None:

@@ -275,9 +275,9 @@ def test_the_openai_sdk(workers: Workers, more: dict[str, str]) -> None:
     port = workers.at({"DEMO": "1", **more})
     asked: Any = {"model": "demo", "messages": [{"role": "user", "content": "你好"}], "max_tokens": 5}
     with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=0) as sdk:
-        assert sdk.chat.completions.create(**asked).choices[0].message.content == "你好!我是"
+        assert sdk.chat.completions.create(**asked).choices[0].message.content == "你好！我是"
         parts = [one.choices[0].delta.content or "" for one in sdk.chat.completions.create(stream=True, **asked)]
-        assert "".join(parts) == "你好!我是" and len(parts) > 5
+        assert "".join(parts) == "你好！我是" and len(parts) > 5
         with pytest.raises(openai.RateLimitError):
             sdk.chat.completions.create(**{**asked, "model": "demo-error-429"})
 

@@ -43,8 +43,8 @@ def check(environ: Mapping[str, str]) -> None:
     settings = config.load_with_file(environ)
     if not settings.given & serve.MEANT:
         raise ConfigError(
-            "Nothing is set. Set OPENAI_API_KEY and PROXY_KEY, or ACCESS=pass-through for callers with keys of their "
-            "own, or DEMO=1 to try it."
+            "Nothing is set. Set OPENAI_API_KEY (or UPSTREAMS) and PROXY_KEY (or SIGNING_SECRET), or "
+            "ACCESS=pass-through for callers with keys of their own, or DEMO=1 to try it."
         )
     if auth.mode(settings) == "closed":
         raise ConfigError(

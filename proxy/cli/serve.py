@@ -13,11 +13,12 @@ from proxy.adapters import server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
 from proxy.errors import ConfigError
+from proxy.naming import first_model
 
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
 GRACE_SECONDS = 30
 # Whoever sets one of these means the real thing, or has said what is meant.
-MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "ACCESS", "DEMO"}
+MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"}
 _ACCESS = {
     "open": "open: no key is asked for",
     "closed": "closed",
@@ -48,7 +49,11 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
         return 1
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or "ports go from 0 to 65535"
-        print(f"sluice: cannot listen on {host}:{port}: {why}. Try --port 0.", file=sys.stderr)
+        print(
+            f"sluice: cannot listen on {host}:{port}: {why}. Take another one: python dev.py run --port 9001, or "
+            "--port 0 for a free one.",
+            file=sys.stderr,
+        )
         return 1
     print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
     more = server.settings(
@@ -95,23 +100,36 @@ def banner(settings: config.Config, host: str, port: int, made_up: str | None) -
     """What to paste, and who gets in. A key that was configured is not repeated."""
     shown = f"[{host}]" if ":" in host else host
     base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"
+    proxy_key = "$PROXY_KEY" if settings.proxy_key else "$MINTED_KEY"
     key = made_up or {
         "open": "any-text",
-        "proxy-key": "$PROXY_KEY",
+        "proxy-key": proxy_key,
         "own-key": "$YOUR_PROVIDER_KEY",
         "own-key-and-proxy-key": "$YOUR_PROVIDER_KEY:$PROXY_KEY",
     }.get(auth.mode(settings), "")
-    upstream = "the embedded demo (model: demo), no key is set" if settings.demo else settings.openai_base_url
-    model = "demo" if settings.demo else "gpt-4o-mini"
+    if made_up:
+        hint = "     (made up for this run only)"
+    elif key == "$MINTED_KEY":
+        hint = "     (one that you mint: python -m proxy keys mint --name me)"
+    else:
+        hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
+    upstream = "the embedded demo (model: demo), no key is set" if settings.demo else _upstreams(settings)
+    model = first_model(settings)
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
-  API key    {key}{"     (made up for this run only)" if made_up else ""}
+  API key    {key}{hint}
   Access     {_ACCESS[auth.mode(settings)]}
   Upstream   {upstream}
 Try it:
   curl -N {base}/v1/chat/completions -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
     -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
 Ctrl-C stops it; running answers get {GRACE_SECONDS} seconds to finish."""
+
+
+def _upstreams(settings: config.Config) -> str:
+    """Their addresses, each with its name where there are several. API2D's, which waits for keys of its own, not."""
+    shown = [one for one in settings.providers if one.keys or not one.key_prefixes]
+    return ", ".join(one.base_url if len(shown) == 1 else f"{one.name} {one.base_url}" for one in shown)
 
 
 def _listen(host: str, port: int) -> socket.socket:

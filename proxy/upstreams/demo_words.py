@@ -16,8 +16,8 @@ _ENGLISH = (
     "a real model answers in my place."
 )
 _CHINESE = (
-    "你好!我是 Sluice 自带的演示模型。这段回答没有联网,也没有用到任何密钥:它只说明你的应用已经连到这个地址,"
-    "而且文字是一个一个到达的。设置 OPENAI_API_KEY 后重新启动,就会由真正的模型来回答。"
+    "你好！我是 Sluice 自带的演示模型。这段回答没有联网，也没有用到任何密钥：它只说明你的应用已经连到这个地址，"
+    "而且文字是一个一个到达的。设置 OPENAI_API_KEY 后重新启动，就会由真正的模型来回答。"
 )
 DIMENSIONS = 8
 
@@ -31,7 +31,7 @@ def answer_to(prompt: str) -> str:
     """The answer, in the language of the question."""
     asked = " ".join(prompt.split())[-60:]
     if _CJK.search(prompt):
-        return f"{_CHINESE}你刚才说的是:「{asked}」"
+        return f"{_CHINESE}你刚才说的是：「{asked}」"
     return f"{_ENGLISH} You said: “{asked}”" if asked else _ENGLISH
 
 
