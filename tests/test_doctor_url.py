@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from proxy.adapters.scf_web import ScfWebApp
-from proxy.cli.doctoring import extras
+from proxy.cli.doctoring import addresses, extras
 from proxy.cli.doctoring.access import choose
+from proxy.cli.doctoring.keys import Keys
 from proxy.routes import TALLY
 from tests.conftest import Serve
 from tests.support.doctor import (
@@ -132,6 +133,26 @@ def test_the_spellings_that_do_not_work_are_named(upstream: Upstream) -> None:
     found = look(f"http://127.0.0.1:{upstream.port}")
     assert found.of("paths.some")["list"] == "…, …/v1/v1, …//v1, …/v1/"
     assert found.of("paths.some")["base"] == f"http://127.0.0.1:{upstream.port}/v1"
+
+
+OWN = Keys("", "", "", "sk-canary-provider", "OPENAI_API_KEY")
+
+
+def test_a_provider_s_key_goes_only_to_a_sluice_that_asks_for_one(
+    upstream: Upstream, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{upstream.port}"
+    upstream.choose = answers({"GET /v1/models": MODELS}, PAGE)
+    assert "key.withheld" not in look(url, OWN).codes  # no Sluice
+    upstream.choose = answers({**LISTED, "GET /v1/models": MODELS}, PAGE)
+    assert "key.source" not in look(url, OWN).codes  # one with a key of its own
+    upstream.choose = answers({"GET /readyz": ready(access="own-key"), "GET /v1/models": MODELS}, PAGE)
+    monkeypatch.setattr(addresses, "is_plain", lambda _: True)
+    assert "key.withheld" in look(url, OWN).codes
+    assert not any("canary-provider" in (one.header("authorization") or "") for one in upstream.received)
+    monkeypatch.undo()
+    assert look(url, OWN).of("key.source") == {"source": "OPENAI_API_KEY"}
+    assert any(one.header("authorization") == "Bearer sk-canary-provider" for one in upstream.received)
 
 
 def test_sizes_are_tried_without_anything_going_up(upstream: Upstream, serve: Serve) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 COPY_AGAIN = "Copy the endpoint again from where you deployed it; it ends in /v1."
-KEY_HINT = "Put the key that callers send into SLUICE_KEY, or give it on standard input with --key -."
+KEY_HINT = "Put the key that callers send into SLUICE_KEY (else PROXY_KEY), or give it on standard input with --key -."
 COST_URL = "This asks the model twice for at most {tokens} tokens: a fraction of a cent."
 COST_SIZE = (
     "--size sends two bodies near the size limit; both are answered before anything goes to the model: no tokens."
@@ -106,6 +106,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "access.own-key": (OK, "pass-through: callers send their own provider key", ""),
     "access.own-key-and-proxy-key": (OK, "callers send <their provider key>:<proxy key>", ""),
     "key.none": (SKIPPED, "no key given, so no model is asked", KEY_HINT),
+    "key.withheld": (SKIPPED, "the key in {source} is not sent: this address is not encrypted", "Use https://."),
     "key.source": (OK, "key from {source}", ""),
     "key.refused": (FAILED, "the key is refused: {message}", "Send what the endpoint's owner gave you. " + KEY_HINT),
     # What it does.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 COPY_AGAIN = "请到部署的地方重新复制地址,它以 /v1 结尾。"
-KEY_HINT = "把调用者使用的密钥放进环境变量 SLUICE_KEY,或用 --key - 从标准输入给出。"
+KEY_HINT = "把调用者使用的密钥放进环境变量 SLUICE_KEY(没有则用 PROXY_KEY),或用 --key - 从标准输入给出。"
 COST_URL = "本次会向模型提问两次,每次最多 {tokens} 个 token,花费不到一分钱。"
 COST_SIZE = "--size 会发送两个接近上限的请求体,都在到达模型之前就得到回应,不花 token。"
 COST_LOCAL = "本次不花 token:只向上游查询模型列表。"
@@ -84,6 +84,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "access.own-key": ("透传:调用者使用自己的厂商密钥", ""),
     "access.own-key-and-proxy-key": ("调用者使用 <自己的厂商密钥>:<代理密钥>", ""),
     "key.none": ("没有给出密钥,所以不向模型提问", KEY_HINT),
+    "key.withheld": ("没有发送 {source} 里的密钥:这个地址没有加密", "请使用 https://。"),
     "key.source": ("密钥来自 {source}", ""),
     "key.refused": ("密钥被拒绝:{message}", "请使用接口所有者给你的密钥。" + KEY_HINT),
     "models.ok": ("/v1/models:{count} 个模型,{ms} 毫秒", ""),
