@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from proxy.cli.doctoring import access, addresses, chat, entry, extras, keys, reach
-from proxy.cli.doctoring.door import SECONDS, Door
+from proxy.cli.doctoring.door import SECONDS, TOTAL_SECONDS, Door
 from proxy.cli.doctoring.report import Report
 
 
@@ -20,6 +20,7 @@ class Asked:
     model: str | None = None
     size: bool = False
     seconds: float = SECONDS
+    total: float = TOTAL_SECONDS
 
 
 def examine(asked: Asked, report: Report, context: ssl.SSLContext) -> None:
@@ -27,7 +28,7 @@ def examine(asked: Asked, report: Report, context: ssl.SSLContext) -> None:
     report.add("url.plain" if addresses.is_plain(asked.root) else "url.ok", base=f"{asked.root}/v1")
     if not reach.examine(asked.root, report, context):
         return
-    with closing(Door(asked.root, "", context, asked.seconds)) as door:
+    with closing(Door(asked.root, "", context, asked.seconds, asked.total)) as door:
         found = entry.examine(door, report)
         if found is None:
             return
