@@ -47,7 +47,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "region.ok": (OK, "region {region}", ""),
     "bundle.none": (SKIPPED, "no bundle under {folder}", ""),
     "bundle.ok": (OK, "bundle {name}: {size:.1f} MB unpacked", ""),
-    "bundle.broken": (FAILED, "bundle {name} cannot be read", "Build it again: python -m proxy bundle {name}"),
+    "bundle.broken": (FAILED, "bundle {name} cannot be read, or is not whole", "Build it again: python -m proxy bundle {name}"),
     "bundle.large": (FAILED, "bundle {name}: {size:.1f} MB, the platform takes {limit:.0f} MB",
                      "Build it again, with --no-tokens if need be."),
     "bundle.bits": (FAILED, "bundle {name}: {file} is not executable, so the platform cannot start it",

@@ -38,7 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "region.ok": ("地域 {region}", ""),
     "bundle.none": ("{folder} 里还没有构建好的包", ""),
     "bundle.ok": ("包 {name}:解压后 {size:.1f} MB", ""),
-    "bundle.broken": ("包 {name} 读不出来", "请重新构建:python -m proxy bundle {name}"),
+    "bundle.broken": ("包 {name} 读不出来或不完整", "请重新构建:python -m proxy bundle {name}"),
     "bundle.large": ("包 {name}:{size:.1f} MB,平台最多收 {limit:.0f} MB", "请重新构建,必要时加 --no-tokens。"),
     "bundle.bits": ("包 {name}:{file} 没有可执行权限,平台启动不了",
                     "请重新构建:python -m proxy bundle {name}。在 Windows 上请上传 zip,不要上传文件夹。"),
