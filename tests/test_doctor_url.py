@@ -89,6 +89,9 @@ def test_pass_through_is_not_asked_with_a_made_up_key(upstream: Upstream, serve:
     [
         (said({"error": {"message": "no", "code": "unsupported_country_region_territory"}}, 403), "models.region"),
         (said({"error": {"message": "no", "code": "x"}}, 500), "models.failed"),
+        (said({"error": {"message": "slowly", "code": "x"}}, 429), "models.limited"),
+        (said({"data": []}), "models.empty"),
+        (said({"data": [1]}), "models.failed"),
         (said({"error": "a text"}, 200), "models.failed"),
         (said({}, 404), "models.none"),
     ],
@@ -97,7 +100,10 @@ def test_lists_of_models_that_do_not_come(upstream: Upstream, script: Script, co
     upstream.choose = answers({**LISTED, "GET /v1/models": only_with_a_key(script)}, said({}, 401))
     found = look(f"http://127.0.0.1:{upstream.port}")
     assert code in found.bad
-    assert ("chat.failed" in found.bad) is (code == "models.none" or b"a text" in script[0])  # type: ignore[operator]
+    status = int(bytes(script[0]).split()[1])  # type: ignore[arg-type]
+    assert ("chat.failed" in found.bad) is (status in (200, 404) and code != "models.empty")
+    if code == "models.empty":
+        assert "chat.failed" in look(f"http://127.0.0.1:{upstream.port}", model="mine").bad
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def examine(asked: Asked, report: Report, context: ssl.SSLContext) -> None:
         access.spellings(door, report)
         access.cors(door, report)
         if models.admitted:
-            chat.examine(door, found, asked.model or access.choose(models.names), report)
+            if asked.model or not models.empty:
+                chat.examine(door, found, asked.model or access.choose(models.names), report)
             if asked.size:
                 extras.sizes(door, found, report)
         extras.status_page(door, models.is_openai, report)

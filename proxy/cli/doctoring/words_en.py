@@ -112,6 +112,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     # What it does.
     "models.ok": (OK, "/v1/models: {count} models in {ms} ms", ""),
     "models.failed": (FAILED, "/v1/models: {what}", "Check OPENAI_BASE_URL and the key at the provider."),
+    "models.limited": (FAILED, "/v1/models: {what}", "Wait, then look at the rate limits and the balance of that key."),
+    "models.empty": (WARNING, "the list has no model that this key may use",
+                     "Name one with --model, or look at the key: python -m proxy keys inspect -"),
     "models.none": (WARNING, "/v1/models: 404; some providers have no such list", "Name a model with --model."),
     "models.region": (FAILED, "the provider refuses the region that calls come from",
                       "Deploy in ap-singapore, ap-tokyo or na-siliconvalley, or choose another provider."),

@@ -89,6 +89,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "key.refused": ("密钥被拒绝:{message}", "请使用接口所有者给你的密钥。" + KEY_HINT),
     "models.ok": ("/v1/models:{count} 个模型,{ms} 毫秒", ""),
     "models.failed": ("/v1/models:{what}", "请核对 OPENAI_BASE_URL,以及厂商那里的密钥。"),
+    "models.limited": ("/v1/models:{what}", "请稍等再试,并查看这个密钥的速率限制和余额。"),
+    "models.empty": ("列表里没有这个密钥可以使用的模型", "用 --model 指明,或检查密钥:python -m proxy keys inspect -"),
     "models.none": ("/v1/models:404;有些厂商没有这个列表", "请用 --model 指明模型。"),
     "models.region": ("厂商拒绝从这个地域来的调用", "请部署到 ap-singapore、ap-tokyo 或 na-siliconvalley,或换一家厂商。"),
     "upstream.ok": ("上游 {name} 回应 {status},{ms} 毫秒", ""),
