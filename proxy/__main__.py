@@ -93,7 +93,9 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     doctor.add_argument("--url", help="the endpoint to probe; without it this machine is looked at")
     doctor.add_argument(
-        "--key", help="only -: read the key from standard input; else SLUICE_KEY or OPENAI_API_KEY has it"
+        "--key",
+        help="only -: read the key from standard input; else SLUICE_KEY or PROXY_KEY has it, and OPENAI_API_KEY for a "
+        "Sluice whose callers send their own",
     )
     doctor.add_argument("--model", help="the model to ask (default: a cheap one that the endpoint has)")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")

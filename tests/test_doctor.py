@@ -15,14 +15,14 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import doctor
-from proxy.cli.doctoring import remote, words_en, words_zh
+from proxy.cli.doctoring import keys, remote, words_en, words_zh
 from proxy.cli.doctoring.report import Finding
 from tests.conftest import Serve
 from tests.support.doctor import KEY, noted
 from tests.test_bundle import free_port
 
 ROOT = Path(__file__).parent.parent
-LOCALE = ("LANG", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "SSL_CERT_FILE", *doctor.KEY_NAMES)
+LOCALE = ("LANG", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "SSL_CERT_FILE", *keys.NAMES)
 GUARDED = {"DEMO": "1", "PROXY_KEY": KEY}
 
 
@@ -210,12 +210,38 @@ def test_the_language_is_the_locale_s(environ: dict[str, str], language: str) ->
     assert doctor.language_of(environ) == language
 
 
-def test_where_the_key_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.find_key({"SLUICE_KEY": " a ", "OPENAI_API_KEY": "b"}, None) == ("a", "SLUICE_KEY")
-    assert doctor.find_key({"SLUICE_KEY": " ", "OPENAI_KEY": "b"}, None) == ("b", "OPENAI_KEY")
-    assert doctor.find_key({}, None) == ("", "")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("c\nd\n"))
-    assert doctor.find_key({"SLUICE_KEY": "a"}, "-") == ("c", "stdin")
+def test_where_the_key_comes_from() -> None:
+    both = {"PROXY_KEY": " , p1, p2", "OPENAI_API_KEY": " ", "OPENAI_KEY": "o1,o2"}
+    assert keys.found_in({"SLUICE_KEY": " a ", **both}, None) == keys.Keys("a", "SLUICE_KEY", "p1", "o1", "OPENAI_KEY")
+    assert keys.found_in({"SLUICE_KEY": " ", **both}, None) == keys.Keys("", "", "p1", "o1", "OPENAI_KEY")
+    assert keys.found_in({}, None) == keys.Keys()
+    assert keys.found_in({"SLUICE_KEY": "a"}, "c") == keys.Keys("c", "stdin")
+    assert keys.secrets(both, "c")[0] == "c" and {"p1", "p2", "o1", "o2"} <= set(keys.secrets(both, "c"))
+    assert "secret" not in repr(keys.Keys("secret-1", "", "secret-2", "secret-3"))
+
+
+ALL = keys.Keys("", "", "proxy", "own", "OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("had", "access", "safe", "chosen", "codes"),
+    [
+        (ALL, "proxy-key", True, "proxy", ["key.source"]),
+        (ALL, "", False, "proxy", ["key.source"]),
+        (ALL, "own-key", True, "own", ["key.source"]),
+        (ALL, "own-key", False, "", ["key.withheld"]),
+        (ALL, "own-key-and-proxy-key", True, "own:proxy", ["key.source"]),
+        (ALL, "own-key-and-proxy-key", False, "", ["key.withheld"]),
+        (keys.Keys(own="own"), "own-key-and-proxy-key", True, "", []),
+        (keys.Keys(own="own"), "proxy-key", True, "", []),
+        (keys.Keys(own="own"), "", False, "", []),
+        (keys.Keys("given", "stdin", "proxy", "own"), "own-key", False, "given", ["key.source"]),
+    ],
+)
+def test_which_key_goes_where(had: keys.Keys, access: str, safe: bool, chosen: str, codes: list[str]) -> None:
+    report = noted()
+    assert keys.choose(had, access, safe, report) == chosen
+    assert [one.code for one in report.findings] == codes
 
 
 def test_secrets_and_their_parts_are_blackened() -> None:

@@ -162,7 +162,10 @@ def test_a_fresh_bundle_is_fine(project: Path) -> None:
     assert examined(project).codes == ["bundle.ok"]
 
 
-@pytest.mark.parametrize("changed", ["proxy/relay.py", "handler.py", "scf_bootstrap", "sluice.toml"])
+@pytest.mark.parametrize(
+    "changed",
+    ["proxy/relay.py", "handler.py", "scf_bootstrap", "sluice.toml", "proxy/a.js", "proxy/a.css", "proxy/a.html"],
+)
 def test_a_bundle_that_is_older_than_its_sources_is_stale(project: Path, changed: str) -> None:
     path = packed(project)
     os.utime(path, (2_000_000, 2_000_000))
@@ -187,10 +190,22 @@ def test_a_bundle_that_the_platform_cannot_start(project: Path) -> None:
     assert "bundle.broken" in examined(project).codes
 
 
+def test_a_bundle_without_what_the_platform_starts_is_broken(project: Path) -> None:
+    folder = project / "build" / "aws"
+    folder.mkdir(parents=True)
+    assert examined(project).codes == ["bundle.broken"]
+    folder.rmdir()
+    path = packed(project)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other.py", b"")
+    assert examined(project).codes == ["bundle.broken"]
+
+
 def test_a_folder_is_looked_at_as_it_would_be_uploaded(project: Path) -> None:
     folder = project / "build" / "aws"
     folder.mkdir(parents=True)
-    shutil.copy(project / "aws_bootstrap", folder / "aws_bootstrap")
+    for name in ("handler.py", "aws_bootstrap"):
+        shutil.copy(project / name, folder / name)
     (folder / "aws_bootstrap").chmod(0o644)
     if os.name != "nt":
         assert examined(project).codes == ["bundle.bits"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from proxy.adapters.asgi import App
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
+from proxy.cli.doctoring.door import Deadline
 from tests.conftest import Serve
 from tests.support import parts
 from tests.support.doctor import (
@@ -28,7 +31,7 @@ from tests.support.doctor import (
     without,
 )
 from tests.support.talk import event
-from tests.support.upstream import END, SSE_HEAD, Cut, Received, Script, Sleep, Upstream, chunk, whole
+from tests.support.upstream import END, SSE_HEAD, Cut, Received, Script, Sleep, Upstream, chunk, head, whole
 from tests.test_bundle import free_port, process
 
 
@@ -143,6 +146,39 @@ def test_streams_that_are_not_what_they_should_be(upstream: Upstream) -> None:
     huge = (SSE_HEAD, *FIVE, *[chunk(b": " + b"x" * 700_000 + b"\n\n")] * 3, DONE, END)
     assert "stream.no_end" in look(playing(upstream, huge)).bad
     assert look(playing(upstream, (SSE_HEAD, *FIVE, DONE, END))).bad == ["cors.none"]
+
+
+DRIPS = tuple(step for _ in range(100) for step in (b"x", Sleep(0.05)))
+
+
+def test_what_never_ends_is_a_time_out(upstream: Upstream) -> None:
+    pings = tuple(step for _ in range(100) for step in (chunk(b": ping\n\n"), Sleep(0.05)))
+    for lively in (pings, (*FIVE, *pings)):
+        started = time.monotonic()
+        found = look(playing(upstream, (SSE_HEAD, *lively)), total=0.5)
+        assert found.of("stream.failed")["what"] == "timeout" and time.monotonic() - started < 5
+    endless = (head(200, ("Content-Type", "application/json")), *DRIPS)
+    assert look(playing(upstream, (SSE_HEAD, *FIVE, DONE, END), endless), total=0.5).of("chat.failed")["what"] == (
+        "timeout"
+    )
+    upstream.choose = answers({}, (b"HTTP/1.1 200 OK\r\nx-drips: ", *DRIPS))
+    started = time.monotonic()
+    found = look(f"http://127.0.0.1:{upstream.port}", total=0.5)
+    assert found.of("platform.failed")["what"] == "timeout" and time.monotonic() - started < 3
+
+
+def test_a_connection_that_comes_after_the_deadline_is_shut_at_once() -> None:
+    class Opened:
+        def __init__(self, connection: socket.socket) -> None:
+            self.get_extra_info = {"socket": connection}.get
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Deadline(0.0, []) as deadline:
+        while not deadline.passed:
+            time.sleep(0.001)
+        deadline.note("connection.connect_tcp.started", {})
+        deadline.note("connection.start_tls.complete", {"return_value": Opened(ours)})
+        assert theirs.recv(1) == b""
 
 
 def test_answers_that_are_not_what_they_should_be(upstream: Upstream) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from proxy.adapters.scf_web import ScfWebApp
-from proxy.cli.doctoring import extras
+from proxy.cli.doctoring import addresses, extras
 from proxy.cli.doctoring.access import choose
+from proxy.cli.doctoring.keys import Keys
 from proxy.routes import TALLY
 from tests.conftest import Serve
 from tests.support.doctor import (
@@ -88,6 +89,9 @@ def test_pass_through_is_not_asked_with_a_made_up_key(upstream: Upstream, serve:
     [
         (said({"error": {"message": "no", "code": "unsupported_country_region_territory"}}, 403), "models.region"),
         (said({"error": {"message": "no", "code": "x"}}, 500), "models.failed"),
+        (said({"error": {"message": "slowly", "code": "x"}}, 429), "models.limited"),
+        (said({"data": []}), "models.empty"),
+        (said({"data": [1]}), "models.failed"),
         (said({"error": "a text"}, 200), "models.failed"),
         (said({}, 404), "models.none"),
     ],
@@ -96,7 +100,10 @@ def test_lists_of_models_that_do_not_come(upstream: Upstream, script: Script, co
     upstream.choose = answers({**LISTED, "GET /v1/models": only_with_a_key(script)}, said({}, 401))
     found = look(f"http://127.0.0.1:{upstream.port}")
     assert code in found.bad
-    assert ("chat.failed" in found.bad) is (code == "models.none" or b"a text" in script[0])  # type: ignore[operator]
+    status = int(bytes(script[0]).split()[1])  # type: ignore[arg-type]
+    assert ("chat.failed" in found.bad) is (status in (200, 404) and code != "models.empty")
+    if code == "models.empty":
+        assert "chat.failed" in look(f"http://127.0.0.1:{upstream.port}", model="mine").bad
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,26 @@ def test_the_spellings_that_do_not_work_are_named(upstream: Upstream) -> None:
     found = look(f"http://127.0.0.1:{upstream.port}")
     assert found.of("paths.some")["list"] == "…, …/v1/v1, …//v1, …/v1/"
     assert found.of("paths.some")["base"] == f"http://127.0.0.1:{upstream.port}/v1"
+
+
+OWN = Keys("", "", "", "sk-canary-provider", "OPENAI_API_KEY")
+
+
+def test_a_provider_s_key_goes_only_to_a_sluice_that_asks_for_one(
+    upstream: Upstream, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{upstream.port}"
+    upstream.choose = answers({"GET /v1/models": MODELS}, PAGE)
+    assert "key.withheld" not in look(url, OWN).codes  # no Sluice
+    upstream.choose = answers({**LISTED, "GET /v1/models": MODELS}, PAGE)
+    assert "key.source" not in look(url, OWN).codes  # one with a key of its own
+    upstream.choose = answers({"GET /readyz": ready(access="own-key"), "GET /v1/models": MODELS}, PAGE)
+    monkeypatch.setattr(addresses, "is_plain", lambda _: True)
+    assert "key.withheld" in look(url, OWN).codes
+    assert not any("canary-provider" in (one.header("authorization") or "") for one in upstream.received)
+    monkeypatch.undo()
+    assert look(url, OWN).of("key.source") == {"source": "OPENAI_API_KEY"}
+    assert any(one.header("authorization") == "Bearer sk-canary-provider" for one in upstream.received)
 
 
 def test_sizes_are_tried_without_anything_going_up(upstream: Upstream, serve: Serve) -> None:

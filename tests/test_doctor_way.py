@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -57,12 +59,14 @@ class Secured(HTTPServer):
 
 
 @contextmanager
-def https(authority: trustme.CA, name: str = "127.0.0.1", days: float = 300) -> Iterator[str]:
+def https(
+    authority: trustme.CA, name: str = "127.0.0.1", days: float = 300, answering: type[Quiet] = Quiet
+) -> Iterator[str]:
     """A server with a certificate for `name` that ends in so many days."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     until = datetime.now(timezone.utc) + timedelta(days=days)
     authority.issue_cert(name, not_after=until).configure_cert(context)
-    server = Secured(("127.0.0.1", 0), Quiet)
+    server = Secured(("127.0.0.1", 0), answering)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -160,6 +164,23 @@ def test_whatever_was_copied_the_base_is_found(text: str, root: str) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         addresses.root_of(text)
+
+
+class Dripping(Quiet):
+    def do_GET(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"H")
+                time.sleep(0.05)
+
+
+def test_a_deadline_reaches_through_tls(authority: trustme.CA) -> None:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with https(authority, answering=Dripping) as url:
+        started = time.monotonic()
+        assert look(url, context=context, total=0.5).of("platform.failed")["what"] == "timeout"
+        assert time.monotonic() - started < 5
 
 
 def test_a_failed_call_says_why() -> None:

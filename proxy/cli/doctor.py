@@ -15,7 +15,6 @@ from proxy.cli.doctoring.report import Finding, Report
 from proxy.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY_NAMES = ("SLUICE_KEY", "OPENAI_API_KEY", "OPENAI_KEY")
 _MARKS = {"ok": ("✓", "+", "32"), "warning": ("!", "!", "33"), "failed": ("✗", "x", "31"), "skipped": ("·", "-", "2")}
 
 
@@ -43,7 +42,7 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     except ModuleNotFoundError:
         print("sluice: httpx is not installed. `make setup` installs it, or: pip install httpx", file=sys.stderr)
         return 1
-    from proxy.cli.doctoring import addresses, bundles, chat, local, remote
+    from proxy.cli.doctoring import addresses, bundles, chat, keys, local, remote
     from proxy.upstreams.tls import tls_context
 
     if options.key not in (None, "-"):
@@ -63,11 +62,9 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     try:
         context = tls_context()
         if root:
-            key, source = find_key(environ, options.key)
-            report.keep_secret([key, *(environ.get(name, "") for name in KEY_NAMES)])
-            if source:
-                report.add("key.source", source=source)
-            asked = remote.Asked(root, key, options.model, options.size)
+            typed = sys.stdin.readline().strip() if options.key == "-" else None
+            report.keep_secret(keys.secrets(environ, typed))
+            asked = remote.Asked(root, keys.found_in(environ, typed), options.model, options.size)
             remote.examine(asked, report, context)
         else:
             local.examine(environ, ROOT, report, context)
@@ -90,16 +87,6 @@ def language_of(environ: Mapping[str, str]) -> str:
     """`zh` or `en`, as the environment's locale has it."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return "zh" if locale.lower().startswith("zh") else "en"
-
-
-def find_key(environ: Mapping[str, str], given: str | None) -> tuple[str, str]:
-    """(the key, where it comes from), ('', '') where there is none."""
-    if given == "-":
-        return sys.stdin.readline().strip(), "stdin"
-    for name in KEY_NAMES:
-        if found := environ.get(name, "").strip():
-            return found, name
-    return "", ""
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.cli.doctoring import remote
+from proxy.cli.doctoring.keys import Keys
 from proxy.cli.doctoring.report import Finding, Report
 from tests.contract.case import Ask
 from tests.support.events import LambdaContext, event
@@ -55,11 +56,12 @@ def looked(report: Report) -> Looked:
     return Looked(report.findings)
 
 
-def look(url: str, key: str = KEY, context: ssl.SSLContext | None = None, **more: Any) -> Looked:
+def look(url: str, key: str | Keys = KEY, context: ssl.SSLContext | None = None, **more: Any) -> Looked:
     """Probe one endpoint."""
     report = noted()
-    report.keep_secret([key])
-    remote.examine(remote.Asked(url, key, **more), report, context or ssl.create_default_context())
+    keys = key if isinstance(key, Keys) else Keys(key, "a test")
+    report.keep_secret([keys.given, keys.proxy, keys.own])
+    remote.examine(remote.Asked(url, keys, **more), report, context or ssl.create_default_context())
     return looked(report)
 
 

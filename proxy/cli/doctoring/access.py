@@ -20,11 +20,15 @@ _NO_CHAT = ("embedding", "whisper", "tts", "audio", "image", "dall-e", "moderati
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Whether calls get in with this key, the names of the models there are, and whether OpenAI itself answers."""
+    """Whether calls get in with this key, the names of the models there are, and whether OpenAI itself answers.
+
+    `empty` says that the list has come with nothing in it: no model is known that this key may use.
+    """
 
     admitted: bool
     names: tuple[str, ...] = ()
     is_openai: bool = False
+    empty: bool = False
 
 
 def models(door: Door, entry: Entry, report: Report) -> Models:
@@ -38,12 +42,16 @@ def models(door: Door, entry: Entry, report: Report) -> Models:
         report.add("key.none")
         return Models(admitted=False)
     is_openai = "openai-version" in heard.headers or "openai-processing-ms" in heard.headers
-    return Models(_judge(heard, known, report), tuple(str(one.get("id")) for one in known), is_openai)
+    empty = heard.status == 200 and listed == []
+    admitted = _judge(heard, known, empty, report)
+    return Models(admitted, tuple(str(one.get("id")) for one in known), is_openai, empty)
 
 
-def _judge(heard: Heard, known: list[dict[str, Any]], report: Report) -> bool:
+def _judge(heard: Heard, known: list[dict[str, Any]], empty: bool, report: Report) -> bool:
     if heard.status == 200 and known:
         report.add("models.ok", count=len(known), ms=heard.ms)
+    elif empty:
+        report.add("models.empty")
     elif heard.error.get("code") == regions.REFUSED:
         report.add("models.region")
         return False
@@ -53,7 +61,7 @@ def _judge(heard: Heard, known: list[dict[str, Any]], report: Report) -> bool:
     elif heard.status == 404:
         report.add("models.none")
     else:
-        report.add("models.failed", what=heard.what)
+        report.add("models.limited" if heard.status == 429 else "models.failed", what=heard.what)
     return heard.status in (200, 404)
 
 

@@ -10,6 +10,7 @@ from proxy.cli.bundle import BUNDLES, Bundle
 from proxy.cli.doctoring.report import Report
 
 _STARTERS = ("scf_bootstrap", "aws_bootstrap")  # what a platform runs by itself
+_SOURCES = (".py", ".json", ".gz", ".js", ".css", ".html")
 _LEFT_OUT = ("__pycache__", "cli")
 
 
@@ -27,7 +28,7 @@ def examine(root: Path, report: Report) -> None:
         newest = newest_source(root, bundle)
         size = _zip(bundle, packed, report) if packed.is_file() else None
         if folder.is_dir():
-            size = _folder(folder, report, name) or size
+            size = _folder(bundle, folder, report) or size
         made = (packed if packed.is_file() else folder).stat().st_mtime
         if newest is not None and newest.stat().st_mtime > made:
             report.add("bundle.stale", name=name, file=newest.relative_to(root).as_posix())
@@ -46,7 +47,7 @@ def newest_source(root: Path, bundle: Bundle) -> Path | None:
     files += [
         path
         for path in (root / "proxy").rglob("*")
-        if path.suffix in (".py", ".json", ".gz") and not set(path.relative_to(root).parts) & set(_LEFT_OUT)
+        if path.suffix in _SOURCES and not set(path.relative_to(root).parts) & set(_LEFT_OUT)
     ]
     return max((path for path in files if path.is_file()), key=lambda path: path.stat().st_mtime, default=None)
 
@@ -61,6 +62,8 @@ def _zip(bundle: Bundle, packed: Path, report: Report) -> int | None:
     except (OSError, zipfile.BadZipFile):
         report.add("bundle.broken", name=name)
         return None
+    if not set(bundle.files) <= {one.filename for one in entries}:
+        report.add("bundle.broken", name=name)
     for entry, data in starters.items():
         _starter(name, entry.filename, bool(entry.external_attr >> 16 & 0o111), data, report)
     if bundle.zip_limit is not None and packed.stat().st_size > bundle.zip_limit:
@@ -68,8 +71,11 @@ def _zip(bundle: Bundle, packed: Path, report: Report) -> int | None:
     return sum(one.file_size for one in entries)
 
 
-def _folder(folder: Path, report: Report, name: str) -> int:
+def _folder(bundle: Bundle, folder: Path, report: Report) -> int:
     """The size of a folder in bytes; the command lines of the platforms upload it with the bits that it has."""
+    name = bundle.name
+    if not all((folder / one).is_file() for one in bundle.files):
+        report.add("bundle.broken", name=name)
     for one in _STARTERS:
         path = folder / one
         if path.is_file():

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from proxy import sse
-from proxy.cli.doctoring.door import READ_MOST, Door, Heard, reason
+from proxy.cli.doctoring.door import READ_MOST, TIMEOUT, Door, Heard, reason
 from proxy.cli.doctoring.entry import Entry
 from proxy.cli.doctoring.report import Report
 
@@ -82,9 +82,16 @@ class Measured:
         """Ask, and note when each event is complete and where characters are cut. Raises nothing."""
         splitter, decoder = sse.Splitter(), codecs.getincrementaldecoder("utf-8")()
         started = time.monotonic()
-        asked = door.client.stream("POST", f"{door.root}/v1/chat/completions", headers=door.authorised(), json=request)
+        deadline = door.deadline()
+        asked = door.client.stream(
+            "POST",
+            f"{door.root}/v1/chat/completions",
+            headers=door.authorised(),
+            json=request,
+            extensions={"trace": deadline.note},
+        )
         try:
-            with asked as response:
+            with deadline, asked as response:
                 self.heard.status, self.heard.headers = response.status_code, response.headers
                 for piece in response.iter_raw():
                     now = time.monotonic() - started
@@ -92,10 +99,12 @@ class Measured:
                     if self.is_stream:
                         self._events(splitter.feed(piece), now)
                     self.heard.body += piece
-                    if len(self.heard.body) > READ_MOST:
+                    if len(self.heard.body) > READ_MOST or deadline.passed:
                         break
         except httpx.HTTPError as error:
             self.heard.lost = self.failed = self.failed or reason(error)
+        if deadline.passed:
+            self.heard.lost = self.failed = TIMEOUT
         self.heard.seconds = time.monotonic() - started
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 COPY_AGAIN = "Copy the endpoint again from where you deployed it; it ends in /v1."
-KEY_HINT = "Put the key that callers send into SLUICE_KEY, or give it on standard input with --key -."
+KEY_HINT = "Put the key that callers send into SLUICE_KEY (else PROXY_KEY), or give it on standard input with --key -."
 COST_URL = "This asks the model twice for at most {tokens} tokens: a fraction of a cent."
 COST_SIZE = (
     "--size sends two bodies near the size limit; both are answered before anything goes to the model: no tokens."
@@ -47,7 +47,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "region.ok": (OK, "region {region}", ""),
     "bundle.none": (SKIPPED, "no bundle under {folder}", ""),
     "bundle.ok": (OK, "bundle {name}: {size:.1f} MB unpacked", ""),
-    "bundle.broken": (FAILED, "bundle {name} cannot be read", "Build it again: python -m proxy bundle {name}"),
+    "bundle.broken": (FAILED, "bundle {name} cannot be read, or is not whole", "Build it again: python -m proxy bundle {name}"),
     "bundle.large": (FAILED, "bundle {name}: {size:.1f} MB, the platform takes {limit:.0f} MB",
                      "Build it again, with --no-tokens if need be."),
     "bundle.bits": (FAILED, "bundle {name}: {file} is not executable, so the platform cannot start it",
@@ -106,11 +106,15 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "access.own-key": (OK, "pass-through: callers send their own provider key", ""),
     "access.own-key-and-proxy-key": (OK, "callers send <their provider key>:<proxy key>", ""),
     "key.none": (SKIPPED, "no key given, so no model is asked", KEY_HINT),
+    "key.withheld": (SKIPPED, "the key in {source} is not sent: this address is not encrypted", "Use https://."),
     "key.source": (OK, "key from {source}", ""),
     "key.refused": (FAILED, "the key is refused: {message}", "Send what the endpoint's owner gave you. " + KEY_HINT),
     # What it does.
     "models.ok": (OK, "/v1/models: {count} models in {ms} ms", ""),
     "models.failed": (FAILED, "/v1/models: {what}", "Check OPENAI_BASE_URL and the key at the provider."),
+    "models.limited": (FAILED, "/v1/models: {what}", "Wait, then look at the rate limits and the balance of that key."),
+    "models.empty": (WARNING, "the list has no model that this key may use",
+                     "Name one with --model, or look at the key: python -m proxy keys inspect -"),
     "models.none": (WARNING, "/v1/models: 404; some providers have no such list", "Name a model with --model."),
     "models.region": (FAILED, "the provider refuses the region that calls come from",
                       "Deploy in ap-singapore, ap-tokyo or na-siliconvalley, or choose another provider."),

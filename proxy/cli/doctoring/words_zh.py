@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 COPY_AGAIN = "请到部署的地方重新复制地址,它以 /v1 结尾。"
-KEY_HINT = "把调用者使用的密钥放进环境变量 SLUICE_KEY,或用 --key - 从标准输入给出。"
+KEY_HINT = "把调用者使用的密钥放进环境变量 SLUICE_KEY(没有则用 PROXY_KEY),或用 --key - 从标准输入给出。"
 COST_URL = "本次会向模型提问两次,每次最多 {tokens} 个 token,花费不到一分钱。"
 COST_SIZE = "--size 会发送两个接近上限的请求体,都在到达模型之前就得到回应,不花 token。"
 COST_LOCAL = "本次不花 token:只向上游查询模型列表。"
@@ -38,7 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "region.ok": ("地域 {region}", ""),
     "bundle.none": ("{folder} 里还没有构建好的包", ""),
     "bundle.ok": ("包 {name}:解压后 {size:.1f} MB", ""),
-    "bundle.broken": ("包 {name} 读不出来", "请重新构建:python -m proxy bundle {name}"),
+    "bundle.broken": ("包 {name} 读不出来或不完整", "请重新构建:python -m proxy bundle {name}"),
     "bundle.large": ("包 {name}:{size:.1f} MB,平台最多收 {limit:.0f} MB", "请重新构建,必要时加 --no-tokens。"),
     "bundle.bits": ("包 {name}:{file} 没有可执行权限,平台启动不了",
                     "请重新构建:python -m proxy bundle {name}。在 Windows 上请上传 zip,不要上传文件夹。"),
@@ -84,10 +84,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "access.own-key": ("透传:调用者使用自己的厂商密钥", ""),
     "access.own-key-and-proxy-key": ("调用者使用 <自己的厂商密钥>:<代理密钥>", ""),
     "key.none": ("没有给出密钥,所以不向模型提问", KEY_HINT),
+    "key.withheld": ("没有发送 {source} 里的密钥:这个地址没有加密", "请使用 https://。"),
     "key.source": ("密钥来自 {source}", ""),
     "key.refused": ("密钥被拒绝:{message}", "请使用接口所有者给你的密钥。" + KEY_HINT),
     "models.ok": ("/v1/models:{count} 个模型,{ms} 毫秒", ""),
     "models.failed": ("/v1/models:{what}", "请核对 OPENAI_BASE_URL,以及厂商那里的密钥。"),
+    "models.limited": ("/v1/models:{what}", "请稍等再试,并查看这个密钥的速率限制和余额。"),
+    "models.empty": ("列表里没有这个密钥可以使用的模型", "用 --model 指明,或检查密钥:python -m proxy keys inspect -"),
     "models.none": ("/v1/models:404;有些厂商没有这个列表", "请用 --model 指明模型。"),
     "models.region": ("厂商拒绝从这个地域来的调用", "请部署到 ap-singapore、ap-tokyo 或 na-siliconvalley,或换一家厂商。"),
     "upstream.ok": ("上游 {name} 回应 {status},{ms} 毫秒", ""),
