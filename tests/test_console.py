@@ -141,6 +141,16 @@ def test_tokens_are_counted_and_priced_for_each_model(browser: Browser, demo: st
         expect(page.locator("#counted")).to_contain_text("not installed")
 
 
+def test_models_may_be_set_apart_by_full_width_commas(browser: Browser, demo: str) -> None:
+    with opened(browser, demo, locale="zh-CN") as found:
+        page = found.page
+        page.get_by_role("tab").nth(2).click()
+        page.fill("#text", "你好")
+        page.fill("#priced", "gpt-4o\uff0cgpt-4.1、gpt-5 demo")
+        page.click("#count")
+        expect(page.locator("#prices tbody tr")).to_have_count(4)
+
+
 def test_the_tabs_obey_the_keyboard(browser: Browser, demo: str) -> None:
     with opened(browser, demo) as found:
         page = found.page

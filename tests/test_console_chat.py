@@ -53,6 +53,8 @@ def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream:
         page = found.page
         page.click("summary")
         page.fill("#system", "Be brief.")
+        expect(page.locator("#model")).to_have_value("YOUR-MODEL")  # what stands behind this address nobody knows
+        page.fill("#model", "gpt-4o-mini")
         say(page, "count")
         for so_far in ("one", "one two", "one two three"):
             expect(page.locator(".assistant .text")).to_have_text(so_far)
@@ -169,6 +171,34 @@ def test_a_gateway_s_own_error_page_is_shown_as_text(browser: Browser, demo: str
         say(page, "hi")
         expect(page.locator(".failed")).to_contain_text("<b>Bad Gateway</b>")
         expect(page.locator(".failed")).to_contain_text("Status 502")
+
+
+def test_what_answers_in_the_endpoint_s_place_is_told_from_no_answer(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.uncheck("#streamed")
+        page.route(
+            "**/v1/chat/completions", lambda route: route.fulfill(content_type="text/html", body="<h1>Sign in</h1>")
+        )
+        say(page, "Hi")
+        expect(page.locator(".failed .text")).to_contain_text("The answer was no JSON: something between you")
+
+
+def test_a_key_that_no_header_can_carry_is_told_before_it_is_sent(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        page.fill("#key", "sk-abc\uff0c\u5bc6\u94a5")
+        say(page, "Hi")
+        expect(page.locator(".failed .text")).to_contain_text("The key has characters that no key has")
+
+
+def test_an_answer_full_of_backticks_does_not_stop_the_page(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as found:
+        page = found.page
+        text = "x " + "`" * 20_000 + "a" * 20_000  # took minutes when each backtick was tried as a beginning
+        answered(page, event(text) + event("\n\n`code`") + event(None, "stop") + DONE)
+        say(page, "Hi")
+        expect(page.locator(".assistant code")).to_have_text("code")
 
 
 def test_without_streaming_the_answer_comes_whole(browser: Browser, demo: str) -> None:

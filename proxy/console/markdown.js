@@ -52,8 +52,9 @@ function joined(lines) {
   return lines.flatMap((line, at) => (at ? [make("br"), ...inline(line)] : inline(line)));
 }
 
-// Code first, for nothing within it means anything; then links, then bold.
-const INLINE = /(`+)(.+?)\1(?!`)|\[([^\][]{1,500})\]\((https?:\/\/[^\s()<>"]{1,2000})\)|\*\*(?=\S)(.+?)\*\*/;
+// Code first, for nothing within it means anything; then links, then bold. A run of backticks is bounded and taken whole,
+// or a long one would be tried at each of its places; looking behind works in Safari since 16.4.
+const INLINE = /(?<!`)(`{1,10})(?!`)(.+?)(?<!`)\1(?!`)|\[([^\][]{1,500})\]\((https?:\/\/[^\s()<>"]{1,2000})\)|\*\*(?=\S)(.+?)\*\*/;
 
 function inline(text) {
   const made = [];

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from proxy import __version__, auth
+from proxy import __version__, auth, naming
 from proxy.config import Config
 from proxy.host import Host
 from proxy.messages import Request
@@ -52,7 +52,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "platform": host.platform,
         "streams": host.capabilities.streams,
         "demo": config.demo,
-        "model": "demo" if config.demo else "gpt-4o-mini",
+        "model": naming.first_model(config),
         "clients": json.loads(read("clients.json"))["clients"],
         "limits": limits.card(host.platform),
     }

@@ -9,12 +9,21 @@ const PLACE = (() => {
 })();
 
 // What is called with the reader's key, which is sent only where it is there.
-function ask(path, { body, signal } = {}) {
+async function ask(path, { body, signal } = {}) {
   const headers = { Accept: "*/*" };
   const key = find("key").value.trim();
+  // The browser would refuse such a header in words that name no key.
+  if (!/^[\x21-\x7e]*$/.test(key)) throw Object.assign(new Error(), { name: "BadKey" });
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   return fetch(PLACE.api + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal, cache: "no-store" });
+}
+
+// An error's message as a text. Some gateways put an object there.
+function sentence(error) {
+  const { message } = error;
+  if (!message || typeof message === "string") return message || "";
+  return typeof message.message === "string" ? message.message : JSON.stringify(message);
 }
 
 // An answer that is an error, as its message, code, type, status and request id.
@@ -24,7 +33,7 @@ async function failure(response) {
   try { error = JSON.parse(text).error || {}; } catch { /* it is no JSON */ }
   if (typeof error === "string") error = { message: error };
   return {
-    message: error.message || text.slice(0, 300) || response.statusText,
+    message: sentence(error) || text.slice(0, 300) || response.statusText,
     code: error.code || error.type || null,
     status: response.status,
     id: response.headers.get("x-sluice-request-id") || response.headers.get("x-request-id"),
@@ -32,8 +41,11 @@ async function failure(response) {
   };
 }
 
-// The same for what never came to an answer.
-const broken = (error) => ({ message: `${said("unreachable")} ${error.message || error}`, code: error.name || null, status: null, id: null });
+// The same for what never came to an answer, or to one that is none.
+function broken(error) {
+  const known = { BadKey: "badKey", SyntaxError: "noJson" }[error.name];
+  return { message: known ? said(known) : `${said("unreachable")} ${error.message || error}`, code: error.name || null, status: null, id: null };
+}
 
 // What a request would cost, from this endpoint; null with `why` where it cannot say.
 async function tally(request) {

@@ -20,6 +20,7 @@ async function converse(request, signal, heard) {
     else take(call, await piece(response, call), "message");
   } catch (error) {
     if (error.name === "AbortError") call.ended = "stopped";
+    else if (call.pieces.length) call.ended = "cut";
     else call.error = { ...broken(error), status: call.status, id: call.id };
   } finally {
     call.took = performance.now() - began;
@@ -79,7 +80,7 @@ function hear(event, call) {
 function take(call, value, part) {
   if (value.error) {
     const error = typeof value.error === "string" ? { message: value.error } : value.error;
-    call.error = { message: error.message || JSON.stringify(error), code: error.code || error.type || null, status: error.status || call.status, id: call.id };
+    call.error = { message: sentence(error) || JSON.stringify(error), code: error.code || error.type || null, status: error.status || call.status, id: call.id };
   }
   if (value.usage) call.usage = value.usage;
   if (value.sluice?.truncated) call.truncated = value.sluice.truncated;

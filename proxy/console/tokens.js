@@ -21,7 +21,7 @@ async function countTokens() {
   find("count").disabled = true;
   find("counted").textContent = said("counting");
   counts = [];
-  const names = [...new Set(find("priced").value.split(/[,,、\s]+/).filter(Boolean))].slice(0, 12);
+  const names = [...new Set(find("priced").value.split(/[,\uff0c、\s]+/).filter(Boolean))].slice(0, 12);
   let why = null;
   for (const model of names) {
     const asked = await tally({ ...requestOf(text), model });
