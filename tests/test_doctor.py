@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -242,6 +243,32 @@ def test_which_key_goes_where(had: keys.Keys, access: str, safe: bool, chosen: s
     report = noted()
     assert keys.choose(had, access, safe, report) == chosen
     assert [one.code for one in report.findings] == codes
+
+
+def test_wrong_addresses_are_told_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
+    for url, language, told in (
+        ("ftp://x", "en", "takes an address"),
+        ("http://[", "zh", "不带用户名"),
+        ("https://a.test:99999", "en", "a port that there is not"),
+        ("https://a.test:99999", "zh", "端口从"),
+    ):
+        assert main(["doctor", "--url", url, "--lang", language]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_base64_of_a_secret_is_blackened_too() -> None:
+    report = noted()
+    report.keep_secret(["sk-canary-own"])
+    for before in ("", "u", "u:", "usr", "usr:"):
+        report.add("ready.warning", message=base64.b64encode(f"{before}sk-canary-own:x".encode()).decode())
+        assert "***" in report.findings[-1].values["message"]
+        assert len(report.findings[-1].values["message"]) < 18
+
+
+def test_chinese_has_full_width_punctuation() -> None:
+    for what in words_zh.TEXTS.values():
+        for text in what:
+            assert not re.search("[\u4e00-\u9fff][,:;()!?]|[,:;()!?][\u4e00-\u9fff]", text), text
 
 
 def test_secrets_and_their_parts_are_blackened() -> None:

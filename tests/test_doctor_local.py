@@ -65,7 +65,7 @@ def test_a_wrong_setting_is_told_and_the_files_are_looked_at_all_the_same(tmp_pa
 
 
 def test_files_that_deploy_where_openai_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "examine", lambda *_: False)
+    monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
     (tmp_path / "serverless.yml").write_text("inputs:\n  region: ap-hongkong\n  timeout: 300\n")
     (tmp_path / "template.yaml").write_text("Globals:\n  Function:\n    Timeout: 3\n")
     found = look(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk-of-callers")
@@ -109,7 +109,18 @@ def test_each_key_of_an_upstream_is_tried(tmp_path: Path, upstream: Upstream, mo
 def test_a_pass_through_only_has_to_be_reached(tmp_path: Path, upstream: Upstream) -> None:
     upstream.choose = answers({}, said({"error": {}}, 401))
     assert look(tmp_path, OPENAI_BASE_URL=upstream.url).of("upstream.reached") == {"name": "default", "status": 401}
-    assert look(tmp_path, OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1").bad == ["tcp.failed"]
+    assert look(tmp_path, OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1").bad == ["tcp.upstream"]
+
+
+def test_without_any_settings_it_says_what_serve_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
+    monkeypatch.setattr(extras, "STATUS_URL", f"http://127.0.0.1:{free_port()}/")
+    assert "settings.demo" in look(tmp_path).codes
+    assert "settings.demo" not in look(tmp_path, DEMO="1").codes
+
+
+def test_an_upstream_that_is_not_known_is_a_matter_of_the_settings(tmp_path: Path) -> None:
+    assert look(tmp_path, OPENAI_BASE_URL="https://sluice.invalid/v1").bad == ["dns.upstream"]
 
 
 def test_azure_is_asked_in_its_own_way(tmp_path: Path, upstream: Upstream) -> None:
@@ -129,7 +140,7 @@ def test_openai_s_status_page_is_asked_where_it_is_the_upstream(
 ) -> None:
     upstream.choose = answers({}, said({"status": {"indicator": "none", "description": "fine"}}))
     monkeypatch.setattr(extras, "STATUS_URL", f"http://127.0.0.1:{upstream.port}/status.json")
-    monkeypatch.setattr(reach, "examine", lambda *_: False)
+    monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
     assert look(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk").of("status.ok")["message"] == "fine"
     (asked,) = upstream.received
     assert asked.header("authorization") is None

@@ -149,6 +149,10 @@ def test_the_region_in_an_address(
         ("https://a.test/v1/", "https://a.test"),
         ("https://a.test/v1/v1", "https://a.test"),
         ("https://a.test/release/v1/chat/completions?x=1", "https://a.test/release"),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("localhost/v1", "http://localhost"),
+        ("[::1]:9000", "http://[::1]:9000"),
+        ("localhost.evil.example", "https://localhost.evil.example"),
         (" a.test/v1/models ", "https://a.test"),
         ("http://[::1]:9000/V1", "http://[::1]:9000"),
         ("https://a.test/readyz", "https://a.test"),
@@ -181,6 +185,22 @@ def test_a_deadline_reaches_through_tls(authority: trustme.CA) -> None:
         started = time.monotonic()
         assert look(url, context=context, total=0.5).of("platform.failed")["what"] == "timeout"
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("root", "plain"),
+    [
+        ("http://localhost:1", False),
+        ("http://127.9.9.9", False),
+        ("http://[::1]", False),
+        ("https://a.test", False),
+        ("http://localhost.evil.example", True),
+        ("http://127.evil.com", True),
+        ("http://10.0.0.1", True),
+    ],
+)
+def test_only_this_machine_itself_is_local(root: str, plain: bool) -> None:
+    assert addresses.is_plain(root) is plain
 
 
 def test_a_failed_call_says_why() -> None:

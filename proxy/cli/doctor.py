@@ -51,7 +51,8 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     try:
         root = addresses.root_of(options.url) if options.url is not None else ""
     except ValueError as error:
-        print(f"sluice: {error}", file=sys.stderr)
+        wrong = words.WRONG_PORT if isinstance(error, addresses.WrongPort) else words.WRONG_URL
+        print(f"sluice: {wrong}", file=sys.stderr)
         return 2
     shown = Shown(sys.stdout, sys.stderr, environ, language, silent=options.as_json)
     report = Report(shown.tell, shown.begin)

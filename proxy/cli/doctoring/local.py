@@ -60,7 +60,11 @@ def _packages(report: Report) -> None:
 
 
 def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, report: Report) -> None:
+    from proxy.cli.serve import MEANT  # with the adapters behind it, which a probe of an endpoint does without
+
     report.add("settings.ok", count=len(settings.given))
+    if not settings.given & MEANT:
+        report.add("settings.demo")
     path = Path(environ.get("CONFIG_FILE", "").strip() or root / "sluice.toml")
     report.add(*(("file.found",) if path.is_file() else ("file.none",)), path=str(path))
     how = auth.mode(settings)
@@ -98,7 +102,7 @@ def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) 
         return
     used = [one for one in settings.providers if one.keys] or list(settings.providers[:1])
     for one in used:
-        if reach.examine(one.base_url, report, context):
+        if reach.examine(one.base_url, report, context, upstream=True):
             _keys(one, report, context)
     with closing(Door("", "", context)) as door:
         extras.status_page(door, any(is_openai(one) for one in used), report)

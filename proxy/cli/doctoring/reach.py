@@ -17,8 +17,11 @@ _DAY = 86_400
 _EXPIRED, _NOT_YET, _HOSTNAME = 10, 9, 62  # X509_V_ERR_… (docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error)
 
 
-def examine(url: str, report: Report, context: ssl.SSLContext) -> bool:
-    """Whether the host of `url` can be reached from here, with what was found on the way."""
+def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = False) -> bool:
+    """Whether the host of `url` can be reached from here, with what was found on the way.
+
+    `upstream` says that it is a provider's, so that the advice is about the settings.
+    """
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
@@ -30,7 +33,7 @@ def examine(url: str, report: Report, context: ssl.SSLContext) -> bool:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        report.add("dns.failed", host=host)
+        report.add("dns.upstream" if upstream else "dns.failed", host=host)
         return False
     report.add("dns.ok", host=host, ms=_ms(started), addresses=sorted({str(one[4][0]) for one in found}))
     report.begin(f"TCP {host}:{port}")
@@ -38,7 +41,7 @@ def examine(url: str, report: Report, context: ssl.SSLContext) -> bool:
     try:
         connection = socket.create_connection((host, port), CONNECT_SECONDS)
     except OSError as error:
-        report.add("tcp.failed", host=host, port=port, why=_why(error))
+        report.add("tcp.upstream" if upstream else "tcp.failed", host=host, port=port, why=_why(error))
         return False
     with connection:
         report.add("tcp.ok", host=host, port=port, ms=_ms(started))

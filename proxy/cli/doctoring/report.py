@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -54,10 +55,12 @@ class Report:
         self.tell(found)
 
     def keep_secret(self, texts: Iterable[str]) -> None:
-        """Never let any of these be shown; nor a part of one that a colon divides."""
+        """Never let any of these be shown; nor a part of one that a colon divides, nor its base64."""
         for text in texts:
             parts = {text, *text.split(":")}
-            self.secrets |= {part for part in parts if len(part) >= LEAST_REDACTED}
+            for part in parts:
+                if len(part) >= LEAST_REDACTED:
+                    self.secrets |= {part, *_in_base64(part)}
 
     def redacted(self, value: Any) -> Any:
         """`value` with each secret blackened: an endpoint may repeat what it was sent."""
@@ -70,6 +73,17 @@ class Report:
     def failed(self) -> bool:
         """Whether anything stands in the way."""
         return any(one.state == "failed" for one in self.findings)
+
+
+def _in_base64(secret: str) -> set[str]:
+    """What base64 makes of a secret, alone and within a longer text, where it begins at any of three places."""
+    found = set()
+    for before in range(3):
+        data = b"\0" * before + secret.encode("utf-8", "surrogateescape")
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            text = encode(data).decode()
+            found.add(text[-(-before * 8 // 6) : len(data) * 8 // 6])
+    return found
 
 
 def _one_line(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 COPY_AGAIN = "Copy the endpoint again from where you deployed it; it ends in /v1."
 KEY_HINT = "Put the key that callers send into SLUICE_KEY (else PROXY_KEY), or give it on standard input with --key -."
+WRONG_URL = "--url takes an address such as https://example.com/v1, without a user name."
+WRONG_PORT = "--url has a port that there is not; ports go from 0 to 65535."
 COST_URL = "This asks the model twice for at most {tokens} tokens: a fraction of a cent."
 COST_SIZE = (
     "--size sends two bodies near the size limit; both are answered before anything goes to the model: no tokens."
@@ -16,6 +18,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     # The machine and the project.
     "python.ok": (OK, "Python {version}", ""),
     "settings.ok": (OK, "the settings are valid ({count} set)", ""),
+    "settings.demo": (
+        OK, "nothing is set: `serve` would run the built-in demo; deployed, callers bring their own keys", ""),
     "settings.wrong": (FAILED, "a setting cannot be used: {message}", "Correct it where you set it."),
     "file.found": (OK, "settings file {path}", ""),
     "file.none": (SKIPPED, "no sluice.toml here; the environment alone decides", ""),
@@ -60,8 +64,12 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "url.ok": (OK, "base URL {base}", ""),
     "url.plain": (WARNING, "{base} is not encrypted: keys can be read on the way", "Use an address with https://."),
     "dns.ok": (OK, "DNS: {host} found in {ms} ms", ""),
+    "dns.upstream": (FAILED, "DNS: {host} is not known",
+                     "Check OPENAI_BASE_URL or UPSTREAMS, and this machine's network."),
     "dns.failed": (FAILED, "DNS: {host} is not known", "Check the spelling of the address; a new one takes minutes."),
     "tcp.ok": (OK, "TCP: port {port} answers in {ms} ms", ""),
+    "tcp.upstream": (FAILED, "TCP: no connection to {host} port {port}: {why}",
+                     "Check OPENAI_BASE_URL or UPSTREAMS, and this machine's network."),
     "tcp.failed": (FAILED, "TCP: no connection to {host} port {port}: {why}",
                    "Check the port, that the function is deployed with public access, and your own network."),
     "tls.ok": (OK, "TLS: {version}, certificate valid for {days} more days", ""),
@@ -127,7 +135,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "chat.failed": (FAILED, "an answer in one piece ({model}): {what}", "Check the model's name (--model) and key."),
     "chat.truncated": (WARNING, "the answer was cut off by: {why}", "Raise the function's time-out, or stream."),
     "stream.ok": (
-        OK, "streams: {events} events, the first after {first} ms, gaps of {median} ms, {longest} ms at the most", ""),
+        OK,
+        "streams: {events} events, the first after {first} ms, a median gap of {median} ms, {longest} ms at the most",
+        ""),
     "stream.few": (WARNING, "{events} events are too few to see whether they stream", "Try another --model."),
     "stream.at_once": (FAILED, "does not stream: all {events} events came at once after {first} ms",
                        "Something in front holds them back: switch off its buffering (nginx: proxy_buffering off)."),
