@@ -130,7 +130,9 @@ def start() -> int:
         return child.run([str(python), "-m", "proxy", *sys.argv[1:]])
     try:
         return main()
-    except BrokenPipeError:  # whoever read along has left (`| head`)
+    except (
+        BrokenPipeError
+    ):  # pragma: no cover — its process ends without a word: whoever read along has left (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
         return 1
 

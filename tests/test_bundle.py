@@ -338,3 +338,19 @@ def test_a_stand_in_that_is_no_such_python_is_not_taken(monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     assert bundle.find_python("3.9") is None
+
+
+def test_the_owner_s_own_file_goes_along_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle_root, root = bundle.ROOT, tmp_path / "root"
+    root.mkdir()
+    for name in ("proxy", "handler.py", "LICENSE"):
+        (root / name).symlink_to(bundle_root / name)
+    (root / "sluice.toml").write_text('proxy_key = "pk"')
+    monkeypatch.setattr(bundle, "ROOT", root)
+    folder = tmp_path / "scf-event"
+    folder.mkdir()
+    bundle.add_sources(dataclasses.replace(bundle.BUNDLES["scf-event"], packages=()), folder)
+    assert (folder / "sluice.toml").read_text() == 'proxy_key = "pk"'
+    assert "keys that stand in it are in the zip too" in capsys.readouterr().out

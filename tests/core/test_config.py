@@ -183,3 +183,8 @@ def test_every_example_in_the_document_is_valid() -> None:
         lines = re.findall(r"^export ([A-Z_]+)=(?:'([^']*)'|(\S*))$", block, re.MULTILINE)
         assert lines, block
         config.load({name: quoted or plain for name, quoted, plain in lines if name not in files})
+
+
+def test_a_proxy_key_that_looks_like_a_minted_one_stops_start_up() -> None:
+    with pytest.raises(ConfigError, match="PROXY_KEY takes keys that do not begin with sk-sluice-"):
+        config.load({"PROXY_KEY": "sk-sluice-owner"})

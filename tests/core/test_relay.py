@@ -335,3 +335,9 @@ def test_a_limit_is_found_or_missing() -> None:
     assert limits.number("server", "http", "request body") == 100_000_000
     with pytest.raises(KeyError):
         limits.number("moon", "http", "request body")
+
+
+def test_a_whole_answer_that_is_not_as_long_as_it_says_is_no_answer() -> None:
+    lying = (("content-type", "application/json"), ("content-length", "9"))
+    reply, _ = run(Listed(b"{}", headers=lying))
+    assert reply.status == 502 and error_of(reply)["code"] == "upstream_disconnected"
