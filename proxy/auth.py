@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from proxy.config import Config
 from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
 from proxy.messages import Headers
-from proxy.routes import Route
+from proxy.wire.path_table import is_inference, is_listing
+from proxy.wire.paths import Route
 
 MINTED = "sk-sluice-"
-_INFERENCE = ("chat/completions", "completions", "responses", "embeddings", "moderations")
-_INFERENCE_FAMILIES = ("audio/", "images/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Caller:
 
 def mode(config: Config) -> str:
     """How callers get in: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
-    if any(one.keys for one in config.providers):
+    if any(one.holds for one in config.providers):
         if config.proxy_key or config.signing_secret:
             return "proxy-key"
         return "open" if config.allow_anonymous or config.demo else "closed"
@@ -125,18 +124,6 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
 
 def _is_below(path: str, families: tuple[str, ...]) -> bool:
     return any(family in ("*", path) or path.startswith(f"{family}/") for family in families)
-
-
-def is_listing(method: str, path: str) -> bool:
-    """Whether the call asks which models there are, or after one of them."""
-    return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
-
-
-def is_inference(method: str, path: str) -> bool:
-    """Whether the call has a model answer something and leaves nothing behind."""
-    if method == "POST":
-        return path in _INFERENCE or path.startswith(_INFERENCE_FAMILIES)
-    return is_listing(method, path)
 
 
 def _matching(sent: str, keys: tuple[str, ...]) -> int:

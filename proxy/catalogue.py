@@ -30,7 +30,7 @@ def applies(call: Call) -> bool:
         return False
     if caller.own_key:
         return False
-    held = [one for one in call.config.providers if one.keys]
+    held = [one for one in call.config.providers if one.holds]
     return len(held) > 1 or call.config.routes_by_model or bool(caller.grant and caller.grant.models)
 
 
@@ -44,7 +44,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     pumps = [
         (one, None if one.kind == "azure" else call.host.clock.pump(_ask(call, upstream, one)))
         for one in call.config.providers
-        if one.keys
+        if one.holds
     ]
     listed: dict[str, dict[str, Any]] = {}
     missing: list[str] = []

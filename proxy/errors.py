@@ -5,6 +5,8 @@
     │   ├── BadRequest            400  unreadable path or body
     │   ├── UnknownPath           404  nothing is relayed under this path
     │   ├── MethodNotAllowed      405  an own page, asked in another way
+    │   │   └── TooComplex             more values or longer names than are read here
+    │   ├── UnsupportedMedia      415  a body that two readers could take for different things
     │   ├── BodyTooLarge          413  above this server's or platform's limit
     │   ├── NotOffered            501  realtime WebSocket
     │   ├── NotInstalled          501  counting tokens, in a bundle made without
@@ -12,7 +14,7 @@
     │   ├── ContentFiltered       400  a prompt that the owner's filter refuses
     │   ├── CostTooHigh           400  above the owner's ceiling, or beyond reckoning
     │   ├── KeyMissing, KeyInvalid      401
-    │   ├── NotProtected, PathNotAllowed, ModelNotAllowed 403
+    │   ├── NotProtected, PathNotAllowed, ModelNotAllowed, ReferenceNotAllowed 403
     │   └── NoUpstream            404  the configuration has no upstream for the model
     ├── UpstreamError           the other side of the relay
     │   ├── UpstreamUnreachable   502  no connection, or none that TLS accepts
@@ -104,6 +106,23 @@ class MethodNotAllowed(CallerError):
     message = "This page is only there for GET."
 
 
+class TooComplex(BadRequest):
+    """`how` completes "The request's JSON …": more of something than is read here."""
+
+    code = "request_too_complex"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"The request's JSON {how}. Send less of it: this endpoint has to read what it asks for.")
+
+
+class UnsupportedMedia(CallerError):
+    """The body's type is not one that everybody reads alike."""
+
+    status = 415
+    code = "unsupported_media_type"
+    param = "content-type"
+
+
 class BodyTooLarge(CallerError):
     """`limit` is in bytes; `where` names whose limit it is."""
 
@@ -135,7 +154,7 @@ class ContextTooLong(CallerError):
     param = "messages"
 
     def __init__(self, window: int, prompt: int, output: int, certainty: str) -> None:
-        about = {"exact": "", "estimate": "about ", "at_least": "at least "}[certainty]
+        about = {"exact": "", "estimate": "about ", "at_least": "at least ", "at_most": "up to "}[certainty]
         asked = f" and {output} for the answer" if output else ""
         super().__init__(
             f"This model's maximum context length is {window} tokens. However, your messages have {about}{prompt} "
@@ -185,6 +204,14 @@ class NotProtected(CallerError):
         "spend that key. Its owner should set PROXY_KEY to a long random text and give that to callers, or set "
         "ALLOW_ANONYMOUS=1 to let everybody in on purpose."
     )
+
+
+class ReferenceNotAllowed(CallerError):
+    """`param` names the member that leads into the owner's account."""
+
+    status = 403
+    type = "permission_error"
+    code = "reference_not_allowed"
 
 
 class PathNotAllowed(CallerError):

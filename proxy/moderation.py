@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy import body
 from proxy.call import Call
 from proxy.messages import Stream
 
@@ -37,9 +36,10 @@ def prepare(call: Call) -> None:
     """Remove the fields where they occur, only from calls that generate text: `moderation` is images' own field."""
     config = call.config
     asked: dict[str, Any] = {}
-    if call.protocol != "other":
-        asked = body.read(call.body, FIELDS)
-        call.body = body.without(call.body, FIELDS)
+    document = call.document
+    if call.protocol != "other" and document is not None:
+        asked = {name: document.get(name) for name in FIELDS if name in document}
+        call.document = document.without(FIELDS)
     if not config.moderation:
         if asked:
             call.reply_headers.append((HEADER, "off"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy import body, nesting, texts
+from proxy import texts
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.moderation import Checks
@@ -13,18 +13,11 @@ def prompt_of(call: Call, checks: Checks) -> str:
 
     Raises BadRequest where that cannot be read, for then it cannot be checked either.
     """
-    try:
-        request = nesting.loads(call.body, everywhere=True)
-    except (ValueError, RecursionError):
-        request = None
-    found = body.members(call.body)
-    if not isinstance(request, dict) or found is None:
+    request = call.document.value if call.document else None
+    if request is None:
         raise BadRequest(
-            "The request body must be one JSON object in UTF-8, not compressed and not nested without end: this server "
-            "checks prompts.",
-            code="unreadable_body",
+            "The request body must be one JSON object: this server checks prompts.", code="unreadable_body"
         )
-    body.unique(found)
     # In any spelling: some upstreams, those in Go for one, make no difference between upper and lower case.
     names = fields(call, checks)
     values = [(name, value) for name in names for key, value in request.items() if key.casefold() == name]

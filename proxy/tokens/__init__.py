@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.cost.upper_bound import Bound
     from proxy.tokens.prompt import Count
     from proxy.tokens.vocabulary import Budget
 
@@ -39,9 +40,13 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
 
     Raises NotInstalled where this deployment was made without vocabularies.
     """
-    _vocabulary()
+    vocabulary = _vocabulary()
     from proxy.tokens import prompt
+    from proxy.tokens.models import model_of
     from proxy.tokens.responses import as_chat
+
+    # Before the budget's clock starts: loading takes half a second, which is not the request's doing.
+    vocabulary.load(model_of(request.get("model")).encoding)
 
     if protocol == "chat":
         return prompt.count(request, budget)
@@ -50,6 +55,16 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
         why = ["the Responses API is counted by the chat API's rules"]
         return prompt.count(chat, budget, estimate=why, at_least=unknown)
     return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)
+
+
+def upper(bound: Bound, encoding: str, budget: Budget) -> int:
+    """The bound of a prompt, with its texts counted in `encoding`.
+
+    Never fewer tokens than they have in it: what the budget does not suffice for counts as its bytes.
+    """
+    vocabulary = _vocabulary()
+    vocabulary.load(encoding)
+    return bound.counted(lambda text: int(vocabulary.upper(text, encoding, budget)))
 
 
 def _vocabulary() -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy import body, context
+from proxy import context
 from proxy.messages import Reply
 from tests.support.core import Listed, error_of, request, run
 
@@ -271,10 +271,3 @@ def test_a_price_that_nobody_knows_is_not_taken_for_low(tmp_path: Path) -> None:
 def test_the_demo_costs_nothing() -> None:
     reply, upstream = send(chat(said("Hi"), model="demo"), {"MAX_COST_USD": "1", "DEMO": "1"})
     assert reply.status == 200 and "max_tokens" not in sent(upstream)
-
-
-def test_items_of_an_array_are_cut_out_without_touching_the_rest() -> None:
-    data = '{"a": [ 1 , {"b": [2, "]"]},"你" ] , "c":1.50}'.encode()
-    assert body.without_items(data, "a", {0, 2}) == b'{"a": [{"b": [2, "]"]}] , "c":1.50}'
-    assert body.without_items(data, "a", {1}) == '{"a": [1,"你"] , "c":1.50}'.encode()
-    assert body.without_items(b'{"a": [ ]}', "a", set()) == b'{"a": []}'

@@ -417,6 +417,7 @@ def test_what_a_process_learns_of_models_does_not_grow_without_end() -> None:
 
     on = made()
     for number in range(2000):
-        on.remember(on.no_usage, f"m-{number}")
-    on.remember(on.no_events, "m" * 201)
-    assert len(on.no_usage) == 1000 and on.no_events == set()
+        on.learn(on.no_usage, "a", f"m-{number}")
+    on.learn(on.no_events, "a", "m" * 201)
+    assert len(on.no_usage) == 1000 and on.no_events == {}
+    assert on.knows(on.no_usage, "a", "m-1999") and not on.knows(on.no_usage, "b", "m-1999")

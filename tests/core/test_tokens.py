@@ -375,7 +375,7 @@ def test_schemas_become_the_lines_that_the_model_reads() -> None:
         required=["who"],
         **{"$defs": {"Address": address}},
     )["function"]
-    assert Renderer(newer=True).functions([function]) == "\n".join(
+    assert Renderer(True, budget()).functions([function]) == "\n".join(
         [
             "namespace functions {",
             "",
@@ -422,20 +422,20 @@ def test_a_schema_that_contains_itself_comes_to_an_end() -> None:
     node: dict[str, Any] = {"type": "object", "properties": {"a": {"$ref": "#/$defs/N"}, "b": {"$ref": "#/$defs/N"}}}
     function = {"name": "f", "parameters": {**node, "$defs": {"N": node}}}
     with pytest.raises(TooLarge):
-        Renderer(newer=True).functions([function])
+        Renderer(True, budget()).functions([function])
     found = counted(user("x", tools=[{"function": function}]))
     assert found.certainty == "at_least" and "too large" in found.notes[0]
     circle = {
         "name": "f",
         "parameters": {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"$ref": "#/$defs/A"}}},
     }
-    assert "a?: any," in Renderer(newer=True).functions([circle])
+    assert "a?: any," in Renderer(True, budget()).functions([circle])
     with pytest.raises(TooLarge):
-        Renderer(newer=True).functions([{"name": "f", "description": "x" * (MOST + 1)}])
+        Renderer(True, budget()).functions([{"name": "f", "description": "x" * (MOST + 1)}])
     deep: dict[str, Any] = {"type": "string"}
     for _ in range(40):
         deep = {"type": "object", "properties": {"a": deep}}
-    assert "a?: any," in Renderer(newer=True).functions([{"name": "f", "parameters": deep}])
+    assert "a?: any," in Renderer(True, budget()).functions([{"name": "f", "parameters": deep}])
 
 
 def png(width: int, height: int) -> bytes:
