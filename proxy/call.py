@@ -54,9 +54,9 @@ class Call:
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
     stream, whatever the caller asked for. `once_more` is what to ask with after a refusal. `asked_usage`: a stream's
     usage was asked for on the caller's behalf.
-    `prompt` is how many tokens it has, where a stage has counted them. `targets` is where the call may
-    go, in the order to try them, and `target` the one that it is with. `plain_answer`: what comes back must be
-    readable here.
+    `counts` is how many tokens its prompt has, by model, where a stage has counted them, and `bound` more than it can
+    have. `targets` is where the call may go, in the order to try them, and `target` the one that it is with.
+    `plain_answer`: what comes back must be readable here.
     `checks` says what a content filter looks at, None where it looks at nothing. `upstream` is there for a stage's own
     calls.
     """
@@ -84,7 +84,7 @@ class Call:
         self.wants_events = False
         self.once_more: OnceMore | None = None
         self.asked_usage = False
-        self.prompt: Count | None = None
+        self.counts: dict[str, Count] = {}
         self.bound: Bound | None = None
         self.max_output: int | None = None
         self.targets: list[Target] = []

@@ -64,12 +64,12 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
         longest = max((one for one in prompts if isinstance(one, str)), key=len)
         counted = await estimate.count_aside(call, {**request, "prompt": longest})
     else:
-        counted = await estimate.count(call, request)
+        counted = await estimate.count(call, _model(call))
     from proxy.tokens.models import model_of  # few calls come here
 
-    measured = model_of(request.get("model")).measured
+    measured = model_of(_model(call)).measured
     if counted.certainty == "at_least":
-        return await estimate.texts_counted(call), "at_most" if measured else "estimate"
+        return await estimate.texts_counted(call, _model(call)), "at_most" if measured else "estimate"
     return counted.tokens, counted.certainty if measured else "estimate"
 
 
@@ -88,21 +88,27 @@ def _wants_truncation(call: Call) -> bool:
     return bool(asked == "auto")
 
 
+def _model(call: Call) -> Any:
+    """What the first upstream calls the model: its tokenizer counts."""
+    return call.targets[0].model or estimate.request_of(call).get("model")
+
+
 async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     """Leave out the oldest turns until the rest fits into `room` tokens; False where not even the last one does."""
     messages, document = request.get("messages"), call.document
     if document is None or not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return False
-    counted = await estimate.count(call, request)
+    counted = await estimate.count(call, _model(call))
     dropped = await call.host.clock.offload(
-        lambda: _dropped(request, messages, counted.tokens, room, call.host.clock.now)
+        lambda: _dropped({**request, "model": _model(call)}, messages, counted.tokens, room, call.host.clock.now)
     )
     if not dropped:
         return False
     member = next(one for one in document.members if one.name == "messages")
     spans = await slices.run(safe_json.item_spans(document.data, member.value), call.host.clock)
     call.document = document.without_items("messages", spans, dropped)
-    call.prompt = call.bound = None
+    call.counts.clear()
+    call.bound = None
     call.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
     call.record["dropped_messages"] = len(dropped)
     return True

@@ -43,12 +43,16 @@ def _others(call: Call) -> Slices[list[Any]]:
     found: list[Any] = [value for name, value in _query(call.request.query) if _names_model(name)]
     found += [part.text(call.sent_body) for part in call.form or () if _names_model(part.name) and part.name != "model"]
     request = call.document.value if call.document else None
+    lists: set[int] = set()  # objects inside of what names models
     units = 0
     for name, value, owner, is_data in walk(request or {}):
         units += 1
         if not is_data and value is not None and (owner is not request or name != "model"):
-            if _names_model(name) and not isinstance(value, (dict, list)):
-                found.append(value)
+            if id(owner) in lists or _names_model(name):
+                if isinstance(value, dict):
+                    lists.add(id(value))
+                elif not isinstance(value, list):
+                    found.append(value)
             elif name == "type" and value == _DRAWS and owner.get("model") is None:
                 found.append("the provider's own for images")  # a tool that another model does the work of
         if units >= SLICE:

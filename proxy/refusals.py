@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from proxy import nesting
 from proxy.errors import UpstreamRefused
 
 # Statuses with which upstreams refuse a field: OpenAI's own, and that of validating frameworks.
@@ -29,7 +29,7 @@ def _places(body: bytes) -> list[Any]:
     if len(body) > _MOST or b'"loc"' not in body:
         return []
     try:
-        detail = json.loads(body)["detail"]
+        detail = nesting.loads(body)["detail"]
         return [one["loc"] for one in detail]
     except (ValueError, RecursionError, LookupError, TypeError):
         return []

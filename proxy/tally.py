@@ -18,7 +18,7 @@ async def answer(call: Call) -> dict[str, Any]:
     """
     request = estimate.request_of(call)
     model = request.get("model")
-    counted = await estimate.count(call, request)
+    counted = await estimate.count(call)
     price = _price_of(call, request.get("model"))
     return {
         "object": "chat.completion.input_tokens",

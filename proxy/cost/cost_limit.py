@@ -21,6 +21,7 @@ from proxy.wire.path_table import Endpoint
 
 # The Responses API takes no lower limit; an answer shorter than that is none.
 LEAST_OUTPUT = 16
+_MODELS = 20
 _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 
 
@@ -85,7 +86,7 @@ def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
     """Whether the model ends before `most` tokens at every upstream; a limit above its own would be refused."""
     found = estimate.prices_of(call, request.get("model"))
     return not estimate.fallbacks_of(request) and all(
-        price is not None and price.max_output is not None and price.max_output <= most for price in found
+        price is not None and price.max_output is not None and price.max_output <= most for _, price in found
     )
 
 
@@ -105,14 +106,17 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
         name, what = found.unbounded
         raise CostTooHigh(f"{_OPEN_ENDED} {name} {what}. Leave it out.", param=name)
     models = (request.get("model"), *estimate.fallbacks_of(request))
-    found_prices = [price for model in models for price in estimate.prices_of(call, model)]
-    limits = [await _affordable_at(call, request, row, answers, price) for price in dict.fromkeys(found_prices)]
+    if len(models) > _MODELS:
+        raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
+    priced = [pair for model in models for pair in estimate.prices_of(call, model)]
+    limits = [await _affordable_at(call, request, row, answers, one) for one in priced]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 async def _affordable_at(
-    call: Call, request: dict[str, Any], row: Endpoint, answers: int, price: Price | None
+    call: Call, request: dict[str, Any], row: Endpoint, answers: int, priced: tuple[Any, Price | None]
 ) -> int | None:
+    model, price = priced
     ceiling, at = Decimal(str(call.config.max_cost_usd)), call.host.clock.wall()
     tier = request.get("service_tier")
     if price is None or (figures := price.figures(0, at, None)) is None or (row.limits and "output" not in figures):
@@ -127,7 +131,7 @@ async def _affordable_at(
     asked = estimate.output_of(request, row) or price.max_output
     bound = (await estimate.bound(call)).tokens
     for counted in (False, True):  # the bytes alone are often enough, and cost nothing
-        tokens = await estimate.upper(call) if counted else bound
+        tokens = await estimate.upper(call, model) if counted else bound
         dearest_input, dearest_output = _dearest(request, price, tokens, at, tier)
         spent = dearest_input * tokens / MILLION
         if not row.limits:

@@ -41,32 +41,38 @@ async def bound(call: Call) -> Bound:
     return call.bound
 
 
-async def upper(call: Call) -> int:
-    """As `bound`, with the texts counted where the model's tokenizer is known; the count itself where it is exact."""
-    counted = await count(call, request_of(call))
+async def upper(call: Call, model: Any = None) -> int:
+    """As `bound`, with the texts counted where the model's tokenizer is known; the count itself where it is exact.
+
+    `model` is what the target calls it, where that is another name than the request's.
+    """
+    counted = await count(call, model)
     if counted.certainty == "exact":
         return counted.tokens
-    return await texts_counted(call) if counted.tokenizer_known else (await bound(call)).tokens
+    return await texts_counted(call, model) if counted.tokenizer_known else (await bound(call)).tokens
 
 
-async def texts_counted(call: Call) -> int:
+async def texts_counted(call: Call, model: Any = None) -> int:
     """As `bound`, with the texts counted by OpenAI's tokenizers, whoever's model it is: then only about a bound."""
     from proxy import tokens
 
-    found, counted = await bound(call), await count(call, request_of(call))
+    found, name = await bound(call), request_of(call).get("model") if model is None else model
     return await call.host.clock.offload(
-        lambda: min(found.tokens, tokens.upper(found, counted.encoding, tokens.budget(call.host.clock.now)))
+        lambda: min(found.tokens, tokens.upper(found, name, tokens.budget(call.host.clock.now)))
     )
 
 
-async def count(call: Call, request: dict[str, Any]) -> Count:
-    """The prompt's tokens, counted once a call, aside from everybody else's work.
+async def count(call: Call, model: Any = None) -> Count:
+    """The prompt's tokens, counted once a call and model, aside from everybody else's work.
 
     Raises BadRequest for JSON that is nested too deeply, NotInstalled where this deployment cannot count.
     """
-    if call.prompt is None:
-        call.prompt = await count_aside(call, request)
-    return call.prompt
+    request = request_of(call)
+    model = request.get("model") if model is None else model
+    name = model if isinstance(model, str) else ""
+    if name not in call.counts:
+        call.counts[name] = await count_aside(call, {**request, "model": model})
+    return call.counts[name]
 
 
 async def count_aside(call: Call, request: dict[str, Any]) -> Count:
@@ -81,10 +87,10 @@ async def count_aside(call: Call, request: dict[str, Any]) -> Count:
         raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
 
 
-def prices_of(call: Call, model: Any) -> list[Price | None]:
-    """As `price_of`, for each of the upstreams that the call may yet go to."""
+def prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
+    """What each of the upstreams that the call may yet go to calls `model`, and its price there, None if unknown."""
     kinds = {(one.name, one.base_url): one for one in call.targets}
-    return [price_of(call, model, one) for one in kinds.values()]
+    return [(_theirs(one, model), price_of(call, model, one)) for one in kinds.values()]
 
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:
@@ -92,8 +98,12 @@ def price_of(call: Call, model: Any, target: Target | None = None) -> Price | No
     if not isinstance(model, str) or len(model) > MAX_MODEL or call.config.demo:
         return None
     target = target or call.target or call.targets[0]
-    theirs = target.provider.renamed(model) if target.provider else None
-    return prices.find(theirs or model, target.base_url, call.config.prices_file)
+    return prices.find(_theirs(target, model), target.base_url, call.config.prices_file)
+
+
+def _theirs(target: Target, model: Any) -> Any:
+    """What the target calls `model`."""
+    return (target.provider.renamed(model) if target.provider and isinstance(model, str) else None) or model
 
 
 def fallbacks_of(request: dict[str, Any]) -> list[Any]:

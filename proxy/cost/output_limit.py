@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.tokens.models import Model, model_of
+from proxy.tokens.models import model_of
 from proxy.upstream import Target
 from proxy.wire.json_edit import Document
 
-_NEWER, _OLDER = "max_completion_tokens", "max_tokens"
-_OPENAI_HOST = "//api.openai.com"
+_OLDER = "max_tokens"
 
 
 def limited(document: Document, names: tuple[str, ...], target: Target, most: int) -> Document:
@@ -27,29 +26,17 @@ def limited(document: Document, names: tuple[str, ...], target: Target, most: in
     sent = {name: request[name] for name in names if request.get(name) is not None}
     low = min([most, *(value for value in sent.values() if is_limit(value))])
     limits = {name: most for name, value in sent.items() if not is_limit(value) or value > most}
-    dropped: tuple[str, ...] = ()
-    if len(names) == 1:
-        limits = limits if sent else {names[0]: low}
-    elif _is_openai(target, request):
-        # Both names at once would be refused. The older one is honoured there, or refused: never passed over.
-        limits = limits if sent else {_NEWER: low}
-    elif _OLDER not in sent:
-        limits[_OLDER] = low
-        # Behind a gateway it may be OpenAI's after all.
-        dropped = (_NEWER,) if _model(target, request).openai else ()
-    limits = {name: value for name, value in limits.items() if name not in dropped}
-    return document.without(dropped).setting({name: b"%d" % value for name, value in limits.items()})
+    needed = names[0] if len(names) == 1 or _is_openai(target, request) else _OLDER
+    # OpenAI refuses both names at once; the older one is honoured there, or refused, and never passed over.
+    if needed not in sent and not (sent and needed == names[0]):
+        limits[needed] = low
+    return document.setting({name: b"%d" % value for name, value in limits.items()})
 
 
 def _is_openai(target: Target, request: dict[str, Any]) -> bool:
-    """Whether `target` takes OpenAI's newer name: OpenAI and Azure for all models, others for reasoning ones."""
-    # An Azure deployment may be called anything.
+    """Whether the model at `target` is one of OpenAI's. A deployment on Azure is, whatever it is called."""
     is_azure = target.provider is not None and target.provider.kind == "azure"
-    return _OPENAI_HOST in target.base_url or is_azure or _model(target, request).reasons
-
-
-def _model(target: Target, request: dict[str, Any]) -> Model:
-    return model_of(target.model or request.get("model"))
+    return is_azure or model_of(target.model or request.get("model")).openai
 
 
 def is_limit(value: Any) -> bool:

@@ -54,10 +54,15 @@ class Bound:
     unbounded: tuple[str, str] | None = None
     texts: list[str] = field(default_factory=list)
     text_bytes: int = 0
+    images: int = 0
 
-    def counted(self, count: Callable[[str], int]) -> int:
-        """The bound with each text's own tokens in place of its bytes, and two more where it meets its neighbours."""
-        return self.tokens - self.text_bytes + sum(count(text) + 2 for text in self.texts)
+    def counted(self, count: Callable[[str], int], image_tokens: int = IMAGE_TOKENS) -> int:
+        """The bound with each text's own tokens in place of its bytes, and two more where it meets its neighbours.
+
+        `image_tokens` is the most that an image has for this model.
+        """
+        rest = self.tokens - self.text_bytes - self.images * (IMAGE_TOKENS - image_tokens)
+        return rest + sum(count(text) + 2 for text in self.texts)
 
     def name(self, member: str, what: str) -> None:
         """Name what has no bound; the first one counts."""
@@ -109,6 +114,7 @@ def _text(bound: Bound, name: str, value: str, kind: str | None) -> None:
     """Take a text into account; `kind` is None for one that is read as text."""
     if kind in ("image", "inline"):
         bound.tokens += IMAGE_TOKENS
+        bound.images += 1
     elif kind == "address":
         bound.name(name, "leads to something that is not in the request")
     if kind == "inline":  # it has as many tokens as its size says, whatever its bytes

@@ -4,6 +4,7 @@ before somebody asks.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,14 +58,20 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
     return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)
 
 
-def upper(bound: Bound, encoding: str, budget: Budget) -> int:
-    """The bound of a prompt, with its texts counted in `encoding`.
+def upper(bound: Bound, model: Any, budget: Budget) -> int:
+    """The bound of a prompt for `model`, with its texts counted.
 
-    Never fewer tokens than they have in it: what the budget does not suffice for counts as its bytes.
+    Never fewer tokens than they have in its encoding: what the budget does not suffice for counts as its bytes.
     """
     vocabulary = _vocabulary()
-    vocabulary.load(encoding)
-    return bound.counted(lambda text: int(vocabulary.upper(text, encoding, budget)))
+    from proxy.tokens import images
+    from proxy.tokens.models import model_of
+
+    found = model_of(model)
+    vocabulary.load(found.encoding)
+    most = images.most_of(found)
+    count = partial(vocabulary.upper, name=found.encoding, budget=budget)
+    return bound.counted(count) if most is None else bound.counted(count, most)
 
 
 def _vocabulary() -> Any:

@@ -10,7 +10,9 @@ import pytest
 
 from proxy import metering
 from proxy.messages import Reply
+from proxy.upstream import Target
 from tests.support.core import KEY, Body, Listed, request, run
+from tests.support.slices import scanned
 
 JSON = (("content-type", "application/json"),)
 HI = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'

@@ -127,7 +127,6 @@ def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
         (CHAT, {"messages": [{"content": [{"type": ["x"], "data": {"text": "forbidden"}}]}]}, "messages"),
         (CHAT, {"messages": [{"content": [{"type": "file", "file": {"filename": "forbidden"}}]}]}, "messages"),
         (CHAT, {"messages": [{"content": [{"type": "x", "url": {"text": "forbidden"}}]}]}, "messages"),
-        (CHAT, {"messages": [], "Prediction": {"content": "forbidden"}}, "messages"),
         ("/v1/images/generations", {"prompt": "forbidden"}, "prompt"),
         ("/v1/audio/speech", {"input": "forbidden"}, "input"),
     ],
