@@ -90,7 +90,7 @@ BUNDLES = {
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
         ),
-        # Both functions of template.yaml share it. All of its packages are pure Python but tiktoken, which is taken
+        # Both functions of each AWS template share it. All of its packages are pure Python but tiktoken, which is taken
         # for both, so that one zip serves arm64 and x86_64.
         Bundle(
             "aws",
