@@ -34,6 +34,7 @@ NOT_RUN = {
     r"npm install -g serverless-cloud-framework|scf deploy": "Tencent's cloud; test_scf_deploy.py asks its tool",
     r"sam deploy": "test_aws_guided.py types what the page says, up to the call that needs an account",
     r"aws iam|aws lambda|sleep": "AWS's cloud; test_aws_template.py reads the templates, test_bundle.py makes the zip",
+    r"gh attestation|sha256sum": "a release, which only GitHub makes; test_supply_chain.py reads how",
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
