@@ -128,22 +128,24 @@ def lock(_: list[str]) -> int:
 def install(requirements: str) -> None:
     """Make the environment hold `requirements`. Quick when it does already; exits when it cannot.
 
-    What was interrupted is made anew, and so is what the interpreter has been taken away from.
+    An environment whose set-up was interrupted, or whose Python is gone, is made anew.
     """
     wanted = sys.version.split()[0] + hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
     done = VENV / f"{requirements}.installed"
     begun = VENV / "dev.py.unfinished"
     if done.exists() and done.read_text() == wanted and PYTHON.exists() and not begun.exists():
         return
-    if VENV.exists() and (begun.exists() or not has_pip()):
-        if not begun.exists() and not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
-            sys.exit(
-                f"{VENV} is there and is no environment of Python's. Set VENV to another folder, or remove this one."
-            )
-        shutil.rmtree(VENV)
-    # From here to the end of this function the environment is no good to anybody, however it ends.
+    remake = VENV.exists() and (begun.exists() or not has_pip())
+    if remake and not begun.exists() and not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
+        sys.exit(f"{VENV} exists and is not a Python environment. Set VENV to another folder, or remove this one.")
+    # Until this mark is removed below, the environment counts as unfinished, wherever this is interrupted.
     VENV.mkdir(parents=True, exist_ok=True)
     begun.touch()
+    for path in list(VENV.iterdir()) if remake else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != begun:
+            path.unlink()
     if not (VENV / "pyvenv.cfg").exists():
         print(f"Creating {VENV.name} …", flush=True)
         try:
