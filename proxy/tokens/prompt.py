@@ -46,6 +46,9 @@ class Counter:
     def __init__(self, model: Model, budget: Budget) -> None:
         self.model = model
         self.budget = budget
+        # A fresh process takes long to load it, which is no work on this text: on a busy machine it used up the whole
+        # time, and all but the first message went uncounted.
+        budget.outside(lambda: vocabulary.load(model.encoding))
         self.at_least: list[str] = []
         self.estimate: list[str] = []
 

@@ -80,6 +80,13 @@ class Budget:
             self.spent = True
         return not self.spent
 
+    def outside(self, work: Callable[[], object]) -> None:
+        """Do `work` without charging its time to this budget."""
+        began = self.now() if self.started is not None else 0.0
+        work()
+        if self.started is not None:
+            self.started += self.now() - began
+
 
 @lru_cache(maxsize=2)
 def load(name: str) -> Encoding:

@@ -7,6 +7,7 @@ import random
 import string
 import time
 from base64 import b64encode
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -673,6 +674,26 @@ def test_a_budget_that_is_spent_makes_a_lower_bound() -> None:
     assert found.certainty == "at_least" and 1_000 < found.tokens < 30_000
     assert not slow.allows()
     assert vocabulary.count("more", O200K, slow) == 0
+
+
+def test_loading_a_vocabulary_costs_the_first_request_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cold start on a busy machine took longer than one count may, and left all but the first message out."""
+    clock, load = [0.0], vocabulary.load
+
+    @lru_cache
+    def slow(name: str) -> Any:
+        clock[0] += 30
+        return load(name)
+
+    monkeypatch.setattr(vocabulary, "load", slow)
+    request = {"model": "gpt-4o", "messages": [{"role": "user", "content": "one"}] * 3}
+    budget = tokens.budget(lambda: clock[0])
+    first = prompt.count(request, budget)
+    assert (first.tokens, first.certainty) == (counted(request).tokens, "exact")
+    # Another model's vocabulary, in the middle of the same budget.
+    assert budget.started is not None
+    prompt.count({**request, "model": "gpt-3.5-turbo"}, budget)
+    assert not budget.spent
 
 
 def test_a_request_of_very_many_messages_is_counted_in_one_pass() -> None:
