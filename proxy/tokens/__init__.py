@@ -41,13 +41,9 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
 
     Raises NotInstalled where this deployment was made without vocabularies.
     """
-    vocabulary = _vocabulary()
+    _vocabulary()
     from proxy.tokens import prompt
-    from proxy.tokens.models import model_of
     from proxy.tokens.responses import as_chat
-
-    # Before the budget's clock starts: loading takes half a second, which is not the request's doing.
-    vocabulary.load(model_of(request.get("model")).encoding)
 
     if protocol == "chat":
         return prompt.count(request, budget)
