@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proxy.errors import BodyTooLarge
+from proxy.errors import BodyTooLarge, IncompleteBody
 
 if TYPE_CHECKING:
     from proxy.envelope import Envelope
@@ -132,9 +132,15 @@ class Request:
         # 18 digits say that it is too large as well as 5,000 do, which int() refuses to read.
         return int(length[:18]) if length.isascii() and length.isdigit() else None
 
+    def check_complete(self, size: int) -> None:
+        """Raise IncompleteBody where `size` bytes are fewer than Content-Length announces."""
+        if self.length is not None and size < self.length:
+            raise IncompleteBody
+
     async def read(self, limit: int, where: str = "this server") -> bytes:
         """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells.
 
+        Raises IncompleteBody where fewer came than announced: a part must not go up as the whole.
         `where` names in its message whose limit that is.
         """
         if self.length is not None and self.length > limit:
@@ -142,6 +148,7 @@ class Request:
         if isinstance(self.body, bytes):
             if len(self.body) > limit:
                 raise BodyTooLarge(limit, where)
+            self.check_complete(len(self.body))
             return self.body
         pieces: list[bytes] = []
         size = 0
@@ -150,6 +157,7 @@ class Request:
             if size > limit:
                 raise BodyTooLarge(limit, where)
             pieces.append(piece)
+        self.check_complete(size)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

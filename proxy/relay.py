@@ -7,7 +7,7 @@ from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
-from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, ProxyError, Unexpected
+from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected
 from proxy.host import Host
 from proxy.messages import Reply, Request, Stream
 from proxy.routes import check_query, normalise_path
@@ -42,11 +42,11 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
     call.route = route = normalise_path(request.path)
+    if headers.asks_for_websocket(request.headers):
+        raise no_websocket(request.path)
     if route.own:
         return await own.answer(call, route, upstream)
     check_query(request.query)
-    if (request.headers.get("upgrade") or "").lower() == "websocket":
-        raise NotOffered
     call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
     if catalogue.applies(call):
@@ -65,6 +65,11 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
         stream = stage.wrap(call, stream)
     reply = await open_reply(call, stream)
     return reply if call.host.capabilities.streams else await hold(call, reply)
+
+
+def no_websocket(path: str) -> ProxyError:
+    """What to answer to a WebSocket at this path. Raises UnknownPath where nothing is."""
+    return NotOffered() if normalise_path(path).path.partition("/")[0] == "realtime" else NoWebSocket()
 
 
 def _told(call: Call, error: ProxyError) -> Reply:

@@ -16,10 +16,11 @@ from typing import Any, cast
 from proxy import config, log, unready, upstreams
 from proxy.adapters.ids import new_id, write_line
 from proxy.aio import AsyncioClock
-from proxy.errors import BadRequest, ClientGone, ConfigError, NotOffered, ProxyError
+from proxy.errors import BadRequest, ClientGone, ConfigError, HeadersTooLarge, NoWebSocket, ProxyError
 from proxy.host import Capabilities, Host
+from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
-from proxy.relay import relay
+from proxy.relay import no_websocket, relay
 from proxy.upstreams import ClosableUpstream
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +29,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+# The most bytes of a request's fields together, as `field_size` counts them: what is read before the caller is known.
+HEAD_MOST = int(number("server", "http", "request headers"))
 # A call that is over sooner needs no second task for that; whoever leaves sooner is noticed then.
 WATCH_AFTER_SECONDS = 0.02
 
@@ -128,12 +131,12 @@ class App:
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
         )
         try:
-            if self.sees_disconnect and "transfer-encoding" in headers and "content-length" in headers:
-                raise _framed_twice()
+            if self.sees_disconnect:  # else a platform has taken the request apart, and these are its own
+                _check_head(scope, headers)
             settings, upstream = self.start()
         except ProxyError as error:
             reply = unready.answer(error, self.host, headers, scope["method"])
-            if isinstance(error, BadRequest):
+            if isinstance(error, (BadRequest, HeadersTooLarge)):
                 reply.headers.set("connection", "close")
             await _send_reply(reply, send)
             return
@@ -143,6 +146,8 @@ class App:
         try:
             reply = await relay(self.request(scope, request), settings, upstream, self.host)
             self.fit(reply.headers)
+            if self.sees_disconnect:
+                _offer_http(reply.status, reply.headers)
             await _send_reply(reply, send)
         except asyncio.CancelledError:
             if not incoming.gone:
@@ -191,12 +196,31 @@ class _Incoming:
         task.cancel()
 
 
-def _framed_twice() -> BadRequest:
-    """h11 lets this pass, and whoever stands in front may have seen another end of the body (RFC 9112, section 6.3).
+def field_size(name: bytes, value: bytes) -> int:
+    """The bytes of a field's line: its name and value, a colon, a space and the line's end."""
+    return len(name) + len(value) + 4
 
-    What comes behind it on the connection, which is closed therefore, would be a request that nobody else has seen.
+
+def _check_head(scope: Scope, headers: Headers) -> None:
+    """Raise what parsers let pass, each in its own way. The connection is closed after it.
+
+    With both framings whoever stands in front may have seen another end of the body (RFC 9112, section 6.3), and what
+    follows would be a request that nobody else has seen. With two hosts it may have chosen the other one (section 3.2).
     """
-    return BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
+    if sum(field_size(*pair) for pair in scope["headers"]) > HEAD_MOST:
+        raise HeadersTooLarge
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
+    hosts = sum(name == "host" for name, _ in headers)
+    if hosts > 1 or (hosts == 0 and scope.get("http_version") == "1.1"):
+        raise BadRequest("An HTTP/1.1 request has exactly one Host header. Send one.", code="bad_host")
+
+
+def _offer_http(status: int, headers: Headers) -> None:
+    """Add what a 426 must have (RFC 9110, section 15.5.22). Only servers do: both fields are for the next hop."""
+    if status == NoWebSocket.status:
+        headers.set("upgrade", "HTTP/1.1")
+        headers.set("connection", "upgrade")
 
 
 async def _send_reply(reply: Reply, send: Send) -> None:
@@ -224,11 +248,16 @@ async def _send_reply(reply: Reply, send: Send) -> None:
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """501 where the server can send it; otherwise closing before accepting makes it answer 403."""
+    """426 or 501 where the server can send it; otherwise closing before accepting makes it answer 403."""
     await receive()
-    error = NotOffered()
+    try:
+        error = no_websocket(scope["path"])
+    except ProxyError as unknown:
+        error = unknown
     if "websocket.http.response" in (scope.get("extensions") or {}):
-        raw = _raw(Headers(error.headers()))
+        headers = Headers(error.headers())
+        _offer_http(error.status, headers)
+        raw = _raw(headers)
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": raw})
         await send({"type": "websocket.http.response.body", "body": error.body()})
     else:
