@@ -26,7 +26,7 @@ def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
     """Write one line, unless `level` is below `least` (LOG_LEVEL). Fields that are None are left out."""
     if not _wanted(level, least):
         return
-    record = {"timestamp": _timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
+    record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
     told = json.dumps({name: value for name, value in record.items() if value is not None})
     # A full disk or a reader that has gone (`serve | head`) must not cost a caller the answer that is paid for.
     with suppress(OSError, ValueError):
@@ -106,7 +106,7 @@ def _ms(seconds: float | None) -> float | None:
     return round(seconds * 1000, 1) if seconds is not None else None
 
 
-def _timestamp(wall: float) -> str:
+def timestamp(wall: float) -> str:
     """ISO 8601 in UTC, with milliseconds."""
     from time import gmtime, strftime
 

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Any, cast
 
 from proxy import config, log, unready, upstreams
-from proxy.adapters.ids import new_id, write_line
+from proxy.adapters import log_output
+from proxy.adapters.ids import new_id
 from proxy.aio import AsyncioClock
 from proxy.errors import BadRequest, ClientGone, ConfigError, HeadersTooLarge, NoWebSocket, ProxyError
 from proxy.host import Capabilities, Host
@@ -70,7 +71,7 @@ class App:
             clock=clock or AsyncioClock(),
             new_id=new_id,
             choose=random.randrange,
-            write=write or write_line,
+            write=write or log_output.queue(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,9 +91,11 @@ class App:
         return self._config, self._upstream
 
     async def aclose(self) -> None:
-        """Close what is open; the last call."""
+        """Close what is open, and write what is queued for the log; the last call."""
         if self._upstream is not None:
             await self._upstream.aclose()
+        if isinstance(self.host.write, log_output.QueuedOutput):
+            self.host.write.flush()  # now: a signal that ends the process runs nothing at its exit
 
     def request(self, scope: Scope, request: Request) -> Request:
         """The request with what only this platform knows of it: its deadline, or what the server's scope has lost."""

@@ -15,7 +15,7 @@ from proxy import unready
 from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
-from proxy.adapters.ids import write_line
+from proxy.adapters.log_output import write_line
 from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
 from proxy.limits import number

@@ -18,7 +18,8 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from proxy import config, log, regions, unready, upstreams
-from proxy.adapters.ids import new_id, write_line
+from proxy.adapters.ids import new_id
+from proxy.adapters.log_output import write_line
 from proxy.aio import AsyncioClock
 from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, ConfigError, NotCarried, ProxyError, ResponseTooLarge

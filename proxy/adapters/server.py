@@ -30,6 +30,7 @@ def settings(**more: Any) -> dict[str, Any]:
         "ws": "none",
         "lifespan": "on",
         "log_level": "critical",
+        "log_config": None,  # uvicorn's own needs a standard output, which may be closed
         "access_log": False,  # ours is the log; uvicorn's would repeat it, with the query
         "server_header": False,
         "h11_max_incomplete_event_size": HEAD_MOST,
