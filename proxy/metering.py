@@ -93,8 +93,10 @@ class _Metered(Stream):
             self._kept.append(piece)
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
-        self._settle()
+        try:
+            await self._stream.aclose()
+        finally:  # also when the caller leaves during this
+            self._settle()
 
     def _settle(self) -> None:
         """Fill the log's record in; a reply whose head is still to come gets the header."""

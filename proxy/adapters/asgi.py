@@ -141,7 +141,7 @@ class App:
             reply = unready.answer(error, self.host, headers, scope["method"])
             if isinstance(error, (BadRequest, HeadersTooLarge)):
                 reply.headers.set("connection", "close")
-            await _send_reply(reply, send)
+            await _send_reply(reply, send, incoming.unwatch)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         if self.sees_disconnect:
@@ -151,7 +151,7 @@ class App:
             self.fit(reply.headers)
             if self.sees_disconnect:
                 _offer_http(reply.status, reply.headers)
-            await _send_reply(reply, send)
+            await _send_reply(reply, send, incoming.unwatch)
         except asyncio.CancelledError:
             if not incoming.gone:
                 raise
@@ -226,15 +226,18 @@ def _offer_http(status: int, headers: Headers) -> None:
         headers.set("connection", "upgrade")
 
 
-async def _send_reply(reply: Reply, send: Send) -> None:
+async def _send_reply(reply: Reply, send: Send, ends: Callable[[], None]) -> None:
     """Send the head, then each piece as it comes. A body that fails half-way is left incomplete.
 
-    The server then breaks the connection off, which is the only way to tell the caller.
+    The server then breaks the connection off, which is the only way to tell the caller. `ends` is called before the
+    last message: after it servers say http.disconnect whether or not the caller leaves, and nobody may take that for a
+    reason to cancel what is still to be done (counting what the answer has cost).
     """
     head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
     if isinstance(reply.body, bytes):
         with suppress(OSError):  # a caller that has gone: since 2.4 a server may say so
             await send(head)
+            ends()
             await send({"type": "http.response.body", "body": reply.body})
         return
     try:
@@ -243,6 +246,7 @@ async def _send_reply(reply: Reply, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         async for piece in reply.body:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        ends()
         await send({"type": "http.response.body", "body": b""})
     except Exception:  # told in the log line already; raising here would only print it once more
         return
