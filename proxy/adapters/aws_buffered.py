@@ -56,8 +56,7 @@ class LambdaApp(App):
 
         mangum calls a body without a type JSON, which is worse than to call it unknown.
         """
-        for name in [name for name, value in headers if name == "content-length" or not value.isascii()]:
-            headers.remove(name)
+        headers.remove_all({name for name, value in headers if name == "content-length" or not value.isascii()})
         if "content-type" not in headers:
             headers.set("content-type", "application/octet-stream")
 

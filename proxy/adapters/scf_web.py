@@ -80,8 +80,7 @@ class ScfWebApp(App):
         for dropped in DROP_ORDER:
             if _size(headers) <= ceiling:
                 return
-            for name in [name for name, _ in headers if name.startswith(dropped)]:
-                headers.remove(name)
+            headers.remove_all({name for name, _ in headers if name.startswith(dropped)})
 
     def _warn(self, settings: Config) -> None:
         advice = regions.warning(self.host.region, settings)
