@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from proxy import auth, body, catalogue, headers, intake, log, own, source, targets
+from proxy.access import redaction
 from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
-from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected
+from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected, UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Reply, Request, Stream
 from proxy.routes import check_query, normalise_path
@@ -75,4 +78,7 @@ def no_websocket(path: str) -> ProxyError:
 def _told(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.ending = error.code
-    return error_reply(error)
+    reply = error_reply(error)
+    if not isinstance(error, UpstreamRefused):  # that one has been looked through where it was read
+        reply.body = redaction.whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
+    return reply

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from proxy import encoding, failover, headers, nesting, regions, sse
+from proxy.access import redaction
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamDisconnected, UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
@@ -22,6 +23,8 @@ from proxy.upstream import Answer, Outgoing, Upstream
 # 502; a longer one, or one without a length, may be a trickle that keeps the client's connection alive.
 WHOLE_BYTES = 1_000_000
 ERROR_BYTES = 1_000_000
+# An error of more, plain, is not looked through for secrets, and so replaced where one may be in it.
+CHECKED_BYTES = 65_536
 
 
 class Source(Stream):
@@ -121,13 +124,24 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     head = headers.downward(answer.headers, own_key)
     status = answer.status
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
-    error = _error_object(plain)
+    value = _parsed(plain)
+    error = _error_object(value)
     if error.get("code") == regions.REFUSED:
         call.record["hint"] = (
             f"The upstream does not serve the region that this call came from. {regions.advice(call.host.platform)}"
         )
     waits = _seconds(answer.headers.get("retry-after"))
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
+    secrets = call.config.secrets
+    if secrets and not own_key:
+        # What goes up is the owner's: an upstream that quotes it must not hand it to callers.
+        head = [(name, redaction.blacken(text, secrets)) for name, text in head]
+        error = redaction.blacken_json(error, secrets)
+        if value is None or len(plain) > CHECKED_BYTES:
+            body = plain = b""
+        elif (clean := redaction.blacken_body(plain, value, secrets)) is not None:
+            head = [pair for pair in head if pair[0] not in ("content-encoding", "etag")]
+            body = plain = clean
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
         return UpstreamRefused(status, head, body, error, waits)
     told = {
@@ -155,12 +169,16 @@ async def read_at_most(body: ByteStream, limit: int) -> bytes:
     return b"".join(read)
 
 
-def _error_object(body: bytes) -> dict[str, Any]:
-    """The `error` member that OpenAI's relatives send: an object, or a text, or the whole body."""
+def _parsed(body: bytes) -> Any:
+    """The JSON value, None where there is none."""
     try:
-        value = nesting.loads(body)
+        return nesting.loads(body, everywhere=True)
     except (ValueError, RecursionError):
-        return {}
+        return None
+
+
+def _error_object(value: Any) -> dict[str, Any]:
+    """The `error` member that OpenAI's relatives send: an object, or a text, or the whole body."""
     if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list
         value = value[0]
     if not isinstance(value, dict):

@@ -1,0 +1,1 @@
+"""Who may call and what of a call is kept secret."""
