@@ -7,11 +7,12 @@ piece waits for the head and for the events in one and the same way.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from math import isfinite
 from typing import Any
 
-from proxy import encoding, failover, headers, nesting, regions, sse
+from proxy import encoding, failover, headers, regions, sse
 from proxy.access import redaction
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamDisconnected, UpstreamMalformed, UpstreamRefused
@@ -25,6 +26,11 @@ WHOLE_BYTES = 1_000_000
 ERROR_BYTES = 1_000_000
 # An error of more, plain, is not looked through for secrets, and so replaced where one may be in it.
 CHECKED_BYTES = 65_536
+# How errors within a stream begin, in the protocols that have them.
+_ERROR_EVENT = re.compile(
+    rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
+    re.MULTILINE,
+)
 
 
 class Source(Stream):
@@ -82,18 +88,36 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
                 yield piece
             return
         splitter = sse.Splitter()
+        secrets = _held(call)
         async for piece in answer.body:
             for part in opened.feed(piece) if opened else (piece,):
                 if events := splitter.feed(part):
-                    yield events
+                    yield _blackened(events, secrets)
         if opened:
             opened.end()
         # Only a clean end comes here: an upstream that leaves out the last empty line means what it sent.
         if rest := splitter.rest():
-            yield rest
+            yield _blackened(rest, secrets)
     finally:
         if not call.handed_over:
             await answer.body.aclose()
+
+
+def _held(call: Call) -> tuple[str, ...]:
+    """What an upstream's errors must not tell: nothing where the key that goes up is the caller's own."""
+    return () if call.caller is not None and call.caller.own_key else call.config.secrets
+
+
+def _blackened(events: bytes, secrets: tuple[str, ...]) -> bytes:
+    """Whole events, with the secrets in errors among them blackened; all other bytes as they are."""
+    if not secrets or (b"error" not in events and b"failed" not in events) or not _ERROR_EVENT.search(events):
+        return events
+    lines = [
+        redaction.blacken_data(line, secrets) if _ERROR_EVENT.search(event) else line
+        for event in sse.split(events)
+        for line in event.splitlines(keepends=True)
+    ]
+    return b"".join(lines)
 
 
 def _length(head: Headers) -> int | None:
@@ -124,7 +148,7 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     head = headers.downward(answer.headers, own_key)
     status = answer.status
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
-    value = _parsed(plain)
+    value = redaction.parsed(plain)
     error = _error_object(value)
     if error.get("code") == regions.REFUSED:
         call.record["hint"] = (
@@ -132,9 +156,7 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
         )
     waits = _seconds(answer.headers.get("retry-after"))
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
-    secrets = call.config.secrets
-    if secrets and not own_key:
-        # What goes up is the owner's: an upstream that quotes it must not hand it to callers.
+    if secrets := _held(call):
         head = [(name, redaction.blacken(text, secrets)) for name, text in head]
         error = redaction.blacken_json(error, secrets)
         if value is None or len(plain) > CHECKED_BYTES:
@@ -167,14 +189,6 @@ async def read_at_most(body: ByteStream, limit: int) -> bytes:
             return b""
         read.append(piece)
     return b"".join(read)
-
-
-def _parsed(body: bytes) -> Any:
-    """The JSON value, None where there is none."""
-    try:
-        return nesting.loads(body, everywhere=True)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _error_object(value: Any) -> dict[str, Any]:

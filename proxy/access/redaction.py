@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
+from proxy import nesting
+
 BLACK = "[redacted]"
 # A shorter one may be a part of any text.
 SHORTEST = 6
@@ -24,6 +26,7 @@ _KEY = re.compile(r"(?<![A-Za-z0-9])sk-[\w*•…./+=-]{2,}")
 _MASK = re.compile(r"[*•]{2,}|\.{3,}|…+|[xX]{4,}")
 _BEFORE, _AFTER = re.compile(r"[\w+/=-]*\Z"), re.compile(r"[\w+/=-]{0,40}")
 _MASKED_PART, _MASKED_MOST = 3, 40
+_DATA = re.compile(rb"(data: ?)([^\r\n]*)(\r?\n?)")
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/]))')
 
 
@@ -67,6 +70,27 @@ def blacken_body(body: bytes, value: Any, secrets: tuple[str, ...]) -> bytes | N
     """
     text = _ESCAPE.sub(_unescaped, body.decode(json.detect_encoding(body), "replace"))
     return None if blacken(text, secrets) == text else json.dumps(blacken_json(value, secrets)).encode()
+
+
+def blacken_data(line: bytes, secrets: tuple[str, ...]) -> bytes:
+    """A line of an event, blackened where it is data."""
+    found = _DATA.match(line)
+    if found is None:
+        return line
+    data = found[2]
+    if (value := parsed(data)) is not None:
+        clean = blacken_body(data, value, secrets)
+    else:
+        clean = blacken(data.decode("utf-8", "replace"), secrets).encode()
+    return line if clean is None else found[1] + clean + found[3]
+
+
+def parsed(data: bytes) -> Any:
+    """The JSON value, None where there is none that can be looked through."""
+    try:
+        return nesting.loads(data, everywhere=True)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unescaped(found: re.Match[str]) -> str:

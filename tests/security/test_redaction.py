@@ -112,6 +112,25 @@ def test_an_error_after_pings_is_blackened_too(upstream: Upstream, serve: Serve)
     assert result.status == 200 and b"No such key: [redacted]" in result.body
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        f'data: {{"error": {{"message": "No such key: {HELD}"}}}}\n\n',
+        f'event: error\r\ndata: {{"type":"error","error":{{"message":"{escaped(HELD)}"}}}}\r\n\r\n',
+        f'event: response.failed\ndata: {{"response":{{"error":{{"message":"{OTHER}"}}}}}}\n\n',
+        f"event: error\ndata: the key {HELD} is not known\n\n",
+    ],
+)
+def test_an_error_within_a_stream_is_blackened(bad: str, upstream: Upstream, serve: Serve) -> None:
+    text = f'data: {{"choices":[{{"index":0,"delta":{{"content":"error {HELD}"}}}}]}}\n\n'.encode()
+    upstream.play((SSE_HEAD, chunk(text), chunk(text + bad.encode()), b"0\r\n\r\n"))
+    body = call(serve(**settings(upstream)).port, "POST", "/v1/chat/completions", ASK, CHAT).body
+    assert body.startswith(text * 2), "what a model says passes as it is"
+    rest = body[len(text) * 2 :].decode()
+    assert "[redacted]" in rest and not [one for one in (HELD, OTHER, escaped(HELD)[6:]) if one in rest]
+    assert rest.endswith(bad[-2:]) and rest.splitlines()[0] == (bad.splitlines()[0] if "event:" in bad else rest[:-2])
+
+
 @pytest.mark.parametrize("asked", [PLAIN, CHAT])
 def test_an_error_that_quotes_nothing_passes_byte_for_byte(asked: bytes, upstream: Upstream, serve: Serve) -> None:
     body = b'{"error":  {"message": "Your API key may not use this model. \\u4f60...", "code": 2.50, "type": "x"}}'
