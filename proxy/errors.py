@@ -3,11 +3,14 @@
     ProxyError
     ├── CallerError             the caller can mend it
     │   ├── BadRequest            400  unreadable path or body
+    │   ├── IncompleteBody        400  fewer bytes than Content-Length announced
     │   ├── UnknownPath           404  nothing is relayed under this path
     │   ├── MethodNotAllowed      405  an own page, asked in another way
     │   │   └── TooComplex             more values or longer names than are read here
     │   ├── UnsupportedMedia      415  a body that two readers could take for different things
     │   ├── BodyTooLarge          413  above this server's or platform's limit
+    │   ├── HeadersTooLarge       431  more than this server reads before it knows the caller
+    │   ├── NoWebSocket           426  a path that is there over plain HTTP
     │   ├── NotOffered            501  realtime WebSocket
     │   ├── NotInstalled          501  counting tokens, in a bundle made without
     │   ├── ContextTooLong        400  more tokens than the model takes
@@ -89,6 +92,11 @@ class CallerError(ProxyError):
 class BadRequest(CallerError):
     status = 400
     code = "bad_request"
+
+
+class IncompleteBody(BadRequest):
+    code = "incomplete_body"
+    message = "The request's body ended before the length that Content-Length announced. Send all of it."
 
 
 class UnknownPath(CallerError):
@@ -173,6 +181,23 @@ class ContentFiltered(CallerError):
     message = (
         "This server's content filter refused the prompt. Change what it asks for. Nothing was sent upstream, so "
         "nothing was spent."
+    )
+
+
+class HeadersTooLarge(CallerError):
+    status = 431
+    code = "headers_too_large"
+    message = "The request's target and headers are larger than 64 KB together. Send shorter or fewer headers."
+
+
+class NoWebSocket(CallerError):
+    """426 is the status that makes clients fall back to HTTP; on others they try again and again."""
+
+    status = 426
+    code = "websocket_not_offered"
+    message = (
+        "WebSocket is not offered here. Send this request over plain HTTP, as POST where it has a body; with "
+        '"stream": true the answer comes as server-sent events.'
     )
 
 

@@ -100,8 +100,10 @@ class _Metered(Stream):
             self._kept.append(piece)
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
-        await self._settle()
+        try:
+            await self._stream.aclose()
+        finally:  # also when the caller leaves during this
+            await self._settle()
 
     async def _settle(self) -> None:
         """Fill the log's record in; a reply whose head is still to come gets the header."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from proxy import auth, catalogue, headers, log, own, request_body, source, targets
+from proxy.access import redaction
 from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
-from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, ProxyError, Unexpected
+from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected, UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Reply, Request, Stream
 from proxy.stages import STAGES
@@ -42,11 +45,11 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
     call.route = route = normalise_path(request.path)
+    if headers.asks_for_websocket(request.headers):
+        raise no_websocket(request.path)
     if route.own:
         return await own.answer(call, route, upstream)
     check_query(request.query)
-    if (request.headers.get("upgrade") or "").lower() == "websocket":
-        raise NotOffered
     call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
     if catalogue.applies(call):
@@ -71,7 +74,15 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     return reply if call.host.capabilities.streams else await hold(call, reply)
 
 
+def no_websocket(path: str) -> ProxyError:
+    """What to answer to a WebSocket at this path. Raises UnknownPath where nothing is."""
+    return NotOffered() if normalise_path(path).path.partition("/")[0] == "realtime" else NoWebSocket()
+
+
 def _told(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.ending = error.code
-    return error_reply(error)
+    reply = error_reply(error)
+    if not isinstance(error, UpstreamRefused):  # that one has been looked through where it was read
+        reply.body = redaction.whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
+    return reply

@@ -53,6 +53,7 @@ class Bundle:
 
 
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
+_SERVER = ("adapters/server.py", "adapters/server_h11.py", "adapters/server_httptools.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
 # What counts tokens, which a Worker has no tiktoken for.
@@ -74,7 +75,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "click", "itsdangerous", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py", *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_event.py", "adapters/server_httptools.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
@@ -85,7 +86,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "itsdangerous", "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", "adapters/server.py", *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_SERVER, *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
@@ -98,7 +99,7 @@ BUNDLES = {
             "aarch64-manylinux2014",
             ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
-            ("cli", "__main__.py", "adapters/server.py", *_SCF_ADAPTERS, *_WORKERS),
+            ("cli", "__main__.py", *_SERVER, *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
@@ -112,7 +113,8 @@ BUNDLES = {
             ("itsdangerous",),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
             (
-                *("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py"),
+                *("cli", "__main__.py", "adapters/asgi.py"),
+                *_SERVER,
                 *_SCF_ADAPTERS,
                 *_AWS,
                 *_ENGINES,
