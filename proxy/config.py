@@ -55,6 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MODERATION_OUTPUT", values.switch, True),
     Setting("MODERATION_LEVEL", values.choice("normal", "high"), "normal"),
     Setting("MODERATION_ON_ERROR", values.choice("closed", "open"), "closed"),
+    Setting("MODERATION_MAX_CHARACTERS", values.whole(1_000, 1_000_000_000), 1_000_000),
     Setting("MODERATION_MESSAGE", values.text, "This answer was withheld by the server's content filter."),
     Setting("MODERATION_WORDS", values.commas, ()),
     Setting("MODERATION_WORDS_FILE", values.text, None),
@@ -112,6 +113,7 @@ class Config:
     moderation_output: bool
     moderation_level: str
     moderation_on_error: str
+    moderation_max_characters: int
     moderation_message: str
     moderation_words: tuple[str, ...]
     moderation_words_file: str | None

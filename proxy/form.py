@@ -1,4 +1,4 @@
-"""One field of a form (multipart/form-data), where it decides something: read in one way only, or not at all. Pure.
+"""Fields of a form (multipart/form-data), where they decide something: read in one way only, or not at all. Pure.
 
 Servers differ in what they take for a boundary, the end of a line or a name (RFC 7578, RFC 2046 section 5.1.1). What
 could be read in two ways is refused; what browsers and SDKs send never is. The body is searched for its boundary and
@@ -8,6 +8,7 @@ not taken apart: forms are small text around large files.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proxy.errors import BadRequest
@@ -16,6 +17,9 @@ from proxy.messages import Headers
 _PARAMETER = re.compile(r'[ \t]*;[ \t]*([A-Za-z0-9!#$&^_.+*-]+)=(?:"([^"\r\n\0]*)"|([^\s;"\0]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _BEHIND_MARK = re.compile(rb"(--)?[ \t]*(?:\r\n|\Z)")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
+# Fields of the API that hold files; one of another name is a text, whatever the form says of it.
+_FILES = frozenset("file files image mask audio input_reference".split())
 _KINDS = ("content-disposition", "content-type", "content-length")
 
 
@@ -28,8 +32,55 @@ class Field:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part's name, that of its file or None, its type, and where in the body its content starts and ends."""
+
+    name: str
+    filename: str | None
+    kind: str
+    start: int
+    end: int
+
+
 def field(headers: Headers, data: bytes, name: str) -> Field | None:
     """The field called `name`, None where there is none. Raises BadRequest for two, and for a form read in two ways."""
+    found = [
+        Field(data[part.start : part.end].decode("utf-8", "replace"), part.start, part.end)
+        for part in _parts(headers, data)
+        if part.name == name
+    ]
+    if len(found) > 1:
+        raise BadRequest(f"The form has the field {name!r} twice. Send it once.", code="duplicate_key", param=name)
+    return found[0] if found else None
+
+
+def texts(headers: Headers, data: bytes) -> list[tuple[str, str]]:
+    """Every field's name and text, and the names of files. What a file holds is not text, if its field is for files.
+
+    Raises BadRequest for a form that is read in two ways, and for text that is not UTF-8.
+    """
+    found: list[tuple[str, str]] = []
+    for part in _parts(headers, data):
+        if part.filename is not None:
+            found.append(("filename", part.filename))
+            if part.name.removesuffix("[]") in _FILES:
+                continue
+        charset = _CHARSET.search(part.kind)
+        try:
+            if charset and charset[1].lower() not in ("utf-8", "us-ascii"):
+                raise ValueError
+            found.append((part.name, data[part.start : part.end].decode()))
+        except ValueError:
+            raise BadRequest(
+                f"The form's field {part.name[:100]!r} is not UTF-8 text, and this server checks texts.",
+                code="unreadable_body",
+            ) from None
+    return found
+
+
+def _parts(headers: Headers, data: bytes) -> Iterator[_Part]:
+    """The parts of a form in their order."""
     if sum(one == "content-type" for one, _ in headers) > 1:
         raise _unsure("it has two content types")
     mark = b"--" + _boundary(headers.get("content-type") or "")
@@ -37,24 +88,19 @@ def field(headers: Headers, data: bytes, name: str) -> Field | None:
     bare = data.count(mark) - data.count(b"\r\n" + mark) - data.startswith(mark)
     if bare and (data.count(b"\n" + mark) > data.count(b"\r\n" + mark) or b"\r" + mark in data):
         raise _unsure("its parts are set apart in two ways")
-    found: list[Field] = []
     at = 0 if data.startswith(mark) else data.find(b"\r\n" + mark) + 2
     while True:
         behind = _BEHIND_MARK.match(data, at + len(mark)) if data.startswith(mark, at) else None
         if behind is None:
             raise _unsure("its parts are not set apart as its boundary says")
         if behind[1]:
-            break
+            return
         end = data.find(b"\r\n" + mark, behind.end())
         head_end = data.find(b"\r\n\r\n", behind.end())
         if end < 0 or not 0 < head_end <= end:
             raise _unsure("a part of it has no end")
-        if _name(data[behind.end() : head_end].decode("latin-1")) == name:
-            found.append(Field(data[head_end + 4 : end].decode("utf-8", "replace"), head_end + 4, end))
+        yield _part(data[behind.end() : head_end].decode("latin-1"), head_end + 4, end)
         at = end + 2
-    if len(found) > 1:
-        raise BadRequest(f"The form has the field {name!r} twice. Send it once.", code="duplicate_key", param=name)
-    return found[0] if found else None
 
 
 def _boundary(kind: str) -> bytes:
@@ -64,8 +110,8 @@ def _boundary(kind: str) -> bytes:
     return value.encode("ascii")
 
 
-def _name(head: str) -> str:
-    """The name of one part of a form."""
+def _part(head: str, start: int, end: int) -> _Part:
+    """One part of a form, whose content starts and ends there."""
     lines = head.split("\r\n")
     if any("\r" in line or "\n" in line or "\0" in line or line[:1] in (" ", "\t") for line in lines):
         raise _unsure("a part's head has lines that end in two ways")
@@ -74,12 +120,14 @@ def _name(head: str) -> str:
     if len(told) != 1 or any(one not in _KINDS for one, _ in named):
         raise _unsure("a part's head has other fields than a disposition, a type and a length")
     kind, semicolon, rest = told[0].partition(";")
-    name = _parameters(semicolon + rest).get("name", "")
+    parameters = _parameters(semicolon + rest)
+    name = parameters.get("name", "")
     if kind.strip().lower() != "form-data" or not name or "\\" in name:
         raise _unsure("a part has no plain name")
     if re.sub(r"[^a-z]", "", name.lower()) == "model" != name:  # frameworks differ in case, blanks and brackets
         raise _unsure("a part is nearly called model")
-    return name
+    filename = parameters.get("filename", parameters.get("filename*"))
+    return _Part(name, filename, "".join(value for one, value in named if one == "content-type"), start, end)
 
 
 def _parameters(text: str) -> dict[str, str]:
