@@ -15,6 +15,7 @@ import pytest
 from proxy.cli import bundle as building
 from proxy.cli.doctoring import bundles, extras, local, reach
 from tests.support.doctor import KEY, Looked, answers, looked, noted, said
+from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream
 from tests.test_bundle import free_port
 
@@ -238,3 +239,18 @@ def test_a_bundle_that_is_too_large(project: Path, monkeypatch: pytest.MonkeyPat
 def test_without_any_source_nothing_is_stale(tmp_path: Path) -> None:
     packed(tmp_path)
     assert examined(tmp_path).codes == ["bundle.ok"]
+
+
+def test_a_proxy_in_the_way_of_the_upstream(project: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.play(said({"data": []}))
+    settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": KEY, "PROXY_KEY": "a-key-for-callers"}
+    only_proxies(monkeypatch, {"all_proxy": SOCKS})
+    monkeypatch.setenv("no_proxy", "status.openai.com")
+    found = look(project, **settings)
+    assert "proxy.upstream" in found.codes and "upstream.ok" not in found.codes
+    assert found.of("proxy.upstream") == {"proxy": SOCKS, "variable": "all_proxy"}
+    # The engine that goes straight is asked about as it goes.
+    found = look(project, **settings, UPSTREAM_ENGINE="direct")
+    assert "upstream.ok" in found.codes and not [one for one in found.codes if one.startswith(("proxy.", "way."))]
+    only_proxies(monkeypatch, {"http_proxy": f"127.0.0.1:{free_port()}"})
+    assert "proxy.dead_upstream" in look(project, **settings).codes

@@ -101,19 +101,20 @@ def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) 
         report.add("upstream.demo")
         return
     used = [one for one in settings.providers if one.keys] or list(settings.providers[:1])
+    straight = settings.upstream_engine == "direct"
     for one in used:
-        if reach.examine(one.base_url, report, context, upstream=True):
-            _keys(one, report, context)
+        if reach.examine(one.base_url, report, context, upstream=True, straight=straight):
+            _keys(one, report, context, straight)
     with closing(Door("", "", context)) as door:
         extras.status_page(door, any(is_openai(one) for one in used), report)
 
 
-def _keys(one: Provider, report: Report, context: ssl.SSLContext) -> None:
+def _keys(one: Provider, report: Report, context: ssl.SSLContext, straight: bool) -> None:
     base, query = one.base_url, ""
     if one.kind == "azure":  # as proxy/azure.py has it
         base = base if base.endswith("/openai") else f"{base}/openai"
         query = f"?api-version={one.api_version}"
-    with closing(Door(base, "", context, UPSTREAM_SECONDS)) as door:
+    with closing(Door(base, "", context, UPSTREAM_SECONDS, straight=straight)) as door:
         for position, key in enumerate(one.keys or ("",), 1):
             name = f"{one.name}/{position}" if len(one.keys) > 1 else one.name
             report.begin(f"GET {base}/models")

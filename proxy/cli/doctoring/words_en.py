@@ -79,7 +79,17 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "tls.untrusted": (FAILED, "TLS: the certificate is not trusted: {why}",
                       "Serve the whole chain of a public authority, or name your own with SSL_CERT_FILE."),
     "tls.failed": (FAILED, "TLS: no agreement with {host}: {why}", "Is that port for https at all?"),
-    "way.proxied": (SKIPPED, "an outbound proxy stands in between, so DNS, TCP and TLS are its own", ""),
+    "way.proxied": (
+        SKIPPED, "calls go through the outbound proxy {proxy} ({variable}), so DNS, TCP and TLS are its own", ""),
+    "proxy.unusable": (FAILED, "{variable} names {proxy}, which is not an HTTP proxy",
+                       "unset {variable}, or name one with HTTPS_PROXY=http://… (Clash: the same port)."),
+    "proxy.upstream": (
+        FAILED, "{variable} names {proxy}, which is not an HTTP proxy, so `serve` does not start",
+        "unset {variable}, set UPSTREAM_ENGINE=direct, or name one with HTTPS_PROXY=http://… (Clash: the same port)."),
+    "proxy.dead": (FAILED, "the outbound proxy {proxy} ({variable}) cannot be reached: {why}",
+                   "Start it, or unset {variable}."),
+    "proxy.dead_upstream": (FAILED, "the outbound proxy {proxy} ({variable}) cannot be reached: {why}",
+                            "Start it, unset {variable}, or set UPSTREAM_ENGINE=direct to go without a proxy."),
     # Who answers.
     "platform.ok": (OK, "Sluice {version} on {platform}, which streams", ""),
     "platform.buffered": (OK, "Sluice {version} on {platform}, which gives answers in one piece", ""),
