@@ -242,7 +242,7 @@ def _translated(
             f"The outbound proxy that {proxy.variable} names on this server {how}. Its owner should start it, "
             f"unset {proxy.variable}, or set UPSTREAM_ENGINE=direct to go without one."
         )
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)):
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
         return unreachable(error)
     if isinstance(error, httpx.TimeoutException):
         return silent_for(patience.silence if begun else patience.first_byte)

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import auth, config, tokens
-from proxy.cli.doctoring import extras, reach
+from proxy.cli.doctoring import extras, reach, upstream
 from proxy.cli.doctoring.door import Door
 from proxy.cli.doctoring.entry import is_unserved
 from proxy.cli.doctoring.report import Report
@@ -119,13 +119,27 @@ def _keys(one: Provider, report: Report, context: ssl.SSLContext, straight: bool
             name = f"{one.name}/{position}" if len(one.keys) > 1 else one.name
             report.begin(f"GET {base}/models")
             named = credential(Target(one.name, base, key, provider=one))
-            heard = door.ask(f"/models{query}", key="", headers=dict([*one.headers, *([named] if named else [])]))
-            if heard.status in (401, 403) and not key:
-                report.add("upstream.reached", name=name, status=heard.status)
-            elif heard.status in (200, 404):
+            headers = dict([*one.headers, *([named] if named else [])])
+            heard = door.ask(f"/models{query}", key="", headers=headers)
+            if heard.status in (401, 403):
+                report.add("upstream.key" if key else "upstream.reached", name=name, what=heard.what)
+            elif heard.status == 200:
                 report.add("upstream.ok", name=name, status=heard.status, ms=heard.ms)
+            elif heard.status == 404:
+                _without_list(one, name, door, headers, report)
             else:
                 report.add("upstream.failed", name=name, what=heard.what)
+
+
+def _without_list(one: Provider, name: str, door: Door, headers: dict[str, str], report: Report) -> None:
+    """Whether an upstream has only no list of models, or nothing at all under its base URL."""
+    heard = door.ask("/chat/completions", "POST", key="", headers=headers, json=upstream.EMPTY)
+    if one.kind == "azure" or not upstream.is_lost(heard):
+        report.add("upstream.no_list", name=name)
+        return
+    better = f"{one.base_url}/v1"
+    found = not one.base_url.endswith("/v1") and door.ask(f"{better}/models", key="", headers=headers).status != 404
+    report.add("upstream.base", name=name, better=better if found else "…/v1")
 
 
 def is_openai(one: Provider) -> bool:
