@@ -124,14 +124,7 @@ def _list(file: str | None, words: tuple[str, ...]) -> Words:
 
 
 def _read(file: str) -> list[str]:
-    from pathlib import Path
+    from proxy.settings import text_file
 
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"MODERATION_WORDS_FILE names {file}, which cannot be read as UTF-8 text. A Worker has no files: set "
-            "MODERATION_WORDS there.",
-            param="MODERATION_WORDS_FILE",
-        ) from None
-    return [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+    lines = text_file.read(file, "MODERATION_WORDS_FILE").splitlines()
+    return [line for line in lines if not line.lstrip().startswith("#")]
