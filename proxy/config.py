@@ -31,7 +31,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UPSTREAMS", values.text, None),
     Setting("PROXY_KEY", values.proxy_keys, ()),
     Setting("SIGNING_SECRET", values.secrets, ()),
-    Setting("REVOKED_KEYS", values.commas, ()),
+    Setting("REVOKED_KEYS", values.keys, ()),
     Setting("ACCESS", values.choice("proxy-key", "pass-through"), None),
     Setting("ALLOW_ANONYMOUS", values.switch, False),
     Setting("ALLOW_PATHS", values.paths, ()),

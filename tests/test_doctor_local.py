@@ -246,7 +246,7 @@ def test_without_any_source_nothing_is_stale(tmp_path: Path) -> None:
 
 def test_a_proxy_in_the_way_of_the_upstream(project: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream.play(said({"data": []}))
-    settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": KEY, "PROXY_KEY": "a-key-for-callers"}
+    settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
     only_proxies(monkeypatch, {"all_proxy": SOCKS})
     monkeypatch.setenv("no_proxy", "status.openai.com")
     found = look(project, **settings)
@@ -261,7 +261,7 @@ def test_a_proxy_in_the_way_of_the_upstream(project: Path, upstream: Upstream, m
 
 def test_an_upstream_s_404_is_no_sign_of_health(tmp_path: Path, upstream: Upstream) -> None:
     root = f"http://127.0.0.1:{upstream.port}"
-    settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "a-key-for-callers"}
+    settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
     upstream.choose = answers({"GET /v1/models": said({"data": []})}, said({}, 404))
     assert look(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
     upstream.choose = answers({}, said({}, 404))

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from proxy import auth, config, tokens
+from proxy import auth, config, consistency, tokens
 from proxy.cli.doctoring import extras, reach, upstream
 from proxy.cli.doctoring.door import Door
 from proxy.cli.doctoring.entry import is_unserved
@@ -69,6 +69,8 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
     report.add(*(("file.found",) if path.is_file() else ("file.none",)), path=str(path))
     how = auth.mode(settings)
     report.add(f"access.{'demo' if settings.demo else 'anonymous' if how == 'open' else how}")
+    for message in consistency.warnings(settings):
+        report.add("settings.weak", message=message)
     problems = len(report.findings)
     if settings.timeout_seconds < SHORTEST_SECONDS:
         report.add("timeout.short", seconds=settings.timeout_seconds)
