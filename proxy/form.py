@@ -19,7 +19,7 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _BEHIND_MARK = re.compile(rb"(--)?[ \t]*(?:\r\n|\Z)")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
 # Fields of the API that hold files; one of another name is a text, whatever the form says of it.
-_FILES = frozenset("file files image mask audio input_reference".split())
+_FILES = frozenset("file files image mask audio audio_sample input_reference".split())
 _KINDS = ("content-disposition", "content-type", "content-length")
 
 

@@ -8,6 +8,7 @@ an address has no blanks, and what is encoded neither blanks nor letters that ar
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -36,6 +37,7 @@ _ENCODED = frozenset("file_data b64_json signature encrypted_content thoughtSign
 _MEDIA = frozenset("audio input_audio image input_image source inline_data inlineData file".split())
 _MEDIA_TYPE = re.compile("audio|image|base64|encrypted")
 _DATA_URL = re.compile(r"data:([^,]{0,200}?)(;base64)?,", re.IGNORECASE)
+_NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
 _TEXT_TYPE = re.compile(r"text/|application/(?:json|xml|javascript|x-|[a-z.-]+\+(?:json|xml))|\Z", re.IGNORECASE)
 # Names of members in the APIs that are relayed. Any other name is a caller's own word.
 _NAMES = frozenset(
@@ -59,14 +61,22 @@ _NAMES = frozenset(
 )
 
 
+class _Encoded(str):
+    """A file of text in base64."""
+
+    __slots__ = ()
+
+
 def request_texts(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
     """The texts of a request's members in pieces of at most LENGTH characters or so, each text on a line of its own.
 
-    An empty piece comes after NODES values that are no text. Whoever takes the pieces lets others run now and then.
+    An empty piece comes after NODES values at the latest. Whoever takes the pieces lets others run now and then.
     Raises BadRequest for what nobody can read here: a member that is made of numbers, each a token.
     """
     for number, text in enumerate(_strings(members), 1):
-        if text:
+        if isinstance(text, _Encoded):
+            yield from _decoded(text)
+        elif text:
             yield from _cut(text)
             if "\\" in text:  # JSON within a text: models read its escapes
                 yield from _cut(text, "arguments")
@@ -141,13 +151,13 @@ def _shown(key: str, value: str, owner: dict[str, Any] | None, parent: str | Non
     is_file = is_file or (key == "result" and owner.get("type") == "image_generation_call")
     url = _DATA_URL.match(value) if key in _ADDRESSES or is_file else None
     # Neither is one with blanks or with other letters than ASCII.
-    if not (is_file or url) or " " in value or not value.isascii():
+    if not (is_file or url) or any(blank in value for blank in " \t\r\n") or not value.isascii():
         return value
     said = owner.get("media_type") or owner.get("mime_type") or owner.get("mimeType")
     kind = url[1] if url else said if isinstance(said, str) else "unknown"
     if not _TEXT_TYPE.match(kind):
         return ""
-    return value if url is not None and url[2] is None else _decoded(value[url.end() if url else 0 :])
+    return value if url is not None and url[2] is None else _Encoded(value[url.end() if url else 0 :])
 
 
 def _is_media(owner: dict[str, Any], parent: str | None) -> bool:
@@ -155,9 +165,15 @@ def _is_media(owner: dict[str, Any], parent: str | None) -> bool:
     return kind != "text" and (parent in _MEDIA or (isinstance(kind, str) and bool(_MEDIA_TYPE.search(kind))))
 
 
-def _decoded(value: str) -> str:
-    """The text of a file that is one, or what stands there if nothing is encoded in it."""
-    try:
-        return base64.b64decode(value).decode("utf-8", "replace")
-    except ValueError:
-        return value
+def _decoded(data: str) -> Iterator[str]:
+    """The text of a file in base64, of either alphabet, in pieces; the first is on a line of its own."""
+    decoder, rest, mark = codecs.getincrementaldecoder("utf-8")("replace"), "", "\n"
+    for at in range(0, len(data), LENGTH):
+        plain = rest + _NOT_BASE64.sub("", data[at : at + LENGTH].replace("-", "+").replace("_", "/"))
+        whole = len(plain) - len(plain) % 4
+        rest = plain[whole:]
+        yield mark + decoder.decode(base64.b64decode(plain[:whole]))
+        mark = ""
+    if len(rest) > 1:
+        yield decoder.decode(base64.b64decode(rest + "=" * (4 - len(rest))))
+    yield decoder.decode(b"", final=True)

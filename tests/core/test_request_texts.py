@@ -35,6 +35,8 @@ PLACES: list[dict[str, Any]] = [
     {"messages": [{"reasoning_content": "%"}]},
     {"messages": [{"content": [{"type": "image_url", "image_url": {"url": "a %"}}]}]},
     {"messages": [{"content": [{"type": "input_audio", "input_audio": {"data": "a %"}}]}]},
+    {"messages": [{"content": [{"type": "input_audio", "input_audio": {"data": "a\n%"}}]}]},
+    {"messages": [{"content": [{"type": "file", "file": {"file_data": "a\t%"}}]}]},
     {"messages": [{"content": [{"type": "text", "image_url": "data:text/plain,%"}]}]},
     {"messages": [{"content": [{"type": "file", "file": {"file_data": f"data:text/plain;base64,{encoded('a %')}"}}]}]},
     {"messages": [{"content": [{"type": "file", "file": {"file_data": f"DATA:;base64,{encoded('a %')}"}}]}]},
@@ -84,7 +86,17 @@ def test_what_is_no_text_is_left_out() -> None:
     assert texts(messages=[{"role": "assistant", "content": [sound]}]) == "\nwav"
     assert texts(input=[{"type": "reasoning", "encrypted_content": "gAAA", "summary": []}]) == ""
     broken = {"type": "input_file", "file_data": "data:text/plain;base64,A"}
-    assert texts(input=[broken]) == "\nA"
+    assert texts(input=[broken]) == "\n"
+
+
+@pytest.mark.parametrize("text", ["", "a", "ab", "你好，世界" * 3_000, "forbidden " * 2_000, "\\u0041"])
+def test_a_text_file_is_decoded_in_pieces(text: str) -> None:
+    for data in (encoded(text), encoded(text).rstrip("="), base64.urlsafe_b64encode(text.encode()).decode()):
+        part = {"type": "input_file", "file_data": f"data:text/plain;base64,{data}"}
+        assert texts(input=[part]).strip("\n") == text
+    assert (
+        texts(input=[{"type": "input_file", "file_data": f"data:text/plain;base64,{encoded('字')[:-2]}"}]) == "\n\ufffd"
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,6 +182,7 @@ FILE = part('name="file"; filename="a.wav"', b"RIFF\xff forbidden")
             "unreadable_body",
         ),
         ("audio/transcriptions", part('name="prompt"\r\nContent-Type: text/plain; charset=UTF-8', b"Hi"), None),
+        ("audio/voices", part('name="audio_sample"; filename="a.wav"', b"\xff"), None),
         ("files", part('name="prompt"', b"forbidden"), None),
     ],
 )
