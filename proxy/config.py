@@ -31,7 +31,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UPSTREAMS", values.text, None),
     Setting("PROXY_KEY", values.proxy_keys, ()),
     Setting("SIGNING_SECRET", values.secrets, ()),
-    Setting("REVOKED_KEYS", values.commas, ()),
+    Setting("REVOKED_KEYS", values.keys, ()),
     Setting("ACCESS", values.choice("proxy-key", "pass-through"), None),
     Setting("ALLOW_ANONYMOUS", values.switch, False),
     Setting("ALLOW_PATHS", values.paths, ()),
@@ -56,6 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MODERATION_OUTPUT", values.switch, True),
     Setting("MODERATION_LEVEL", values.choice("normal", "high"), "normal"),
     Setting("MODERATION_ON_ERROR", values.choice("closed", "open"), "closed"),
+    Setting("MODERATION_MAX_CHARACTERS", values.whole(1_000, 1_000_000_000), 1_000_000),
     Setting("MODERATION_MESSAGE", values.text, "This answer was withheld by the server's content filter."),
     Setting("MODERATION_WORDS", values.commas, ()),
     Setting("MODERATION_WORDS_FILE", values.text, None),
@@ -114,6 +115,7 @@ class Config:
     moderation_output: bool
     moderation_level: str
     moderation_on_error: str
+    moderation_max_characters: int
     moderation_message: str
     moderation_words: tuple[str, ...]
     moderation_words_file: str | None
@@ -149,15 +151,15 @@ class Config:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
 
 
-def load(environ: Mapping[str, str], file: str | None = None) -> Config:
-    """Read the settings from `environ` and, below them, from the text of `sluice.toml`.
+def load(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
+    """Read the settings from `environ` and, below them, from the text of `sluice.toml`, or of a file of another `name`.
 
     Raises ConfigError with one sentence that names the first setting that cannot be used.
     """
     table: list[Any] | None = None
     texts = _present(environ)
     if file:
-        below, table = _from_toml(file)
+        below, table = _from_toml(file, name)
         texts = {**below, **texts}
     if MILLISECONDS in texts:
         texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
@@ -180,11 +182,11 @@ def load_with_file(environ: Mapping[str, str]) -> Config:
 
     named = environ.get("CONFIG_FILE", "").strip()
     path = Path(named) if named else Path(__file__).resolve().parent.parent / "sluice.toml"
-    try:
-        file = path.read_text(encoding="utf-8") if named or path.is_file() else None
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"CONFIG_FILE names {named}, which cannot be read.", param="CONFIG_FILE") from None
-    return load(environ, file)
+    if not named and not path.exists():
+        return load(environ)
+    from proxy.settings import text_file
+
+    return load(environ, text_file.read(path, "CONFIG_FILE", bool(named)), path.name)
 
 
 def _providers(
@@ -235,7 +237,7 @@ def _from_milliseconds(texts: Mapping[str, str]) -> str:
     return str(milliseconds / 1000)
 
 
-def _from_toml(file: str) -> tuple[dict[str, str], list[Any] | None]:
+def _from_toml(file: str, name: str) -> tuple[dict[str, str], list[Any] | None]:
     """The file's settings as texts, and its `[[upstreams]]`."""
     try:
         tomllib = import_module("tomllib")  # only people with a file pay for the parser
@@ -244,17 +246,17 @@ def _from_toml(file: str) -> tuple[dict[str, str], list[Any] | None]:
     try:
         table = tomllib.loads(file)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"sluice.toml cannot be read: {error}.", param="CONFIG_FILE") from None
+        raise ConfigError(f"{name} cannot be read: {error}.", param="CONFIG_FILE") from None
     upstreams = table.pop("upstreams", None)
     if not isinstance(upstreams, (list, type(None))):
-        raise ConfigError("sluice.toml: upstreams takes tables that begin with [[upstreams]].", param="UPSTREAMS")
+        raise ConfigError(f"{name}: upstreams takes tables that begin with [[upstreams]].", param="UPSTREAMS")
     known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"}
     texts: dict[str, str] = {}
     for key, value in table.items():
         if key.upper() not in known:
-            raise ConfigError(f"sluice.toml has an unknown setting: {key}.", param=key)
+            raise ConfigError(f"{name} has an unknown setting: {key}.", param=key)
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, (str, int, float)) for item in items):
-            raise ConfigError(f"sluice.toml: {key} takes a text, a number, true, false or a list.", param=key)
+            raise ConfigError(f"{name}: {key} takes a text, a number, true, false or a list.", param=key)
         texts[key.upper()] = ",".join(str(item) for item in items)
     return {name: text for name, text in texts.items() if text}, upstreams

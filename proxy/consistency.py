@@ -48,6 +48,15 @@ def _access(loaded: Config) -> None:
         )
 
 
+def warnings(loaded: Config) -> list[str]:
+    """What works and should be changed, a sentence each."""
+    if any(len(key) < values.SHORT_KEY for key in loaded.proxy_key):
+        return [
+            f"PROXY_KEY has a key of fewer than {values.SHORT_KEY} characters; make a longer one: openssl rand -hex 16"
+        ]
+    return []
+
+
 def can_verify() -> bool:
     """Whether minted keys can be read here."""
     from importlib.util import find_spec

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.moderators import Text
-from proxy.sentences import BEFORE_LENGTH, ends, ends_between, in_word
+from proxy.moderators.slices import remembered
+from proxy.sentences import ends, ends_between, in_word
 from proxy.texts import Place, Said, is_escaped, is_name, joined, of_event, readable, readable_length
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
@@ -204,7 +205,7 @@ class Cutter:
                 at = readable_length(name, thread.new)
                 text = readable(name, thread.new[:at])
                 texts.append(Text(text, thread.before))
-                thread.before = (thread.before + text)[-BEFORE_LENGTH:]
+                thread.before = remembered(thread.before, text)
                 thread.new, thread.begun = "", thread.new[at:]
         batch = Batch(b"".join(self._events), tuple(texts), self._unreadable)
         self._events, self._bytes, self._length = [], 0, 0

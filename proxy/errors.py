@@ -226,8 +226,8 @@ class NotProtected(CallerError):
     code = "proxy_not_protected"
     message = (
         "This endpoint holds an upstream key but asks callers for nothing, so it refuses every call: anyone could "
-        "spend that key. Its owner should set PROXY_KEY to a long random text and give that to callers, or set "
-        "ALLOW_ANONYMOUS=1 to let everybody in on purpose."
+        "spend that key. Its owner should set PROXY_KEY to what `openssl rand -hex 16` prints and give that to "
+        "callers, or set ALLOW_ANONYMOUS=1 to let everybody in on purpose."
     )
 
 

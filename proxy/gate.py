@@ -7,7 +7,8 @@ the order of the text. Whole answers are held back as a whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from proxy import sse, withheld
@@ -20,10 +21,12 @@ from proxy.messages import Stream
 from proxy.moderation import Checks
 from proxy.moderators import Text
 from proxy.moderators.panel import Outcome, Panel
-from proxy.prompt import fields, prompt_of
+from proxy.prompt import param, prompt_of
 
 # With so many checks under way text is gathered into larger ones, with so many or so much held nothing more is read.
 _BUSY, _MOST, _HELD_BYTES = 4, 8, 262_144
+# What finds the texts to check.
+_Finding = Callable[[], Awaitable[Sequence[Text]]]
 
 
 def wrap(call: Call, checks: Checks, stream: Stream) -> Stream:
@@ -51,7 +54,8 @@ class _Asked(Stream):
             clock = self._call.host.clock
             until = None if seconds is None else clock.now() + seconds
             if self._check is None:
-                self._check = _Check(self._call, self._panel, _prompt(self._call, self._checks))
+                texts = partial(prompt_of, self._call)
+                self._check = _Check(self._call, self._panel, texts)
             if not await self._check.comes(seconds):
                 return None
             _admit(self._call, self._checks, self._panel, self._check.outcome)
@@ -65,24 +69,21 @@ class _Asked(Stream):
         await self._stream.aclose()
 
 
-def _prompt(call: Call, checks: Checks) -> tuple[Text, ...]:
-    text = prompt_of(call, checks)
-    return (Text(text),) if text.strip() else ()
-
-
 def _admit(call: Call, checks: Checks, panel: Panel, outcome: Outcome) -> None:
     """Let a prompt pass, or raise what its caller is told."""
     panel.apply(outcome)
     if outcome.says == "block":
-        raise ContentFiltered(param=fields(call, checks)[0])
+        raise ContentFiltered(param=param(call, checks))
     if not outcome.lets_through:
         raise ModerationUnavailable("prompt")
 
 
 class _Check:
-    """One check under way. Behind texts there may be something `unreadable`, which only counts where they pass."""
+    """One check under way, of texts that may still have to be found. Behind them there may be something `unreadable`,
+    which only counts where they pass.
+    """
 
-    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text], unreadable: bool = False) -> None:
+    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text] | _Finding, unreadable: bool = False) -> None:
         self._panel = panel
         self._texts = texts
         self._unreadable = unreadable
@@ -98,7 +99,8 @@ class _Check:
         await self._pump.aclose()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        self.outcome = await self._panel.judge(self._texts)
+        texts = await self._texts() if callable(self._texts) else self._texts
+        self.outcome = await self._panel.judge(texts)
         if self._unreadable and self.outcome.lets_through:
             self.outcome = self._panel.unseen("unreadable_answer")
         yield b""
@@ -198,8 +200,9 @@ class _Gate(Stream):
     async def _read(self) -> AsyncGenerator[bytes, None]:
         """Fill the queue. What it yields says no more than that there is something to look at."""
         if self._checks.prompt:
-            outcome = await self._panel.judge(_prompt(self._call, self._checks))
-            _admit(self._call, self._checks, self._panel, outcome)
+            panel = Panel(self._call, self._checks)
+            outcome = await panel.judge(await prompt_of(self._call))
+            _admit(self._call, self._checks, panel, outcome)
         first = await self._stream.next() or b""
         if not self._call.is_sse:
             whole = await withheld.checked(self._call, self._checks, self._panel, first, self._stream)

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from proxy import auth
+from proxy import auth, consistency
 from proxy.access import redaction
 from proxy.call import Call
 from proxy.host import Host
@@ -69,6 +69,12 @@ def finished(
             **{name: _name(call.record.get(name), secrets) for name in _UPSTREAM_S},
         },
     )
+
+
+def configured(call: Call) -> None:
+    """Write a line for each setting that should be changed."""
+    for message in consistency.warnings(call.config):
+        line(call.host, call.config.log_level, "warning", {"event": "configuration", "message": message})
 
 
 def _wanted(level: str, least: str) -> bool:

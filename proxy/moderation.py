@@ -18,8 +18,8 @@ HEADER = "x-sluice-moderation"
 _NO = (None, False, 0, "", "0", "false", "off", "no")
 # Stored and background answers are read below the paths that make them.
 _KINDS = (("chat/completions", "chat"), ("completions", "completions"), ("responses", "responses"))
-# Calls that generate no text and have a prompt nevertheless.
-_PROMPTED = ("images/generations", "audio/speech")
+# Calls that ask no model to say, draw or do anything: theirs are no prompts, and their files may be large.
+_UNPROMPTED = frozenset("embeddings moderations rerank files uploads".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ def prepare(call: Call) -> None:
 def reads_prompt(call: Call) -> bool:
     """Whether the call's body is to be read for its prompt, whatever it says that it is."""
     config = call.config
-    return bool(config.moderation) and config.moderation_input and (_kind(call) != "other" or _path(call) in _PROMPTED)
+    family = _path(call).partition("/")[0]
+    return bool(config.moderation) and config.moderation_input and family not in _UNPROMPTED
 
 
 def wrap(call: Call, stream: Stream) -> Stream:

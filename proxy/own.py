@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from proxy import __version__, auth, catalogue, failover, regions, request_body, targets
+from proxy import __version__, auth, catalogue, consistency, failover, regions, request_body, targets
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
@@ -57,6 +57,7 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
     access = auth.mode(call.config)
     if access == "closed":
         warnings.append("An upstream key is set but neither PROXY_KEY nor ALLOW_ANONYMOUS=1, so every call is refused.")
+    warnings += consistency.warnings(call.config)
     limit = call.request.deadline
     if limit is not None and limit <= SHORT_SECONDS:
         warnings.append(f"This function's time-out is {math.ceil(limit)} s; set it to 300.")

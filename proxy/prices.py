@@ -169,13 +169,20 @@ def _match(entries: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
 def _load(file: str | None) -> dict[str, Any]:
     import json
 
+    if file is None:
+        try:
+            text = Path(TABLE).read_text(encoding="utf-8")
+        except OSError:
+            return {"models": [], "providers": {"": "(?!)"}}  # a bundle without it: nothing is known
+    else:
+        from proxy.settings import text_file
+
+        text = text_file.read(file, "PRICES_FILE")
     try:
-        table = json.loads(Path(file or TABLE).read_text(encoding="utf-8"))
+        table = json.loads(text)
         for entry in table["models"]:
             _check(entry)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if file is None:
-            return {"models": [], "providers": {"": "(?!)"}}  # a bundle without it: nothing is known
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"PRICES_FILE names {file}, which cannot be used ({error}). It takes JSON such as "
             '{"models": [{"match": ["my-model*"], "input": 0.5, "output": 1.5, "context_window": 128000}]}, in US '

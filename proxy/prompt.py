@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-from proxy import texts
+from collections.abc import Iterable
+from typing import Any
+
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.moderation import Checks
+from proxy.moderators import Text
+from proxy.moderators.request_texts import request_texts
+from proxy.moderators.slices import LENGTH
+from proxy.wire import multipart
+from proxy.wire.path_table import endpoint
+
+# Where the prompt usually stands in what is stored below a path: what an error names.
+_PARAMS = {"chat": "messages", "completions": "prompt", "responses": "input"}
+# Prompts that some servers take as what a model makes of text: nobody can read them here.
+_EMBEDDED = "prompt_embeds"
+# What a piece costs besides its characters, in characters.
+_EACH = 20
 
 
-def prompt_of(call: Call, checks: Checks) -> str:
-    """All that a model would read of what the caller wrote: each text a line of its own.
+async def prompt_of(call: Call) -> list[Text]:
+    """All that a model could read of what the caller wrote, as one text, or none; lets others' calls go on meanwhile.
 
     Raises BadRequest where that cannot be read, for then it cannot be checked either.
     """
+    pieces: list[str] = []
+    size = 0
+    for piece in request_texts(_members(call)):
+        pieces.append(piece)
+        size += len(piece) + _EACH
+        if size > LENGTH or not piece:
+            await call.host.clock.sleep(0)
+            size = 0
+    text = "".join(pieces)
+    return [Text(text)] if text and not text.isspace() else []
+
+
+def param(call: Call, checks: Checks) -> str | None:
+    """The name of the request's member that an error about its prompt names."""
+    row = endpoint(call.route.path if call.route else "")
+    return row.prompt[0] if row and row.prompt else _PARAMS.get(checks.kind)
+
+
+def _members(call: Call) -> Iterable[tuple[str, Any]]:
+    """The request's members: of a form its fields of text, else those of a JSON object."""
+    if call.form is not None:
+        return multipart.texts(call.form, call.sent_body)
     request = call.document.value if call.document else None
     if request is None:
         raise BadRequest(
-            "The request body must be one JSON object: this server checks prompts.", code="unreadable_body"
+            "The request must be one JSON object or a form: this server checks prompts.", code="unreadable_body"
         )
-    # In any spelling: some upstreams, those in Go for one, make no difference between upper and lower case.
-    names = fields(call, checks)
-    values = [(name, value) for name in names for key, value in request.items() if key.casefold() == name]
-    for name, value in values:
-        if name == "prompt" and texts.has_tokens(value):
-            raise BadRequest(
-                "The prompt is made of token numbers, and this server checks prompts. Send it as text.",
-                code="unreadable_prompt",
-                param=name,
-            )
-    found_texts = (one for name, value in values for one in texts.strings(value, name, in_prompt=True))
-    return "\n".join(texts.readable(*one) for one in found_texts)
-
-
-def fields(call: Call, checks: Checks) -> tuple[str, ...]:
-    """The names of the request's members that hold its prompt; the first is the one that an error names."""
-    return texts.prompt_fields(checks.kind, call.route.path if call.route else "")
+    if _EMBEDDED in request:
+        raise BadRequest(
+            f"{_EMBEDDED} cannot be read, and this server checks prompts. Send the prompt as text.",
+            code="unreadable_prompt",
+            param=_EMBEDDED,
+        )
+    return request.items()

@@ -168,7 +168,9 @@ def _headers(value: Any) -> tuple[tuple[str, str], ...]:
         values.header_names(name)  # raises for what the relay sets itself
         if not isinstance(text, str) or not _VALUE.fullmatch(text):
             raise ValueError(f"takes a text of printable ASCII characters for {name}")
-    return tuple((name.lower(), text) for name, text in value.items())
+        if text.strip()[:1] in ('"', "'"):
+            raise ValueError(f"takes a text without quotation marks around it for {name}")
+    return tuple((name.lower(), text.strip()) for name, text in value.items())
 
 
 def _header_names(value: Any) -> tuple[str, ...]:

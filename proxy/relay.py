@@ -26,6 +26,8 @@ async def relay(request: Request, config: Config, upstream: Upstream, host: Host
     """Answer one call, whatever it is. Never raises but when the caller is gone (cancelled from outside)."""
     call = Call(request, config, host)
     call.upstream = upstream
+    if call.cold:
+        log.configured(call)
     try:
         return seal(call, await _answer(call, upstream))
     except ProxyError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # So much of what was said before is looked at again with what follows.
 BEFORE_LENGTH = 512
@@ -27,8 +28,9 @@ def ends_between(text: str, following: str) -> bool:
 
 
 def in_word(char: str) -> bool:
-    """Whether the character belongs to a word of a script that puts spaces between words."""
-    return char.isalnum() and (char < "\u0e00" or "\u10a0" <= char <= "\u10ff" or "\u1e00" <= char < "\u2000")
+    """Whether the character belongs to a word of a script that puts spaces between words; a vowel sign does too."""
+    is_letter = char.isalnum() or unicodedata.category(char)[0] == "M"
+    return is_letter and (char < "\u0e00" or "\u10a0" <= char <= "\u10ff" or "\u1e00" <= char < "\u2000")
 
 
 def unfinished(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What there is to read in a request, an answer or an event, for a content filter. Pure.
+"""What there is to read in an answer or an event, for a content filter. Pure.
 
 Only what is known to be no text is left out, so that a provider's own field is looked at as well.
 """
@@ -6,8 +6,9 @@ Only what is known to be no text is left out, so that a provider's own field is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from proxy import nesting, sse
@@ -19,10 +20,6 @@ _NO_TEXT = frozenset(
     "content_filter_results prompt_filter_results usage created cache_control image_b64 partial_image_b64 b64_json "
     "system_fingerprint service_tier provider".split()
 )
-# Of a prompt little can be left out: a template may show its model any label. These never are when they are texts.
-_NO_TEXT_IN_PROMPTS = frozenset(
-    "id type url image_url file_id file_data call_id tool_call_id item_id signature encrypted_content b64_json".split()
-)
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 # Where `data` is what is encoded, by what leads to it or by the type beside it; elsewhere it is a list, or a text.
 _MEDIA = (".audio", ".input_audio", ".image", ".input_image", ".source", ".inline_data", ".inlineData", ".file")
@@ -32,14 +29,6 @@ _OF_REQUEST = frozenset(
     "instructions tools tool_choice metadata text prompt reasoning truncation user safety_identifier prompt_cache_key "
     "prompt_cache_retention previous_response_id incomplete_details".split()
 )
-# Where the prompt stands, by the kind of call; the first is the one that an error names.
-_PROMPTS = {
-    "chat": ("messages", "prediction"),
-    "completions": ("prompt", "suffix"),
-    "responses": ("input", "instructions", "prompt"),
-    "images/generations": ("prompt",),
-    "audio/speech": ("input", "instructions"),
-}
 _NUMBERS = ("output_index", "content_index", "summary_index", "command_index")
 _NAME_LENGTH = 200
 # What the places of whole texts begin with, which are no pieces of a choice.
@@ -70,34 +59,44 @@ class Said:
     unreadable: bool = False
 
 
-def prompt_fields(kind: str, path: str) -> tuple[str, ...]:
-    """The names of the request's members that hold its prompt."""
-    return _PROMPTS.get(path) or _PROMPTS.get(kind, ())
-
-
-def strings(value: Any, name: str = "", in_prompt: bool = False) -> Iterator[tuple[str, str]]:
+def strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a JSON value, depth first, with the names of the members that lead to it.
 
-    A list's items that have an index have it in their name. Without recursion, each level of which would take of a
-    stack that may be small; and with each name made when it is told, and no longer than is of use, for a request may
-    have very many of them.
+    A list's items that have an index have it in their name.
     """
-    rest: list[tuple[Any, str, str]] = [(value, name, "")]
-    while rest:
-        value, name, key = rest.pop()
+    return ((name, text) for name, text in _walk(value, name) if text)
+
+
+def _walk(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """As `strings`, with an empty text for each value that is none.
+
+    Without recursion, each level of which would take of a stack that may be small, and without a list of what is still
+    to come; each name is made when it is told, and no longer than is of use.
+    """
+    levels: list[Iterator[tuple[Any, str, str]]] = [iter([(value, name, "")])]
+    while levels:
+        found = next(levels[-1], None)
+        if found is None:
+            levels.pop()
+            continue
+        value, name, key = found
         if key and len(name) < _NAME_LENGTH:
             name = f"{name}{key[:_NAME_LENGTH]}"
-        if isinstance(value, str):
-            if value:
-                yield name, value
-        elif isinstance(value, list):
-            rest += [(one, name, _index(one)) for one in reversed(value)]
+        yield name, value if isinstance(value, str) else ""
+        if isinstance(value, list):
+            levels.append(_items(value, name))
         elif isinstance(value, dict):
-            rest += [
-                (one, name, f".{key}")
-                for key, one in reversed(value.items())
-                if (in_prompt or key not in _NO_TEXT) and not _says_nothing(key, one, name, value, in_prompt)
-            ]
+            levels.append(_members(value, name))
+
+
+def _items(values: list[Any], name: str) -> Iterator[tuple[Any, str, str]]:
+    return ((one, name, _index(one)) for one in values)
+
+
+def _members(owner: dict[str, Any], name: str) -> Iterator[tuple[Any, str, str]]:
+    for key, one in owner.items():
+        if key not in _NO_TEXT and not _says_nothing(key, one, name, owner):
+            yield one, name, f".{key}"
 
 
 def _index(item: Any) -> str:
@@ -105,7 +104,7 @@ def _index(item: Any) -> str:
     return f"[{index}]" if isinstance(index, int) else ""
 
 
-def _says_nothing(key: str, value: Any, name: str, owner: dict[str, Any], in_prompt: bool) -> bool:
+def _says_nothing(key: str, value: Any, name: str, owner: dict[str, Any]) -> bool:
     """Whether a member of `owner`, which `name` leads to, is known to be no text; _NO_TEXT has been asked already."""
     if key == "role":
         return value in _ROLES
@@ -113,21 +112,7 @@ def _says_nothing(key: str, value: Any, name: str, owner: dict[str, Any], in_pro
         kind = owner.get("type")
         is_media = name.endswith(_MEDIA) or (isinstance(kind, str) and _MEDIA_TYPE.search(kind) is not None)
         return isinstance(value, str) and is_media
-    if key == "result":
-        return owner.get("type") == "image_generation_call"
-    return in_prompt and isinstance(value, str) and key in _NO_TEXT_IN_PROMPTS
-
-
-def has_tokens(value: Any) -> bool:
-    """Whether a prompt is made of numbers, each a token, which nobody can read here."""
-    rest = [value]
-    while rest:
-        one = rest.pop()
-        if isinstance(one, (int, float)):
-            return True
-        if isinstance(one, list):
-            rest += one
-    return False
+    return key == "result" and owner.get("type") == "image_generation_call"
 
 
 def of_event(event: bytes, kind: str) -> Said:
@@ -219,12 +204,17 @@ def read_members(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def of_answer(answer: dict[str, Any]) -> list[tuple[int | None, list[str]]]:
-    """The texts of a whole answer, by the position of their choice; None for what belongs to none."""
+def of_answer(answer: dict[str, Any]) -> Iterator[tuple[int | None, str]]:
+    """The texts of a whole answer, each with the position of its choice; None for what belongs to none.
+
+    An empty text stands for each value that is none, so that others can be let run in between.
+    """
     members = read_members(answer)
     choices = members.pop("choices") if isinstance(answer.get("choices"), list) else []
-    parts: list[tuple[int | None, Any]] = [*enumerate(choices), (None, members)]
-    return [(at, [readable(name, text) for name, text in strings(part)]) for at, part in parts]
+    parts: Iterable[tuple[int | None, Any]] = chain(enumerate(choices), [(None, members)])
+    for at, part in parts:
+        for name, text in _walk(part):
+            yield at, readable(name, text)
 
 
 def without_texts(answer: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,17 @@ REFERENCES = (
 LEAST_SECRET = 24  # characters
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
+SHORT_KEY = 16  # characters; a shorter one is warned about
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+# Keys that the project's documents have shown, and what samples are made of.
+_PRINTED = frozenset(("f0b1c9d27a4e4f6f8f1f", "5f1c0d8be0c94c51b64e0d2f7a9e3c11"))
+_SAMPLE = re.compile(
+    "(?:a|an|another|my|your|the|some|one|this|is|long|short|random|text|string|value|characters|key|keys|proxy|api|"
+    "secret|secrets|signing|pass|word|phrase|token|change|me|it|please|here|test|testing|example|sample|dummy|demo|sk|"
+    "x|todo|replace|with|enter|put|insert|foo|bar|baz|qwerty|letmein|admin|user|root|default|private|very|super|strong|"
+    "new|old|sluice|relay|openai|caller|callers|for|to|of|and|must|know|make|up)+[0-9]{0,8}"
+)
+_SAMPLE_LENGTH = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
 # What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
 _NEVER_FORWARDED = frozenset(
@@ -99,10 +110,39 @@ def commas(value: str) -> tuple[str, ...]:
 
 
 def keys(value: str) -> tuple[str, ...]:
+    """Keys as they are pasted, without what came along with them."""
     found = commas(value)
+    for key in found:
+        _alone(key)
     if any(not key.isascii() or not key.isprintable() or " " in key for key in found):
         raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
     return found
+
+
+def _alone(key: str) -> None:
+    """Raise ValueError for a key with something around it: callers would be locked out, or upstreams refuse it."""
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        raise ValueError("takes keys without quotation marks around them, which docker --env-file keeps")
+    if re.match(r"(authorization|bearer)(\s|:|\Z)", key, re.IGNORECASE):
+        raise ValueError("takes the key alone, without Bearer in front of it")
+    if "$(" in key:
+        raise ValueError("takes the key itself: run the command between $( and ) in a shell and paste what it prints")
+
+
+def _made_up(key: str) -> None:
+    """Raise ValueError for a key out of a document: everybody knows those."""
+    if key.lower() in _PRINTED or is_sample(key):
+        raise ValueError(
+            "is a sample out of a document, which anybody can guess; make a key with: openssl rand -hex 16"
+        )
+
+
+def is_sample(key: str) -> bool:
+    """Whether a text says no more than that a key belongs there."""
+    plain = re.sub(r"[^a-z0-9]", "", key.lower())
+    if plain.isdigit():
+        return plain in "01234567890123456789" or len(set(plain)) == 1
+    return 2 < len(plain) <= _SAMPLE_LENGTH and _SAMPLE.fullmatch(plain) is not None
 
 
 def secret(value: str) -> str:
@@ -133,14 +173,20 @@ def proxy_keys(value: str) -> tuple[str, ...]:
         raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
     if any(key.startswith("sk-sluice-") for key in found):
         raise ValueError("takes keys that do not begin with sk-sluice-, as minted ones do")
+    for key in found:
+        _made_up(key)
     return found
 
 
 def secrets(value: str) -> tuple[str, ...]:
     """Secrets that sign: a short one could be found by trying, with nothing but a key that it has signed."""
     found = commas(value)
+    for one in found:
+        _alone(one)
     if not found or any(len(secret) < LEAST_SECRET for secret in found):
         raise ValueError(f"takes random texts of {LEAST_SECRET} characters or more, separated by commas")
+    for one in found:
+        _made_up(one)
     return found
 
 

@@ -15,6 +15,7 @@ import pytest
 from proxy.cli import bundle as building
 from proxy.cli.doctoring import bundles, extras, local, reach
 from tests.support.doctor import KEY, Looked, answers, looked, noted, said
+from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream
 from tests.test_bundle import free_port
 
@@ -102,13 +103,16 @@ def test_each_key_of_an_upstream_is_tried(tmp_path: Path, upstream: Upstream, mo
         said({"data": []}) if asked.header("authorization") == "Bearer good-key" else said({"error": {}}, 401)
     )
     found = look(tmp_path, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=f"good-key,{KEY}", PROXY_KEY="pk")
-    assert found.of("upstream.ok")["name"] == "default/1" and found.of("upstream.failed")["name"] == "default/2"
+    assert found.of("upstream.ok")["name"] == "default/1" and found.of("upstream.key")["name"] == "default/2"
     assert "status.other" in found.codes and "dns.ok" in found.codes
 
 
 def test_a_pass_through_only_has_to_be_reached(tmp_path: Path, upstream: Upstream) -> None:
     upstream.choose = answers({}, said({"error": {}}, 401))
-    assert look(tmp_path, OPENAI_BASE_URL=upstream.url).of("upstream.reached") == {"name": "default", "status": 401}
+    assert look(tmp_path, OPENAI_BASE_URL=upstream.url).of("upstream.reached") == {
+        "name": "default",
+        "what": "HTTP 401, application/json",
+    }
     assert look(tmp_path, OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1").bad == ["tcp.upstream"]
 
 
@@ -238,3 +242,30 @@ def test_a_bundle_that_is_too_large(project: Path, monkeypatch: pytest.MonkeyPat
 def test_without_any_source_nothing_is_stale(tmp_path: Path) -> None:
     packed(tmp_path)
     assert examined(tmp_path).codes == ["bundle.ok"]
+
+
+def test_a_proxy_in_the_way_of_the_upstream(project: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.play(said({"data": []}))
+    settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
+    only_proxies(monkeypatch, {"all_proxy": SOCKS})
+    monkeypatch.setenv("no_proxy", "status.openai.com")
+    found = look(project, **settings)
+    assert "proxy.upstream" in found.codes and "upstream.ok" not in found.codes
+    assert found.of("proxy.upstream") == {"proxy": SOCKS, "variable": "all_proxy"}
+    # The engine that goes straight is asked about as it goes.
+    found = look(project, **settings, UPSTREAM_ENGINE="direct")
+    assert "upstream.ok" in found.codes and not [one for one in found.codes if one.startswith(("proxy.", "way."))]
+    only_proxies(monkeypatch, {"http_proxy": f"127.0.0.1:{free_port()}"})
+    assert "proxy.dead_upstream" in look(project, **settings).codes
+
+
+def test_an_upstream_s_404_is_no_sign_of_health(tmp_path: Path, upstream: Upstream) -> None:
+    root = f"http://127.0.0.1:{upstream.port}"
+    settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
+    upstream.choose = answers({"GET /v1/models": said({"data": []})}, said({}, 404))
+    assert look(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
+    upstream.choose = answers({}, said({}, 404))
+    assert look(tmp_path, **settings).of("upstream.base")["better"] == "…/v1"
+    assert look(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"
+    upstream.choose = answers({"POST /chat/completions": said({"error": {"message": "model?"}}, 400)}, said({}, 404))
+    assert "upstream.no_list" in look(tmp_path, **settings).codes

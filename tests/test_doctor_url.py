@@ -198,3 +198,41 @@ def test_openai_s_status_page_is_asked_where_openai_answers(
     assert code in found.codes
     (asked,) = [one for one in upstream.received if one.target == "/status.json"]
     assert asked.header("authorization") is None
+
+
+REFUSAL = {"error": {"message": "Incorrect API key provided", "type": "x", "param": None, "code": "invalid_api_key"}}
+
+
+def test_the_upstream_s_refusal_of_the_server_s_key_is_not_the_caller_s(serve: Serve, upstream: Upstream) -> None:
+    upstream.choose = answers({}, said(REFUSAL, 401))
+    url = serve(OPENAI_API_KEY="sk-wrong", PROXY_KEY=KEY).url
+    found = look(url)
+    assert found.bad == ["upstream.key"] and "paths.ok" in found.codes and "access.guarded" in found.codes
+    assert found.of("upstream.key") == {"name": "default", "what": "HTTP 401"}
+    # A wrong key of the caller's is still the caller's.
+    assert look(url, key=f"{KEY}-x").bad == ["key.refused"]
+    assert look(serve().url, key="sk-of-a-caller").bad == ["upstream.own_key"]
+    assert look(serve(PROXY_KEY=KEY).url, key=f"sk-of-a-caller:{KEY}").bad == ["upstream.own_key"]
+    assert look(serve(PROXY_KEY=KEY).url, key="sk-of-a-caller:wrong").bad == ["key.refused"]
+
+
+def test_a_base_url_without_its_path_is_the_upstream_s(serve: Serve, upstream: Upstream) -> None:
+    upstream.choose = answers({}, said({"error": {"message": "no such page"}}, 404))
+    found = look(serve(OPENAI_API_KEY="sk-right", PROXY_KEY=KEY).url)
+    assert found.bad == ["upstream.base"] and "paths.ok" in found.codes
+    # No list of models, and a page for that, is nothing to blame the address for.
+    refused = said({"error": {"message": "no model"}}, 400)
+    upstream.choose = answers({"POST /v1/chat/completions": refused}, said({}, 404))
+    assert "models.none" in look(serve(OPENAI_API_KEY="sk-right", PROXY_KEY=KEY).url).bad
+
+
+def test_of_several_upstreams_the_one_that_refuses_is_named(serve: Serve, upstream: Upstream) -> None:
+    def asked(received: Received) -> Script:
+        return said({}, 404) if received.header("authorization") == "Bearer sk-b" else said(REFUSAL, 403)
+
+    upstream.choose = asked
+    one = '{"name":"%s","base_url":"%s","keys":"sk-%s","models":"%s*"}'
+    base = f"http://127.0.0.1:{upstream.port}"
+    table = ",".join(one % (name, base, name, name) for name in ("a", "b"))
+    found = look(serve(UPSTREAMS=f"[{table}]", OPENAI_BASE_URL="", PROXY_KEY=KEY).url)
+    assert found.bad == ["upstream.key"] and found.of("upstream.key") == {"name": "a", "what": "HTTP 403"}

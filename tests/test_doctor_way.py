@@ -21,10 +21,12 @@ from proxy.cli.doctoring import addresses, door, reach
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
+    KEY,
     PAGE,
     look,
 )
-from tests.support.upstream import Upstream
+from tests.support.proxies import SOCKS, only_proxies
+from tests.support.upstream import Upstream, whole
 from tests.test_bundle import free_port
 
 
@@ -115,12 +117,38 @@ def test_a_certificate_that_nobody_trusts_and_a_port_without_tls(
     assert look(f"https://127.0.0.1:{upstream.port}").codes[-1] == "tls.failed"
 
 
-def test_behind_an_outbound_proxy_the_way_is_the_proxy_s(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
+def test_an_outbound_proxy_is_named_and_blamed_where_it_is_to_blame(
+    serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = f"http://user:{KEY}@127.0.0.1:{free_port()}"
+    only_proxies(monkeypatch, {"https_proxy": dead})
+    found = look("https://sluice.invalid")
+    assert found.codes == ["url.ok", "proxy.dead"]
+    assert found.of("proxy.dead")["proxy"] == dead.replace(f"user:{KEY}@", "")
+    assert found.of("proxy.dead")["variable"] == "https_proxy"
+    only_proxies(monkeypatch, {"all_proxy": "http://" + "x" * 70})
+    assert look("https://sluice.invalid").of("proxy.dead")["why"] == "DNS"
+    upstream.play(whole(b"", 502))  # to CONNECT
+    only_proxies(monkeypatch, {"https_proxy": f"http://127.0.0.1:{upstream.port}"})
     found = look("https://sluice.invalid")
     assert found.codes == ["url.ok", "way.proxied", "platform.failed"]
+    assert "502" in found.of("platform.failed")["what"]
     monkeypatch.setenv("no_proxy", "sluice.invalid")
-    assert not reach.proxied("https", "sluice.invalid")
+    assert look("https://sluice.invalid").codes == ["url.ok", "dns.failed"]
+
+
+def test_what_clash_exports_does_no_harm(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy for all beside one for HTTP: only where nothing else is named is it in the way."""
+    url = serve(**GUARDED).url
+    only_proxies(monkeypatch, {"all_proxy": SOCKS, "no_proxy": "127.0.0.1"})
+    assert "platform.ok" in look(url).codes
+    only_proxies(monkeypatch, {"all_proxy": SOCKS})
+    assert look(url).codes == ["url.ok", "proxy.unusable"]
+    # A redirection elsewhere, or the status page, may have another proxy than the endpoint.
+    told = door.Door(url, "", ssl.create_default_context()).ask("/healthz")
+    assert (told.status, told.lost) == (0, f"all_proxy: {SOCKS}")
+    only_proxies(monkeypatch, {"all_proxy": SOCKS, "https_proxy": f"http://127.0.0.1:{free_port()}"})
+    assert look("https://sluice.invalid").codes == ["url.ok", "proxy.dead"]
 
 
 @pytest.mark.parametrize(

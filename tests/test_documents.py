@@ -14,6 +14,7 @@ import pytest
 
 from proxy import config
 from tests.conftest import Serve
+from tests.support.documents import made
 from tools import clients
 
 ROOT = Path(__file__).parent.parent
@@ -98,7 +99,7 @@ def test_the_lines_about_tokens_count(serve: Serve) -> None:
 
 def test_the_settings_on_other_pages_are_valid() -> None:
     for name in ("upstreams.md", "moderation.md"):
-        text = "\n".join(lines(ROOT / "docs" / name))
+        text = made("\n".join(lines(ROOT / "docs" / name)))
         found = re.findall(r"^export (\w+)=(?:'([^']*)'|(\S*))$", text, re.MULTILINE)
         given = {one: quoted or plain for one, quoted, plain in found}
         assert given

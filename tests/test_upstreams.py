@@ -20,6 +20,7 @@ from proxy.upstreams.direct import DirectUpstream
 from proxy.upstreams.httpx import HttpxUpstream
 from proxy.upstreams.tls import tls_context
 from tests.support.core import host
+from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def test_an_empty_path_is_the_base_address_itself(engine: Any, upstream: Upstrea
 
 def test_tls_is_made_ready_where_only_moderation_needs_it() -> None:
     plain = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "UPSTREAM_ENGINE": "direct"}
-    keys = {"TMS_SECRET_ID": "a", "TMS_SECRET_KEY": "b", "MODERATION_OPENAI_KEY": "k"}
+    keys = {"TMS_SECRET_ID": "a", "TMS_SECRET_KEY": "b", "MODERATION_OPENAI_KEY": "k", "PROXY_KEY": "p"}
     tencent = {**plain, **keys, "MODERATION": "tencent"}
     there = {**plain, **keys, "MODERATION": "openai", "MODERATION_OPENAI_BASE_URL": "https://api.openai.com"}
     for settings, wanted in ((plain, False), (tencent, True), (there, True)):
@@ -229,6 +230,10 @@ def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: 
         ({}, {"UPSTREAM_ENGINE": "httpx"}, HttpxUpstream),
         ({"HTTPS_PROXY": "http://127.0.0.1:1"}, {}, HttpxUpstream),
         ({"all_proxy": "http://127.0.0.1:1"}, {}, HttpxUpstream),
+        ({"all_proxy": SOCKS, "https_proxy": "127.0.0.1:7890"}, {}, HttpxUpstream),
+        ({"all_proxy": SOCKS}, {"UPSTREAM_ENGINE": "direct"}, DirectUpstream),
+        ({"all_proxy": SOCKS, "no_proxy": "api.openai.com,.api2d.net"}, {}, DirectUpstream),
+        ({"http_proxy": SOCKS}, {}, DirectUpstream),
         ({"HTTPS_PROXY": "http://127.0.0.1:1"}, {"UPSTREAM_ENGINE": "direct"}, DirectUpstream),
         ({}, {"DEMO": "1"}, DemoUpstream),
     ],
@@ -236,11 +241,7 @@ def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: 
 def test_the_settings_and_an_outbound_proxy_choose_the_engine(
     environ: dict[str, str], settings: dict[str, str], kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in upstreams.PROXY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
+    only_proxies(monkeypatch, environ)
     assert type(upstreams.make(config.load(settings), host())) is kind
 
 

@@ -48,8 +48,8 @@ def check(environ: Mapping[str, str]) -> None:
         )
     if auth.mode(settings) == "closed":
         raise ConfigError(
-            "OPENAI_API_KEY is set, but not who may call: set PROXY_KEY to a long random text, or ALLOW_ANONYMOUS=1 to "
-            "let in everybody."
+            "OPENAI_API_KEY is set, but not who may call: set PROXY_KEY to what `openssl rand -hex 16` prints, or "
+            "ALLOW_ANONYMOUS=1 to let in everybody."
         )
 
 

@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 
-from proxy import auth, config
+from proxy import auth, config, consistency
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
@@ -115,11 +115,12 @@ def banner(settings: config.Config, host: str, port: int, made_up: str | None) -
         hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
     upstream = "the embedded demo (model: demo), no key is set" if settings.demo else _upstreams(settings)
     model = first_model(settings)
+    warned = "".join(f"\n  Warning    {one}" for one in consistency.warnings(settings))
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}
   Access     {_ACCESS[auth.mode(settings)]}
-  Upstream   {upstream}
+  Upstream   {upstream}{warned}
 Try it:
   curl -N {base}/v1/chat/completions -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
     -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'

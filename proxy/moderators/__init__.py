@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
+from proxy import auth
 from proxy.call import Call
 from proxy.config import Config
 from proxy.errors import ConfigError
@@ -44,6 +45,10 @@ class Moderator(Protocol):
         """The gravest verdict on these texts. Raises Failed."""
 
 
+# What asks nobody, and so costs nobody anything.
+FREE = ("words",)
+
+
 def moderator(name: str) -> Moderator:
     """The one called so, which is one of values.MODERATORS."""
     return cast(Moderator, import_module(f"proxy.moderators.{name}"))
@@ -52,13 +57,19 @@ def moderator(name: str) -> Moderator:
 def check(config: Config) -> None:
     """Raise ConfigError, at start-up, where what MODERATION names cannot do its work."""
     for name in config.moderation:
-        if config.demo and name != "words":
+        if config.demo and name not in FREE:
             raise ConfigError(
                 f"MODERATION names {name}, which has to be asked over the network, and DEMO never uses that. Use words "
                 "with it.",
                 param="MODERATION",
             )
         moderator(name).ready(config)
+        if name not in FREE and auth.mode(config) == "own-key" and not config.allow_anonymous:
+            raise ConfigError(
+                f"MODERATION names {name}, which is asked with the server's own key, so PROXY_KEY must be set (to a "
+                "random text: openssl rand -hex 16), or anybody could use that key up; ALLOW_ANONYMOUS=1 permits it.",
+                param="PROXY_KEY",
+            )
 
 
 def gravest(verdicts: Sequence[Verdict]) -> Verdict:

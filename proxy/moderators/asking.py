@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from proxy import encoding, nesting
@@ -51,19 +52,19 @@ def label(*words: object) -> str:
     return ":".join(_NOT_FOR_LOGS.sub("", str(word))[:40] for word in words if word)
 
 
-def pieces(texts: tuple[Text, ...] | list[Text], most: int) -> list[str]:
+def pieces(texts: Iterable[Text], most: int) -> Iterator[str]:
     """The texts in pieces of at most so many characters, with nothing lost; blank ones are left out.
 
     A text that goes on in the middle of a sentence gets that sentence's beginning, which gives it its meaning.
     """
-    found: list[str] = []
     for text in texts:
-        rest = unfinished(text.before) + text.new
-        while len(rest) > most:
-            # Behind a space or a sentence, if there is one near: a word that is cut says nothing.
-            near = max(rest.rfind(mark, most - most // 10, most) for mark in " \n。")
-            cut = near + 1 if near > 0 else most
-            found.append(rest[:cut])
-            rest = rest[cut:]
-        found.append(rest)
-    return [piece for piece in found if piece.strip()]
+        rest, at = unfinished(text.before) + text.new, 0
+        while len(rest) - at > most:
+            # After a space or a sentence, if there is one near: a word that is cut says nothing.
+            near = max(rest.rfind(mark, at + most - most // 10, at + most) for mark in " \n。")
+            cut = near + 1 if near > 0 else at + most
+            if not rest[at:cut].isspace():
+                yield rest[at:cut]
+            at = cut
+        if rest[at:].strip():
+            yield rest[at:]

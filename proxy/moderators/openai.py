@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from proxy.call import Call
@@ -47,10 +48,9 @@ async def check(call: Call, texts: Sequence[Text]) -> Verdict:
     keys = config.moderation_openai_key or own_keys
     key = keys[call.host.choose(len(keys))] if len(keys) > 1 else keys[0]
     target = Target("moderation", config.moderation_openai_base_url or base_url, key)
-    pieces = asking.pieces(list(texts), PIECE_LENGTH)
+    pieces = asking.pieces(texts, PIECE_LENGTH)
     verdicts: list[Verdict] = []
-    for at in range(0, len(pieces), _PIECES_MOST):
-        some = pieces[at : at + _PIECES_MOST]
+    while some := list(islice(pieces, _PIECES_MOST)):
         body = json.dumps({"model": config.moderation_openai_model, "input": some}).encode()
         found = await asking.ask(call, target, "moderations", [], body)
         verdicts += _verdicts(found, len(some))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from proxy.call import Call
 from proxy.moderation import HEADER, Checks, told
-from proxy.moderators import BLOCK, PASS, Failed, Text, moderator
+from proxy.moderators import BLOCK, FREE, PASS, Failed, Text, moderator
 
 _GRAVITY = (None, "pass", "error_open", "error", "block")
 
@@ -25,19 +25,32 @@ class Outcome:
         return self.says in ("pass", "error_open")
 
 
+# A check of fewer characters counts as one of so many: a service charges for it all the same.
+_LEAST = 100
+
+
 class Panel:
-    """The checks of one call. They may be under way at the same time; each is written down when it is applied."""
+    """The checks of one prompt or one answer. They may be under way at the same time; each is written down when it is
+    applied.
+    """
 
     def __init__(self, call: Call, checks: Checks) -> None:
         self._call = call
         self._checks = checks
+        self._characters = 0
 
     async def judge(self, texts: Sequence[Text]) -> Outcome:
-        """Ask one after the other; the first that blocks decides."""
+        """Ask one after the other; the first that blocks decides.
+
+        No service is asked about more of a prompt or an answer than MODERATION_MAX_CHARACTERS.
+        """
         call, label = self._call, None
+        self._characters += sum(max(_LEAST, len(text.new)) for text in texts)
         for name in call.config.moderation if texts else ():
             call.record["moderation_checks"] = call.record.get("moderation_checks", 0) + 1
             try:
+                if name not in FREE and self._characters > call.config.moderation_max_characters:
+                    raise Failed("too_long")
                 verdict = await moderator(name).check(call, texts)
             except Failed as failure:
                 if call.config.moderation_on_error == "closed":

@@ -42,7 +42,7 @@ def ready(config: Config) -> None:
 async def check(call: Call, texts: Sequence[Text]) -> Verdict:
     """As Moderator.check. One request for each 10,000 characters, one after the other."""
     verdicts: list[Verdict] = []
-    for piece in asking.pieces(list(texts), PIECE_LENGTH):
+    for piece in asking.pieces(texts, PIECE_LENGTH):
         verdicts.append(await _one(call, piece))
         if verdicts[-1].says == BLOCK:
             break

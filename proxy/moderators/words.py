@@ -11,13 +11,15 @@ from operator import add
 from proxy.call import Call
 from proxy.config import Config
 from proxy.errors import ConfigError
-from proxy.moderators import BLOCK, PASS, Text, Verdict
+from proxy.moderators import BLOCK, PASS, Text, Verdict, invisible
+from proxy.moderators.slices import LENGTH, sliced
 from proxy.sentences import BEFORE_LENGTH, in_word
 
 # Longer ones could begin further back than what is remembered of a stream.
 LONGEST = BEFORE_LENGTH // 4
-# What nobody sees: soft hyphens, joiners, marks of direction. They are put into words to hide them.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# What a text costs besides its characters, in characters.
+_EACH = 20
+_SPACE = re.compile("[\\s\u2800]+")  # an empty pattern of Braille looks like a space as well
 
 
 def ready(config: Config) -> None:
@@ -28,17 +30,31 @@ def ready(config: Config) -> None:
 async def check(call: Call, texts: Sequence[Text]) -> Verdict:
     """As Moderator.check. What it finds is not told: it is part of a text."""
     words = _list(call.config.moderation_words_file, call.config.moderation_words)
-    found = any(words.find(text) for text in texts)
-    return Verdict(BLOCK, "words") if found else Verdict(PASS)
+    looked_at = 0
+    for text in texts:
+        for part in sliced(text):
+            if looked_at >= LENGTH:
+                looked_at = 0
+                await call.host.clock.sleep(0)  # others' calls go on meanwhile
+            looked_at += len(part.new) + len(part.before) + _EACH
+            if words.find(part):
+                return Verdict(BLOCK, "words")
+    return Verdict(PASS)
 
 
 def normalised(text: str) -> str:
-    """One spelling for what looks the same: full-width and compatibility forms, case, white space, hidden marks."""
-    return re.sub(r"\s+", " ", _folded(text))
+    """One spelling for what looks the same: full-width and compatibility forms, case, white space, what cannot be seen,
+    marks that are drawn over letters.
+    """
+    return _SPACE.sub(" ", _folded(text))
 
 
 def _folded(text: str) -> str:
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    if text.isascii():
+        return invisible.without(text).lower()
+    compatible = unicodedata.normalize("NFKC", invisible.without(text))
+    # Once more: an upper-case letter may fold into a letter and a mark.
+    return invisible.without_marks(unicodedata.normalize("NFKC", compatible.casefold()))
 
 
 class Words:
@@ -62,7 +78,11 @@ class Words:
         self._lengths = lengths
 
     def find(self, text: Text) -> bool:
-        """Whether one of the words ends in the new part."""
+        """Whether one of the words ends in the new part, also where that is written in tag characters."""
+        tags = invisible.spelt_in_tags(text.new)
+        return self._find(text) or (tags is not None and self._find(Text(tags, text.before)))
+
+    def _find(self, text: Text) -> bool:
         before = normalised(text.before)
         whole = normalised(text.before + text.new) if text.before else normalised(text.new)
         lengths, words = self._lengths, self._words
@@ -104,14 +124,7 @@ def _list(file: str | None, words: tuple[str, ...]) -> Words:
 
 
 def _read(file: str) -> list[str]:
-    from pathlib import Path
+    from proxy.settings import text_file
 
-    try:
-        text = Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"MODERATION_WORDS_FILE names {file}, which cannot be read as UTF-8 text. A Worker has no files: set "
-            "MODERATION_WORDS there.",
-            param="MODERATION_WORDS_FILE",
-        ) from None
-    return [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+    lines = text_file.read(file, "MODERATION_WORDS_FILE").splitlines()
+    return [line for line in lines if not line.lstrip().startswith("#")]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Protocol
 
 from proxy.config import Config
 from proxy.host import Host
 from proxy.upstream import Upstream
-
-# In lower and in upper case, as curl and Python's own urllib read them.
-PROXY_VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
+from proxy.upstreams import outbound
 
 
 class ClosableUpstream(Upstream, Protocol):
@@ -30,19 +27,18 @@ def make(config: Config, host: Host) -> ClosableUpstream:
 
         return DemoUpstream(host.clock)
     engine = config.upstream_engine
+    urls = [one.base_url for one in config.providers]
+    if "openai" in config.moderation:
+        urls.append(config.moderation_openai_base_url or config.openai_base_url)
+    if "tencent" in config.moderation:
+        urls.append(f"https://{config.tms_host}")
     if engine == "auto":
-        engine = "httpx" if names_proxy() else "direct"
+        engine = "httpx" if any(outbound.proxy_for(url) for url in urls) else "direct"
     if engine == "direct":
         from proxy.upstreams.direct import DirectUpstream
 
-        addresses = [one.base_url for one in config.providers] + [config.moderation_openai_base_url or ""]
-        secure = "tencent" in config.moderation or any(one.startswith("https:") for one in addresses)
-        return DirectUpstream(host.clock.wall, secure=secure)
+        return DirectUpstream(host.clock.wall, secure=any(url.startswith("https:") for url in urls))
+    outbound.check(urls)
     from proxy.upstreams.httpx import HttpxUpstream
 
     return HttpxUpstream(host.clock.wall)
-
-
-def names_proxy() -> bool:
-    """Whether the environment names an outbound proxy, for whatever hosts."""
-    return any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXY_VARIABLES)

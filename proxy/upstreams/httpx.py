@@ -6,7 +6,6 @@ not have, and they cost a third of the time. Needs asyncio, one event loop for t
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import sys
@@ -15,10 +14,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
-from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamError, UpstreamMalformed
+from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamUnreachable
 from proxy.messages import Headers
 from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Patience, credential, silent_for, unreachable
-from proxy.upstreams import PROXY_VARIABLES, names_proxy
+from proxy.upstreams.outbound import OutboundProxy, proxy_for
 from proxy.upstreams.tls import tls_context
 
 # httpx imports its command line, and with it click and pygments, wherever they happen to be installed. `None` in
@@ -64,15 +63,11 @@ class HttpxUpstream:
     """Keeps connections open between calls. `wall` tells Unix time, which goes on while a function is frozen."""
 
     def __init__(self, wall: Callable[[], float] = time.time, context: ssl.SSLContext | None = None) -> None:
-        """Raises ConfigError where the environment names certificates or a proxy that cannot be used."""
+        """Raises ConfigError where the environment names certificates that cannot be used."""
         self._wall = wall
         self._context = context or tls_context()
-        self._pools: dict[str | None, _Pool] = {}
+        self._pools: dict[OutboundProxy | None, _Pool] = {}
         self._last = wall()
-        for name in PROXY_VARIABLES:
-            value = os.environ.get(name) or os.environ.get(name.upper()) or ""
-            if value and not value.startswith(("http://", "https://")):
-                raise ConfigError(f"{name.upper()} takes a proxy such as http://host:3128.", param=name.upper())
 
     async def warm(self) -> None:
         """Import now what the first call would import: httpcore's asyncio backend."""
@@ -83,7 +78,7 @@ class HttpxUpstream:
     async def send(self, outgoing: Outgoing) -> Answer:
         """As upstream.Upstream.send."""
         url = httpx.URL(outgoing.target.base_url)
-        proxy = _proxy(url)
+        proxy = proxy_for(outgoing.target.base_url)
         now = self._wall()
         if now - self._last > IDLE_SECONDS:
             await self._retire(proxy)
@@ -93,35 +88,40 @@ class HttpxUpstream:
             return await self._attempt(proxy, url, outgoing, reused)
         except httpx.TransportError as error:
             if not reused.ended_unanswered(error):
-                raise _translated(error, outgoing.patience, begun=False) from None
+                raise _translated(error, outgoing.patience, reused.stopped_by(error, proxy)) from None
         # A kept connection that the other side had closed meanwhile, so the call was never taken: once more, and
         # not over the next kept one, which may have gone the same way.
         await self._retire(proxy)
+        reused = _Reused()
         try:
-            return await self._attempt(proxy, url, outgoing, _Reused())
+            return await self._attempt(proxy, url, outgoing, reused)
         except httpx.TransportError as error:
-            raise _translated(error, outgoing.patience, begun=False) from None
+            raise _translated(error, outgoing.patience, reused.stopped_by(error, proxy)) from None
 
     async def aclose(self) -> None:
         """Close every connection, once its answer has been read."""
         for proxy in list(self._pools):
             await self._retire(proxy)
 
-    def _pool(self, proxy: str | None) -> _Pool:
+    def _pool(self, proxy: OutboundProxy | None) -> _Pool:
         if proxy not in self._pools:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
-            transport = httpx.AsyncHTTPTransport(verify=self._context, proxy=proxy, limits=limits)
+            transport = httpx.AsyncHTTPTransport(
+                verify=self._context, proxy=proxy.url if proxy else None, limits=limits
+            )
             # httpx hands no network backend on to httpcore, which takes one; a test sees to it that this still works.
             transport._pool._network_backend = _Listening(transport._pool._network_backend)
             self._pools[proxy] = _Pool(transport)
         return self._pools[proxy]
 
-    async def _retire(self, proxy: str | None) -> None:
+    async def _retire(self, proxy: OutboundProxy | None) -> None:
         pool = self._pools.pop(proxy, None)
         if pool is not None:
             await pool.retire()
 
-    async def _attempt(self, proxy: str | None, url: httpx.URL, outgoing: Outgoing, reused: _Reused) -> Answer:
+    async def _attempt(
+        self, proxy: OutboundProxy | None, url: httpx.URL, outgoing: Outgoing, reused: _Reused
+    ) -> Answer:
         pool = self._pool(proxy)
         patience = outgoing.patience
         # Read anew before every read, so the wait can change once the head has come.
@@ -154,15 +154,20 @@ class HttpxUpstream:
 
 
 class _Reused:
-    """Listens to one request: was its connection a kept one, and has any byte of an answer come?"""
+    """Listens to one request: was its connection a kept one, how far did it get, and has any byte of an answer come?"""
 
     def __init__(self) -> None:
-        self._connected = False
+        self._connected = self._refused = False
         self.received = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         if event.startswith("connection.connect"):
             self._connected = True
+            self._refused = event.endswith(".failed")
+
+    def stopped_by(self, error: httpx.TransportError, proxy: OutboundProxy | None) -> OutboundProxy | None:
+        """The outbound proxy, if there was no connection to it, or if it made none to the upstream."""
+        return proxy if self._refused or isinstance(error, httpx.ProxyError) else None
 
     def ended_unanswered(self, error: httpx.TransportError) -> bool:
         """Whether a kept connection turned out to be closed before any byte of the answer."""
@@ -227,9 +232,17 @@ class _Body:
                 await pool.give_back()
 
 
-def _translated(error: httpx.TransportError, patience: Patience, begun: bool) -> UpstreamError:
-    """Ours for httpx's error, most specific first; `begun` says whether the head had come."""
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)):
+def _translated(
+    error: httpx.TransportError, patience: Patience, proxy: OutboundProxy | None = None, begun: bool = False
+) -> UpstreamError:
+    """Ours for httpx's error, most specific first. `proxy` is what stopped it, `begun` says that the head had come."""
+    if proxy is not None:
+        how = f"refuses the way: {error}" if isinstance(error, httpx.ProxyError) else "cannot be reached"
+        return UpstreamUnreachable(
+            f"The outbound proxy that {proxy.variable} names on this server {how}. Its owner should start it, "
+            f"unset {proxy.variable}, or set UPSTREAM_ENGINE=direct to go without one."
+        )
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
         return unreachable(error)
     if isinstance(error, httpx.TimeoutException):
         return silent_for(patience.silence if begun else patience.first_byte)
@@ -247,14 +260,3 @@ def _headers(url: httpx.URL, outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
     if outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         pairs.append((b"content-length", str(len(outgoing.body)).encode()))
     return pairs
-
-
-def _proxy(url: httpx.URL) -> str | None:
-    """The outbound proxy that the environment names for `url`: HTTPS_PROXY and friends, unless NO_PROXY."""
-    if not names_proxy():
-        return None
-    from urllib.request import getproxies, proxy_bypass  # heavy, and few have a proxy
-
-    proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return None if not found or proxy_bypass(url.host) else found

@@ -21,6 +21,9 @@ _FIND_UNIT = 512  # bytes that are searched in one unit of work (safe_json)
 _PARAMETER = re.compile(r'[ \t]*;[ \t]*([A-Za-z0-9!#$&^_.+*-]+)=(?:"([^"\r\n\0]*)"|([^\s;"\0]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _AFTER_MARK = re.compile(rb"(--)?[ \t]{0,100}(?:\r\n|\Z)")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
+# Fields of the API that hold files; one of another name is a text, whatever the form says of it.
+_FILES = frozenset("file files image mask audio audio_sample input_reference".split())
 _KINDS = ("content-disposition", "content-type", "content-length")
 # Names that decide something; frameworks differ in case, blanks and brackets, so nothing may be nearly called so.
 _DECISIVE = frozenset("model models fallbacks prompt n stream".split())
@@ -28,12 +31,13 @@ _DECISIVE = frozenset("model models fallbacks prompt n stream".split())
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where in the body a part's content starts and ends, in bytes, and whether it is a file's."""
+    """One part: its name, that of its file or None, its type, and where in the body its content starts and ends."""
 
     name: str
+    filename: str | None
+    kind: str
     start: int
     end: int
-    is_file: bool
 
     def text(self, data: bytes) -> str:
         """The content as text."""
@@ -66,16 +70,42 @@ def read(headers: Headers, data: bytes) -> Slices[tuple[Field, ...]]:
         head_end = data.find(b"\r\n\r\n", after.end(), after.end() + _HEAD_BYTES)
         if head_end <= after.end():
             raise _unsure("a part of it has no head")
-        name, is_file = _name(data[after.end() : head_end].decode("latin-1"))
         end = yield from _next_mark(data, mark, head_end + 4)
-        if not is_file and not name.endswith("[]"):
-            if name in names:
+        part = _part(data[after.end() : head_end].decode("latin-1"), head_end + 4, end)
+        if part.filename is None and not part.name.endswith("[]"):
+            if part.name in names:
                 raise BadRequest(
-                    f"The form has the field {name[:100]!r} twice. Send it once.", code="duplicate_key", param=name
+                    f"The form has the field {part.name[:100]!r} twice. Send it once.",
+                    code="duplicate_key",
+                    param=part.name,
                 )
-            names.add(name)
-        found.append(Field(name, head_end + 4, end, is_file))
+            names.add(part.name)
+        found.append(part)
         at = end + 2
+
+
+def texts(fields: tuple[Field, ...], data: bytes) -> list[tuple[str, str]]:
+    """Every field's name and text, and the names of files. What a file holds is no text, if its field is for files.
+
+    Raises BadRequest for text that is not UTF-8.
+    """
+    found: list[tuple[str, str]] = []
+    for part in fields:
+        if part.filename is not None:
+            found.append(("filename", part.filename))
+            if part.name.removesuffix("[]") in _FILES:
+                continue
+        charset = _CHARSET.search(part.kind)
+        try:
+            if charset and charset[1].lower() not in ("utf-8", "us-ascii"):
+                raise ValueError
+            found.append((part.name, data[part.start : part.end].decode()))
+        except ValueError:
+            raise BadRequest(
+                f"The form's field {part.name[:100]!r} is not UTF-8 text, and this server checks texts.",
+                code="unreadable_body",
+            ) from None
+    return found
 
 
 def _next_mark(data: bytes, mark: bytes, start: int) -> Slices[int]:
@@ -107,8 +137,8 @@ def _boundary(kind: str) -> bytes:
     return value.encode("ascii")
 
 
-def _name(head: str) -> tuple[str, bool]:
-    """The name of one part of a form, and whether it is a file."""
+def _part(head: str, start: int, end: int) -> Field:
+    """The part of a form that has this head."""
     lines = head.split("\r\n")
     if any("\r" in line or "\n" in line or "\0" in line or line[:1] in (" ", "\t") for line in lines):
         raise _unsure("a part's head has lines that end in two ways")
@@ -124,10 +154,10 @@ def _name(head: str) -> tuple[str, bool]:
     plain = re.sub(r"[^a-z]", "", name.lower())
     if plain in _DECISIVE and plain != name:
         raise _unsure(f"a part is nearly called {plain}")
-    is_file = "filename" in parameters or "filename*" in parameters
-    if is_file and plain in _DECISIVE:
+    filename = parameters.get("filename", parameters.get("filename*"))
+    if filename is not None and plain in _DECISIVE:
         raise _unsure(f"{plain} is sent as a file")
-    return name, is_file
+    return Field(name, filename, "".join(value for one, value in named if one == "content-type"), start, end)
 
 
 def _parameters(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ WORDS = (
     ("ASSEMBLE", "off"),
 )
 ON_REQUEST = (*WORDS, ("MODERATION_OUTPUT", "0"))
-API = (("MODERATION", "openai"), ("MODERATION_OPENAI_KEY", "sk-mod"), ("ASSEMBLE", "off"))
+API = (("MODERATION", "openai"), ("MODERATION_OPENAI_KEY", "sk-mod"), ("ASSEMBLE", "off"), ("ALLOW_ANONYMOUS", "1"))
 FINE_JSON = '{"choices":[{"index":0,"message":{"content":"你好"}}]}'.encode()
 BAD_JSON = b'{"choices":[{"index":0,"message":{"content":"a forbidden word"}}]}'
 FINE, BAD = whole(FINE_JSON), whole(BAD_JSON)

@@ -9,6 +9,7 @@ import pytest
 
 from proxy import config
 from proxy.errors import ConfigError
+from tests.support.documents import made
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -175,7 +176,7 @@ def test_the_document_lists_every_setting_with_its_default_and_an_example() -> N
 
 
 def test_every_example_in_the_document_is_valid() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    text = made((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"))
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= len(config.SETTINGS)
     files = ("CONFIG_FILE", "MODERATION_WORDS_FILE")

@@ -16,7 +16,7 @@ from tests.support.core import KEY, Listed, Routed, error_of, json_answer, reque
 
 JSON = (("content-type", "application/json"),)
 WORDS = {"MODERATION": "words", "MODERATION_WORDS": "forbidden,禁词", "MODERATION_MESSAGE": "No."}
-API = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MESSAGE": "No."}
+API = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MESSAGE": "No.", "ALLOW_ANONYMOUS": "1"}
 ASKS = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"Hi"}]'
 PLAIN = ASKS + b"}"
 DONE = b"data: [DONE]\n\n"
@@ -149,7 +149,8 @@ def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output
     "part",
     [
         {"type": "input_audio", "input_audio": {"data": "forbidden", "format": "wav"}},
-        {"type": "image_url", "image_url": {"url": "forbidden"}},
+        {"type": "image_url", "image_url": {"url": "https://x.test/forbidden"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,forbidden"}},
         {"type": "file", "file": {"file_data": "forbidden", "file_id": "forbidden"}},
         {"type": "image", "source": {"type": "base64", "data": "forbidden"}},
         {"type": "image_generation_call", "id": "forbidden", "result": "forbidden"},

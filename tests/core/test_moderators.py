@@ -16,13 +16,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import config
+from proxy.aio import AsyncioClock
 from proxy.call import Call
 from proxy.errors import ConfigError, UpstreamTimeout
-from proxy.moderators import Failed, Text, Verdict, asking, gravest, moderator, tencent, words
+from proxy.moderation import Checks
+from proxy.moderators import (
+    Failed,
+    Text,
+    Verdict,
+    asking,
+    gravest,
+    moderator,
+    request_texts,
+    slices,
+    tencent,
+    words,
+)
+from proxy.moderators.panel import Panel
 from proxy.moderators.words import LONGEST, Words, normalised
+from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
 from tests.support.core import Body, Listed, Routed, host, json_answer, request
 
+JSON = (("content-type", "application/json"),)
 CLEAR = {"flagged": False, "category_scores": {"hate": 0.01, "violence": 0.02}}
 DOUBTFUL = {"flagged": False, "category_scores": {"hate": 0.01, "violence": 0.4}}
 FLAGGED = {"flagged": True, "category_scores": {"hate": 0.9, "violence": 0.4}}
@@ -39,7 +55,7 @@ def answering(value: Any, status: int = 200) -> Routed:
 
 def ask(name: str, upstream: Listed, texts: Sequence[Text], **settings: str) -> Verdict:
     async def go() -> Verdict:
-        call = Call(request(), config.load({"MODERATION": name, **settings}), host())
+        call = Call(request(), config.load({"MODERATION": name, "PROXY_KEY": "p", **settings}), host())
         call.upstream = upstream
         return await moderator(name).check(call, texts)
 
@@ -378,7 +394,122 @@ def credential() -> Any:
 
 def test_pieces_lose_nothing_and_leave_words_whole() -> None:
     text = "word " * 1_000
-    found = asking.pieces([Text(text)], 99)
-    assert "".join(found) == text and all(len(one) <= 99 and one.endswith(" ") for one in found)
-    assert asking.pieces([Text("two.", "One. This is ")], 99) == ["This is two."]
+    found = list(asking.pieces([Text(text + " " * 200)], 99))
+    assert "".join(found).rstrip() == text.rstrip() and all(len(one) <= 99 and one.endswith(" ") for one in found)
+    assert list(asking.pieces([Text("two.", "One. This is "), Text(" ")], 99)) == ["This is two."]
     assert gravest([]) == Verdict("pass") and words.LONGEST == 128
+
+
+# --- what a filter may cost, and how long it keeps others waiting
+
+
+@pytest.mark.parametrize("name", ["openai", "tencent"])
+def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> None:
+    pays = {"MODERATION": f"words,{name}", "MODERATION_WORDS": "x", "MODERATION_OPENAI_KEY": "sk-mod", **KEYS}
+    with pytest.raises(ConfigError, match=rf"MODERATION names {name}.*PROXY_KEY must be set.*ALLOW_ANONYMOUS=1"):
+        config.load(pays)
+    held = {"OPENAI_API_KEY": "sk-server"}
+    some: list[dict[str, str]] = [
+        {"PROXY_KEY": "p"},
+        {"ALLOW_ANONYMOUS": "1"},
+        {**held, "SIGNING_SECRET": "s" * 32},
+        {**held, "ALLOW_ANONYMOUS": "1"},
+        held,  # refuses every call
+        {"MODERATION": "words"},
+    ]
+    for more in some:
+        config.load({**pays, **more})
+
+
+@pytest.mark.parametrize("level", ["closed", "open"])
+def test_no_service_is_asked_about_more_than_was_set(level: str) -> None:
+    from tests.core.test_moderation import ASKS, CHAT, DONE, chunk, moderated
+
+    async def clear(outgoing: Outgoing) -> Answer:
+        return json_answer({"results": [CLEAR] * len(json.loads(outgoing.body)["input"])})
+
+    limits = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MAX_CHARACTERS": "1000"}
+    settings = {**limits, "ALLOW_ANONYMOUS": "1", "MODERATION_ON_ERROR": level, "KEEPALIVE_SECONDS": "0"}
+    # A prompt: nothing is asked at all.
+    upstream = Routed(DONE, service=clear)
+    body = ASKS.replace(b"Hi", b"word " * 250) + b"}"
+    reply, _, line = moderated(upstream, body, CHAT, "POST", **settings, MODERATION_INPUT="1", MODERATION_OUTPUT="0")
+    assert upstream.asked == [] and line["moderation_label"] == "openai:too_long"
+    assert (reply.status, bool(upstream.sent)) == ((502, False) if level == "closed" else (200, True))
+    # An answer: so many characters are.
+    upstream = Routed(*[chunk("word " * 60 + "end.\n")] * 30, DONE, service=clear)
+    _, out, line = moderated(upstream, ASKS + b"}", CHAT, "POST", **settings)
+    assert 1 <= len(upstream.asked) <= 3 and line["moderation_label"] == "openai:too_long"
+    assert (b"moderation_unavailable" in out) == (level == "closed")
+
+
+def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
+    upstream = answering({"results": [CLEAR]})
+    settings = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MAX_CHARACTERS": "1000"}
+
+    async def go() -> list[str]:
+        call = Call(request(), config.load({**settings, "PROXY_KEY": "p"}), host())
+        call.upstream = upstream
+        panel = Panel(call, Checks("chat", False, True, False))
+        return [(await panel.judge([Text("x")])).says for _ in range(12)]
+
+    assert asyncio.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10
+
+
+class _Counted(AsyncioClock):
+    """Counts what is looked at between two times that others are let run."""
+
+    def __init__(self) -> None:
+        self.since = self.worst = 0
+
+    def count(self, characters: int) -> None:
+        self.since += characters
+        self.worst = max(self.worst, self.since)
+
+    async def sleep(self, seconds: float) -> None:
+        self.since = 0
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["hello world " * 100_000, "你好世界，" * 100_000, "x" * 500_000, "\ufdfa" * 20_000, ["x"] * 50_000, [[]] * 50_000],
+    ids=["words", "Chinese", "one word", "ligatures", "small texts", "no texts"],
+)
+def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In units that take at most some milliseconds: characters looked at, and values of a request."""
+    clock = _Counted()
+    find, read = Words.find, request_texts._strings
+
+    def counted_find(self: Words, text: Text) -> bool:
+        clock.count(len(text.before) + len(text.new))
+        return find(self, text)
+
+    def counted_read(members: Any) -> Any:
+        for text in read(members):
+            clock.count(1)
+            yield text
+
+    monkeypatch.setattr(Words, "find", counted_find)
+    monkeypatch.setattr(request_texts, "_strings", counted_read)
+
+    async def go() -> None:
+        settings = config.load({"MODERATION": "words", "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1"})
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": prompt}]}).encode()
+        upstream = Listed(json.dumps({"choices": [{"message": {"content": prompt}}]}).encode(), headers=JSON)
+        surroundings = host()
+        surroundings.clock = clock
+        reply = await relay(request(body=body), settings, upstream, surroundings)
+        assert reply.status == 200 and isinstance(reply.body, bytes)
+
+    asyncio.run(go())
+    assert 0 < clock.worst <= 3 * slices.LENGTH
+
+
+def test_cutting_a_long_text_takes_no_square_of_its_length() -> None:
+    import time
+
+    started = time.process_time()
+    assert sum(map(len, asking.pieces([Text("word " * 4_000_000)], 2_000))) == 20_000_000
+    assert slices.remembered("", " " * 5_000_000) == " "
+    assert time.process_time() - started < 5  # the square took 17 s

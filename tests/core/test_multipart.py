@@ -170,7 +170,7 @@ def test_files_and_lists_may_stand_more_than_once() -> None:
     files = part % (b"image", b'; filename="a.png"') * 2 + part % (b"include[]", b"") * 2
     fields, _ = run(multipart.read(Headers([("content-type", KIND)]), files + PART % b"m" + END))
     assert [field.name for field in fields] == ["image", "image", "include[]", "include[]", "model"]
-    assert [field.is_file for field in fields] == [True, True, False, False, False]
+    assert [field.filename for field in fields] == ["a.png", "a.png", None, None, None]
 
 
 @pytest.mark.parametrize("filling", [b"x", b"\r\n", b"\r\n--", b"--b", b"\r\n-"])

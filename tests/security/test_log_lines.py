@@ -27,6 +27,8 @@ def logged(
     lines: list[str] = []
     asked = Request(method, path, "", Headers(headers), body)
     run(upstream or Listed(b"{}", headers=JSON), asked, lines, settings=settings)
+    if settings and 0 < len(settings.get("PROXY_KEY", "")) < 16:
+        assert json.loads(lines.pop(0))["event"] == "configuration"
     assert len(lines) == 1
     assert "anary" not in lines[0].replace("is-no-canary", "")
     found: dict[str, Any] = json.loads(lines[0])

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy import regions
+from proxy.cli.doctoring import upstream
 from proxy.cli.doctoring.door import Door, Heard
 from proxy.cli.doctoring.entry import Entry
 from proxy.cli.doctoring.report import Report
+from proxy.errors import UnknownPath
 
 MADE_UP = "doctor-made-up-key"  # nobody's
 ORIGIN = "https://chat.example.com"
@@ -22,13 +24,15 @@ _NO_CHAT = ("embedding", "whisper", "tts", "audio", "image", "dall-e", "moderati
 class Models:
     """Whether calls get in with this key, the names of the models there are, and whether OpenAI itself answers.
 
-    `empty` says that the list has come with nothing in it: no model is known that this key may use.
+    `empty` says that the list has come with nothing in it: no model is known that this key may use; `upstream_failed`
+    that the endpoint works, and what it calls does not.
     """
 
     admitted: bool
     names: tuple[str, ...] = ()
     is_openai: bool = False
     empty: bool = False
+    upstream_failed: bool = False
 
 
 def models(door: Door, entry: Entry, report: Report) -> Models:
@@ -43,8 +47,11 @@ def models(door: Door, entry: Entry, report: Report) -> Models:
         return Models(admitted=False)
     is_openai = "openai-version" in heard.headers or "openai-processing-ms" in heard.headers
     empty = heard.status == 200 and listed == []
+    named = tuple(str(one.get("id")) for one in known)
+    if entry.platform and heard.status in (401, 403, 404) and (blamed := upstream.blamed(door, entry.access, report)):
+        return Models(False, named, is_openai, empty, blamed)
     admitted = _judge(heard, known, empty, report)
-    return Models(admitted, tuple(str(one.get("id")) for one in known), is_openai, empty)
+    return Models(admitted, named, is_openai, empty)
 
 
 def _judge(heard: Heard, known: list[dict[str, Any]], empty: bool, report: Report) -> bool:
@@ -99,10 +106,19 @@ def choose(names: tuple[str, ...]) -> str:
     return fit[0] if fit else "gpt-4o-mini"
 
 
-def spellings(door: Door, report: Report) -> None:
-    """The ways in which apps put a base URL and a path together; anything but 404 has found the way."""
+def spellings(door: Door, models: Models, report: Report) -> None:
+    """The ways in which apps put a base URL and a path together; anything but 404 has found the way.
+
+    So has a 404 of the upstream's, where that answers nothing else.
+    """
     report.begin("/v1, /v1/v1 …")
-    missed = [one for one in SPELLINGS if _goes_wrong(door.ask(f"{one}/models"))]
+    heard = {one: door.ask(f"{one}/models") for one in SPELLINGS}
+    missed = [
+        one
+        for one, answer in heard.items()
+        if _goes_wrong(answer)
+        and not (models.upstream_failed and answer.status == 404 and answer.error.get("code") != UnknownPath.code)
+    ]
     shown = ", ".join(f"…{one}" if one else "…" for one in (missed or SPELLINGS))
     if missed:
         report.add("paths.some", list=shown, base=f"{door.root}/v1")

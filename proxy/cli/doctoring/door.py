@@ -14,6 +14,7 @@ from typing import Any, final
 import httpx
 
 from proxy import __version__
+from proxy.upstreams.outbound import OutboundProxy, proxy_for
 
 SECONDS = 60.0  # the longest silence that is waited for: twice what the strictest gateway grants
 TOTAL_SECONDS = 90.0  # the longest that one call may take, however lively it is
@@ -99,16 +100,43 @@ class Deadline:
                 socket.socket.shutdown(one, socket.SHUT_RDWR)  # SSLSocket's own would pull TLS away from the reader
 
 
+class _AsTheEngine(httpx.BaseTransport):
+    """Goes through the outbound proxies that Sluice's own calls would go through."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._transports: dict[OutboundProxy | None, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        found = proxy_for(str(request.url))
+        if found is not None and not found.is_usable:
+            raise httpx.UnsupportedProtocol(f"{found.variable}: {found.shown}")
+        if found not in self._transports:
+            self._transports[found] = httpx.HTTPTransport(verify=self._context, proxy=found.url if found else None)
+        return self._transports[found].handle_request(request)
+
+    def close(self) -> None:
+        for one in self._transports.values():
+            one.close()
+
+
 class Door:
-    """Calls below `root`, the base URL without its /v1. `key` is the caller's, or ''."""
+    """Calls below `root`, the base URL without its /v1. `key` is the caller's, or ''. `straight` uses no proxy."""
 
     def __init__(
-        self, root: str, key: str, context: ssl.SSLContext, seconds: float = SECONDS, total: float = TOTAL_SECONDS
+        self,
+        root: str,
+        key: str,
+        context: ssl.SSLContext,
+        seconds: float = SECONDS,
+        total: float = TOTAL_SECONDS,
+        *,
+        straight: bool = False,
     ) -> None:
         self.root, self.key, self._total = root, key, total
         self._sockets: list[socket.socket] = []
         self.client = httpx.Client(
-            verify=context,
+            transport=httpx.HTTPTransport(verify=context) if straight else _AsTheEngine(context),
             timeout=httpx.Timeout(seconds, connect=10.0),
             headers={"accept-encoding": "identity", "user-agent": f"sluice-doctor/{__version__}"},
         )

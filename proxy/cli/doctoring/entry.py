@@ -87,7 +87,7 @@ def _warnings(said: list[str], report: Report) -> bool:
         elif "OpenAI does not serve" in message:
             about_region = True
             report.add("ready.region", message=message)
-        elif "PROXY_KEY" not in message:  # who gets in is looked at by trying
+        elif "every call is refused" not in message:  # who gets in is looked at by trying
             report.add("ready.warning", message=message)
     return about_region
 

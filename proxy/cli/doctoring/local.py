@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from proxy import auth, config, tokens
-from proxy.cli.doctoring import extras, reach
+from proxy import auth, config, consistency, tokens
+from proxy.cli.doctoring import extras, reach, upstream
 from proxy.cli.doctoring.door import Door
 from proxy.cli.doctoring.entry import is_unserved
 from proxy.cli.doctoring.report import Report
@@ -72,6 +72,8 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
     report.add(*(("file.found",) if path.is_file() else ("file.none",)), path=str(path))
     how = auth.mode(settings)
     report.add(f"access.{'demo' if settings.demo else 'anonymous' if how == 'open' else how}")
+    for message in consistency.warnings(settings):
+        report.add("settings.weak", message=message)
     problems = len(report.findings)
     if settings.timeout_seconds < SHORTEST_SECONDS:
         report.add("timeout.short", seconds=settings.timeout_seconds)
@@ -104,30 +106,45 @@ def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) 
         report.add("upstream.demo")
         return
     used = [one for one in settings.providers if one.keys] or list(settings.providers[:1])
+    straight = settings.upstream_engine == "direct"
     for one in used:
-        if reach.examine(one.base_url, report, context, upstream=True):
-            _keys(one, report, context)
+        if reach.examine(one.base_url, report, context, upstream=True, straight=straight):
+            _keys(one, report, context, straight)
     with closing(Door("", "", context)) as door:
         extras.status_page(door, any(is_openai(one) for one in used), report)
 
 
-def _keys(one: Provider, report: Report, context: ssl.SSLContext) -> None:
+def _keys(one: Provider, report: Report, context: ssl.SSLContext, straight: bool) -> None:
     base, query = one.base_url, ""
     if one.kind == "azure":  # as proxy/azure.py has it
         base = base if base.endswith("/openai") else f"{base}/openai"
         query = f"?api-version={one.api_version}"
-    with closing(Door(base, "", context, UPSTREAM_SECONDS)) as door:
+    with closing(Door(base, "", context, UPSTREAM_SECONDS, straight=straight)) as door:
         for position, key in enumerate(one.keys or ("",), 1):
             name = f"{one.name}/{position}" if len(one.keys) > 1 else one.name
             report.begin(f"GET {base}/models")
             named = credential(Target(one.name, base, key, provider=one))
-            heard = door.ask(f"/models{query}", key="", headers=dict([*one.headers, *([named] if named else [])]))
-            if heard.status in (401, 403) and not key:
-                report.add("upstream.reached", name=name, status=heard.status)
-            elif heard.status in (200, 404):
+            headers = dict([*one.headers, *([named] if named else [])])
+            heard = door.ask(f"/models{query}", key="", headers=headers)
+            if heard.status in (401, 403):
+                report.add("upstream.key" if key else "upstream.reached", name=name, what=heard.what)
+            elif heard.status == 200:
                 report.add("upstream.ok", name=name, status=heard.status, ms=heard.ms)
+            elif heard.status == 404:
+                _without_list(one, name, door, headers, report)
             else:
                 report.add("upstream.failed", name=name, what=heard.what)
+
+
+def _without_list(one: Provider, name: str, door: Door, headers: dict[str, str], report: Report) -> None:
+    """Whether an upstream has only no list of models, or nothing at all under its base URL."""
+    heard = door.ask("/chat/completions", "POST", key="", headers=headers, json=upstream.EMPTY)
+    if one.kind == "azure" or not upstream.is_lost(heard):
+        report.add("upstream.no_list", name=name)
+        return
+    better = f"{one.base_url}/v1"
+    found = not one.base_url.endswith("/v1") and door.ask(f"{better}/models", key="", headers=headers).status != 404
+    report.add("upstream.base", name=name, better=better if found else "…/v1")
 
 
 def is_openai(one: Provider) -> bool:

@@ -7,9 +7,9 @@ import socket
 import ssl
 import time
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from proxy.cli.doctoring.report import Report
+from proxy.upstreams.outbound import OutboundProxy, proxy_for
 
 CONNECT_SECONDS = 10.0
 SOON_DAYS = 14
@@ -17,17 +17,17 @@ _DAY = 86_400
 _EXPIRED, _NOT_YET, _HOSTNAME = 10, 9, 62  # X509_V_ERR_… (docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error)
 
 
-def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = False) -> bool:
+def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = False, straight: bool = False) -> bool:
     """Whether the host of `url` can be reached from here, with what was found on the way.
 
-    `upstream` says that it is a provider's, so that the advice is about the settings.
+    `upstream` says that it is a provider's, so that the advice is about the settings; `straight` that calls go through
+    no outbound proxy, whatever the environment names.
     """
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    if proxied(parts.scheme, host):
-        report.add("way.proxied")
-        return True
+    if not straight and (outbound := proxy_for(url)) is not None:
+        return _by_proxy(outbound, report, upstream)
     report.begin(f"DNS {host}")
     started = time.monotonic()
     try:
@@ -48,10 +48,23 @@ def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = 
         return not secure or _shake_hands(connection, host, report, context)
 
 
-def proxied(scheme: str, host: str) -> bool:
-    """Whether the environment names an outbound proxy for this host."""
-    proxies = getproxies()
-    return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)
+def _by_proxy(found: OutboundProxy, report: Report, upstream: bool) -> bool:
+    """Whether there is an outbound proxy where the environment says so; all behind it is that one's business."""
+    named = {"proxy": found.shown, "variable": found.variable}
+    if not found.is_usable:
+        report.add("proxy.upstream" if upstream else "proxy.unusable", **named)
+        return False
+    parts = urlsplit(found.url)
+    report.begin(f"TCP {found.shown}")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
+    except (OSError, UnicodeError) as error:
+        why = _why(error) if isinstance(error, OSError) else "DNS"
+        report.add("proxy.dead_upstream" if upstream else "proxy.dead", why=why, **named)
+        return False
+    report.add("way.proxied", **named)
+    return True
 
 
 def _shake_hands(connection: socket.socket, host: str, report: Report, context: ssl.SSLContext) -> bool:

@@ -35,7 +35,7 @@ def examine(asked: Asked, report: Report, context: ssl.SSLContext) -> None:
         safe = bool(found.platform) and not addresses.is_plain(asked.root)
         door.key = keys.choose(asked.keys, found.access, safe, report)
         models = access.models(door, found, report)
-        access.spellings(door, report)
+        access.spellings(door, models, report)
         access.cors(door, report)
         if models.admitted:
             if asked.model or not models.empty:
