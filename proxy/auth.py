@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from proxy.config import Config
 from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
 from proxy.messages import Headers
-from proxy.wire.path_table import is_inference, is_listing
+from proxy.wire.path_table import endpoint, is_inference, is_listing
 from proxy.wire.paths import Route
 
 MINTED = "sk-sluice-"
@@ -113,9 +113,11 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
     granted = caller.grant.paths if caller.grant else ()
     if granted and not _is_below(route.path, granted) and not is_listing(method, route.path):
         raise PathNotAllowed(f"This key is not for /v1/{route.path}. It is for: {', '.join(granted)}.")
-    if is_inference(method, route.path) or _is_below(route.path, config.allow_paths):
+    if is_inference(method, route.path) or any(_opens(one, route.path) for one in config.allow_paths):
         return
     family = route.path.partition("/")[0]
+    # What is below an inference path (stored answers, batches) is not meant by its name alone.
+    family = f"{family}/*" if endpoint(family) else family
     raise PathNotAllowed(
         f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
         f"The owner can open it with ALLOW_PATHS={family}, which opens it to every caller."
@@ -124,6 +126,13 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
 
 def _is_below(path: str, families: tuple[str, ...]) -> bool:
     return any(family in ("*", path) or path.startswith(f"{family}/") for family in families)
+
+
+def _opens(opened: str, path: str) -> bool:
+    """Whether an entry of ALLOW_PATHS opens a path: `files` all files, `responses/*` all stored responses."""
+    if opened.endswith("/*"):
+        return path.startswith(opened[:-1])
+    return path == opened if endpoint(opened) else _is_below(path, (opened,))
 
 
 def _matching(sent: str, keys: tuple[str, ...]) -> int:

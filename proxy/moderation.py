@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.call import Call
+from proxy.errors import PathNotAllowed
 from proxy.messages import Stream
 
 FIELDS = ("moderation", "moderation_level")
@@ -44,7 +45,9 @@ def prepare(call: Call) -> None:
         if asked:
             call.reply_headers.append((HEADER, "off"))
         return
-    kind = _kind(call)
+    kind, row = _kind(call), call.endpoint
+    if kind == "other" and row is not None and row.writes and (config.moderation_output or reads_prompt(call)):
+        raise PathNotAllowed(f"/v1/{row.path} is not open here: MODERATION is set, and does not hold there yet.")
     checks = Checks(
         kind,
         prompt=reads_prompt(call) and call.body != b"",

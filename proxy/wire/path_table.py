@@ -19,7 +19,8 @@ class Endpoint:
 
     `path` is what follows `/v1/`. `protocol` is whose rules a stream follows. `form`: it takes multipart/form-data.
     `prompt` are the members that hold what the caller wrote, the one that errors name first. `limits` are the members
-    that limit an answer's tokens, the newest name first. `generates`: it makes something whose length is paid for.
+    that limit an answer's tokens, the newest name first. `generates`: it makes something whose length is paid for;
+    `writes`: that is a model's own text.
     `cost` is one of the words above. `deployed`: Azure has it below a deployment.
     """
 
@@ -29,6 +30,7 @@ class Endpoint:
     prompt: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     generates: bool = False
+    writes: bool = False
     cost: str = UNKNOWN
     deployed: bool = False
 
@@ -40,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         prompt=("messages", "prediction"),
         limits=("max_completion_tokens", "max_tokens"),
         generates=True,
+        writes=True,
         cost=TOKENS,
         deployed=True,
     ),
@@ -49,6 +52,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         prompt=("prompt", "suffix"),
         limits=("max_tokens",),
         generates=True,
+        writes=True,
         cost=TOKENS,
         deployed=True,
     ),
@@ -58,11 +62,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         prompt=("input", "instructions", "prompt"),
         limits=("max_output_tokens",),
         generates=True,
+        writes=True,
         cost=TOKENS,
     ),
     Endpoint("responses/input_tokens", prompt=("input", "instructions"), cost=FREE),
-    Endpoint("responses/compact", prompt=("input", "instructions"), generates=True),
-    Endpoint("messages", prompt=("messages", "system"), limits=("max_tokens",), generates=True, cost=TOKENS),
+    Endpoint("responses/compact", prompt=("input", "instructions"), generates=True, writes=True),
+    Endpoint(
+        "messages",
+        prompt=("messages", "system"),
+        limits=("max_tokens",),
+        generates=True,
+        writes=True,
+        cost=TOKENS,
+    ),
     Endpoint("messages/count_tokens", prompt=("messages", "system"), cost=FREE),
     Endpoint("embeddings", prompt=("input",), cost=INPUT, deployed=True),
     Endpoint("rerank", prompt=("query", "documents")),
