@@ -102,7 +102,7 @@ class Transport:
 
 
 class Refusing:
-    """What to do when a connection's bytes are no request that can be answered; after uvicorn's class in the MRO.
+    """What to do when a connection's bytes are no request that can be answered. Mixed in before uvicorn's class.
 
     `refused` says that nothing more is read from this connection.
     """

@@ -132,7 +132,7 @@ def test_an_answer_under_way_is_finished_before_broken_bytes_end_the_connection(
     connection.close()
 
 
-def test_a_tunnel_is_not_dug(relay: Running, upstream: Upstream) -> None:
+def test_connect_is_refused(relay: Running, upstream: Upstream) -> None:
     """What follows it would be for another host; h11 answers it with a 404 and reads on."""
     connection = Raw(relay.port)
     connection.send(
