@@ -15,8 +15,6 @@ _HEADER_KEY = (*_HEADER, ("PROXY_KEY", "pk-one"))
 _NAMED = (
     '[{"name":"gw","base_url":"$OPENAI_BASE_URL","headers":{"x-portkey-provider":"openai"},"harmless_headers":[%s]}]'
 )
-    '[{"name":"gw","base_url":"$OPENAI_BASE_URL","headers":{"x-portkey-provider":"openai"},"harmless_headers":[%s]}]'
-)
 _HARMLESS = (("UPSTREAMS", _NAMED % '"x-portkey-provider"'),)
 _MODEL = b'{"model":"gpt-4o",%s}'
 
