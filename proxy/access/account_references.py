@@ -109,7 +109,9 @@ def _kind(name: str, value: Any, at_top: bool) -> str | None:
     if folded == "type":
         return _TYPES.get(value) if isinstance(value, str) else None
     if (kind := _NAMES.get(folded)) is not None:
-        return kind if at_top or folded not in _TOP_ONLY else None
+        # A container that is made for this answer alone holds nothing of anybody's.
+        is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto"
+        return None if is_new or (folded in _TOP_ONLY and not at_top) else kind
     if folded not in _OWN_IDS and isinstance(value, str) and _ID_NAME.match(folded) and _ID.match(value):
         return "others"
     return None

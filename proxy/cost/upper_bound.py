@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.cost import schema_size
+from proxy.cost import audio_size, schema_size
 from proxy.wire.json_walk import walk
 from proxy.wire.safe_json import SLICE, Slices
 
@@ -37,7 +37,8 @@ _TEXTS = frozenset(
     "quote reasoning reasoning_content refusal role safety_identifier stop suffix summary system text thinking title "
     "type user".split()
 )
-_ADDRESS = re.compile(r"\s*(?:(?:https?|ftp|gs|s3|file|blob|data):|//)\S", re.IGNORECASE)
+# A scheme, or a host behind two slashes: base64 may begin with those, and has no dot.
+_ADDRESS = re.compile(r"\s*(?:(?:https?|ftp|gs|s3|file|blob|data):\S|//[\w-]+\.)", re.IGNORECASE)
 _MIME_NAMES = ("media_type", "mime_type", "mimeType")
 # Texts of fewer characters are not worth counting: their bytes are bound enough.
 _WORTH_COUNTING = 64
@@ -100,10 +101,12 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
 
 
 def _kind(name: str, value: str, owner: dict[str, Any], in_image: bool) -> str:
-    """What a text that nobody reads as one is: inline (an image's own bytes), image (its address), address or other."""
+    """What a text that nobody reads as one is: inline (an image itself), image (its address), sound, address, other."""
     mime = next((owner[one] for one in _MIME_NAMES if isinstance(owner.get(one), str)), "")
     if value[:11].casefold() == "data:image/" or (name == "data" and mime[:6].casefold() == "image/"):
         return "inline"
+    if name == "data" and isinstance(owner.get("format"), str):
+        return "sound"
     is_image = in_image or "image" in f"{name[:100]} {str(owner.get('type'))[:100]}".casefold()
     if _ADDRESS.match(value) and value[:5].casefold() != "data:":
         return "image" if is_image else "address"
@@ -119,6 +122,8 @@ def _text(bound: Bound, name: str, value: str, kind: str | None) -> None:
         bound.name(name, "leads to something that is not in the request")
     if kind == "inline":  # it has as many tokens as its size says, whatever its bytes
         bound.tokens -= len(value)
+    elif kind == "sound" and (tokens := audio_size.most_tokens(value)) is not None:
+        bound.tokens += min(tokens - len(value), 0)
     elif len(value) >= _WORTH_COUNTING:
         bound.texts.append(value)
         bound.text_bytes += len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -265,3 +266,31 @@ def test_the_message_names_the_field() -> None:
             assert went_up is not None
         else:
             assert error is not None and error["param"] == param and param in error["message"]
+
+
+def wav(seconds: float, rate: int = 8_000, told: int | None = None, tag: int = 1) -> str:
+    """A recording of plain samples of one byte each."""
+    data = b"\x80" * int(seconds * 8_000)
+    numbers = [(tag, 2), (1, 2), (rate, 4), (rate if told is None else told, 4), (1, 2), (8, 2)]
+    fmt = b"".join(number.to_bytes(size, "little") for number, size in numbers)
+    head = b"RIFF" + (36 + len(data)).to_bytes(4, "little") + b"WAVEfmt " + b"\x10\0\0\0" + fmt
+    return base64.b64encode(head + b"data" + len(data).to_bytes(4, "little") + data).decode()
+
+
+def test_a_recording_costs_what_its_length_says() -> None:
+    def spoken(data: str) -> dict[str, Any]:
+        sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+        return chat([sound], "gpt-4o-audio-preview", max_tokens=20)
+
+    limit = {"MAX_COST_USD": "0.05"}
+    assert send(spoken(wav(10)), limit)[0] == 200
+    for longer in (
+        wav(10, rate=1),
+        wav(10, told=1),
+        wav(10, tag=2),
+        wav(10, rate=0),
+        "AAAA" * 30_000,
+        "no base64" * 9_000,
+    ):
+        _, error, went_up = send(spoken(longer), limit)
+        assert error is not None and error["code"] == "cost_limit_exceeded" and went_up is None
