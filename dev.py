@@ -21,6 +21,7 @@ from proxy.cli import child
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 LEAST = (3, 10)
 BUNDLES = ("scf-web", "scf-event", "aws", "cloudflare")
 
@@ -44,7 +45,11 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in tasks:
         print(__doc__)
         return 2
-    return tasks[arguments[0]](arguments[1:])
+    try:
+        return tasks[arguments[0]](arguments[1:])
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
 
 
 def setup(_: list[str]) -> int:
@@ -121,15 +126,27 @@ def lock(_: list[str]) -> int:
 
 
 def install(requirements: str) -> None:
-    """Make the environment hold `requirements`. Quick when it does already; exits when it cannot."""
+    """Make the environment hold `requirements`. Quick when it does already; exits when it cannot.
+
+    An environment whose set-up was interrupted, or whose Python is gone, is made anew.
+    """
     wanted = sys.version.split()[0] + hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
     done = VENV / f"{requirements}.installed"
-    if done.exists() and done.read_text() == wanted:
+    begun = VENV / "dev.py.unfinished"
+    if done.exists() and done.read_text() == wanted and PYTHON.exists() and not begun.exists():
         return
-    config = VENV / "pyvenv.cfg"
-    if config.exists() and f"version = {sys.version.split()[0]}" not in config.read_text():
-        shutil.rmtree(VENV)  # made by another Python
-    if not config.exists():
+    remake = VENV.exists() and (begun.exists() or not has_pip())
+    if remake and not begun.exists() and not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
+        sys.exit(f"{VENV} exists and is not a Python environment. Set VENV to another folder, or remove this one.")
+    # Until this mark is removed below, the environment counts as unfinished, wherever this is interrupted.
+    VENV.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    for path in list(VENV.iterdir()) if remake else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != begun:
+            path.unlink()
+    if not (VENV / "pyvenv.cfg").exists():
         print(f"Creating {VENV.name} …", flush=True)
         try:
             venv.create(VENV, with_pip=True)
@@ -142,6 +159,17 @@ def install(requirements: str) -> None:
     if code := call("python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements):
         sys.exit(code)
     done.write_text(wanted)
+    begun.unlink()
+
+
+def has_pip() -> bool:
+    """Whether the environment's Python starts, is of this version, and can install packages."""
+    asked = [str(PYTHON), "-I", "-c", "import sys, pip; print(sys.version.split()[0])"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    except OSError:  # not there, or a link to nothing
+        return False
+    return told.strip() == sys.version.split()[0]
 
 
 def call(program: str, *arguments: str) -> int:

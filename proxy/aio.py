@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
+_THREADS = 2
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # few deployments count
+
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="sluice")
 
 
 class AsyncioClock:
@@ -21,6 +37,12 @@ class AsyncioClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """In a thread: counting's own code lets go of the interpreter's lock. Two are enough for two cores."""
+        if sys.platform == "emscripten":  # pragma: no cover — Pyodide has no threads, and a Worker nothing that counts
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
 class AsyncioPump:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import body, nesting, sse
-from proxy.call import Call
+from proxy import nesting, sse
+from proxy.call import Call, OnceMore
 from proxy.completion import Completion
 from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected, UpstreamRefused
 from proxy.messages import Headers, Stream
+from proxy.refusals import REFUSALS, names
 
 # With more time than this left an answer is rarely cut off, and bytes pass through untouched (the design's rule).
 SHORT_SECONDS = 60.0
 _ASKED = ("stream", "stream_options")
-# Statuses with which upstreams refuse a field: OpenAI's own, and that of validating frameworks.
-_REFUSALS = (400, 422)
 
 
 def prepare(call: Call) -> None:
@@ -27,19 +26,17 @@ def prepare(call: Call) -> None:
     if not _applies(call):
         return
     values = {"stream": b"true", "stream_options": b'{"include_usage":true}'}
-    edited = body.setting(call.body, values)
-    if edited is None:
+    if call.document is None:
         return
-    as_sent, model = call.body, _model(call)
-
-    def once_more(refused: UpstreamRefused) -> bytes | None:
-        """As the caller sent it, where the upstream knows no such fields; this model is not asked for them again."""
-        if not _means_our_fields(refused):
-            return None
-        call.host.remember(call.host.no_events, model)
-        return as_sent
-
-    call.body, call.wants_events, call.once_more = edited, True, once_more
+    as_sent, model, host = call.document, _model(call), call.host
+    call.once_more = OnceMore(
+        as_sent,
+        # Those that validate by a framework name the field somewhere in a text or a list of their own.
+        lambda refused: refused.status in REFUSALS and (names(refused, _ASKED) or b"stream_options" in refused.body()),
+        lambda refused: names(refused, _ASKED),
+        lambda target: host.learn(host.no_events, target.name, model),
+    )
+    call.document, call.wants_events = as_sent.setting(values), True
 
 
 def wrap(call: Call, stream: Stream) -> Stream:
@@ -48,7 +45,7 @@ def wrap(call: Call, stream: Stream) -> Stream:
 
 
 def _applies(call: Call) -> bool:
-    if call.protocol != "chat" or call.streamed or call.config.assemble == "off" or _model(call) in call.host.no_events:
+    if call.protocol != "chat" or call.streamed or call.config.assemble == "off" or _is_known(call):
         return False
     modalities = call.fields.get("modalities")
     if call.fields.get("audio") is not None or (isinstance(modalities, (list, str)) and "audio" in modalities):
@@ -58,15 +55,12 @@ def _applies(call: Call) -> bool:
     return call.request.deadline is not None and call.request.deadline < SHORT_SECONDS
 
 
+def _is_known(call: Call) -> bool:
+    return call.host.knows(call.host.no_events, call.targets[0].name, _model(call))
+
+
 def _model(call: Call) -> str:
     return str(call.fields.get("model"))
-
-
-def _means_our_fields(refused: UpstreamRefused) -> bool:
-    if refused.status not in _REFUSALS:
-        return False
-    # Those that validate by a framework name the field somewhere in a text or a list of their own.
-    return refused.fields()["param"] in _ASKED or b"stream_options" in refused.body()
 
 
 class _Assembled(Stream):

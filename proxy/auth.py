@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from proxy.config import Config
 from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
 from proxy.messages import Headers
-from proxy.routes import Route
+from proxy.wire.path_table import endpoint, is_inference, is_listing
+from proxy.wire.paths import Route
 
 MINTED = "sk-sluice-"
-_INFERENCE = ("chat/completions", "completions", "responses", "embeddings", "moderations")
-_INFERENCE_FAMILIES = ("audio/", "images/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Caller:
 
 def mode(config: Config) -> str:
     """How callers get in: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
-    if any(one.keys for one in config.providers):
+    if any(one.holds for one in config.providers):
         if config.proxy_key or config.signing_secret:
             return "proxy-key"
         return "open" if config.allow_anonymous or config.demo else "closed"
@@ -114,9 +113,11 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
     granted = caller.grant.paths if caller.grant else ()
     if granted and not _is_below(route.path, granted) and not is_listing(method, route.path):
         raise PathNotAllowed(f"This key is not for /v1/{route.path}. It is for: {', '.join(granted)}.")
-    if is_inference(method, route.path) or _is_below(route.path, config.allow_paths):
+    if is_inference(method, route.path) or any(_opens(one, route.path) for one in config.allow_paths):
         return
     family = route.path.partition("/")[0]
+    # What is below an inference path (stored answers, batches) is not meant by its name alone.
+    family = f"{family}/*" if endpoint(family) else family
     raise PathNotAllowed(
         f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
         f"The owner can open it with ALLOW_PATHS={family}, which opens it to every caller."
@@ -127,16 +128,11 @@ def _is_below(path: str, families: tuple[str, ...]) -> bool:
     return any(family in ("*", path) or path.startswith(f"{family}/") for family in families)
 
 
-def is_listing(method: str, path: str) -> bool:
-    """Whether the call asks which models there are, or after one of them."""
-    return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
-
-
-def is_inference(method: str, path: str) -> bool:
-    """Whether the call has a model answer something and leaves nothing behind."""
-    if method == "POST":
-        return path in _INFERENCE or path.startswith(_INFERENCE_FAMILIES)
-    return is_listing(method, path)
+def _opens(opened: str, path: str) -> bool:
+    """Whether an entry of ALLOW_PATHS opens a path: `files` all files, `responses/*` all stored responses."""
+    if opened.endswith("/*"):
+        return path.startswith(opened[:-1])
+    return path == opened if endpoint(opened) else _is_below(path, (opened,))
 
 
 def _matching(sent: str, keys: tuple[str, ...]) -> int:

@@ -14,20 +14,12 @@ from proxy import model
 from proxy.call import Call
 from proxy.errors import NoUpstream
 from proxy.upstream import Outgoing
+from proxy.wire.path_table import ENDPOINTS
 
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9._ -]{1,64}")
 # The calls that are made to one deployment; all others stand below /openai itself. The same list as in openai-python's
 # AzureOpenAI, which a test holds this one against.
-DEPLOYED = (
-    "completions",
-    "chat/completions",
-    "embeddings",
-    "audio/transcriptions",
-    "audio/translations",
-    "audio/speech",
-    "images/generations",
-    "images/edits",
-)
+DEPLOYED = tuple(one.path for one in ENDPOINTS if one.deployed)
 
 
 def dressed(call: Call, outgoing: Outgoing) -> Outgoing:

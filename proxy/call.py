@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxy.auth import Caller
@@ -11,12 +12,16 @@ from proxy.config import Config
 from proxy.errors import UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Headers, Request
-from proxy.routes import Route
+from proxy.wire.path_table import Endpoint, endpoint
+from proxy.wire.paths import Route
 
 if TYPE_CHECKING:
+    from proxy.cost.upper_bound import Bound
     from proxy.moderation import Checks
     from proxy.tokens.prompt import Count
     from proxy.upstream import Target, Upstream
+    from proxy.wire.json_edit import Document
+    from proxy.wire.multipart import Field
 
 # The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
 MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
@@ -25,16 +30,33 @@ MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
 _HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
 
 
+@dataclass(frozen=True, slots=True)
+class OnceMore:
+    """What to ask an upstream with once more, after it has refused what a stage put into the request.
+
+    `is_meant` says whether a refusal minds that, `document` is the request without it. `names_field` says whether the
+    refusal does so for certain; only then, and when the second try has worked, `learn` is called, with the target.
+    """
+
+    document: Document
+    is_meant: Callable[[UpstreamRefused], bool]
+    names_field: Callable[[UpstreamRefused], bool]
+    learn: Callable[[Target], None]
+
+
 class Call:
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
+    `sent_body` is the request's body as it came; `document` is it as JSON, with what stages have changed in it, `form`
+    its parts, each None where it is not that or nobody has looked. `max_output` is how many tokens each answer may have
+    at the most, where somebody limits them: the body that goes up says so in the words of its target.
     `native_body` is a request's body that goes up unread, `native` an answer's that can go down so, as the platform's
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
-    stream, whatever the caller asked for. `once_more` looks at an upstream's refusal and gives the body to ask with
-    once more, or None. `asked_usage`: a stream's usage was asked for on the
-    caller's behalf. `prompt` is how many tokens it has, where a stage has counted them. `targets` is where the call may
-    go, in the order to try them, and `target` the one that it is with. `plain_answer`: what comes back must be
-    readable here.
+    stream, whatever the caller asked for. `once_more` is what to ask with after a refusal. `asked_usage`: a stream's
+    usage was asked for on the caller's behalf.
+    `counts` is how many tokens its prompt has, by model, where a stage has counted them, and `bound` more than it can
+    have. `targets` is where the call may go, in the order to try them, and `target` the one that it is with.
+    `plain_answer`: what comes back must be readable here.
     `checks` says what a content filter looks at, None where it looks at nothing. `upstream` is there for a stage's own
     calls.
     """
@@ -48,7 +70,9 @@ class Call:
         self.cold = host.take_cold()
         self.route: Route | None = None
         self.caller: Caller | None = None
-        self.body = b""
+        self.sent_body = b""
+        self.document: Document | None = None
+        self.form: tuple[Field, ...] | None = None
         self.native_body: Any = None
         self.fields: dict[str, Any] = {}
         self.status = 200
@@ -58,9 +82,11 @@ class Call:
         self.native: Any = None
         self.handed_over = False
         self.wants_events = False
-        self.once_more: Callable[[UpstreamRefused], bytes | None] | None = None
+        self.once_more: OnceMore | None = None
         self.asked_usage = False
-        self.prompt: Count | None = None
+        self.counts: dict[str, Count] = {}
+        self.bound: Bound | None = None
+        self.max_output: int | None = None
         self.targets: list[Target] = []
         self.target: Target | None = None
         self.plain_answer = False
@@ -85,9 +111,19 @@ class Call:
         self.status, self.headers, self.length, self.whole = status, headers, length, whole
 
     @property
+    def body(self) -> bytes:
+        """The request's body as it goes up."""
+        return self.sent_body if self.document is None else self.document.data
+
+    @property
     def bytes_in(self) -> int | None:
         """The size of the request's body, None where it passes unread and does not say."""
-        return len(self.body) if self.native_body is None else self.request.length
+        return len(self.sent_body) if self.native_body is None else self.request.length
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """What the table of paths says of this call, None for one that is no inference."""
+        return endpoint(self.route.path) if self.route and self.request.method == "POST" else None
 
     @property
     def protocol(self) -> str:

@@ -10,14 +10,15 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
-from proxy import failover, headers, nesting, source, targets
+from proxy import failover, headers, slices, source, targets
 from proxy.call import Call
-from proxy.errors import UpstreamError, UpstreamNotReadable
+from proxy.errors import BadRequest, UpstreamError, UpstreamNotReadable
 from proxy.host import Pump
 from proxy.messages import Headers, Reply
 from proxy.patterns import matches
 from proxy.providers import Provider, candidates
 from proxy.upstream import Outgoing, Upstream, patience, silent_for
+from proxy.wire import safe_json
 
 _MOST = 16_000_000  # bytes of one upstream's list
 SECONDS = 10.0  # how long all of them together may take to send theirs
@@ -30,7 +31,7 @@ def applies(call: Call) -> bool:
         return False
     if caller.own_key:
         return False
-    held = [one for one in call.config.providers if one.keys]
+    held = [one for one in call.config.providers if one.holds]
     return len(held) > 1 or call.config.routes_by_model or bool(caller.grant and caller.grant.models)
 
 
@@ -44,7 +45,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     pumps = [
         (one, None if one.kind == "azure" else call.host.clock.pump(_ask(call, upstream, one)))
         for one in call.config.providers
-        if one.keys
+        if one.holds
     ]
     listed: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
@@ -55,7 +56,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
             entries: list[Any] = []
             try:
                 # Azure lists what could be deployed, not what is.
-                entries = [] if pump is None else _entries(await _within(call, pump, until))
+                entries = [] if pump is None else await _entries(call, await _within(call, pump, until))
             except UpstreamError as error:
                 failure = error
                 missing.append(one.name)
@@ -104,13 +105,14 @@ async def _ask(call: Call, upstream: Upstream, one: Provider) -> AsyncGenerator[
         await reply.body.aclose()
 
 
-def _entries(data: bytes) -> list[Any]:
+async def _entries(call: Call, data: bytes) -> list[Any]:
     """The models of a list. Raises UpstreamNotReadable."""
-    with suppress(ValueError, RecursionError):
-        found = nesting.loads(data)
-        data_of = found.get("data") if isinstance(found, dict) else found
-        if isinstance(data_of, list):
-            return [entry for entry in data_of if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    with suppress(BadRequest):
+        plain = data.lstrip()[:1] == b"["  # some providers send the list alone
+        read = safe_json.read(b'{"data":%s}' % data if plain else data)
+        found = (await slices.run(read, call.host.clock)).value.get("data")
+        if isinstance(found, list):
+            return [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
     raise UpstreamNotReadable
 
 

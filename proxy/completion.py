@@ -57,7 +57,7 @@ class Completion:
         choices = []
         for index in sorted(self._choices):
             choice = self._choices[index]
-            message = choice["message"]
+            message = joined(choice["message"])
             calls = message.get("tool_calls")
             if isinstance(calls, list):  # the place in the list says what the index said
                 ordered = sorted(calls, key=_place)
@@ -81,41 +81,76 @@ class Completion:
                 kept[name] = value
 
 
+class _Pieces(list[str]):
+    """A text that is still growing. Adding up strings would copy all of it with every word."""
+
+
+class _Indexed(list[Any]):
+    """A list of objects that have an index each, which finds them by it."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        super().__init__(items)
+        self.by_index = {one.get("index"): one for one in reversed(self) if isinstance(one, dict)}
+
+
 def merge(kept: dict[str, Any], delta: dict[str, Any], levels: int = _LEVELS) -> None:
     """Add a delta to what is kept: texts and lists behind one another, objects of a list by their index.
 
-    Below so many `levels` the last one said stays as it is.
+    Below so many `levels` the last one said stays as it is. `joined` gives the result.
     """
     for name, value in delta.items():
         before = kept.get(name)
         if levels and isinstance(value, list) and _is_indexed(value):
-            kept[name] = before if isinstance(before, list) else []
-            _merge_indexed(kept[name], value, levels - 1)
+            if not isinstance(before, _Indexed):
+                before = _Indexed(before if isinstance(before, list) else ())
+            kept[name] = before
+            _merge_indexed(before, value, levels - 1)
         elif before is None or value is None:
             kept[name] = value if before is None else before
-        elif name in _LABELS or type(before) is not type(value) or not levels:
+        elif name in _LABELS or not _are_alike(before, value) or not levels:
             kept[name] = value or before
         elif isinstance(value, str):
             # A name is sent whole, by some with each chunk.
-            kept[name] = before if name == "name" and before == value else before + value
+            if isinstance(before, _Pieces):
+                before.append(value)
+            elif name != "name" or before != value:
+                kept[name] = _Pieces((before, value))
         elif isinstance(value, list):
-            kept[name] = before + value
+            before.extend(value)
         elif isinstance(value, dict):
-            kept[name] = dict(before)
-            merge(kept[name], value, levels - 1)
+            merge(before, value, levels - 1)
         else:
             kept[name] = value
+
+
+def joined(value: Any, levels: int = _LEVELS + 2) -> Any:
+    """What `merge` has kept, as plain JSON values; deeper than it reaches nothing has grown."""
+    if isinstance(value, _Pieces):
+        return "".join(value)
+    if levels and isinstance(value, dict):
+        return {name: joined(one, levels - 1) for name, one in value.items()}
+    return [joined(one, levels - 1) for one in value] if levels and isinstance(value, list) else value
+
+
+def _are_alike(before: Any, value: Any) -> bool:
+    if isinstance(before, _Pieces) or isinstance(value, str):
+        return isinstance(before, (str, _Pieces)) and isinstance(value, str)
+    return (
+        isinstance(before, list) and isinstance(value, list)
+        if isinstance(before, list)
+        else type(before) is type(value)
+    )
 
 
 def _is_indexed(values: list[Any]) -> bool:
     return bool(values) and all(isinstance(one, dict) and isinstance(one.get("index"), int) for one in values)
 
 
-def _merge_indexed(kept: list[dict[str, Any]], values: list[dict[str, Any]], levels: int) -> None:
+def _merge_indexed(kept: _Indexed, values: list[dict[str, Any]], levels: int) -> None:
     for value in values:
-        same = next((one for one in kept if one.get("index") == value["index"]), None)
+        same = kept.by_index.get(value["index"])
         if same is None:
-            same = {}
+            kept.by_index[value["index"]] = same = {}
             kept.append(same)
         merge(same, value, levels)
 
@@ -124,12 +159,13 @@ def _behind(first: Any, second: Any) -> Any:
     """Logprobs behind one another: an object of lists."""
     if not isinstance(first, dict) or not isinstance(second, dict):
         return first if second is None else second
-    joined = dict(first)
     for name, value in second.items():
-        before = joined.get(name)
-        both = isinstance(before, list) and isinstance(value, list)
-        joined[name] = before + value if both else value if before is None else before
-    return joined
+        before = first.get(name)
+        if isinstance(before, list) and isinstance(value, list):
+            before.extend(value)
+        elif before is None:
+            first[name] = value
+    return first
 
 
 def _place(call: Any) -> int:

@@ -35,6 +35,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ACCESS", values.choice("proxy-key", "pass-through"), None),
     Setting("ALLOW_ANONYMOUS", values.switch, False),
     Setting("ALLOW_PATHS", values.paths, ()),
+    Setting("ALLOW_REFERENCES", values.references, ()),
     Setting("ALLOW_ORIGINS", values.origins, ("*",)),
     Setting("FORWARD_HEADERS", values.header_names, ()),
     Setting("MAX_BODY_MB", values.number(0.001, 10_000), None),
@@ -93,6 +94,7 @@ class Config:
     access: str | None
     allow_anonymous: bool
     allow_paths: tuple[str, ...]
+    allow_references: tuple[str, ...]
     allow_origins: tuple[str, ...]
     forward_headers: tuple[str, ...]
     max_body_mb: float | None

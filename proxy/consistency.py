@@ -20,7 +20,7 @@ def check(loaded: Config) -> None:
 
 def _access(loaded: Config) -> None:
     """Hold the deployer's word against the keys: a template that lost one must not come up open, or dead."""
-    held = any(one.keys for one in loaded.providers)
+    held = any(one.holds for one in loaded.providers)
     if loaded.access == "proxy-key":
         if not (loaded.proxy_key or loaded.signing_secret):
             raise ConfigError("ACCESS is proxy-key, so PROXY_KEY must be set, or SIGNING_SECRET.", param="PROXY_KEY")

@@ -5,46 +5,72 @@ The bytes decide first, since a token has at least one. Only a request that may 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from proxy import body, weight
+from proxy import request_body, slices
 from proxy.call import Call
-from proxy.errors import ContextTooLong
+from proxy.cost import estimate
+from proxy.errors import ContextTooLong, PathNotAllowed
 from proxy.messages import Stream
+from proxy.wire import safe_json
 
 # For a model whose tokenizer is not ours the count may be off by so much; only more than that is refused.
 DOUBT = 1.25
 # Room that is left for the answer when a history is shortened and the request does not say how much it wants.
 _ANSWER_TOKENS = 4_096
+# How often the rest of a history is counted as a whole.
+_TRIES = 8
 
 
-def prepare(call: Call) -> None:
-    """Hold the prompt against the model's context window. Raises ContextTooLong."""
-    if call.protocol not in ("chat", "responses"):
+async def prepare(call: Call) -> None:
+    """Hold the prompt against the model's context window. Raises ContextTooLong, PathNotAllowed."""
+    row = call.endpoint
+    if call.protocol not in ("chat", "completions", "responses"):
+        if call.config.context_guard != "off" and row is not None and row.limits:
+            raise PathNotAllowed(f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and does not hold there yet.")
         return
     truncates = _wants_truncation(call)
     guard = call.config.context_guard
     if guard == "off" and not truncates:
         return
-    from proxy.tokens.models import model_of  # few calls come here
-
-    request = weight.request_of(call, "its length is checked here before it goes up")
-    price = weight.price_of(call, request.get("model"))
+    await request_body.read_strictly(call, "its length is checked here before it goes up")
+    request = estimate.request_of(call)
+    price = estimate.price_of(call, request.get("model"))
     window = price.context_window if price else None
     if call.protocol == "responses" and request.get("truncation") == "auto":
         return  # the upstream shortens it by itself
-    asked = weight.output_of(request, call.protocol) or 0
-    if window is None or weight.bound(call) + asked <= window:
+    asked = estimate.output_of(request, row) or 0
+    if window is None or (await estimate.bound(call)).tokens + asked <= window:
         return
-    counted = weight.count(call, request)
-    surely = counted.certainty != "estimate" and model_of(str(request.get("model"))).measured
-    if counted.tokens + asked <= window * (1 if surely else DOUBT):
+    tokens, certainty = await _most(call, request)
+    if tokens <= (window - asked) * (DOUBT if certainty == "estimate" else 1):
         return
     if call.protocol == "chat" and (truncates or guard == "truncate"):
         room = window - (asked or min(_ANSWER_TOKENS, window // 4))
-        if _shorten(call, request, room):
+        if await _shorten(call, request, room):
             return
-    raise ContextTooLong(window, counted.tokens, asked, counted.certainty)
+    raise ContextTooLong(window, tokens, asked, certainty)
+
+
+async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
+    """The most tokens that the longest prompt of the call has, as far as can be known, and how certain that is.
+
+    What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at.
+    """
+    prompts = request.get("prompt")
+    if call.protocol == "completions" and isinstance(prompts, list) and any(isinstance(one, str) for one in prompts):
+        # Each prompt of a list is read alone.
+        longest = max((one for one in prompts if isinstance(one, str)), key=len)
+        counted = await estimate.count_aside(call, {**request, "prompt": longest})
+    else:
+        counted = await estimate.count(call, _model(call))
+    from proxy.tokens.models import model_of  # few calls come here
+
+    measured = model_of(_model(call)).measured
+    if counted.certainty == "at_least":
+        return await estimate.texts_counted(call, _model(call)), "at_most" if measured else "estimate"
+    return counted.tokens, counted.certainty if measured else "estimate"
 
 
 def wrap(call: Call, stream: Stream) -> Stream:
@@ -54,40 +80,65 @@ def wrap(call: Call, stream: Stream) -> Stream:
 
 def _wants_truncation(call: Call) -> bool:
     """Whether the caller asks for it, in the words of the Responses API. The chat API does not know the field."""
-    if call.protocol != "chat" or b"truncation" not in call.body:
+    if call.protocol != "chat" or call.document is None:
         return False
-    asked = body.read(call.body, ("truncation",)).get("truncation")
+    asked = call.document.get("truncation")
     if asked in ("auto", "disabled"):
-        call.body = body.without(call.body, ("truncation",))
-    return asked == "auto"
+        call.document = call.document.without(("truncation",))
+    return bool(asked == "auto")
 
 
-def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
+def _model(call: Call) -> Any:
+    """What the first upstream calls the model: its tokenizer counts."""
+    return call.targets[0].model or estimate.request_of(call).get("model")
+
+
+async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     """Leave out the oldest turns until the rest fits into `room` tokens; False where not even the last one does."""
-    messages = request.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    messages, document = request.get("messages"), call.document
+    if document is None or not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return False
-    from proxy import tokens
-    from proxy.tokens import prompt
-
-    budget = tokens.budget(call.host.clock.now)
-    left, dropped = weight.count(call, request).tokens, set[int]()
-    for turn in _turns(messages):
-        # What a turn takes is about what it takes alone; only when that is enough the rest is counted as a whole.
-        alone = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
-        left -= prompt.count(alone, budget).tokens - 3
-        dropped |= set(turn)
-        if budget.spent:
-            return False
-        if left <= room and _fits(call, request, messages, dropped, room):
-            break
-    else:
+    counted = await estimate.count(call, _model(call))
+    dropped = await call.host.clock.offload(
+        lambda: _dropped({**request, "model": _model(call)}, messages, counted.tokens, room, call.host.clock.now)
+    )
+    if not dropped:
         return False
-    call.body = body.without_items(call.body, "messages", dropped)
-    call.prompt = None
+    member = next(one for one in document.members if one.name == "messages")
+    spans = await slices.run(safe_json.item_spans(document.data, member.value), call.host.clock)
+    call.document = document.without_items("messages", spans, dropped)
+    call.counts.clear()
+    call.bound = None
     call.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
     call.record["dropped_messages"] = len(dropped)
     return True
+
+
+def _dropped(
+    request: dict[str, Any], messages: list[dict[str, Any]], left: int, room: int, now: Callable[[], float]
+) -> set[int]:
+    """The positions of the messages to leave out; none where what must stay does not fit."""
+    from proxy import tokens
+
+    budget = tokens.budget(now)
+    dropped: set[int] = set()
+    tries = 0
+    for turn in _turns(messages):
+        # What a turn takes is about what it takes alone; only when that is enough the rest is counted as a whole.
+        alone = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
+        left -= tokens.count_prompt(alone, "chat", budget).tokens - 3
+        dropped |= set(turn)
+        if budget.spent:
+            break
+        if left <= room:
+            kept = [message for position, message in enumerate(messages) if position not in dropped]
+            counted = tokens.count_prompt({**request, "messages": kept}, "chat", tokens.budget(now))
+            if counted.certainty != "at_least" and counted.tokens <= room:
+                return dropped
+            tries += 1
+            if tries == _TRIES:
+                break
+    return set()
 
 
 def _turns(messages: list[dict[str, Any]]) -> list[list[int]]:
@@ -104,10 +155,3 @@ def _turns(messages: list[dict[str, Any]]) -> list[list[int]]:
             turns.append([])
         turns[-1].append(position)
     return turns
-
-
-def _fits(call: Call, request: dict[str, Any], messages: list[dict[str, Any]], dropped: set[int], room: int) -> bool:
-    kept = [message for position, message in enumerate(messages) if position not in dropped]
-    call.prompt = None
-    counted = weight.count(call, {**request, "messages": kept})
-    return counted.certainty != "at_least" and counted.tokens <= room

@@ -59,7 +59,8 @@ def seal(call: Call, reply: Reply) -> Reply:
         if "content-length" not in reply.headers and reply.status not in (204, 304):
             reply.headers.set("content-length", str(len(body)))
         elapsed = call.elapsed()
-        log.finished(call, reply.status, len(body), call.ending, ttfb=elapsed, first_chunk=elapsed)
+        sent = 0 if call.request.method == "HEAD" else len(body)
+        log.finished(call, reply.status, sent, call.ending, ttfb=elapsed, first_chunk=elapsed)
     return reply
 
 

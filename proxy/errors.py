@@ -3,16 +3,21 @@
     ProxyError
     ├── CallerError             the caller can mend it
     │   ├── BadRequest            400  unreadable path or body
+    │   ├── IncompleteBody        400  fewer bytes than Content-Length announced
     │   ├── UnknownPath           404  nothing is relayed under this path
     │   ├── MethodNotAllowed      405  an own page, asked in another way
+    │   │   └── TooComplex             more values or longer names than are read here
+    │   ├── UnsupportedMedia      415  a body that two readers could take for different things
     │   ├── BodyTooLarge          413  above this server's or platform's limit
+    │   ├── HeadersTooLarge       431  more than this server reads before it knows the caller
+    │   ├── NoWebSocket           426  a path that is there over plain HTTP
     │   ├── NotOffered            501  realtime WebSocket
     │   ├── NotInstalled          501  counting tokens, in a bundle made without
     │   ├── ContextTooLong        400  more tokens than the model takes
     │   ├── ContentFiltered       400  a prompt that the owner's filter refuses
     │   ├── CostTooHigh           400  above the owner's ceiling, or beyond reckoning
     │   ├── KeyMissing, KeyInvalid      401
-    │   ├── NotProtected, PathNotAllowed, ModelNotAllowed 403
+    │   ├── NotProtected, PathNotAllowed, ModelNotAllowed, ReferenceNotAllowed 403
     │   └── NoUpstream            404  the configuration has no upstream for the model
     ├── UpstreamError           the other side of the relay
     │   ├── UpstreamUnreachable   502  no connection, or none that TLS accepts
@@ -89,6 +94,11 @@ class BadRequest(CallerError):
     code = "bad_request"
 
 
+class IncompleteBody(BadRequest):
+    code = "incomplete_body"
+    message = "The request's body ended before the length that Content-Length announced. Send all of it."
+
+
 class UnknownPath(CallerError):
     status = 404
     code = "unknown_path"
@@ -102,6 +112,23 @@ class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
     message = "This page is only there for GET."
+
+
+class TooComplex(BadRequest):
+    """`how` completes "The request's JSON …": more of something than is read here."""
+
+    code = "request_too_complex"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"The request's JSON {how}. Send less of it: this endpoint has to read what it asks for.")
+
+
+class UnsupportedMedia(CallerError):
+    """The body's type is not one that everybody reads alike."""
+
+    status = 415
+    code = "unsupported_media_type"
+    param = "content-type"
 
 
 class BodyTooLarge(CallerError):
@@ -135,7 +162,7 @@ class ContextTooLong(CallerError):
     param = "messages"
 
     def __init__(self, window: int, prompt: int, output: int, certainty: str) -> None:
-        about = {"exact": "", "estimate": "about ", "at_least": "at least "}[certainty]
+        about = {"exact": "", "estimate": "about ", "at_least": "at least ", "at_most": "up to "}[certainty]
         asked = f" and {output} for the answer" if output else ""
         super().__init__(
             f"This model's maximum context length is {window} tokens. However, your messages have {about}{prompt} "
@@ -154,6 +181,23 @@ class ContentFiltered(CallerError):
     message = (
         "This server's content filter refused the prompt. Change what it asks for. Nothing was sent upstream, so "
         "nothing was spent."
+    )
+
+
+class HeadersTooLarge(CallerError):
+    status = 431
+    code = "headers_too_large"
+    message = "The request's target and headers are larger than 64 KB together. Send shorter or fewer headers."
+
+
+class NoWebSocket(CallerError):
+    """426 is the status that makes clients fall back to HTTP; on others they try again and again."""
+
+    status = 426
+    code = "websocket_not_offered"
+    message = (
+        "WebSocket is not offered here. Send this request over plain HTTP, as POST where it has a body; with "
+        '"stream": true the answer comes as server-sent events.'
     )
 
 
@@ -185,6 +229,14 @@ class NotProtected(CallerError):
         "spend that key. Its owner should set PROXY_KEY to what `openssl rand -hex 16` prints and give that to "
         "callers, or set ALLOW_ANONYMOUS=1 to let everybody in on purpose."
     )
+
+
+class ReferenceNotAllowed(CallerError):
+    """`param` names the member that leads into the owner's account."""
+
+    status = 403
+    type = "permission_error"
+    code = "reference_not_allowed"
 
 
 class PathNotAllowed(CallerError):

@@ -6,15 +6,16 @@ as it is.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from proxy import regions
-from proxy.auth import is_inference
 from proxy.call import Call
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.upstream import Answer, Outgoing, Target
+from proxy.wire.path_table import is_inference
 
 Ask = Callable[[Outgoing], Awaitable[Answer]]
 # What a refusal's code or type says where the key, or the account behind it, is what the upstream minds.
@@ -32,16 +33,23 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, ask: Ask) 
     """
     waiting = [*targets]
     attempts: list[str] = []
+    learn: Callable[[Target], None] | None = None
     while True:
         target = waiting.pop(0)
         call.take(target)
         try:
-            return await ask(dressed(call, outgoing, target))
+            answer = await ask(dressed(call, outgoing, target))
+            if learn is not None:
+                learn(target)
+            return answer
         except UpstreamError as error:
-            if isinstance(error, UpstreamRefused) and (data := _as_sent(call, error)) is not None:
-                outgoing = replace(outgoing, body=data)
+            once_more, call.once_more = call.once_more, None
+            if once_more is not None and isinstance(error, UpstreamRefused) and once_more.is_meant(error):
+                call.document = once_more.document
+                learn = once_more.learn if once_more.names_field(error) else None
                 waiting.insert(0, target)
                 continue
+            call.once_more, learn = once_more, None
             rest(call, target, error)
             attempts.append(f"{target.id} {error.status if isinstance(error, UpstreamRefused) else error.code}")
             # A body that passes unread is gone once it has been sent.
@@ -52,14 +60,6 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, ask: Ask) 
         finally:
             if attempts:
                 call.record["attempts"] = ", ".join(attempts)
-
-
-def _as_sent(call: Call, error: UpstreamRefused) -> bytes | None:
-    """What a stage would rather have asked for, after this refusal: once a call."""
-    data = call.once_more(error) if call.once_more is not None else None
-    if data is not None:
-        call.once_more = None
-    return data
 
 
 def _put_last(waiting: list[Target], name: str) -> None:
@@ -104,13 +104,23 @@ def _minds_key(error: UpstreamRefused) -> bool:
 
 
 def dressed(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
-    """The call as `target` wants it: with its name for the model, its headers, its paths."""
+    """The call as `target` wants it: with its name for the model, its limits' names, its headers, its paths."""
     one = target.provider
     path, data, headers = outgoing.path, outgoing.body, outgoing.headers
-    if target.model is not None:
-        from proxy.model import rename
+    document = call.document
+    if document is not None and call.max_output is not None and call.endpoint is not None:
+        from proxy.cost import output_limit
 
-        path, data = rename(call, path, data, target.model)
+        document = output_limit.limited(document, call.endpoint.limits, target, call.max_output)
+    if target.model is not None:
+        from proxy import model
+
+        path = model.rename_path(call, path, target.model)
+        if call.form is not None:
+            data = model.rename_form(call, target.model)
+        elif document is not None:
+            document = document.setting({"model": json.dumps(target.model).encode()})
+    data = data if document is None else document.data
     if one is not None and one.headers:
         own = {name for name, _ in one.headers}
         headers = [pair for pair in headers if pair[0] not in own] + [*one.headers]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
-from proxy import body
+from proxy import slices
 from proxy.call import Call
 from proxy.errors import BadRequest, ModelNotAllowed
 from proxy.messages import Stream
 from proxy.model import named
 from proxy.patterns import matches
+from proxy.wire.json_walk import walk
+from proxy.wire.safe_json import SLICE, Slices
 
-_LISTS = ("models", "fallbacks")
+# Names for models besides those that have the word in them.
+_OTHER_NAMES = ("fallback", "engine", "deployment", "deployment_id", "engine_id")
+_DRAWS = "image_generation"
 
 
-def prepare(call: Call) -> None:
+async def prepare(call: Call) -> None:
     """Raise ModelNotAllowed for a model that the key is not for, BadRequest where none can be read for certain."""
     models = call.caller.grant.models if call.caller and call.caller.grant else ()
     name = named(call)
@@ -25,20 +30,44 @@ def prepare(call: Call) -> None:
             code="model_not_readable",
             param="model",
         )
-    for one in (name, *_others(call)):
+    for one in (name, *await slices.run(_others(call), call.host.clock)):
         if not isinstance(one, str) or not matches(one, models):
             raise ModelNotAllowed(f"This key is not for the model {str(one)[:100]!r}. It is for: {', '.join(models)}.")
 
 
-def _others(call: Call) -> list[Any]:
-    """Further models that the call might be answered by: lists to fall back on, as OpenRouter and others take them, and
-    what a tool names.
+def _others(call: Call) -> Slices[list[Any]]:
+    """Further models that the call might be answered by, wherever they are named: lists to fall back on, tools, routes.
+
+    Whatever is called something with `model` names one, but for the call's own and what stands in data.
     """
-    found = body.read(call.body, (*_LISTS, "tools"))
-    tools = found.pop("tools", None)
-    named = [one.get("model") for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
-    lists = [value if isinstance(value, list) else [value] for value in found.values() if value is not None]
-    return [*(one for values in lists for one in values), *(one for one in named if one is not None)]
+    found: list[Any] = [value for name, value in _query(call.request.query) if _names_model(name)]
+    found += [part.text(call.sent_body) for part in call.form or () if _names_model(part.name) and part.name != "model"]
+    request = call.document.value if call.document else None
+    lists: set[int] = set()  # objects inside of what names models
+    units = 0
+    for name, value, owner, is_data in walk(request or {}):
+        units += 1
+        if not is_data and value is not None and (owner is not request or name != "model"):
+            if id(owner) in lists or _names_model(name):
+                if isinstance(value, dict):
+                    lists.add(id(value))
+                elif not isinstance(value, list):
+                    found.append(value)
+            elif name == "type" and value == _DRAWS and owner.get("model") is None:
+                found.append("the provider's own for images")  # a tool that another model does the work of
+        if units >= SLICE:
+            yield units
+            units = 0
+    return found
+
+
+def _names_model(name: str) -> bool:
+    folded = name[:100].casefold()
+    return "model" in folded or folded.rstrip("s") in _OTHER_NAMES
+
+
+def _query(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def wrap(call: Call, stream: Stream) -> Stream:

@@ -68,6 +68,15 @@ def downward(headers: Headers, own_key: bool) -> list[tuple[str, str]]:
     ]
 
 
+def asks_for_websocket(headers: Headers) -> bool:
+    """Whether a request wants to become a WebSocket (RFC 6455, section 4.1).
+
+    Gateways drop `Upgrade`, which is meant for the next hop, and let the handshake's own headers pass.
+    """
+    offered = (one for name, value in headers if name == "upgrade" for one in value.lower().split(","))
+    return any(one.partition("/")[0].strip() == "websocket" for one in offered) or "sec-websocket-key" in headers
+
+
 def cors(reply: Headers, request: Headers, config: Config) -> None:
     """Let a page on an allowed origin read the reply; every reply passes here, errors included."""
     origin = request.get("origin")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Pump(Protocol):
@@ -33,7 +35,10 @@ class Clock(Protocol):
         """Start to read `pieces`."""
 
     async def sleep(self, seconds: float) -> None:
-        """Come back after `seconds`."""
+        """Come back after `seconds`; after 0 when everybody else who is ready has had a turn."""
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """What `work` returns, done aside from everybody else's calls where the platform can do that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Capabilities:
 
 
 _REMEMBERED, _NAME_LENGTH = 1000, 200
+_LESSON_SECONDS = 3_600.0  # an upstream may learn too
 
 
 @dataclass(slots=True)
@@ -61,17 +67,23 @@ class Host:
     write: Callable[[str], None]
     cold: bool = field(default=True)
     region: str | None = None
-    # What this process has learnt of upstreams: the models that refuse to be asked for a stream on a caller's behalf.
-    no_events: set[str] = field(default_factory=set)
-    # The models that know no `stream_options`.
-    no_usage: set[str] = field(default_factory=set)
+    # What this process has learnt of upstreams, each by upstream and model, and until when on the clock: those that
+    # refuse to be asked for a stream on a caller's behalf, and those that know no `stream_options`.
+    no_events: dict[tuple[str, str], float] = field(default_factory=dict)
+    no_usage: dict[tuple[str, str], float] = field(default_factory=dict)
     # Targets that have failed here, and until when on the clock they are asked last.
     resting: dict[str, float] = field(default_factory=dict)
 
-    def remember(self, known: set[str], model: str) -> None:
-        """Add a model's name, as long as callers' inventions do not fill the memory with it."""
-        if len(known) < _REMEMBERED and len(model) <= _NAME_LENGTH:
-            known.add(model)
+    def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
+        """Remember something of a model at an upstream for a while; callers' inventions must not fill the memory."""
+        if len(model) <= _NAME_LENGTH:
+            lessons[upstream, model] = self.clock.now() + _LESSON_SECONDS
+            if len(lessons) > _REMEMBERED:
+                lessons.pop(next(iter(lessons)))  # the oldest
+
+    def knows(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> bool:
+        """Whether that was learnt, and not too long ago."""
+        return lessons.get((upstream, model), 0.0) > self.clock.now()
 
     def take_cold(self) -> bool:
         """True for the first call of the process only."""

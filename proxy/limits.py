@@ -41,6 +41,8 @@ _READ, _READ_LATER = "2026-11-23", "2026-11-24"
 LIMITS: tuple[Limit, ...] = (
     Limit("server", "http", "request body", 100_000_000, "bytes", False, "413 body_too_large",
           "docs/configuration.md, MAX_BODY_MB", _READ),
+    Limit("server", "http", "request headers", 65_536, "bytes", True, "431 headers_too_large", "docs/security.md",
+          "2026-11-26"),
     Limit("server", "http", "upstream silence", 600, "seconds", False, "504 upstream_timeout",
           "docs/configuration.md, TIMEOUT_SECONDS", _READ),
     Limit("tencent", "web function", "request body", 6_000_000, "bytes", True, "406 from the platform", _SCF, _READ),

@@ -61,6 +61,7 @@ TEXTS_ZH = {
     "response body": "响应体",
     "response body, not streamed": "响应体，非流式",
     "response headers": "响应头",
+    "request headers": "请求头",
     "binary body": "二进制内容",
     "payload": "请求或响应",
     "streamed response": "流式响应",
@@ -88,6 +89,7 @@ TEXTS_ZH = {
     "upstream calls a call": "每次调用的上游请求",
     # Answers.
     "413 body_too_large": "413 body_too_large",
+    "431 headers_too_large": "431 headers_too_large",
     "504 upstream_timeout": "504 upstream_timeout",
     "406 from the platform": "平台的 406",
     "407 from the platform": "平台的 407",

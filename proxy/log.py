@@ -8,15 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from proxy import auth, consistency
+from proxy.access import redaction
 from proxy.call import Call
 from proxy.host import Host
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
 # What an upstream says by itself; one that is hostile, or only careless, may put a caller's words into it.
 _UPSTREAM_S = ("upstream_request_id", "gen_ai.response.model")
-_LOOKS_LIKE_KEY = re.compile(r"(?<![a-z0-9])sk-", re.IGNORECASE)
-# A text that is any shorter may be a part of anything.
-_SHORTEST_KEY = 6
 _MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
 HANDED_OVER = "handed_over"
 _LEVELS = ("debug", "info", "warning", "error", "off")
@@ -26,7 +24,7 @@ def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
     """Write one line, unless `level` is below `least` (LOG_LEVEL). Fields that are None are left out."""
     if not _wanted(level, least):
         return
-    record = {"timestamp": _timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
+    record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
     told = json.dumps({name: value for name, value in record.items() if value is not None})
     # A full disk or a reader that has gone (`serve | head`) must not cost a caller the answer that is paid for.
     with suppress(OSError, ValueError):
@@ -67,7 +65,7 @@ def finished(
             "ending": ending,
             "gen_ai.request.model": _name(call.fields.get("model"), secrets),
             "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
-            **call.record,
+            **{name: _clean(value, secrets) for name, value in call.record.items()},
             **{name: _name(call.record.get(name), secrets) for name in _UPSTREAM_S},
         },
     )
@@ -85,34 +83,32 @@ def _wanted(level: str, least: str) -> bool:
 
 def _name(value: Any, secrets: set[str]) -> str | None:
     """A model or an id, if it looks like one: a prompt or a key in the wrong place must not be logged."""
-    if not isinstance(value, str) or not _MODEL.fullmatch(value) or _is_secret(value, secrets):
+    if not isinstance(value, str) or not _MODEL.fullmatch(value) or redaction.is_secret(value, secrets):
         return None
     return value
 
 
+def _clean(value: Any, secrets: set[str]) -> Any:
+    return redaction.whole(value, secrets) if isinstance(value, str) else value
+
+
 def _path(call: Call, secrets: set[str]) -> str:
     """The path, with a star for each segment that is a key: some paste theirs into a base URL."""
-    return "/".join("*" if _is_secret(part, secrets) else part for part in call.shown_path.split("/"))
+    return "/".join("*" if redaction.is_secret(part, secrets) else part for part in call.shown_path.split("/"))
 
 
 def _secrets(call: Call) -> set[str]:
     """The server's keys and the caller's, also of one that was not let in."""
     sent = auth.credential(call.request.headers).split(":")
-    own = (key for key in sent if len(key) >= _SHORTEST_KEY)  # any word at all does where nobody looks at it
+    own = (key for key in sent if len(key) >= redaction.SHORTEST)  # any word at all does where nobody looks at it
     return {*call.config.secrets, *own}
-
-
-def _is_secret(text: str, secrets: set[str]) -> bool:
-    if text in secrets or _LOOKS_LIKE_KEY.search(text):
-        return True
-    return any(key in text for key in secrets if len(key) >= _SHORTEST_KEY)
 
 
 def _ms(seconds: float | None) -> float | None:
     return round(seconds * 1000, 1) if seconds is not None else None
 
 
-def _timestamp(wall: float) -> str:
+def timestamp(wall: float) -> str:
     """ISO 8601 in UTC, with milliseconds."""
     from time import gmtime, strftime
 

@@ -5,11 +5,11 @@ Header names are lower-case here, values are text as Latin-1 reads the wire. Bod
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proxy.errors import BodyTooLarge
+from proxy.errors import BodyTooLarge, IncompleteBody
 
 if TYPE_CHECKING:
     from proxy.envelope import Envelope
@@ -42,6 +42,10 @@ class Headers:
     def remove(self, name: str) -> None:
         """Remove every value of `name`, if there is one."""
         self._pairs = [pair for pair in self._pairs if pair[0] != name]
+
+    def remove_all(self, names: Collection[str]) -> None:
+        """Remove every value of each of these, in one pass: an upstream may send thousands."""
+        self._pairs = [pair for pair in self._pairs if pair[0] not in names]
 
     def copy(self) -> Headers:
         """A list of its own with the same pairs."""
@@ -132,9 +136,15 @@ class Request:
         # 18 digits say that it is too large as well as 5,000 do, which int() refuses to read.
         return int(length[:18]) if length.isascii() and length.isdigit() else None
 
+    def check_complete(self, size: int) -> None:
+        """Raise IncompleteBody where `size` bytes are fewer than Content-Length announces."""
+        if self.length is not None and size < self.length:
+            raise IncompleteBody
+
     async def read(self, limit: int, where: str = "this server") -> bytes:
         """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells.
 
+        Raises IncompleteBody where fewer came than announced: a part must not go up as the whole.
         `where` names in its message whose limit that is.
         """
         if self.length is not None and self.length > limit:
@@ -142,6 +152,7 @@ class Request:
         if isinstance(self.body, bytes):
             if len(self.body) > limit:
                 raise BodyTooLarge(limit, where)
+            self.check_complete(len(self.body))
             return self.body
         pieces: list[bytes] = []
         size = 0
@@ -150,6 +161,7 @@ class Request:
             if size > limit:
                 raise BodyTooLarge(limit, where)
             pieces.append(piece)
+        self.check_complete(size)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

@@ -7,17 +7,22 @@ nothing, or a stream that was cut, is counted after the last byte went out, and 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proxy import body, nesting, sse, weight
-from proxy.call import Call
-from proxy.errors import BadRequest, NotInstalled, UpstreamRefused
+from proxy import sse
+from proxy.call import Call, OnceMore
+from proxy.cost import estimate
+from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia, UpstreamRefused
 from proxy.messages import Stream
+from proxy.refusals import REFUSALS, names
 from proxy.spoken import messages_of
+
+if TYPE_CHECKING:
+    from proxy.tokens.prompt import Count
 
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 _ASKED_IN = ("chat", "completions")
-_REFUSALS = (400, 422)
+_ASKED = ("stream_options",)
 _KEPT_BYTES = 4_000_000
 # What a stream with usage says in all other chunks. No text can look so: in it a quotation mark has a backslash.
 _NO_USAGE = b',"usage":null'
@@ -30,25 +35,27 @@ def prepare(call: Call) -> None:
     options = call.fields.get("stream_options")
     if isinstance(options, dict) and options.get("include_usage") is True:
         return
-    model = str(call.fields.get("model"))
-    if model in call.host.no_usage or not isinstance(options, (dict, type(None))):
+    model, host = str(call.fields.get("model")), call.host
+    if call.document is None or not isinstance(options, (dict, type(None))):
+        return
+    if host.knows(host.no_usage, call.targets[0].name, model):
         return
     wanted = json.dumps({**(options or {}), "include_usage": True}).encode()
-    edited = body.setting(call.body, {"stream_options": wanted})
-    if edited is None:
-        return
-    as_sent = call.body
+    as_sent = call.document
 
-    def once_more(refused: UpstreamRefused) -> bytes | None:
-        """As the caller sent it, where the upstream knows no such field."""
-        known = refused.fields()["param"] != "stream_options" and b"stream_options" not in refused.body()
-        if refused.status not in _REFUSALS or known:
-            return None
-        call.host.remember(call.host.no_usage, model)
-        call.asked_usage = False
-        return as_sent
+    def is_meant(refused: UpstreamRefused) -> bool:
+        """Whether the upstream knows no such field: then the caller's own request is sent, and no usage comes."""
+        meant = refused.status in REFUSALS and (names(refused, _ASKED) or b"stream_options" in refused.body())
+        call.asked_usage = call.asked_usage and not meant
+        return meant
 
-    call.body, call.asked_usage, call.once_more = edited, True, once_more
+    call.once_more = OnceMore(
+        as_sent,
+        is_meant,
+        lambda refused: names(refused, _ASKED),
+        lambda target: host.learn(host.no_usage, target.name, model),
+    )
+    call.document, call.asked_usage = as_sent.setting({"stream_options": wanted}), True
 
 
 def wrap(call: Call, stream: Stream) -> Stream:
@@ -76,7 +83,7 @@ class _Metered(Stream):
         except StopAsyncIteration:
             if call.is_sse and call.streamed and "comment" in call.config.metering:
                 self._said = True
-                self._settle()
+                await self._settle()
                 return _comment(call.record)
             raise
         if not piece:
@@ -93,22 +100,24 @@ class _Metered(Stream):
             self._kept.append(piece)
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
-        self._settle()
+        try:
+            await self._stream.aclose()
+        finally:  # also when the caller leaves during this
+            await self._settle()
 
-    def _settle(self) -> None:
+    async def _settle(self) -> None:
         """Fill the log's record in; a reply whose head is still to come gets the header."""
         call = self._call
         if self._settled or call.headers is None:
             return
         self._settled = True
         record = call.record
-        if OUTPUT not in record and not self._estimate():
+        if OUTPUT not in record and not await self._estimate():
             return
         record.setdefault("usage_source", "upstream")
         model = record.get("gen_ai.response.model")
-        price = weight.price_of(call, model) or weight.price_of(call, call.fields.get("model"))
-        tier = body.read(call.body, ("service_tier",)).get("service_tier")
+        price = estimate.price_of(call, model) or estimate.price_of(call, call.fields.get("model"))
+        tier = call.document.get("service_tier") if call.document else None
         cost = (
             price.cost(_tokens(record), call.host.clock.wall(), tier if isinstance(tier, str) else None)
             if price
@@ -123,23 +132,32 @@ class _Metered(Stream):
             told = f"input={record.get(INPUT, 0)}; output={record[OUTPUT]}; source={record['usage_source']}"
             call.reply_headers.append(("x-sluice-usage", told))
 
-    def _estimate(self) -> bool:
-        """Count what went through; False where that is not possible here."""
-        call = self._call
-        said = messages_of(b"".join(self._kept), call)
+    async def _estimate(self) -> bool:
+        """Count what went through, aside from everybody else's calls; False where that is not possible here."""
+        call, kept = self._call, b"".join(self._kept)
         self._kept.clear()
-        if not said:
-            return False
-        from proxy import tokens
+        from proxy import request_body, tokens
 
         try:
-            request = nesting.loads(call.body)
-            prompt = weight.count(call, request)
+            await request_body.read_strictly(call, "its tokens are counted")
+            request = estimate.request_of(call)
+            prompt = await estimate.count(call, call.target.model if call.target else None)
+        except (BadRequest, NotInstalled, UnsupportedMedia):
+            return False
+
+        def count() -> Count | None:
             from proxy.tokens import completion
 
+            said = messages_of(kept, call)
             budget = tokens.budget(call.host.clock.now)
-            answer = completion.count(request, said, budget, call.record.get("gen_ai.response.model"))
-        except (BadRequest, NotInstalled, ValueError, RecursionError):
+            model = call.record.get("gen_ai.response.model")
+            return completion.count(request, said, budget, model) if said else None
+
+        try:
+            answer = await call.host.clock.offload(count)
+        except (ValueError, RecursionError):
+            return False
+        if answer is None:
             return False
         call.record[INPUT], call.record[OUTPUT] = prompt.tokens, answer.tokens
         partly = "at_least" in (prompt.certainty, answer.certainty) or self._size > _KEPT_BYTES

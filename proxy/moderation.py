@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy import body
 from proxy.call import Call
+from proxy.errors import PathNotAllowed
 from proxy.messages import Stream
 
 FIELDS = ("moderation", "moderation_level")
@@ -37,14 +37,17 @@ def prepare(call: Call) -> None:
     """Remove the fields where they occur, only from calls that generate text: `moderation` is images' own field."""
     config = call.config
     asked: dict[str, Any] = {}
-    if call.protocol != "other":
-        asked = body.read(call.body, FIELDS)
-        call.body = body.without(call.body, FIELDS)
+    document = call.document
+    if call.protocol != "other" and document is not None:
+        asked = {name: document.get(name) for name in FIELDS if name in document}
+        call.document = document.without(FIELDS)
     if not config.moderation:
         if asked:
             call.reply_headers.append((HEADER, "off"))
         return
-    kind = _kind(call)
+    kind, row = _kind(call), call.endpoint
+    if kind == "other" and row is not None and row.writes and (config.moderation_output or reads_prompt(call)):
+        raise PathNotAllowed(f"/v1/{row.path} is not open here: MODERATION is set, and does not hold there yet.")
     checks = Checks(
         kind,
         prompt=reads_prompt(call) and call.body != b"",

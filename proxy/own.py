@@ -7,12 +7,13 @@ import math
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from proxy import __version__, auth, catalogue, consistency, failover, intake, regions, targets
+from proxy import __version__, auth, catalogue, consistency, failover, regions, request_body, targets
 from proxy.call import Call
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
-from proxy.routes import TALLY, Route
 from proxy.upstream import Outgoing, Patience, Target, Upstream, silent_for
+from proxy.wire.path_table import INPUT_TOKENS
+from proxy.wire.paths import Route
 
 DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
 READ_BYTES = 100_000
@@ -22,7 +23,7 @@ SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SC
 
 async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
     """One of our own pages. Raises MethodNotAllowed, UnknownPath, and for `?deep=1` what `auth.admit` raises."""
-    if route.path == TALLY:
+    if route.path == INPUT_TOKENS:
         return await _tally(call)
     if call.request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed
@@ -43,11 +44,11 @@ async def _tally(call: Call) -> Reply:
         raise MethodNotAllowed("Send the chat request that is to be counted, as POST.")
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     auth.check_path(call.caller, "POST", _COUNTED, call.config)
-    call.body = await intake.read(call)
+    await request_body.take(call, "its tokens are counted here")
     call.targets = targets.choose(call)
     from proxy import tally  # nothing of it belongs into a function's cold start
 
-    return _json(200, tally.answer(call))
+    return _json(200, await tally.answer(call))
 
 
 async def _ready(call: Call, upstream: Upstream) -> Reply:

@@ -61,6 +61,11 @@ class Price:
     max_output: int | None
     prices: tuple[dict[str, Any], ...]
 
+    @property
+    def service_tiers(self) -> frozenset[str]:
+        """The tiers that it has prices of their own for."""
+        return frozenset(self.prices[0].get("service_tiers", {}))
+
     def cost(self, tokens: Tokens, at: float, tier: str | None = None) -> Decimal | None:
         """US dollars for `tokens` at the Unix time `at`, for the service tier `tier`; None where a price is missing."""
         figures = self.figures(tokens.input, at, tier)

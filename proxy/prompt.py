@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxy import body, form, nesting
-from proxy.call import Call, media_type
+from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.moderation import Checks
 from proxy.moderators import Text
 from proxy.moderators.request_texts import request_texts
 from proxy.moderators.slices import LENGTH
+from proxy.wire import multipart
+from proxy.wire.path_table import endpoint
 
-# Where the prompt usually stands, by the kind of call or its path: what an error names.
-_PARAMS = {
-    "chat": "messages",
-    "completions": "prompt",
-    "responses": "input",
-    "images/generations": "prompt",
-    "images/edits": "prompt",
-    "audio/speech": "input",
-    "audio/transcriptions": "prompt",
-    "audio/translations": "prompt",
-}
+# Where the prompt usually stands in what is stored below a path: what an error names.
+_PARAMS = {"chat": "messages", "completions": "prompt", "responses": "input"}
 # Prompts that some servers take as what a model makes of text: nobody can read them here.
 _EMBEDDED = "prompt_embeds"
 # What a piece costs besides its characters, in characters.
@@ -49,26 +41,19 @@ async def prompt_of(call: Call) -> list[Text]:
 
 def param(call: Call, checks: Checks) -> str | None:
     """The name of the request's member that an error about its prompt names."""
-    return _PARAMS.get(call.route.path if call.route else "") or _PARAMS.get(checks.kind)
+    row = endpoint(call.route.path if call.route else "")
+    return row.prompt[0] if row and row.prompt else _PARAMS.get(checks.kind)
 
 
 def _members(call: Call) -> Iterable[tuple[str, Any]]:
     """The request's members: of a form its fields of text, else those of a JSON object."""
-    headers = call.request.headers
-    if media_type(headers) == "multipart/form-data" and "content-encoding" not in headers:
-        return form.texts(headers, call.body)
-    try:
-        request = nesting.loads(call.body, everywhere=True)
-    except (ValueError, RecursionError):
-        request = None
-    found = body.members(call.body)
-    if not isinstance(request, dict) or found is None:
+    if call.form is not None:
+        return multipart.texts(call.form, call.sent_body)
+    request = call.document.value if call.document else None
+    if request is None:
         raise BadRequest(
-            "The request body must be one JSON object in UTF-8 or a form, not compressed and not nested without end: "
-            "this server checks prompts.",
-            code="unreadable_body",
+            "The request must be one JSON object or a form: this server checks prompts.", code="unreadable_body"
         )
-    body.unique(found)
     if _EMBEDDED in request:
         raise BadRequest(
             f"{_EMBEDDED} cannot be read, and this server checks prompts. Send the prompt as text.",

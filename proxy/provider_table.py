@@ -49,7 +49,7 @@ def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Prov
         found.append(one)
     if not found:
         raise ConfigError("UPSTREAMS is empty. Name one upstream, or remove it.", param="UPSTREAMS")
-    keyless = [position for position, one in enumerate(found) if not one.keys]
+    keyless = [position for position, one in enumerate(found) if not one.holds]
     if 0 < len(keyless) < len(found):
         raise _Place(file, keyless[0]).error(
             None,
@@ -173,6 +173,10 @@ def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), text.strip()) for name, text in value.items())
 
 
+def _header_names(value: Any) -> tuple[str, ...]:
+    return tuple(name.lower() for name in _list(value))
+
+
 def _choice(value: Any) -> str:
     return values.choice("openai", "azure")(value if isinstance(value, str) else "")
 
@@ -190,6 +194,7 @@ READERS: Mapping[str, _Reader] = {
     "models": _list,
     "aliases": _aliases,
     "headers": _headers,
+    "harmless_headers": _header_names,
     "key_prefixes": _list,
     "kind": _choice,
     "api_version": _text(_VERSION, 'a version such as "2024-10-21"'),

@@ -16,13 +16,21 @@ RESERVED = (DEFAULT, "api2d", "demo", "moderation")
 API2D = ("fk", "https://openai.api2d.net/v1")
 
 
+# Headers that say what a client is or wants, and open nothing. Any other one that is configured may be a credential.
+HARMLESS_HEADERS = frozenset(
+    "accept accept-language anthropic-beta anthropic-version http-referer openai-beta referer user-agent "
+    "x-title".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One upstream.
 
     `models` are patterns (`gpt-4o*`) of the names that callers use; without any it takes what no other one names.
     `aliases` leads from a caller's name to the upstream's (on Azure: to the deployment). A lower `priority` is asked
-    first. `key_prefixes` are how the keys of this provider begin.
+    first. `key_prefixes` are how the keys of this provider begin. `harmless_headers` are names of configured `headers`
+    that open nothing, by the owner's word.
     """
 
     name: str
@@ -31,10 +39,23 @@ class Provider:
     models: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # a value may be a key
+    harmless_headers: tuple[str, ...] = ()
     key_prefixes: tuple[str, ...] = ()
     kind: str = "openai"
     api_version: str | None = None
     priority: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether calls go there with a credential of the server's: a key, or a header that may be one."""
+        return bool(self.keys) or any(
+            name not in HARMLESS_HEADERS and name not in self.harmless_headers for name, _ in self.headers
+        )
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The keys; one empty one where only a header is the credential."""
+        return self.keys or (("",) if self.holds else ())
 
     def renamed(self, model: str | None) -> str | None:
         """What this upstream calls `model`, where that is another name; else None."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from proxy import auth, body, catalogue, headers, intake, log, own, source, targets
+from typing import cast
+
+from proxy import auth, catalogue, headers, log, own, request_body, source, targets
+from proxy.access import redaction
 from proxy.buffered import hold
 from proxy.call import Call
 from proxy.config import Config
 from proxy.delivery import open_reply, seal
-from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, ProxyError, Unexpected
+from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected, UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Reply, Request, Stream
-from proxy.routes import check_query, normalise_path
 from proxy.stages import STAGES
 from proxy.unready import error_reply
 from proxy.upstream import Outgoing, Upstream, patience
+from proxy.wire.paths import check_query, normalise_path
 
-# What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
-_FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
+# A body of more bytes than this is copied by an edit for so long that others have their turn after each stage.
+_LARGE = 1_000_000
 
 
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
@@ -44,22 +47,26 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
     call.route = route = normalise_path(request.path)
+    if headers.asks_for_websocket(request.headers):
+        raise no_websocket(request.path)
     if route.own:
         return await own.answer(call, route, upstream)
     check_query(request.query)
-    if (request.headers.get("upgrade") or "").lower() == "websocket":
-        raise NotOffered
     call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
     if catalogue.applies(call):
         return await catalogue.answer(call, upstream)
-    call.body = await intake.read(call)
-    call.fields = body.read(call.body, _FIELDS) if intake.may_be_json(request) else {}
+    await request_body.take(call)
     call.targets = targets.choose(call)
     for stage in STAGES:
-        stage.prepare(call)
+        if (waiting := stage.prepare(call)) is not None:
+            await waiting
+        if len(call.sent_body) > _LARGE:
+            await call.host.clock.sleep(0)
     plain = call.streamed or call.wants_events or call.plain_answer
     up = headers.upward(request.headers, config, call.caller.own_key, plain)
+    if call.document and call.document.value is not None and "content-type" not in request.headers:
+        up.append(("content-type", "application/json"))  # as it was read here
     first, waits = call.targets[0], patience(config)
     outgoing = Outgoing(first, request.method, route.path, request.query, up, call.body, waits, call.native_body)
     stream: Stream = source.Source(call, upstream, outgoing)
@@ -69,7 +76,15 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     return reply if call.host.capabilities.streams else await hold(call, reply)
 
 
+def no_websocket(path: str) -> ProxyError:
+    """What to answer to a WebSocket at this path. Raises UnknownPath where nothing is."""
+    return NotOffered() if normalise_path(path).path.partition("/")[0] == "realtime" else NoWebSocket()
+
+
 def _told(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.ending = error.code
-    return error_reply(error)
+    reply = error_reply(error)
+    if not isinstance(error, UpstreamRefused):  # that one has been looked through where it was read
+        reply.body = redaction.whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
+    return reply

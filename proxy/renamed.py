@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 
-from proxy import body
+from proxy import slices
 from proxy.call import Call, media_type
 from proxy.messages import Headers, Stream
 from proxy.model import LISTED, named
+from proxy.wire import safe_json
+from proxy.wire.safe_json import Slices
 
 _MENTION = (b'"model"', b'"id"')
 # What providers put behind a model's name for one state of it: gpt-4o-mini-2024-07-18, gpt-4-0613.
@@ -52,20 +54,20 @@ class _Renamed(Stream):
             except StopAsyncIteration:
                 if not self._held and self._begun:
                     raise
-                return self._whole()
+                return await self._whole()
             if piece is None:
                 return None
-            if (passes := self._take(piece)) is not None:
+            if (passes := await self._take(piece)) is not None:
                 self._begun = True
                 return passes
 
-    def _take(self, piece: bytes) -> bytes | None:
+    async def _take(self, piece: bytes) -> bytes | None:
         """What can go on now; None while all of it is held."""
         call = self._call
         if call.target is None or call.target.model is None or call.request.method == "HEAD":
             return piece
         if call.is_sse:
-            return self._events(piece)
+            return await slices.run(self._events(piece), call.host.clock)
         if media_type(call.headers or Headers()) != "application/json" or self._size > _MOST:
             return piece
         if not self._held and not piece.strip():
@@ -77,37 +79,42 @@ class _Renamed(Stream):
         held, self._held = b"".join(self._held), []
         return held
 
-    def _whole(self) -> bytes:
+    async def _whole(self) -> bytes:
         call, self._done = self._call, True
         told = b"".join(self._held)
         headers = call.headers or Headers()
         # An upstream that compresses although it was asked not to keeps its name for the model.
         if "content-encoding" not in headers:
-            told = self._object(told)
+            told = await slices.run(self._object(told), call.host.clock)
         headers.remove("etag")
         if not self._begun:
             call.head_came(call.status, headers, len(told), whole=True)
         return told
 
-    def _events(self, piece: bytes) -> bytes:
+    def _events(self, piece: bytes) -> Slices[bytes]:
         if _MENTION[0] not in piece:
             return piece
         lines = re.split(rb"(\r\n|\n|\r)", piece)
         for at, line in enumerate(lines):
             if line.startswith(b"data:") and _MENTION[0] in line:
-                lines[at] = line[:5] + self._object(line[5:])
+                lines[at] = line[:5] + (yield from self._object(line[5:]))
         return b"".join(lines)
 
-    def _object(self, data: bytes) -> bytes:
+    def _object(self, data: bytes, inner: bool = False) -> Slices[bytes]:
         """A JSON object with the caller's name for its own model and for that of the `response` in it."""
-        for member in reversed(body.members(data) or ()):  # from behind, so that positions stay true
-            value = data[member.value : member.end]
-            if member.name == "response":
-                value = self._object(value)
-            elif member.name == self._member:
-                value = self._renamed(value)
-            data = b"".join([data[: member.value], value, data[member.end :]])
-        return data
+        found = yield from safe_json.scan(data)
+        pieces: list[bytes] = []
+        at = 0
+        for member in found.members if found else ():
+            told = value = data[member.value : member.end] if member.name in (self._member, "response") else b""
+            if member.name == self._member:
+                told = self._renamed(value)
+            elif member.name == "response" and not inner:
+                told = yield from self._object(value, inner=True)
+            if told is not value:
+                pieces += [data[at : member.value], told]
+                at = member.end
+        return b"".join([*pieces, data[at:]])
 
     def _renamed(self, value: bytes) -> bytes:
         target = self._call.target

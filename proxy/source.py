@@ -7,11 +7,13 @@ piece waits for the head and for the events in one and the same way.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from math import isfinite
 from typing import Any
 
-from proxy import encoding, failover, headers, nesting, regions, sse
+from proxy import encoding, failover, headers, regions, sse
+from proxy.access import redaction
 from proxy.call import Call, media_type
 from proxy.errors import UpstreamDisconnected, UpstreamMalformed, UpstreamRefused
 from proxy.host import Clock, Pump
@@ -22,6 +24,13 @@ from proxy.upstream import Answer, Outgoing, Upstream
 # 502; a longer one, or one without a length, may be a trickle that keeps the client's connection alive.
 WHOLE_BYTES = 1_000_000
 ERROR_BYTES = 1_000_000
+# An error of more, plain, is not looked through for secrets, and so replaced where one may be in it.
+CHECKED_BYTES = 65_536
+# How errors within a stream begin, in the protocols that have them.
+_ERROR_EVENT = re.compile(
+    rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
+    re.MULTILINE,
+)
 
 
 class Source(Stream):
@@ -79,18 +88,36 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
                 yield piece
             return
         splitter = sse.Splitter()
+        secrets = _held(call)
         async for piece in answer.body:
             for part in opened.feed(piece) if opened else (piece,):
                 if events := splitter.feed(part):
-                    yield events
+                    yield _blackened(events, secrets)
         if opened:
             opened.end()
         # Only a clean end comes here: an upstream that leaves out the last empty line means what it sent.
         if rest := splitter.rest():
-            yield rest
+            yield _blackened(rest, secrets)
     finally:
         if not call.handed_over:
             await answer.body.aclose()
+
+
+def _held(call: Call) -> tuple[str, ...]:
+    """What an upstream's errors must not tell: nothing where the key that goes up is the caller's own."""
+    return () if call.caller is not None and call.caller.own_key else call.config.secrets
+
+
+def _blackened(events: bytes, secrets: tuple[str, ...]) -> bytes:
+    """Whole events, with the secrets in errors among them blackened; all other bytes as they are."""
+    if not secrets or (b"error" not in events and b"failed" not in events) or not _ERROR_EVENT.search(events):
+        return events
+    lines = [
+        redaction.blacken_data(line, secrets) if _ERROR_EVENT.search(event) else line
+        for event in sse.split(events)
+        for line in event.splitlines(keepends=True)
+    ]
+    return b"".join(lines)
 
 
 def _length(head: Headers) -> int | None:
@@ -121,13 +148,22 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     head = headers.downward(answer.headers, own_key)
     status = answer.status
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
-    error = _error_object(plain)
+    value = redaction.parsed(plain)
+    error = _error_object(value)
     if error.get("code") == regions.REFUSED:
         call.record["hint"] = (
             f"The upstream does not serve the region that this call came from. {regions.advice(call.host.platform)}"
         )
     waits = _seconds(answer.headers.get("retry-after"))
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
+    if secrets := _held(call):
+        head = [(name, redaction.blacken(text, secrets)) for name, text in head]
+        error = redaction.blacken_json(error, secrets)
+        if value is None or len(plain) > CHECKED_BYTES:
+            body = plain = b""
+        elif (clean := redaction.blacken_body(plain, value, secrets)) is not None:
+            head = [pair for pair in head if pair[0] not in ("content-encoding", "etag")]
+            body = plain = clean
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
         return UpstreamRefused(status, head, body, error, waits)
     told = {
@@ -155,12 +191,8 @@ async def read_at_most(body: ByteStream, limit: int) -> bytes:
     return b"".join(read)
 
 
-def _error_object(body: bytes) -> dict[str, Any]:
+def _error_object(value: Any) -> dict[str, Any]:
     """The `error` member that OpenAI's relatives send: an object, or a text, or the whole body."""
-    try:
-        value = nesting.loads(body)
-    except (ValueError, RecursionError):
-        return {}
     if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list
         value = value[0]
     if not isinstance(value, dict):

@@ -8,7 +8,7 @@ the innermost to wrap: the last stage of the list is the one next to the client.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -21,8 +21,11 @@ from proxy.messages import Stream
 class Stage(Protocol):
     """What the modules in STAGES are."""
 
-    def prepare(self, call: Call) -> None:
-        """Look at or change the call before it goes up. Raises ProxyError to refuse it."""
+    def prepare(self, call: Call) -> Awaitable[None] | None:
+        """Look at or change the call before it goes up. Raises ProxyError to refuse it.
+
+        A stage that may have to work for long returns something to wait for, and lets others go on meanwhile.
+        """
 
     def wrap(self, call: Call, stream: Stream) -> Stream:
         """Stand between the upstream's answer and the client."""
@@ -35,10 +38,10 @@ class Seldom:
     name: str
     wanted: Callable[[Call], bool]
 
-    def prepare(self, call: Call) -> None:
+    def prepare(self, call: Call) -> Awaitable[None] | None:
         """As Stage.prepare."""
-        if self.wanted(call):
-            self._module().prepare(call)
+        waiting: Awaitable[None] | None = self._module().prepare(call) if self.wanted(call) else None
+        return waiting
 
     def wrap(self, call: Call, stream: Stream) -> Stream:
         """As Stage.wrap."""
@@ -49,7 +52,8 @@ class Seldom:
 
 
 def _guards(call: Call) -> bool:
-    return call.config.context_guard != "off" or (call.protocol == "chat" and b'"truncation"' in call.body)
+    asks = call.protocol == "chat" and call.document is not None and "truncation" in call.document
+    return asks or call.config.context_guard != "off"
 
 
 def _limits(call: Call) -> bool:
@@ -62,12 +66,17 @@ def _restricts(call: Call) -> bool:
     return bool(call.caller and call.caller.grant and call.caller.grant.models)
 
 
+def _holds(call: Call) -> bool:
+    return call.caller is not None and not call.caller.own_key and call.request.method not in ("GET", "HEAD")
+
+
 STAGES: tuple[Stage, ...] = (
+    Seldom("access.account_references", _holds),
     Seldom("grants", _restricts),
     Seldom("renamed", lambda call: any(target.model is not None for target in call.targets)),
     moderation,
     Seldom("context", _guards),
-    Seldom("ceiling", _limits),
+    Seldom("cost.cost_limit", _limits),
     usage,
     Seldom("metering", lambda call: bool(call.config.metering)),
     deadline,

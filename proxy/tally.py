@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import prices, weight
+from proxy import prices
 from proxy.call import Call
+from proxy.cost import estimate
 from proxy.prices import Price, Tokens, table_date
 
 
-def answer(call: Call) -> dict[str, Any]:
+async def answer(call: Call) -> dict[str, Any]:
     """The tokens of the chat request in `call.body`, the model's limits, and prices in US dollars.
 
     Figures that nobody knows are None. Raises BadRequest for a body that is no JSON object, NotInstalled where this
     deployment cannot count.
     """
-    request = weight.request_of(call, "its tokens are counted here")
+    request = estimate.request_of(call)
     model = request.get("model")
-    counted = weight.count(call, request)
+    counted = await estimate.count(call)
     price = _price_of(call, request.get("model"))
     return {
         "object": "chat.completion.input_tokens",
         "model": model if isinstance(model, str) else None,
         "input_tokens": counted.tokens,
+        "input_tokens_upper_bound": await estimate.upper(call),
         "certainty": counted.certainty,
         "encoding": counted.encoding,
         "notes": list(counted.notes),
@@ -33,18 +35,18 @@ def answer(call: Call) -> dict[str, Any]:
 
 
 def _price_of(call: Call, model: Any) -> Price | None:
-    """As weight.price_of; the demo has no prices, and who asks there wants to know those of a model by its name."""
+    """As estimate.price_of; the demo has no prices, and who asks there wants to know those of a model by its name."""
     if call.config.demo and isinstance(model, str):
         return prices.find(model, None, call.config.prices_file)
-    return weight.price_of(call, model)
+    return estimate.price_of(call, model)
 
 
 def _price(call: Call, request: dict[str, Any], price: Price | None, tokens: int) -> dict[str, Any]:
     """The prompt's price, and that of the whole call if the answer gets as long as it may."""
     at, tier = call.host.clock.wall(), request.get("service_tier")
     tier = tier if isinstance(tier, str) else None
-    most = weight.output_of(request, "chat") or (price.max_output if price else None)
-    answers = weight.answers_of(request)
+    most = estimate.output_of(request, call.endpoint) or (price.max_output if price else None)
+    answers = estimate.answers_of(request, call.endpoint)
     prompt = price.cost(Tokens(tokens, 0), at, tier) if price else None
     whole = price.cost(Tokens(tokens, most * answers), at, tier) if price and most is not None else None
     return {

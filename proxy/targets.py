@@ -25,7 +25,7 @@ def choose(call: Call) -> list[Target]:
         # A caller's own key goes to one upstream alone: no other one may learn it.
         return [_target(_of_caller(config.providers, model, caller.key), 0, caller.key, model)]
     # Those that are only there for callers' own keys hide nobody who can answer.
-    held = tuple(one for one in config.providers if one.keys)
+    held = tuple(one for one in config.providers if one.holds)
     found = _in_order(call, providers.candidates(held, model), model)
     if not found:
         raise NoUpstream(model)
@@ -42,13 +42,13 @@ def each(call: Call) -> list[Target]:
     caller, known = call.caller, call.config.providers
     if caller is not None and caller.key is not None:
         return [_target(_of_caller(known, None, caller.key), 0, caller.key, None)]
-    return [_in_order(call, [one], None)[0] for one in known if one.keys]
+    return [_in_order(call, [one], None)[0] for one in known if one.holds]
 
 
 def _in_order(call: Call, several: list[Provider], model: str | None) -> list[Target]:
     ranks: dict[int, list[Target]] = {}
     for one in several:
-        for position, key in enumerate(one.keys):
+        for position, key in enumerate(one.credentials):
             ranks.setdefault(one.priority, []).append(_target(one, position, key, model))
     found: list[Target] = []
     for targets in ranks.values():

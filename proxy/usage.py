@@ -16,6 +16,8 @@ _DECODER = json.JSONDecoder()
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 _WHOLE_BYTES = 1_000_000
 _HEAD_BYTES = 4_096
+# So often a body or a piece is searched for an object that can be read: an upstream may repeat the word without end.
+_LOOKS = 8
 _ABSURD = 1_000_000_000_000
 
 
@@ -63,7 +65,7 @@ class _Watched(Stream):
     def _look_at_whole(self) -> None:
         whole, self._kept = b"".join(self._kept), []
         if whole and self._call.headers is not None:
-            note(self._call.record, encoding.plain(whole, encoding.encoding(self._call.headers), 16 * _WHOLE_BYTES))
+            note(self._call.record, encoding.plain(whole, encoding.encoding(self._call.headers), 4 * _WHOLE_BYTES))
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -106,7 +108,9 @@ _RARE = ("audio_input_tokens", "audio_output_tokens")  # nearly always 0, and th
 def find_usage(data: bytes) -> dict[str, Any]:
     """The last `usage` object in a body or in a piece of a stream, or an empty one."""
     at = len(data)
-    while (at := data.rfind(_USAGE, 0, at)) >= 0:
+    for _ in range(_LOOKS):
+        if (at := data.rfind(_USAGE, 0, at)) < 0:
+            break
         text = data[at + len(_USAGE) : at + len(_USAGE) + _HEAD_BYTES].lstrip()
         if not text.startswith(b":"):
             continue

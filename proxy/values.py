@@ -7,6 +7,11 @@ from collections.abc import Callable
 
 # What can look at texts; each is a file of that name in moderators/.
 MODERATORS = ("openai", "tencent", "words")
+# Kinds of things in the owner's account that a request may refer to (access/account_references.py).
+REFERENCES = (
+    "assistants background caches containers conversations files mcp others prompts responses skills store "
+    "vector_stores".split()
+)
 LEAST_SECRET = 24  # characters
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
@@ -187,6 +192,13 @@ def secrets(value: str) -> tuple[str, ...]:
 
 def paths(value: str) -> tuple[str, ...]:
     return tuple(path.strip("/").removeprefix("v1/") for path in commas(value))
+
+
+def references(value: str) -> tuple[str, ...]:
+    found = tuple(kind.lower() for kind in commas(value))
+    if any(kind not in REFERENCES and kind != "*" for kind in found):
+        raise ValueError(f"must list kinds of references: {', '.join(REFERENCES)}")
+    return found
 
 
 def origins(value: str) -> tuple[str, ...]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proxy import encoding, nesting, texts
+from proxy import encoding, slices, texts
 from proxy.call import Call
 from proxy.endings import incomplete
-from proxy.errors import ModerationUnavailable
+from proxy.errors import BadRequest, ModerationUnavailable
 from proxy.messages import Headers, Stream
 from proxy.moderation import Checks
 from proxy.moderators import Text
 from proxy.moderators.panel import Panel
+from proxy.wire import safe_json
 
 _MOST_BYTES = 16_000_000  # more than any answer in text
 _NODES = 2_000  # values that are looked at in a few milliseconds
@@ -33,7 +34,7 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
     headers = call.headers or Headers()
     # An encoding that cannot be opened here was not asked for; an upstream that uses it all the same is not understood.
     plain = encoding.plain(body, encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
-    answer = _object(plain)
+    answer = await _object(call, plain)
     if body and answer is None:
         _must_pass(panel, panel.unseen("unreadable_answer"))
     withheld: list[int | None] = []
@@ -70,12 +71,12 @@ def _must_pass(panel: Panel, outcome: Any) -> None:
         raise ModerationUnavailable("answer")
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+async def _object(call: Call, data: bytes) -> dict[str, Any] | None:
+    """The answer, if every client reads the same in it."""
     try:
-        found = nesting.loads(data, everywhere=True)
-    except (ValueError, RecursionError):
+        return (await slices.run(safe_json.read(data), call.host.clock)).value
+    except BadRequest:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def without(answer: dict[str, Any], kind: str, positions: list[int | None], message: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import settings
 
 from proxy.adapters.asgi import App
+from proxy.adapters.scf_web import ScfWebApp
 from tests.support.server import Server
-from tests.support.upstream import Upstream
+from tests.support.upstream import Upstream, whole
 from tests.support.workers import Workers
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ def serve(_upstream: Upstream) -> Iterator[Serve]:
     yield start
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(params=["httptools", "h11", "scf-web"])
+def relay(request: pytest.FixtureRequest, serve: Serve, upstream: Upstream) -> Iterator[Server]:
+    """Sluice behind each parser, and Tencent's web function."""
+    upstream.play(whole(b'{"ok":1}'))
+    if request.param == "h11":
+        running = Server({"OPENAI_BASE_URL": upstream.url}, "h11")
+        yield running
+        running.close()
+        return
+    yield serve(App if request.param == "httptools" else ScfWebApp)
 
 
 @pytest.fixture(scope="module")

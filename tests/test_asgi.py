@@ -75,11 +75,20 @@ def test_start_up_and_shut_down() -> None:
     assert [message["type"] for message in sent] == ["lifespan.shutdown.complete"]
 
 
-def test_a_websocket_is_answered_with_501_where_the_server_can() -> None:
-    scope: dict[str, Any] = {"type": "websocket", "extensions": {"websocket.http.response": {}}}
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/responses", 426, "websocket_not_offered"),
+        ("/v1/realtime", 501, "not_offered"),
+        ("/nothing", 404, "unknown_path"),
+    ],
+)
+def test_a_websocket_is_answered_with_a_status_where_the_server_can(path: str, status: int, code: str) -> None:
+    scope: dict[str, Any] = {"type": "websocket", "path": path, "extensions": {"websocket.http.response": {}}}
     sent = Session({"type": "websocket.connect"}).run(asgi.App({}), scope)
-    assert (sent[0]["status"], json.loads(sent[1]["body"])["error"]["code"]) == (501, "not_offered")
-    sent = Session({"type": "websocket.connect"}).run(asgi.App({}), {"type": "websocket"})
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["error"]["code"]) == (status, code)
+    assert ((b"upgrade", b"HTTP/1.1") in sent[0]["headers"]) == (status == 426)
+    sent = Session({"type": "websocket.connect"}).run(asgi.App({}), {"type": "websocket", "path": path})
     assert sent == [{"type": "websocket.close", "code": 1003}]
 
 

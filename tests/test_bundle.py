@@ -124,15 +124,27 @@ def test_every_source_is_compiled_for_the_platform_s_python(built: Path, name: s
     assert str(built).encode() not in b"".join((folder / path).read_bytes() for path in compiled)
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """The modes of a folder and of all that is in it, by name."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
 @pytest.mark.parametrize("name", [*NAMES, "cloudflare"])
 def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Path) -> None:
-    """Also from another folder, on another day."""
-    assert bundle.run(name, str(tmp_path / "elsewhere" / "deep")) == 0
-    sums = [
-        hashlib.sha256((folder / f"sluice-{name}.zip").read_bytes()).hexdigest()
-        for folder in (built, tmp_path / "elsewhere" / "deep")
-    ]
+    """Also from another folder, on another day, and where new files are nobody else's to read."""
+    other = tmp_path / "elsewhere" / "deep"
+    before = os.umask(0o077)
+    try:
+        assert bundle.run(name, str(other)) == 0
+    finally:
+        os.umask(before)
+    sums = [hashlib.sha256((folder / f"sluice-{name}.zip").read_bytes()).hexdigest() for folder in (built, other)]
     assert sums[0] == sums[1]
+    assert modes(built / name) == modes(other / name)
+    programs = {path for path, mode in modes(other / name).items() if mode == 0o755 and (other / name / path).is_file()}
+    assert programs == {path for path in ("scf_bootstrap", "aws_bootstrap") if (other / name / path).exists()}
+    assert {mode for path, mode in modes(other / name).items() if path not in programs} == {0o755, 0o644}
+    assert (other / f"sluice-{name}.zip").stat().st_mode & 0o777 == 0o644
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,11 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def run(python: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(python: Path, words: Sequence[str] = MINT, **environ: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name not in ("VENV", "PYTHONPATH")}
     environ = {**inherited, **SECRET, **environ}
     return subprocess.run(
-        [str(python), *MINT], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        [str(python), *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -41,6 +42,12 @@ def test_a_python_without_packages_hands_over_to_the_project_s_environment(bare:
 def test_without_that_environment_the_command_says_what_is_missing(bare: Path, tmp_path: Path) -> None:
     done = run(bare, VENV=str(tmp_path))
     assert done.returncode == 1 and "itsdangerous" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_counting_in_a_fresh_clone_says_what_to_run(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.md").write_text("some text")
+    done = run(bare, ["-m", "proxy", "tokens", str(tmp_path / "text.md")], VENV=str(tmp_path))
+    assert done.returncode == 1 and "Run `make setup`" in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_python_that_has_the_packages_runs_the_command_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.doctoring import addresses, extras
 from proxy.cli.doctoring.access import choose
 from proxy.cli.doctoring.keys import Keys
-from proxy.routes import TALLY
+from proxy.wire.path_table import INPUT_TOKENS
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
@@ -174,7 +174,7 @@ def test_sizes_are_tried_without_anything_going_up(upstream: Upstream, serve: Se
 
 @pytest.mark.parametrize(("script", "code"), [(said({}, 400), "size.passed"), ((Cut(),), "size.lost")])
 def test_sizes_that_a_platform_takes_otherwise_than_it_says(upstream: Upstream, script: Script, code: str) -> None:
-    table = {**LISTED, "GET /readyz": ready(platform="aws-lambda-stream"), f"POST /v1/{TALLY}": script}
+    table = {**LISTED, "GET /readyz": ready(platform="aws-lambda-stream"), f"POST /v1/{INPUT_TOKENS}": script}
     upstream.choose = answers(table, said({}, 401))
     assert code in look(f"http://127.0.0.1:{upstream.port}", size=True).bad
 

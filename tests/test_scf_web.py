@@ -144,6 +144,34 @@ def test_a_region_that_only_the_first_request_tells_is_warned_of_once(upstream: 
     assert ScfWebApp({}).request({}, unstarted).deadline is None
 
 
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        "ap-hongkong\u00fc",
+        "AP-HONGKONG",
+        "ap-hongkong; buy at evil.example",
+        "x" * 60_000,
+        "ap-" + "x" * 21,
+        "ap-x",
+        "",
+    ],
+)
+def test_a_region_is_believed_only_where_it_can_be_one(claimed: str) -> None:
+    app = ScfWebApp({}, write=lambda _: None)
+    app.request({}, Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
+    assert app.host.region is None
+
+
+def test_a_caller_cannot_change_the_region_that_is_known() -> None:
+    told = ScfWebApp({"TENCENTCLOUD_REGION": "ap-singapore"}, write=lambda _: None)
+    told.start()
+    learnt = ScfWebApp({}, write=lambda _: None)
+    for app, known in ((told, "ap-singapore"), (learnt, "ap-tokyo")):
+        for claimed in ("ap-tokyo", "ap-hongkong"):
+            app.request({}, Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
+        assert app.host.region == known
+
+
 def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import uvicorn
 

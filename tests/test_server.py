@@ -1,10 +1,12 @@
-"""What is done to uvicorn: one packet for head and body, smaller reads, and the parser that is there."""
+"""What is done to uvicorn: heads that do not wait, upgrades that are ignored, bounded heads, refusals in JSON."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from typing import cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from uvicorn.importer import import_from_string
@@ -13,9 +15,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.adapters import server
 from proxy.adapters.server import READ_BYTES, Transport
+from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
+from tests.support.raw import KEY, Raw
+from tests.support.server import Running
 from tests.support.talk import opened
-from tests.support.upstream import Upstream, Wait, stream
+from tests.support.upstream import Upstream, Wait, stream, whole
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 class Written:
@@ -26,6 +33,9 @@ class Written:
 
     def write(self, data: bytes) -> None:
         self.done.append(data)
+
+    def write_eof(self) -> None:
+        self.done.append(b"(end)")
 
     def close(self) -> None:
         self.done.append(b"(closed)")
@@ -38,44 +48,46 @@ class Reading(Written):
     max_size = 262_144
 
 
-def wrapped(inner: Written) -> Transport:
-    return Transport(cast(asyncio.Transport, inner))
+def through(*steps: list[bytes | str], inner: Written | None = None) -> list[bytes]:
+    """What a transport has been told after each step of the loop, in which these things were written."""
+    inner = inner or Written()
 
+    async def go() -> None:
+        transport = Transport(cast(asyncio.Transport, inner))
+        for step in steps:
+            for data in step:
+                if isinstance(data, bytes):
+                    transport.write(data)
+                else:
+                    getattr(transport, data)()
+            await asyncio.sleep(0)
+        assert transport.is_closing() is False
 
-HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+    asyncio.run(go())
+    return inner.done
 
 
 @pytest.mark.parametrize(
-    ("written", "sent"),
+    ("steps", "sent"),
     [
-        ([HEAD, b"body"], [HEAD + b"body"]),
-        ([HEAD, b"", b"piece"], [HEAD, b"piece"]),
-        ([b"HTTP/1.1 100 Continue\r\n\r\n", HEAD, b"x"], [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"x"]),
-        ([HEAD, b"a", HEAD, b"b"], [HEAD + b"a", HEAD + b"b"]),
-        ([HEAD], []),
+        ([[HEAD, b"body"]], [HEAD + b"body"]),
+        ([[HEAD, b"", b"piece"]], [HEAD, b"piece"]),
+        ([[HEAD], [b"piece"]], [HEAD, b"piece"]),
+        ([[HEAD]], [HEAD]),
+        ([[HEAD, HEAD], []], [HEAD + HEAD]),
+        ([[b"HTTP/1.1 100 Continue\r\n\r\n", HEAD, b"x"]], [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"x"]),
+        ([[HEAD, b"a", HEAD, b"b"]], [HEAD + b"a", HEAD + b"b"]),
+        ([[HEAD, "close", "close"]], [HEAD, b"(closed)", b"(closed)"]),
+        ([[HEAD, "write_eof"]], [HEAD, b"(end)"]),
     ],
 )
-def test_a_head_goes_out_with_what_follows(written: list[bytes], sent: list[bytes]) -> None:
-    inner = Written()
-    transport = wrapped(inner)
-    for data in written:
-        transport.write(data)
-    assert inner.done == sent
-
-
-def test_closing_loses_nothing() -> None:
-    inner = Written()
-    transport = wrapped(inner)
-    transport.write(HEAD)
-    transport.close()
-    transport.close()
-    assert inner.done == [HEAD, b"(closed)", b"(closed)"]
-    assert transport.is_closing() is False
+def test_a_head_goes_out_with_what_follows_in_its_step_or_alone(steps: list[list[Any]], sent: list[bytes]) -> None:
+    assert through(*steps) == sent
 
 
 def test_reads_are_made_smaller_where_the_loop_lets_them() -> None:
     inner = Reading()
-    wrapped(inner)
+    through([], inner=inner)
     assert inner.max_size == READ_BYTES
 
 
@@ -85,7 +97,7 @@ def test_httptools_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(AttributeError):
         server.Nothing  # noqa: B018
     assert issubclass(server.protocol(httptools=False), H11Protocol)
-    monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
+    monkeypatch.setitem(sys.modules, "proxy.adapters.server_httptools", None)
     assert issubclass(server.protocol(), H11Protocol)
     assert server.settings(port=1)["port"] == 1
 
@@ -99,3 +111,104 @@ def test_a_stream_s_head_is_there_before_its_first_event(upstream: Upstream, ser
     upstream.proceed()
     assert b"".join(connection.writes(result)) == b"data: x\n\n"
     connection.close()
+
+
+class Fixed:
+    """An ASGI app that gives one kind of answer after another: what a transport may meet, whoever the app is."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, list[tuple[bytes, bytes]], list[bytes]]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        status, headers, pieces = self.answers.pop(0)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def fixed(request: pytest.FixtureRequest) -> Iterator[tuple[Fixed, Running]]:
+    app = Fixed()
+    running = Running(app, request.param)
+    yield app, running
+    running.close()
+
+
+BODIES: dict[str, tuple[list[tuple[bytes, bytes]], list[bytes]]] = {
+    "length 0": ([(b"content-length", b"0")], []),
+    "a length": ([(b"content-length", b"4")], [b"abcd"]),
+    "a length in pieces": ([(b"content-length", b"4")], [b"ab", b"", b"cd"]),
+    "chunks": ([], [b"abcd"]),
+    "no chunk": ([], []),
+    "an empty piece": ([], [b""]),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", [200, 201, 204, 205, 206, 301, 304, 400, 404, 426, 500])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE", "PUT"])
+def test_every_kind_of_answer_is_there_at_once(
+    method: str, status: int, body: str, fixed: tuple[Fixed, Running]
+) -> None:
+    """And the next one on the same connection, asked for when it has come and asked for together with it."""
+    app, running = fixed
+    headers, pieces = BODIES[body]
+    if status in (204, 304):
+        headers, pieces = [], []
+    ask = f"{method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+    last = (200, [(b"content-length", b"4")], [b"last"])
+    app.answers = [(status, headers, pieces), last, (status, headers, pieces), last]
+    connection = Raw(running.port)
+    expected = b"" if method == "HEAD" else b"".join(pieces)
+    connection.send(ask)
+    assert connection.answer(method)[::2] == (status, expected)
+    connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.answer()[::2] == (200, b"last")
+    connection.send(ask + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.answer(method)[::2] == (status, expected)
+    assert connection.answer()[::2] == (200, b"last")
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/nothing", "/v1/models", "/v1/files/x"])
+def test_head_is_answered_at_once(path: str, relay: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b""))
+    connection = Raw(relay.port)
+    for _ in range(2):
+        connection.send(b"HEAD %b HTTP/1.1\r\n%b\r\n" % (path.encode(), KEY))
+        status, fields, _ = connection.answer("HEAD")
+        assert status == (404 if path == "/nothing" else 200)
+        assert relay.line(fields[b"x-sluice-request-id"].decode())["bytes_out"] == 0
+    connection.close()
+
+
+@pytest.mark.parametrize("status", [204, 304, 200])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_an_upstream_s_empty_answer_is_there_at_once(
+    method: str, status: int, relay: Running, upstream: Upstream
+) -> None:
+    upstream.play((f"HTTP/1.1 {status} X\r\n{'Content-Length: 0' if status == 200 else 'X: y'}\r\n\r\n".encode(),))
+    connection = Raw(relay.port)
+    for _ in range(2):
+        connection.send(b"%b /v1/files/x HTTP/1.1\r\n%b\r\n" % (method.encode(), KEY))
+        assert connection.answer(method)[::2] == (status, b"")
+    connection.close()
+
+
+def test_the_lambda_simulator_answers_head_at_once(upstream: Upstream) -> None:
+    clean = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE", "HOME"))}
+    front = Running(LambdaFront({**clean, "LOG_LEVEL": "off", "OPENAI_BASE_URL": upstream.url}))
+    try:
+        connection = Raw(front.port)
+        for method in ("HEAD", "GET", "HEAD"):
+            connection.send(b"%b /healthz HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode())
+            assert connection.answer(method)[0] == 200
+        connection.close()
+    finally:
+        front.close()

@@ -115,7 +115,7 @@ def test_what_cannot_be_counted_is_told(
 
     monkeypatch.setattr(tokens, "count_prompt", cannot)
     assert command.run(str(file), "gpt-4o") == 1
-    assert "--no-tokens" in capsys.readouterr().err
+    assert "Run `make setup`" in capsys.readouterr().err
 
 
 # Over HTTP.

@@ -14,12 +14,14 @@ from contextlib import suppress
 from typing import Any, cast
 
 from proxy import config, log, unready, upstreams
-from proxy.adapters.ids import new_id, write_line
+from proxy.adapters import log_output
+from proxy.adapters.ids import new_id
 from proxy.aio import AsyncioClock
-from proxy.errors import BadRequest, ClientGone, ConfigError, NotOffered, ProxyError
+from proxy.errors import BadRequest, ClientGone, ConfigError, HeadersTooLarge, NoWebSocket, ProxyError
 from proxy.host import Capabilities, Host
+from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
-from proxy.relay import relay
+from proxy.relay import no_websocket, relay
 from proxy.upstreams import ClosableUpstream
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +30,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+# The most bytes of a request's fields together, as `field_size` counts them: what is read before the caller is known.
+HEAD_MOST = int(number("server", "http", "request headers"))
 # A call that is over sooner needs no second task for that; whoever leaves sooner is noticed then.
 WATCH_AFTER_SECONDS = 0.02
 
@@ -67,7 +71,7 @@ class App:
             clock=clock or AsyncioClock(),
             new_id=new_id,
             choose=random.randrange,
-            write=write or write_line,
+            write=write or log_output.queue(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,9 +91,11 @@ class App:
         return self._config, self._upstream
 
     async def aclose(self) -> None:
-        """Close what is open; the last call."""
+        """Close what is open, and write what is queued for the log; the last call."""
         if self._upstream is not None:
             await self._upstream.aclose()
+        if isinstance(self.host.write, log_output.QueuedOutput):
+            self.host.write.flush()  # now: a signal that ends the process runs nothing at its exit
 
     def request(self, scope: Scope, request: Request) -> Request:
         """The request with what only this platform knows of it: its deadline, or what the server's scope has lost."""
@@ -128,14 +134,14 @@ class App:
             origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
         )
         try:
-            if self.sees_disconnect and "transfer-encoding" in headers and "content-length" in headers:
-                raise _framed_twice()
+            if self.sees_disconnect:  # else a platform has taken the request apart, and these are its own
+                _check_head(scope, headers)
             settings, upstream = self.start()
         except ProxyError as error:
             reply = unready.answer(error, self.host, headers, scope["method"])
-            if isinstance(error, BadRequest):
+            if isinstance(error, (BadRequest, HeadersTooLarge)):
                 reply.headers.set("connection", "close")
-            await _send_reply(reply, send)
+            await _send_reply(reply, send, incoming.unwatch)
             return
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         if self.sees_disconnect:
@@ -143,7 +149,9 @@ class App:
         try:
             reply = await relay(self.request(scope, request), settings, upstream, self.host)
             self.fit(reply.headers)
-            await _send_reply(reply, send)
+            if self.sees_disconnect:
+                _offer_http(reply.status, reply.headers)
+            await _send_reply(reply, send, incoming.unwatch)
         except asyncio.CancelledError:
             if not incoming.gone:
                 raise
@@ -191,23 +199,45 @@ class _Incoming:
         task.cancel()
 
 
-def _framed_twice() -> BadRequest:
-    """h11 lets this pass, and whoever stands in front may have seen another end of the body (RFC 9112, section 6.3).
+def field_size(name: bytes, value: bytes) -> int:
+    """The bytes of a field's line: its name and value, a colon, a space and the line's end."""
+    return len(name) + len(value) + 4
 
-    What comes behind it on the connection, which is closed therefore, would be a request that nobody else has seen.
+
+def _check_head(scope: Scope, headers: Headers) -> None:
+    """Raise what parsers let pass, each in its own way. The connection is closed after it.
+
+    With both framings whoever stands in front may have seen another end of the body (RFC 9112, section 6.3), and what
+    follows would be a request that nobody else has seen. With two hosts it may have chosen the other one (section 3.2).
     """
-    return BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
+    if sum(field_size(*pair) for pair in scope["headers"]) > HEAD_MOST:
+        raise HeadersTooLarge
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
+    hosts = sum(name == "host" for name, _ in headers)
+    if hosts > 1 or (hosts == 0 and scope.get("http_version") == "1.1"):
+        raise BadRequest("An HTTP/1.1 request has exactly one Host header. Send one.", code="bad_host")
 
 
-async def _send_reply(reply: Reply, send: Send) -> None:
+def _offer_http(status: int, headers: Headers) -> None:
+    """Add what a 426 must have (RFC 9110, section 15.5.22). Only servers do: both fields are for the next hop."""
+    if status == NoWebSocket.status:
+        headers.set("upgrade", "HTTP/1.1")
+        headers.set("connection", "upgrade")
+
+
+async def _send_reply(reply: Reply, send: Send, ends: Callable[[], None]) -> None:
     """Send the head, then each piece as it comes. A body that fails half-way is left incomplete.
 
-    The server then breaks the connection off, which is the only way to tell the caller.
+    The server then breaks the connection off, which is the only way to tell the caller. `ends` is called before the
+    last message: after it servers say http.disconnect whether or not the caller leaves, and nobody may take that for a
+    reason to cancel what is still to be done (counting what the answer has cost).
     """
     head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
     if isinstance(reply.body, bytes):
         with suppress(OSError):  # a caller that has gone: since 2.4 a server may say so
             await send(head)
+            ends()
             await send({"type": "http.response.body", "body": reply.body})
         return
     try:
@@ -216,6 +246,7 @@ async def _send_reply(reply: Reply, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         async for piece in reply.body:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        ends()
         await send({"type": "http.response.body", "body": b""})
     except Exception:  # told in the log line already; raising here would only print it once more
         return
@@ -224,11 +255,16 @@ async def _send_reply(reply: Reply, send: Send) -> None:
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """501 where the server can send it; otherwise closing before accepting makes it answer 403."""
+    """426 or 501 where the server can send it; otherwise closing before accepting makes it answer 403."""
     await receive()
-    error = NotOffered()
+    try:
+        error = no_websocket(scope["path"])
+    except ProxyError as unknown:
+        error = unknown
     if "websocket.http.response" in (scope.get("extensions") or {}):
-        raw = _raw(Headers(error.headers()))
+        headers = Headers(error.headers())
+        _offer_http(error.status, headers)
+        raw = _raw(headers)
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": raw})
         await send({"type": "websocket.http.response.body", "body": error.body()})
     else:

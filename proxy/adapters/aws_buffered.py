@@ -15,7 +15,7 @@ from proxy import unready
 from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
-from proxy.adapters.ids import write_line
+from proxy.adapters.log_output import write_line
 from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
 from proxy.limits import number
@@ -56,8 +56,7 @@ class LambdaApp(App):
 
         mangum calls a body without a type JSON, which is worse than to call it unknown.
         """
-        for name in [name for name, value in headers if name == "content-length" or not value.isascii()]:
-            headers.remove(name)
+        headers.remove_all({name for name, value in headers if name == "content-length" or not value.isascii()})
         if "content-type" not in headers:
             headers.set("content-type", "application/octet-stream")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote_plus, urlencode
 
 from proxy.errors import BadRequest
@@ -104,12 +104,11 @@ def seconds_left(event: Mapping[str, Any], door: Door, function_left: float | No
 
 
 def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
-    """The event as a Request. Raises BadRequest where its body is marked as base64 and is none."""
+    """The event as a Request. Raises BadRequest where its body is marked as base64 and is none, or has lost its end."""
     headers = Headers(_headers(event))
-    headers.remove("content-length")  # of what the caller sent, not of what the platform made of it
     context = _mapping(event.get("requestContext"))
     method = _mapping(context.get("http")).get("method") or event.get("httpMethod") or "GET"
-    return Request(
+    request = Request(
         method=str(method).upper(),
         path=wire_path(event),
         query=wire_query(event, door),
@@ -118,6 +117,9 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
         deadline=deadline,
         origin=f"https://{headers.get('host') or ''}",
     )
+    request.check_complete(len(cast("bytes", request.body)))
+    headers.remove("content-length")  # of what the caller sent, not of what the platform made of it
+    return request
 
 
 def _headers(event: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

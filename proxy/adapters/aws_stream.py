@@ -17,7 +17,8 @@ from typing import Any
 from proxy import config, log, unready, upstreams
 from proxy.adapters import aws_events
 from proxy.adapters.aws_runtime import Response, RuntimeApi
-from proxy.adapters.ids import new_id, write_line
+from proxy.adapters.ids import new_id
+from proxy.adapters.log_output import write_line
 from proxy.aio import AsyncioClock
 from proxy.errors import BadRequest, ConfigError, ProxyError
 from proxy.host import Capabilities, Host

@@ -1,4 +1,4 @@
-"""What every adapter on CPython gives its host: request ids, and a place for log lines."""
+"""What an adapter gives its host: request ids, and the simplest place for log lines (log_output.py has others)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from proxy import config, log, regions, unready, upstreams
-from proxy.adapters.ids import new_id, write_line
+from proxy.adapters.ids import new_id
+from proxy.adapters.log_output import write_line
 from proxy.aio import AsyncioClock
 from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, ConfigError, NotCarried, ProxyError, ResponseTooLarge
@@ -149,7 +150,7 @@ def envelope(door: Door) -> Envelope:
 
 
 def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
-    """The event as a Request. Raises BadRequest where its body is marked as base64 and is none."""
+    """The event as a Request. Raises BadRequest where its body is marked as base64 and is none, or has lost its end."""
     headers = Headers(
         (str(name), str(one))
         for name, value in _mapping(event.get("headers")).items()
@@ -167,8 +168,7 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
         query = given if isinstance(given, str) else _query(_mapping(given))
     # The answer must be text: what a compressor makes of it is not.
     headers.remove("accept-encoding")
-    headers.remove("content-length")  # the body's length as it was before the platform took it apart
-    return Request(
+    request = Request(
         method=method.upper(),
         path=quote(path, safe=_PATH_SAFE, errors="replace"),
         query=quote(query, safe=_PATH_SAFE + "?", errors="replace"),
@@ -177,6 +177,10 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
         deadline=deadline,
         origin=f"https://{headers.get('host') or ''}",
     )
+    if isinstance(body, (str, type(None))):  # an object is written anew, in another length
+        request.check_complete(len(cast("bytes", request.body)))
+    headers.remove("content-length")  # the body's length as it was before the platform took it apart
+    return request
 
 
 def to_answer(reply: Reply, door: Door) -> dict[str, Any]:

@@ -8,6 +8,7 @@ of the servers that can be had it starts with the least CPU and memory, and http
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 from proxy import log, regions
@@ -33,6 +34,8 @@ DROP_ORDER = (
     "content-disposition",
     "x-request-id",
 )
+# The form of Tencent's regions: ap-guangzhou, na-siliconvalley, ap-shanghai-fsi.
+_REGION = re.compile(r"[a-z]{2}-[a-z]{3,20}(-[a-z]{2,10})?")
 
 
 class ScfWebApp(App):
@@ -56,9 +59,13 @@ class ScfWebApp(App):
         return started
 
     def request(self, scope: Scope, request: Request) -> Request:
-        """The function's time-out is the deadline; its header counts milliseconds. Learns the region in passing."""
-        region = request.headers.get("x-scf-region")
-        if region and region != self.host.region:
+        """The function's time-out is the deadline; its header counts milliseconds. Learns the region in passing.
+
+        The environment's region is the truth. Without it the first header that can be a region is taken, and no later
+        one: a caller may have sent it, and everybody sees the region in /readyz.
+        """
+        region = request.headers.get("x-scf-region") or ""
+        if self.host.region is None and _REGION.fullmatch(region):
             self.host.region = region
             if self._config is not None:
                 self._warn(self._config)
@@ -73,8 +80,7 @@ class ScfWebApp(App):
         for dropped in DROP_ORDER:
             if _size(headers) <= ceiling:
                 return
-            for name in [name for name, _ in headers if name.startswith(dropped)]:
-                headers.remove(name)
+            headers.remove_all({name for name, _ in headers if name.startswith(dropped)})
 
     def _warn(self, settings: Config) -> None:
         advice = regions.warning(self.host.region, settings)

@@ -53,6 +53,7 @@ class Bundle:
 
 
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
+_SERVER = ("adapters/server.py", "adapters/server_h11.py", "adapters/server_httptools.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
 # What counts tokens, which a Worker has no tiktoken for.
@@ -74,7 +75,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "click", "itsdangerous", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py", *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_event.py", "adapters/server_httptools.py", *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
@@ -85,12 +86,12 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "itsdangerous", "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", "adapters/server.py", *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_SERVER, *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
         ),
-        # Both functions of template.yaml share it. All of its packages are pure Python but tiktoken, which is taken
+        # Both functions of each AWS template share it. All of its packages are pure Python but tiktoken, which is taken
         # for both, so that one zip serves arm64 and x86_64.
         Bundle(
             "aws",
@@ -98,7 +99,7 @@ BUNDLES = {
             "aarch64-manylinux2014",
             ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
-            ("cli", "__main__.py", "adapters/server.py", *_SCF_ADAPTERS, *_WORKERS),
+            ("cli", "__main__.py", *_SERVER, *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
@@ -112,7 +113,8 @@ BUNDLES = {
             ("itsdangerous",),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
             (
-                *("cli", "__main__.py", "adapters/asgi.py", "adapters/server.py"),
+                *("cli", "__main__.py", "adapters/asgi.py"),
+                *_SERVER,
                 *_SCF_ADAPTERS,
                 *_AWS,
                 *_ENGINES,
@@ -149,6 +151,7 @@ def run(name: str, output: str, tokens: bool = True) -> int:
             elif step == "sizes":
                 check_size(bundle, folder)
             else:
+                set_modes(folder)
                 pack(folder, folder.parent / f"sluice-{name}.zip")
                 check_zip(bundle, folder.parent / f"sluice-{name}.zip")
     except ConfigError as error:
@@ -226,7 +229,6 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
             (ROOT / bundle.origin / name).read_bytes().replace(b"\r\n", b"\n")
         )  # a checkout on Windows may have changed them
         (folder / name).write_bytes(text)
-        (folder / name).chmod(0o755 if name in _EXECUTABLE else 0o644)  # `sam build` keeps the folder's own bits
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     own = ROOT / "sluice.toml"
     if own.is_file() and "handler.py" in bundle.files:
@@ -285,6 +287,20 @@ def check_zip(bundle: Bundle, packed: Path) -> None:
         )
 
 
+def set_modes(folder: Path) -> None:
+    """Let everybody read what a deploying tool takes from the folder: platforms run it as another user.
+
+    Whatever the umask here, and whatever modes a checkout or a wheel brought along.
+    """
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else _mode(path.relative_to(folder).as_posix()))
+
+
+def _mode(name: str) -> int:
+    return 0o755 if name in _EXECUTABLE else 0o644
+
+
 def pack(folder: Path, target: Path) -> None:
     """Zip a folder so that equal folders give equal zips: names in order, one date, modes by kind."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -292,9 +308,10 @@ def pack(folder: Path, target: Path) -> None:
             name = path.relative_to(folder).as_posix()
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, or the modes below mean nothing
-            entry.external_attr = (0o100755 if name in _EXECUTABLE else 0o100644) << 16
+            entry.external_attr = (0o100000 | _mode(name)) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes(), compresslevel=9)
+    target.chmod(0o644)
 
 
 def find_python(version: str) -> str | None:

@@ -11,10 +11,10 @@ from datetime import datetime, timezone
 
 from proxy import config, values
 from proxy.auth import Grant
-from proxy.ceiling import LEAST_OUTPUT
+from proxy.cost.cost_limit import LEAST_OUTPUT
 from proxy.errors import ConfigError, ProxyError
 from proxy.minted import NAME, Key, mint, read
-from proxy.routes import KNOWN
+from proxy.wire.path_table import FAMILIES
 
 DAY = 86_400  # seconds
 MOST_DAYS = 3660
@@ -45,7 +45,7 @@ def make(environ: Mapping[str, str], asked: Asked, now: float) -> str:
     if asked.max_output_tokens is not None and asked.max_output_tokens < LEAST_OUTPUT:
         raise ConfigError(f"--max-output-tokens takes a whole number from {LEAST_OUTPUT} on.")
     models, paths = values.commas(asked.models or ""), values.paths(asked.paths or "")
-    if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in KNOWN]:
+    if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in FAMILIES]:
         raise ConfigError(f"--paths: {unknown[0]} is no path below /v1. Such as: chat, embeddings, images/generations.")
     grant = Grant(models, paths, asked.max_output_tokens)
     return mint(Key(asked.name, secrets.token_hex(3), int(now + asked.days * DAY), grant), signing)

@@ -9,7 +9,7 @@ import socket
 import sys
 
 from proxy import auth, config, consistency
-from proxy.adapters import server
+from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
 from proxy.errors import ConfigError
@@ -55,7 +55,7 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
             file=sys.stderr,
         )
         return 1
-    print(banner(settings, host, listener.getsockname()[1], made_up), flush=True)
+    log_output.queue()(banner(settings, host, listener.getsockname()[1], made_up))  # it may be a dead one
     more = server.settings(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,  # longer than the pools of the usual clients, which would meet a closed connection

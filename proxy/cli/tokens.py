@@ -24,6 +24,10 @@ from proxy.tokens.vocabulary import Budget
 _LARGE = 4_000_000
 _BLOCK = 1_000_000
 _SHOWN_LINES = 50
+_NOT_HERE = (
+    "Counting needs the package tiktoken, which this Python does not have. Run `make setup` (or `python dev.py setup`) "
+    "in the project's folder, then the same command again."
+)
 
 
 def run(file: str, model: str, out: TextIO | None = None) -> int:
@@ -34,8 +38,11 @@ def run(file: str, model: str, out: TextIO | None = None) -> int:
         size = None if file == "-" else Path(file).stat().st_size
         with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
             rows = list(_rows(source, size, model))
-    except (OSError, NotInstalled) as error:
-        print(f"sluice: {getattr(error, 'message', None) or error}", file=sys.stderr)
+    except OSError as error:
+        print(f"sluice: {error}", file=sys.stderr)
+        return 1
+    except NotInstalled:  # its own message is for who has deployed a bundle, and no bundle has this command
+        print(f"sluice: {_NOT_HERE}", file=sys.stderr)
         return 1
     _print(rows, model, out, time.monotonic() - started)
     return 0

@@ -8,7 +8,8 @@ async function report(call) {
   // One more question, which goes nowhere: the prompt's tokens, and the price with as many tokens as came.
   const most = call.usage?.completion_tokens;
   const asked = await tally(most ? { ...call.request, max_completion_tokens: most, max_tokens: undefined } : call.request);
-  if (reported.call !== call) return;
+  // Meanwhile the next call may have ended, or the conversation been cleared.
+  if (reported?.call !== call) return;
   reported.asked = asked;
   drawReport();
 }

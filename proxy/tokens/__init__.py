@@ -4,11 +4,13 @@ before somebody asks.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.cost.upper_bound import Bound
     from proxy.tokens.prompt import Count
     from proxy.tokens.vocabulary import Budget
 
@@ -50,6 +52,22 @@ def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Coun
         why = ["the Responses API is counted by the chat API's rules"]
         return prompt.count(chat, budget, estimate=why, at_least=unknown)
     return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)
+
+
+def upper(bound: Bound, model: Any, budget: Budget) -> int:
+    """The bound of a prompt for `model`, with its texts counted.
+
+    Never fewer tokens than they have in its encoding: what the budget does not suffice for counts as its bytes.
+    """
+    vocabulary = _vocabulary()
+    from proxy.tokens import images
+    from proxy.tokens.models import model_of
+
+    found = model_of(model)
+    vocabulary.load(found.encoding)
+    most = images.most_of(found)
+    count = partial(vocabulary.upper, name=found.encoding, budget=budget)
+    return bound.counted(count) if most is None else bound.counted(count, most)
 
 
 def _vocabulary() -> Any:

@@ -14,7 +14,7 @@ def count(request: dict[str, Any], messages: list[dict[str, Any]], budget: Budge
 
     `model` is the name that the answer bears, where it is known: an alias in the request may stand for another one.
     """
-    counter = Counter(model_of(model or str(request.get("model") or "")), budget)
+    counter = Counter(model_of(model or request.get("model")), budget)
     counter.estimate.append("an answer's own marks differ by a token or two")
     if counter.model.reasons:
         counter.at_least.append("hidden reasoning cannot be counted from outside")

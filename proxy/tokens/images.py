@@ -13,6 +13,8 @@ _HEAD = 1_000_000
 # Tokens of an image at low detail or as the base of one in tiles, and of each tile of 512 pixels
 # (platform.openai.com/docs/guides/images-vision, read 2026-11-23, and measured).
 _TILES = {"gpt-4o-mini": (2833, 5667), "gpt-5": (70, 140), "o1": (75, 150), "o3": (75, 150), "": (85, 170)}
+_MOST_TILES = 8  # 2048 by 768 pixels
+_MOST_PATCHES = 1536
 # A token for each patch of 32 pixels, at most 1536, times this.
 _PATCHES = {
     "gpt-4.1-mini": 1.62,
@@ -50,6 +52,17 @@ def tokens_of(model: Model, size: tuple[int, int] | None, detail: str) -> int | 
     return None if size is None else base + tile * _tiles(*size)
 
 
+def most_of(model: Model) -> int | None:
+    """The most tokens that one image has for `model`; None where nobody knows."""
+    if not model.measured or (model.gpt5 is not None and model.gpt5 >= 3):
+        return None  # newer ones take images as they are, of whatever size
+    factor = _factor(model)
+    if factor is not None:
+        return math.floor(_MOST_PATCHES * factor) + 2
+    base, tile = _TILES[next(name for name in _TILES if model.name.startswith(name))]
+    return base + tile * _MOST_TILES
+
+
 def _factor(model: Model) -> float | None:
     if model.gpt5 is not None and model.gpt5 >= 3:
         return 1.0
@@ -63,7 +76,7 @@ def _tiles(width: int, height: int) -> int:
 
 
 def _patches(width: int, height: int) -> int:
-    most = 1536
+    most = _MOST_PATCHES
     across, down = math.ceil(width / 32), math.ceil(height / 32)
     if across * down <= most:
         return across * down

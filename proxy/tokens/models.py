@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+MAX_NAME = 256  # characters: what callers make up must not fill a cache
 O200K, CL100K = "o200k_base", "cl100k_base"
 _OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderation|omni-moderation|davinci|babbage)")
 # gpt-35 is Azure's spelling. gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
@@ -48,9 +50,16 @@ class Model:
         return self.gpt5 is not None or self.name.startswith("o4")
 
 
+def model_of(name: Any) -> Model:
+    """The model behind `name`, with a vendor before a slash (`openai/gpt-4o`) and as a fine-tuned one (`ft:…`) too.
+
+    What is no name, or longer than any, stands for none.
+    """
+    return _model_of(name if isinstance(name, str) and len(name) <= MAX_NAME else "")
+
+
 @lru_cache(maxsize=256)
-def model_of(name: str) -> Model:
-    """The model behind `name`, with a vendor before a slash (`openai/gpt-4o`) and as a fine-tuned one (`ft:…`) too."""
+def _model_of(name: str) -> Model:
     plain = _untuned(name.strip().lower())
     vendor, _, plain = plain.rpartition("/")
     plain = _untuned(plain)

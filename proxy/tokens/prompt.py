@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.tokens import images, vocabulary
+from proxy.tokens import accounted, images, vocabulary
 from proxy.tokens.models import Model, model_of
 from proxy.tokens.schema import Renderer, TooLarge, first_is_bare
 from proxy.tokens.vocabulary import Budget
@@ -22,16 +22,22 @@ _UNSEEN = frozenset(
     "minLength maxLength default".split()
 )
 _SYSTEM = ("system", "developer")
+_END = 4_096  # characters
+_NOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`certainty` is exact (by rules that hold for this model), estimate, or at_least; `encoding` tiktoken's name."""
+    """`certainty` is exact (by rules that hold for this model), estimate, or at_least; `encoding` tiktoken's name.
+
+    `tokenizer_known` says that the model's own tokenizer counted, whatever the rules around the texts are.
+    """
 
     tokens: int
     certainty: str
     encoding: str
     notes: tuple[str, ...] = ()
+    tokenizer_known: bool = False
 
 
 class Counter:
@@ -40,6 +46,9 @@ class Counter:
     def __init__(self, model: Model, budget: Budget) -> None:
         self.model = model
         self.budget = budget
+        # A fresh process takes long to load it, which is no work on this text: on a busy machine it used up the whole
+        # time, and all but the first message went uncounted.
+        budget.outside(lambda: vocabulary.load(model.encoding))
         self.at_least: list[str] = []
         self.estimate: list[str] = []
 
@@ -63,7 +72,8 @@ class Counter:
         elif not self.model.measured:
             estimate.append("this model's rules have not been measured; counted like its forerunner")
         certainty = "at_least" if at_least else "estimate" if estimate else "exact"
-        return Count(tokens, certainty, self.model.encoding, tuple(at_least + estimate))
+        notes = tuple((at_least + estimate)[:_NOTES])
+        return Count(max(tokens, 0), certainty, self.model.encoding, notes, self.model.openai)
 
 
 def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (), at_least: Sequence[str] = ()) -> Count:
@@ -71,14 +81,14 @@ def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (),
 
     `estimate` and `at_least` are reasons, known to the caller, why the sum is no more than that.
     """
-    counter = Counter(model_of(str(request.get("model") or "")), budget)
+    counter = Counter(model_of(request.get("model")), budget)
     counter.estimate += estimate
-    counter.at_least += at_least
+    counter.at_least += [*at_least, *accounted.unknown(request)]
     model = counter.model
     messages = [message for message in _list(request.get("messages")) if isinstance(message, dict)]
     tokens = 2 if model.thinks_aloud else 3
     at = 0
-    while at < len(messages) and budget.allows():
+    while at < len(messages) and budget.allows() and budget.visit():
         calls = calls_of(messages[at])
         results = _results(messages, at + 1, len(calls))
         tokens += _tool_turn(counter, messages[at], calls, results) if calls else _message(counter, messages[at])
@@ -89,15 +99,22 @@ def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (),
 
 def count_texts(request: dict[str, Any], given: Any, budget: Budget) -> Count:
     """The tokens of `given`: a text, a list of texts, tokens, or a list of lists of tokens, as older endpoints take."""
-    counter = Counter(model_of(str(request.get("model") or "")), budget)
+    counter = Counter(model_of(request.get("model")), budget)
+    counter.at_least += accounted.unknown({name: one for name, one in request.items() if name != "input"})
     if isinstance(given, str):
         return counter.total(counter.text(given))
     tokens = 0
     for one in _list(given):
         if isinstance(one, str):
             tokens += counter.text(one)
-        else:
+        elif isinstance(one, int) or (isinstance(one, list) and all(isinstance(token, int) for token in one)):
             tokens += len(one) if isinstance(one, list) else 1
+        else:
+            counter.at_least.append("what is neither a text nor a list of tokens is not counted")
+        if not budget.visit():
+            break
+    if given is not None and not isinstance(given, list):
+        counter.at_least.append("what is neither a text nor a list of tokens is not counted")
     return counter.total(tokens)
 
 
@@ -129,15 +146,13 @@ def content(counter: Counter, value: Any) -> int:
     tokens = 0
     texts = []
     for part in _list(value):
-        if not isinstance(part, dict):
+        if not isinstance(part, dict) or not counter.budget.visit():
             continue
         kind = part.get("type")
         if isinstance(text := part.get("text") or part.get("refusal"), str):
             texts.append(text)
         elif kind in ("image_url", "input_image"):
             tokens += _image(counter, part)
-        elif kind not in ("text", "refusal"):
-            counter.at_least.append("audio and files cannot be counted from outside")
     return tokens + counter.text("".join(texts))
 
 
@@ -201,13 +216,13 @@ def _instructions(counter: Counter, request: dict[str, Any], messages: list[dict
     tokens = 0
     if functions:
         try:
-            rendered = Renderer(newer=not model.first_functions).functions(functions)
+            tokens += counter.text(Renderer(not model.first_functions, counter.budget).functions(functions)) + 5
+            if not model.first_functions:
+                tokens -= sum(map(first_is_bare, functions))
         except TooLarge:
             counter.at_least.append("the tools' schemas are too large to be counted to their end")
-            rendered = ""
-        tokens += counter.text(rendered) + 5
-        if not model.first_functions:
-            tokens -= sum(map(first_is_bare, functions))
+        if any("$ref" in compact(function) for function in functions):
+            counter.estimate.append("how a schema's references are written out has not been measured")
         if model.gpt5 is not None:
             with_parameters = any(_has_properties(function) for function in functions)
             tokens += 86 if with_parameters else 85
@@ -231,7 +246,7 @@ def _merged(counter: Counter, messages: list[dict[str, Any]]) -> int:
     system = next((message for message in messages if message.get("role") in _SYSTEM), None)
     if system is None:
         return 4
-    text = text_of(system.get("content"))
+    text = text_of(system.get("content"))[-_END:]  # only what a line break joins counts
     return counter.text(text + "\n") - counter.text(text)
 
 

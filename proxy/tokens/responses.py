@@ -20,6 +20,10 @@ def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for item in given if isinstance(given, list) else []:
         if isinstance(item, dict):
             _add(messages, item, unknown)
+    if not isinstance(given, (str, list, type(None))) or not isinstance(instructions, (str, type(None))):
+        unknown.append("input and instructions of another form are not counted")
+    if request.get("prompt"):
+        unknown.append("a stored prompt is only known to the upstream")
     if request.get("previous_response_id") or request.get("conversation"):
         unknown.append("the stored conversation is only known to the upstream")
     chat: dict[str, Any] = {name: request[name] for name in _KEPT if name in request}
@@ -50,7 +54,7 @@ def _add(messages: list[dict[str, Any]], item: dict[str, Any], unknown: list[str
             last["tool_calls"].append(call)
         else:
             messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-    elif kind == "function_call_output":
+    elif kind == "function_call_output" and isinstance(item.get("output"), (str, list)):
         messages.append({"role": "tool", "content": item.get("output")})
     else:
         unknown.append(f"items of type {str(kind)[:40]} cannot be counted from outside")

@@ -9,8 +9,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from proxy.tokens.vocabulary import Budget
+
 DEEPEST = 32  # schemas may refer to themselves
-MOST = 200_000  # characters of one rendering: a schema that refers to itself many times grows without end
+MOST = 2_000_000  # characters of one rendering: a schema that refers to itself many times grows without end
 
 
 class TooLarge(Exception):
@@ -20,8 +22,9 @@ class TooLarge(Exception):
 class Renderer:
     """`newer` is how models since late 2023 read it: titles, defaults, and descriptions at every depth."""
 
-    def __init__(self, newer: bool) -> None:
+    def __init__(self, newer: bool, budget: Budget) -> None:
         self._newer = newer
+        self._budget = budget
         self._size = 0
         self._root: dict[str, Any] = {}
 
@@ -47,8 +50,8 @@ class Renderer:
         return "\n".join(lines)
 
     def _members(self, schema: dict[str, Any], depth: int) -> list[str]:
-        required = schema.get("required")
-        required = required if isinstance(required, list) else []
+        listed = schema.get("required")
+        required = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
         lines: list[str] = []
         for name, value in _properties(schema).items():
             member = self._resolved(value)
@@ -60,12 +63,13 @@ class Renderer:
             indent = "" if self._newer else "  " * depth
             line = f"{indent}{name}{mark}: {self._type(member, depth + 1)},"
             if self._newer and "default" in member:
-                line += f" // default: {_json(member['default'])}"
+                line += f" // default: {self._json(member['default'])}"
             self._grow(len(line))
             lines.append(line)
         return lines
 
     def _type(self, schema: dict[str, Any], depth: int) -> str:
+        self._grow(1)
         if depth > DEEPEST:
             return "any"
         for union in ("anyOf", "oneOf", "allOf"):
@@ -74,9 +78,9 @@ class Renderer:
                 return " | ".join(self._type(self._resolved(kind), depth) for kind in kinds)
         values = schema.get("enum")
         if isinstance(values, list) and values:
-            return " | ".join(_json(value) for value in values)
+            return " | ".join(self._json(value) for value in values)
         if self._newer and "const" in schema:
-            return _json(schema["const"])
+            return self._json(schema["const"])
         kind = schema.get("type")
         if isinstance(kind, list):
             return self._kinds(schema, kind, depth)
@@ -97,6 +101,7 @@ class Renderer:
         """A list of types: each of them is told with the description, as a copy of the schema would be."""
         comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
         told = [self._type({**schema, "type": kind}, depth) for kind in kinds]
+        self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:
             return " | ".join(told)
         return "".join("\n".join(["", *comments, f" | {one}"]) for one in told) + "\n"
@@ -105,6 +110,7 @@ class Renderer:
         for _ in range(DEEPEST):
             if not isinstance(schema, dict):
                 return {}
+            self._grow(len(schema))
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 return schema
@@ -118,8 +124,13 @@ class Renderer:
 
     def _grow(self, characters: int) -> None:
         self._size += characters
-        if self._size > MOST:
+        if self._size > MOST or not self._budget.visit():
             raise TooLarge
+
+    def _json(self, value: Any) -> str:
+        told = json.dumps(value, ensure_ascii=False)
+        self._grow(len(told))
+        return told
 
     def _comments(self, schema: dict[str, Any]) -> list[str]:
         """Title and description, with an empty comment between the two."""
@@ -143,7 +154,3 @@ def first_is_bare(function: dict[str, Any]) -> bool:
 def _properties(schema: Any) -> dict[str, Any]:
     found = schema.get("properties") if isinstance(schema, dict) else None
     return found if isinstance(found, dict) else {}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -42,15 +42,17 @@ _FILES = {
         {"<|endoftext|>": 100_257, "<|endofprompt|>": 100_276},
     ),
 }
-# One piece takes tens of milliseconds at the very worst, so that a budget of time can be kept.
-PIECE = 32_768
+# One piece takes some milliseconds at the very worst, so that a budget of time can be kept.
+PIECE = 8_192
 # Behind a letter and before one of these both patterns always cut: counting piece by piece loses nothing there.
 _SEAM = re.compile(r"[^\W\d_](?=[ \n\r\t.,;:!?()\"，。、；：！？（）「」])")
 
 
 @dataclass(slots=True)
 class Budget:
-    """What one count may cost: characters of text, and seconds by `now`. `spent` says that it was not enough.
+    """What one count may cost: characters of text, seconds by `now`, and `nodes`, parts of messages and schemas.
+
+    `spent` says that it was not enough.
 
     `seams` counts the places where text had to be cut inside of a word: each may add a token.
     """
@@ -61,6 +63,14 @@ class Budget:
     started: float | None = None
     spent: bool = False
     seams: int = 0
+    nodes: int = 200_000
+
+    def visit(self) -> bool:
+        """Charge for one part of a structure, however little text it has; False when there is nothing left."""
+        self.nodes -= 1
+        if self.nodes <= 0:
+            self.spent = True
+        return not self.spent
 
     def allows(self) -> bool:
         """Whether another piece may be counted; the clock starts with the first."""
@@ -69,6 +79,13 @@ class Budget:
         if self.characters <= 0 or self.now() - self.started > self.seconds:
             self.spent = True
         return not self.spent
+
+    def outside(self, work: Callable[[], object]) -> None:
+        """Do `work` without charging its time to this budget."""
+        began = self.now() if self.started is not None else 0.0
+        work()
+        if self.started is not None:
+            self.started += self.now() - began
 
 
 @lru_cache(maxsize=2)
@@ -102,7 +119,7 @@ def count(text: str, name: str, budget: Budget) -> int:
     Words such as `<|endoftext|>` count as the text that they are.
     """
     encode = load(name).encode_ordinary
-    if len(text) <= PIECE <= budget.characters and not budget.spent:
+    if len(text) <= PIECE <= budget.characters and budget.allows():
         budget.characters -= len(text)
         return len(encode(text)) if text else 0
     tokens = at = 0
@@ -116,6 +133,16 @@ def count(text: str, name: str, budget: Budget) -> int:
         budget.characters -= end - at
         at = end
     return tokens
+
+
+def upper(text: str, name: str, budget: Budget) -> int:
+    """As `count`, but never fewer tokens than `text` has: what the budget does not suffice for counts as its bytes."""
+    before = budget.seams
+    left = budget.characters
+    tokens = count(text, name, budget)
+    read = left - budget.characters
+    # A word that was cut in two may have a token more than its halves.
+    return tokens + budget.seams - before + len(text[read:].encode("utf-8", "surrogatepass"))
 
 
 def seam(text: str, start: int, end: int) -> int | None:

@@ -16,12 +16,13 @@ HEAD_MOST = 100_000
 CHUNK_LINE_MOST = 4_096
 
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\x00\r\n\f\v]*)?\r?\n")
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n\f\v]*?)[ \t]*\r?\n")
-_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
+# The blanks around a value are stripped afterwards: a pattern that looks for them is quadratic in blanks within it.
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00\r\n\f\v]*)\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
-_CHUNK_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,16}(?:[ \t]*(?:;[^\x00\r\n]*)?\r?)?")
+_CHUNK_BEGUN = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*)(;[^\x00\r\n]*)?(\r?)")
 _CRLF = b"\r\n"
 _FIRST = b"HTTP/1."
 
@@ -91,30 +92,35 @@ class Answer:
 
     def _feed_head(self, data: bytes) -> bytes:
         """Collect the head; what was received behind it."""
-        while (end := self._head_end(data)) >= 0:
-            version, status, fields = _parsed(self._head[:end].decode("latin-1"))
-            rest = bytes(self._head[end:])
-            self._head, self._searched = bytearray(), 0
+        self._head += data
+        at = 0
+        while (end := self._head_end()) >= 0:
+            version, status, fields = _parsed(self._head[at:end].decode("latin-1"))
             if status >= 200:
+                rest = bytes(self._head[end:])
+                self._head, self._searched = bytearray(), 0
                 self._begin(version, status, fields)
                 return rest
             if status == 101:
                 raise Malformed("it switches protocols, which nobody asked for")
-            data, self._passed = rest, self._passed + end
+            at = self._searched = end
+        del self._head[:at]
+        self._passed, self._searched = self._passed + at, self._searched - at
         begun = bytes(self._head[: len(_FIRST)])
         if not _FIRST.startswith(begun) and begun != _FIRST:  # or somebody waits for more of it forever
             raise Malformed("it does not begin as HTTP/1.1 does")
         return b""
 
-    def _head_end(self, data: bytes) -> int:
-        """Add `data` to the head; the position behind the empty line that ends it, or -1."""
-        self._head += data
+    def _head_end(self) -> int:
+        """The position behind the next empty line, which ends a head, or -1."""
         found = _HEAD_END.search(self._head, self._searched)
         size = len(self._head)
         if self._passed + (found.end() if found else size) > HEAD_MOST:
             raise Malformed(f"its head is larger than {HEAD_MOST} bytes")
-        self._searched = max(0, size - 2)
-        return found.end() if found else -1
+        if found is None:
+            self._searched = max(self._searched, size - 2)
+            return -1
+        return found.end()
 
     def _begin(self, version: int, status: int, fields: list[tuple[str, str]]) -> None:
         """Find out how the body is framed (RFC 9112, section 6.3)."""
@@ -155,13 +161,15 @@ class Answer:
 
     def _chunk_line(self, data: bytes, out: list[bytes]) -> None:
         """Take whole chunks, as many as there are; the one that is cut goes on in `_chunk_data` or `_chunk_end`."""
+        dropped = 0
         if self._held:
             data, self._held = self._held + data, b""
+            dropped, self._left = self._left, 0
         at, size = 0, len(data)
         while at < size:
             line = _CHUNK.match(data, at)
             if line is None:
-                self._hold(data[at:])
+                self._hold(data[at:], 0 if at else dropped)
                 return
             length, at = int(line[1], 16), line.end()
             if not length:
@@ -179,11 +187,17 @@ class Answer:
             at += 2
         self._rest(data[at:], out)
 
-    def _hold(self, begun: bytes) -> None:
-        """Keep the part of a size line that has come, if it can still become one."""
-        if len(begun) > CHUNK_LINE_MOST or not _CHUNK_BEGUN.fullmatch(begun):
+    def _hold(self, begun: bytes, dropped: int) -> None:
+        """Keep what a size line has begun with, if it can still become one.
+
+        Of blanks and of an extension one byte is kept, so that nothing is read again with each byte that comes; how
+        many are `dropped` is noted in `_left`.
+        """
+        found = _CHUNK_BEGUN.fullmatch(begun)
+        if found is None or len(begun) + dropped > CHUNK_LINE_MOST:
             raise Malformed("a chunk's size cannot be read")
-        self._held = begun
+        self._held = found[1] + (b";" if found[3] else found[2][:1]) + found[4]
+        self._left = dropped + len(begun) - len(self._held)
 
     def _chunk_data(self, data: bytes, out: list[bytes]) -> None:
         piece = data[: self._left]
@@ -208,7 +222,8 @@ class Answer:
         """Fields behind the last chunk. They are read, because they end the answer, and left out."""
         if not self._head:
             self._head += b"\n"  # the last chunk's line end: an empty line right behind it ends the answer
-        end = self._head_end(data)
+        self._head += data
+        end = self._head_end()
         if end < 0:
             return
         _fields(self._head[1:end].decode("latin-1").removesuffix("\n").removesuffix("\r"))
@@ -235,13 +250,13 @@ def _fields(text: str) -> list[tuple[str, str]]:
     if text[:1] in (" ", "\t"):
         raise Malformed("a header line cannot be read")
     if "\n " in text or "\n\t" in text:
-        text = _FOLD.sub(" ", text)
+        text = " ".join([part.rstrip(" \t") for part in _FOLD.split(text)])
     found: list[tuple[str, str]] = []
     at, size = 0, len(text)
     while at < size:
         field = _FIELD.match(text, at)
         if field is None:
             raise Malformed("a header line cannot be read")
-        found.append((field[1].lower(), field[2]))
+        found.append((field[1].lower(), field[2].strip(" \t")))
         at = field.end()
     return found

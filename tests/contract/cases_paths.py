@@ -8,6 +8,11 @@ from tests.contract.case import BINARY, CALLER, DOTS, RAW_PATH, Ask, Case, Want
 from tests.contract.parts import OK, local
 from tests.support.upstream import Received, whole
 
+WEBSOCKET = (
+    *(("Connection", "Upgrade"), ("Upgrade", "websocket")),
+    *(("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13")),
+)
+
 
 def relays(method: str, path: str, body: bytes = b"", kind: str = "application/json", binary: bool = False) -> Case:
     """Method, path, query and body reach the upstream as they are, and its answer comes back as it is."""
@@ -104,5 +109,17 @@ PATHS = (
         replace(local(f"path: {path}", Ask("GET", path), 400, "bad_path"), needs=frozenset({DOTS}))
         for path in ("/v1/../admin", "/v1/%2e%2e/admin")
     ),
-    local("realtime", Ask("GET", "/v1/realtime", (*CALLER, ("Upgrade", "websocket")), b""), 501, "not_offered"),
+    local("realtime", Ask("GET", "/v1/realtime", (*CALLER, *WEBSOCKET), b""), 501, "not_offered", says="Realtime"),
+    *(
+        local(f"a WebSocket at {path}", Ask("GET", path, (*headers, *WEBSOCKET), b""), 426, "websocket_not_offered")
+        for path, headers in (("/v1/responses", CALLER), ("/responses", ()), ("/v1/chat/completions", ()), ("/", ()))
+    ),
+    local(
+        "a WebSocket whose Upgrade a gateway has dropped",
+        Ask("GET", "/v1/responses", (*CALLER, *WEBSOCKET[2:]), b""),
+        426,
+        "websocket_not_offered",
+        says='"message": "WebSocket is not offered here.',
+    ),
+    local("a WebSocket at a path that is not there", Ask("GET", "/nothing", WEBSOCKET, b""), 404, "unknown_path"),
 )

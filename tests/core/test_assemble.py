@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from proxy import body, sse
-from proxy.errors import BadRequest, UpstreamDisconnected
+from proxy import sse
+from proxy.errors import UpstreamDisconnected
 from proxy.messages import Reply, Request
 from tests.support.core import Listed, error_of, request, run
 
@@ -205,22 +205,3 @@ def test_events_that_are_no_json_are_passed_over_and_half_a_character_survives()
     half = b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"},"finish_reason":"stop"}]}\n\n'
     reply, _ = run(Listed(b"data: x\n\ndata: [1]\n\n", half, DONE), asked())
     assert answer(reply)["choices"][0]["message"]["content"] == "\ud83d"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (b"{}", b'{"stream":true,"x":1}'),
-        (b'{ "a":2.50 }', b'{ "a":2.50,"stream":true,"x":1 }'),
-        (b'{"stream" : false ,"a":1}', b'{"stream" : true ,"a":1,"x":1}'),
-        (b'{"x":{"y":[1]},"stream":null}', b'{"x":1,"stream":true}'),
-    ],
-)
-def test_a_member_is_set_and_every_other_byte_stays(before: bytes, after: bytes) -> None:
-    assert body.setting(before, {"stream": b"true", "x": b"1"}) == after
-
-
-def test_setting_refuses_a_name_that_stands_twice_and_what_is_no_object() -> None:
-    with pytest.raises(BadRequest):
-        body.setting(b'{"a":1,"a":2}', {"stream": b"true"})
-    assert body.setting(b"[1]", {"stream": b"true"}) is None

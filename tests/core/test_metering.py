@@ -10,7 +10,9 @@ import pytest
 
 from proxy import metering
 from proxy.messages import Reply
+from proxy.upstream import Target
 from tests.support.core import KEY, Body, Listed, request, run
+from tests.support.slices import scanned
 
 JSON = (("content-type", "application/json"),)
 HI = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
@@ -127,19 +129,19 @@ def test_a_model_that_once_refused_is_not_asked_again() -> None:
     from tests.support.core import host
 
     place = host()
-    place.no_usage.add("gpt-4o-mini")
+    place.learn(place.no_usage, "default", "gpt-4o-mini")
     call = Call(request(body=HI), config.load({"METERING": "on"}), place)
-    from proxy.routes import normalise_path
+    from proxy.wire.paths import normalise_path
 
-    call.route, call.body, call.fields = (
-        normalise_path("/v1/chat/completions"),
-        HI,
-        {"stream": True, "model": "gpt-4o-mini"},
-    )
+    call.route, call.document = normalise_path("/v1/chat/completions"), scanned(HI)
+    call.fields = {"stream": True, "model": "gpt-4o-mini"}
+    call.targets = [Target("default", "https://x/v1", "sk")]
     metering.prepare(call)
     assert call.body == HI
-    place.no_usage.clear()
-    call.body = b"no JSON"
+    call.targets = [Target("other", "https://x/v1", "sk")]
+    metering.prepare(call)
+    assert b"include_usage" in call.body
+    call.document, call.sent_body = None, b"no JSON"
     metering.prepare(call)
     assert call.body == b"no JSON"
 
@@ -227,13 +229,13 @@ def test_other_paths_are_left_alone() -> None:
 
 
 def test_where_nothing_can_count_nothing_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from proxy import weight
+    from proxy.cost import estimate
     from proxy.errors import NotInstalled
 
     def cannot(*_: Any) -> None:
         raise NotInstalled
 
-    monkeypatch.setattr(weight, "count", cannot)
+    monkeypatch.setattr(estimate, "count", cannot)
     _, body, line = metered(Listed(TEXT, DONE))
     assert body == TEXT + DONE and "usage_source" not in line
     _, body, _ = metered(Listed(TEXT, DONE), how="comment")

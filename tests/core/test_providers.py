@@ -17,7 +17,8 @@ from proxy.errors import ConfigError
 from proxy.messages import Headers, Request
 from proxy.patterns import matches
 from tests.core.test_failover import SETTINGS, run
-from tests.support.core import error_of, request
+from tests.support import core
+from tests.support.core import Listed, error_of, request
 from tests.support.several import Several
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -238,14 +239,16 @@ def test_a_model_that_no_upstream_is_there_for_is_a_404(model: str | None) -> No
     assert reply.status == 404 and not upstream.sent
 
 
-def test_a_body_whose_model_cannot_be_read_goes_to_those_that_take_all() -> None:
+def test_a_body_whose_model_cannot_be_read_is_refused_where_the_model_decides() -> None:
     for data in (b"no json", b"[1]", b'{"model":"\xff"}'):
         upstream = Several()
-        run(upstream, request(body=data), upstreams=[A, ALL])
-        assert went(upstream) == [("all", "kall")] and upstream.sent[0].body == data
+        reply, _ = run(upstream, request(body=data), upstreams=[A, ALL])
+        assert error_of(reply)["code"] == "unreadable_body" and not upstream.sent
     zipped = request(body=b"\x1f\x8b", headers=(("content-encoding", "gzip"), ("authorization", "Bearer x")))
     upstream = Several()
-    run(upstream, zipped, upstreams=[A, ALL])
+    reply, _ = run(upstream, zipped, upstreams=[A, ALL])
+    assert reply.status == 415 and not upstream.sent
+    reply, _ = run(upstream, request(body=b'{"messages":[]}'), upstreams=[A, ALL])
     assert went(upstream) == [("all", "kall")]
 
 
@@ -254,8 +257,9 @@ def test_a_model_that_stands_twice_is_refused_where_it_decides() -> None:
     upstream = Several()
     reply, _ = run(upstream, request(body=twice), upstreams=[A, B])
     assert error_of(reply)["code"] == "duplicate_key" and not upstream.sent
-    reply, _ = run(upstream, request(body=twice), upstreams=[ALL])
-    assert reply.status == 200 and upstream.sent[0].body == twice
+    direct = Listed(b"{}", headers=(("content-type", "application/json"),))
+    reply, _ = core.run(direct, request(body=twice))  # a caller's own key, and nothing that is decided
+    assert reply.status == 200 and direct.sent[0].body == twice
 
 
 def test_a_model_s_own_page_goes_to_its_upstream() -> None:
@@ -346,7 +350,7 @@ def test_a_form_s_model_gets_its_other_name_and_nothing_else_changes() -> None:
         (FORM % (MODEL % b"a-1").replace(b'"model"', b"model"), None),
         (b"", "unreadable_body"),
         (b"--x\r\nbroken", "unreadable_body"),
-        (b"preamble\r\n" + FORM % (MODEL % b"a-1"), None),
+        (b"preamble\r\n" + FORM % (MODEL % b"a-1"), "unreadable_body"),
     ],
 )
 def test_a_form_that_can_be_read_in_two_ways_is_refused(data: bytes, code: str | None) -> None:
@@ -417,6 +421,7 @@ def test_what_a_process_learns_of_models_does_not_grow_without_end() -> None:
 
     on = made()
     for number in range(2000):
-        on.remember(on.no_usage, f"m-{number}")
-    on.remember(on.no_events, "m" * 201)
-    assert len(on.no_usage) == 1000 and on.no_events == set()
+        on.learn(on.no_usage, "a", f"m-{number}")
+    on.learn(on.no_events, "a", "m" * 201)
+    assert len(on.no_usage) == 1000 and on.no_events == {}
+    assert on.knows(on.no_usage, "a", "m-1999") and not on.knows(on.no_usage, "b", "m-1999")

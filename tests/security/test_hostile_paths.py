@@ -19,7 +19,7 @@ from proxy import config
 from proxy.auth import admit, check_path
 from proxy.errors import BadRequest, PathNotAllowed, UnknownPath
 from proxy.messages import Headers
-from proxy.routes import PATH_MOST, normalise_path
+from proxy.wire.paths import PATH_MOST, normalise_path
 from tests.support.core import Listed, request, run
 from tests.support.hostile import METHODS, PATHS, times
 

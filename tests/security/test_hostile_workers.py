@@ -45,12 +45,14 @@ def test_nothing_of_it_goes_up(
         check_error(result.status, result.header("content-type"), result.body)
 
 
-def test_a_body_as_deep_as_it_gets_goes_up_as_it_is(workers: Workers, upstream: Upstream) -> None:
+def test_a_body_as_deep_as_it_gets_goes_up_as_it_is_or_is_refused(workers: Workers, upstream: Upstream) -> None:
     upstream.play(whole(b'{"ok":1}'))
     port = workers.at({"OPENAI_BASE_URL": upstream.url, **SETTINGS})
-    assert call(port, "POST", "/v1/chat/completions", LET_IN, DEEP).status == 200
+    assert call(port, "POST", "/v1/chat/completions", LET_IN, DEEP).status == 400
+    assert not upstream.received
+    port = workers.at({"OPENAI_BASE_URL": upstream.url})  # with a caller's own key nothing has to be read
+    assert call(port, "POST", "/v1/chat/completions", (("authorization", "Bearer sk-own"),), DEEP).status == 200
     assert upstream.received[0].body == DEEP
-    assert upstream.received[0].header("authorization") == "Bearer sk-server"
 
 
 @pytest.mark.parametrize("guard", ["0", "1"])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from proxy import body, nesting
+from proxy import nesting
 from tests.support.hostile import ANYTHING
+from tests.support.slices import scanned
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_what_is_nested_too_deeply_is_not_read(inner: str, fatal: None) -> None:
         nesting.loads(text)
     with pytest.raises(RecursionError):
         nesting.loads(text.encode("utf-16"))
-    assert body.members(b'{"x":' + text.encode() + b"}") is None
+    assert scanned(b'{"x":' + text.encode() + b"}") is None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,8 @@ def test_what_is_nested_too_deeply_is_not_read(inner: str, fatal: None) -> None:
 def test_brackets_beside_one_another_or_in_texts_are_no_depth(value: object, fatal: None) -> None:
     text = json.dumps({"a": value})
     assert nesting.loads(text) == {"a": value}
-    assert [member.name for member in body.members(text.encode()) or ()] == ["a"]
+    found = scanned(text.encode())
+    assert found is not None and [member.name for member in found.members] == ["a"]
 
 
 def test_too_deeply_may_be_the_same_everywhere() -> None:
@@ -48,7 +50,8 @@ def test_too_deeply_may_be_the_same_everywhere() -> None:
 # What reads JSON without counting first, and why it may.
 MAY = {
     "nesting.py": "counts",
-    "body.py": "reads the value of a member, all of which have been counted",
+    "wire/json_edit.py": "reads the value of a member, all of which have been counted",
+    "wire/safe_json.py": "counts",
     "usage.py": "counts",
     "prices.py": "the project's own table, or the owner's",
     "provider_table.py": "a setting of the owner's",

@@ -85,7 +85,7 @@ def build(source: Path, target: Path) -> Image:
     for step in steps((source / "Dockerfile").read_text()):
         if step.name == "FROM":
             base, _, name = step.text.partition(" AS ")
-            assert re.fullmatch(r"python:3\.\d+-slim-\w+", base), "the base is pinned by its tag"
+            assert re.fullmatch(r"python:3\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base), "the base is pinned by its digest"
             image = stages[name] = Image(target / (name or "final"))
         elif step.name == "WORKDIR":
             Path(image.inside(step.text)).mkdir(parents=True)

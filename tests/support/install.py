@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import node
+from tests.support import node, sam
 from tests.support.workers import install_sdk
 
 if __name__ == "__main__":
@@ -10,3 +10,4 @@ if __name__ == "__main__":
         node.packages(parts.parent)
     node.node_at_least((22, 12), node.TESTS / "wrangler")
     install_sdk()
+    sam.install()

@@ -6,7 +6,7 @@ from proxy.cli.doctoring.door import Door
 from proxy.cli.doctoring.entry import Entry
 from proxy.cli.doctoring.report import Report
 from proxy.limits import number
-from proxy.routes import TALLY
+from proxy.wire.path_table import INPUT_TOKENS
 
 STATUS_URL = "https://status.openai.com/api/v2/status.json"
 STATUS_SECONDS = 3.0
@@ -29,7 +29,7 @@ def sizes(door: Door, entry: Entry, report: Report) -> None:
     for size, fits in ((BELOW, True), (limit + _ABOVE, False)):
         report.begin(f"{size / 1e6:.1f} MB")
         # Not JSON, so that nothing is counted: the answer is a 400 as soon as all of it has come.
-        heard = door.ask(f"/v1/{TALLY}", "POST", content=b"x" * size)
+        heard = door.ask(f"/v1/{INPUT_TOKENS}", "POST", content=b"x" * size)
         through = heard.status in (200, 400, 501)
         if fits:
             report.add("size.below" if through else "size.refused", size=size, what=heard.what)

@@ -29,7 +29,10 @@ GATEWAY_SECONDS = 30.0
 UPSTREAM_SECONDS = 20.0
 _TIMEOUT = re.compile(r"^\s*timeout:\s*(\d+)\s*(?:#.*)?$", re.IGNORECASE | re.MULTILINE)
 _REGION = re.compile(r"^\s*region:\s*([a-z0-9-]+)\s*(?:#.*)?$", re.MULTILINE)
-MANIFESTS = ("serverless.yml", "serverless.event.yml", "template.yaml")
+MANIFESTS = (
+    *("serverless.yml", "serverless.event.yml"),
+    *("template.yaml", "template.pass-through.yaml", "template.signed-keys.yaml"),
+)
 
 
 def examine(environ: Mapping[str, str], root: Path, report: Report, context: ssl.SSLContext) -> None:

@@ -11,28 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy.errors import BadRequest, UnknownPath
+from proxy.wire.path_table import ENDPOINTS, FAMILIES, INPUT_TOKENS, endpoint
 
-# Shaped like the API's own POST /v1/responses/input_tokens, which only OpenAI has.
-TALLY = "chat/completions/input_tokens"
-OWN = frozenset({"", "healthz", "readyz", TALLY})
-# First segments of the OpenAI API and of its usual relatives (platform.openai.com/docs/api-reference, 2026-11-23).
-KNOWN = frozenset(
-    "assistants audio batches chat completions containers conversations embeddings evals files fine_tuning images "
-    "models moderations organization realtime rerank responses skills threads uploads vector_stores videos".split()
-)
+OWN = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
 # What gateways and other proxies put in front of /v1: behind these, as behind nothing, any path is relayed.
 _STAGES = frozenset("release prepub test prod dev stage staging default $default".split())
 # Calls whose address people paste as a base URL; a client then appends its own path to it.
-_ENDPOINTS = (
-    "chat/completions",
-    "completions",
-    "responses",
-    "embeddings",
-    "moderations",
-    "images/generations",
-    "audio/speech",
-    "audio/transcriptions",
-)
+_ENDPOINTS = tuple(one.path for one in ENDPOINTS)
+# Paths below an endpoint that begin like another family, and are none of these.
+_OF_ITS_OWN = frozenset({("messages", "batches")})
 # No path of the API is as long. What follows looks at a path again and again, and servers take them of megabytes.
 PATH_MOST = 2_000
 _QUERY = re.compile(r"[!-~]*")
@@ -45,8 +32,7 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
 _SEGMENT_ENDS = re.compile(r"[;?#]")
 # What is watched here (who may have it generated, how much of it, what it says) must not go up under another spelling,
 # which a server further up might take for the same.
-_WATCHED = frozenset("audio chat completions embeddings images moderations responses".split())
-PROTOCOLS = {"chat/completions": "chat", "completions": "completions", "responses": "responses", TALLY: "chat"}
+_WATCHED = frozenset(one.path.partition("/")[0] for one in ENDPOINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +45,8 @@ class Route:
     @property
     def protocol(self) -> str:
         """Whose rules a stream's last words follow: chat, completions, responses or other."""
-        return PROTOCOLS.get(self.path, "other")
+        row = endpoint(self.path)
+        return row.protocol if row else "other"
 
 
 # Nearly every call has one of a few paths; those that are refused are looked at each time.
@@ -122,18 +109,18 @@ def _below_v1(segments: list[str]) -> list[str]:
     """Without `/v1`, its prefix and its repetitions. Raises UnknownPath for what is neither below it nor known."""
     lowered = [segment.lower() for segment in segments]
     # Only what stands before the first known word is a prefix: a model or file may itself be called v1.
-    first = next((i for i, segment in enumerate(segments) if segment in KNOWN), len(segments))
+    first = next((i for i, segment in enumerate(segments) if segment in FAMILIES), len(segments))
     at = lowered.index("v1") if "v1" in lowered else len(lowered)
     if at < first or (at < len(lowered) and at == 0):
         prefix, rest = lowered[:at], segments[at + 1 :]
         while rest and rest[0].lower() == "v1":
             rest = rest[1:]
-        if all(segment in _STAGES for segment in prefix) or (rest and rest[0] in KNOWN):
+        if all(segment in _STAGES for segment in prefix) or (rest and rest[0] in FAMILIES):
             return rest
         raise UnknownPath
-    while segments and segments[0].lower() in _STAGES and segments[0] not in KNOWN:
+    while segments and segments[0].lower() in _STAGES and segments[0] not in FAMILIES:
         segments = segments[1:]
-    if not segments or segments[0] in KNOWN or "/".join(segments) in OWN:
+    if not segments or segments[0] in FAMILIES or "/".join(segments) in OWN:
         return segments
     raise UnknownPath
 
@@ -141,11 +128,11 @@ def _below_v1(segments: list[str]) -> list[str]:
 def _behind_endpoint(segments: list[str]) -> list[str] | None:
     """What a client appended to one call's whole address, or None when nothing was."""
     path = "/".join(segments)
-    for endpoint in _ENDPOINTS:
-        if path.startswith(endpoint + "/"):
-            rest = segments[endpoint.count("/") + 1 :]
+    for pasted in _ENDPOINTS:
+        if path.startswith(pasted + "/"):
+            rest = segments[pasted.count("/") + 1 :]
             while rest and rest[0].lower() == "v1":
                 rest = rest[1:]
-            if rest and rest[0] in KNOWN:
+            if rest and rest[0] in FAMILIES and (pasted, rest[0]) not in _OF_ITS_OWN:
                 return rest
     return None

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import form
-from proxy.errors import BadRequest
+from proxy.errors import BadRequest, TooComplex
 from proxy.messages import Headers
+from proxy.wire import multipart
+from tests.support.slices import run
 
 KIND = "multipart/form-data; boundary=B"
 PART = b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n'
@@ -21,17 +22,15 @@ END = b"--B--\r\n"
 
 
 def read(data: bytes, kind: str = KIND) -> str | None:
-    found = form.field(Headers([("content-type", kind)]), data, "model")
-    if found is None:
-        return None
-    assert data[found.start : found.end].decode("utf-8", "replace") == found.text
-    return found.text
+    fields, _ = run(multipart.read(Headers([("content-type", kind)]), data))
+    found = next((field for field in fields if field.name == "model"), None)
+    return found.text(data) if found else None
 
 
 @pytest.mark.parametrize("model", [b"whisper-1", "模型".encode(), b"", b"a\r\nb", b"B--"])
 def test_a_field_is_read_as_it_stands(model: bytes) -> None:
     assert read(PART % model + OTHER + END) == model.decode()
-    assert read(b"preamble\r\n" + OTHER + PART % model + b"--B--") == model.decode()
+    assert read(OTHER + PART % model + b"--B--") == model.decode()
 
 
 def test_a_form_without_the_field_has_none() -> None:
@@ -87,6 +86,12 @@ ODD = {
     "no end": (PART % b"m", KIND),
     "no empty line": (b'--B\r\nContent-Disposition: form-data; name="model"\r\n--B--\r\n', KIND),
     "nothing": (b"", KIND),
+    "a preamble": (b"preamble\r\n" + PART % b"m" + END, KIND),
+    "JSON before the form": (b'{"model":"o"}\r\n' + PART % b"m" + END, KIND),
+    "something after its end": (PART % b"m" + END + b"epilogue", KIND),
+    "a model that is a file": ((PART % b"m").replace(b'"model"', b'"model"; filename="m"') + END, KIND),
+    "a part without a head": (b"--B\r\n\r\nm\r\n" + END, KIND),
+    "no line break before the end": (b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\n--B--\r\n', KIND),
     "a folded head": ((PART % b"m").replace(b"; name", b";\r\n name") + END, KIND),
     "a bare line feed in a head": ((PART % b"m").replace(b"; name", b"\nX: name") + END, KIND),
     "a NUL in a head": ((PART % b"m").replace(b"form-data", b"form-data\0") + END, KIND),
@@ -117,7 +122,7 @@ def test_what_could_be_read_in_two_ways_is_refused(name: str) -> None:
 
 def test_two_content_types_are_refused() -> None:
     with pytest.raises(BadRequest, match="two content types"):
-        form.field(Headers([("content-type", KIND), ("content-type", KIND)]), PART % b"m" + END, "model")
+        run(multipart.read(Headers([("content-type", KIND), ("content-type", KIND)]), PART % b"m" + END))
 
 
 def test_a_field_that_stands_twice_is_refused() -> None:
@@ -158,3 +163,28 @@ def test_python_s_own_reader_never_sees_another_model(bits: list[bytes]) -> None
         if not isinstance(part, str) and part.get_param("name", header="content-disposition") == "model"
     ]
     assert theirs == ([] if ours is None else [ours.encode()])
+
+
+def test_files_and_lists_may_stand_more_than_once() -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\nx\r\n'
+    files = part % (b"image", b'; filename="a.png"') * 2 + part % (b"include[]", b"") * 2
+    fields, _ = run(multipart.read(Headers([("content-type", KIND)]), files + PART % b"m" + END))
+    assert [field.name for field in fields] == ["image", "image", "include[]", "include[]", "model"]
+    assert [field.filename for field in fields] == ["a.png", "a.png", None, None, None]
+
+
+@pytest.mark.parametrize("filling", [b"x", b"\r\n", b"\r\n--", b"--b", b"\r\n-"])
+def test_nobody_waits_long_while_a_form_is_read(filling: bytes) -> None:
+    file = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%s\r\n'
+    data = file % (filling * (20_000_000 // len(filling))) + PART % b"m" + END
+    _, units = run(multipart.read(Headers([("content-type", KIND)]), data))
+    assert len(units) >= 19 and max(units) <= multipart.WINDOW // 512
+
+
+def test_a_boundary_that_stands_everywhere_is_refused() -> None:
+    for data in (
+        PART % (b"x--B" * 2_000) + END,
+        b"".join(PART.replace(b"model", b"f%d" % n) % b"" for n in range(1_001)),
+    ):
+        with pytest.raises(TooComplex):
+            run(multipart.read(Headers([("content-type", KIND)]), data + END))

@@ -1,0 +1,27 @@
+"""uvicorn's h11 connection with our transport below it, and refusals in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from proxy.adapters.server import Refusing, Transport, malformed
+from proxy.errors import HeadersTooLarge
+
+
+class H11Connection(Refusing, H11Protocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Transport(transport))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        if not self.refused:
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls while it handles h11's error, which knows the status."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        self.refuse(HeadersTooLarge() if status == HeadersTooLarge.status else malformed())

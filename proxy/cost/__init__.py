@@ -1,0 +1,1 @@
+"""What a call uses and costs, and what limits it."""

@@ -1,0 +1,177 @@
+"""The stage that keeps one request from costing more than its owner wants: MAX_OUTPUT_TOKENS, MAX_COST_USD, a key's
+own limit.
+
+An answer that may get too long is asked for with a lower limit, which a header tells. What would cost too much by its
+prompt alone is refused, and so is what nobody can bound: the limit decides by the most that a call may cost.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from proxy import slices
+from proxy.call import Call
+from proxy.cost import estimate, multipliers
+from proxy.errors import BadRequest, CostTooHigh, PathNotAllowed
+from proxy.messages import Stream
+from proxy.prices import MILLION, Price
+from proxy.wire import path_table
+from proxy.wire.path_table import Endpoint
+
+# The Responses API takes no lower limit; an answer shorter than that is none.
+LEAST_OUTPUT = 16
+_MODELS = 20
+_OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
+
+
+async def prepare(call: Call) -> None:
+    """Find the limit of each answer. Raises CostTooHigh, BadRequest or PathNotAllowed."""
+    config, allowed = call.config, _allowed(call)
+    if (allowed is None and config.max_cost_usd is None) or call.request.method in ("GET", "HEAD", "DELETE"):
+        return
+    row = _limited(call)
+    if row is None:
+        return
+    request = estimate.request_of(call)
+    if (name := await slices.run(multipliers.unknown(request), call.host.clock)) is not None:
+        raise CostTooHigh(f"{_OPEN_ENDED} {name} may multiply that. Leave it out.", param=name)
+    answers = estimate.answers_of(request, row)
+    most = await _affordable(call, request, row, answers) if config.max_cost_usd is not None else None
+    asked = estimate.output_of(request, row)
+    if allowed is not None and row.limits:
+        each = allowed // answers
+        if each < 1:
+            raise BadRequest(
+                f"{answers} answers are asked for, and this endpoint's owner allows {allowed} tokens for all of them "
+                "together. Ask for fewer.",
+                param="n",
+            )
+        most = each if most is None else min(most, each)
+    if most is None or (asked is None and _ends_before(call, request, most)):
+        return
+    call.max_output = most
+    if asked is None or most < asked or not _all_counts(request, row):
+        call.reply_headers.append(("x-sluice-max-output-tokens", str(most)))
+
+
+def wrap(call: Call, stream: Stream) -> Stream:
+    """Nothing to do."""
+    return stream
+
+
+def _allowed(call: Call) -> int | None:
+    """The lower of the owner's limit for everybody and the one in the caller's key."""
+    grant = call.caller.grant if call.caller else None
+    limits = (call.config.max_output_tokens, grant.max_output_tokens if grant else None)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _limited(call: Call) -> Endpoint | None:
+    """The row of a call whose cost can be limited, None for one that costs nothing. Raises PathNotAllowed."""
+    path = call.route.path if call.route else ""
+    row = path_table.endpoint(path)
+    if (row is None and path_table.only_stores(path)) or (row is not None and row.cost == path_table.FREE):
+        return None
+    by_price = call.config.max_cost_usd is not None
+    if row is None or (row.generates and not row.limits) or (by_price and row.cost == path_table.UNKNOWN):
+        raise PathNotAllowed(
+            f"/v1/{path} is not open here: {'MAX_COST_USD' if by_price else 'a limit on output tokens'} is set, and "
+            "nothing in such a call can be held to it."
+        )
+    return row if row.limits or by_price else None
+
+
+def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
+    """Whether the model ends before `most` tokens at every upstream; a limit above its own would be refused."""
+    found = estimate.prices_of(call, request.get("model"))
+    return not estimate.fallbacks_of(request) and all(
+        price is not None and price.max_output is not None and price.max_output <= most for _, price in found
+    )
+
+
+def _all_counts(request: dict[str, Any], row: Endpoint) -> bool:
+    """Whether every limit that was sent is a number that everybody reads alike."""
+    from proxy.cost.output_limit import is_limit
+
+    return all(request.get(name) is None or is_limit(request[name]) for name in row.limits)
+
+
+async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answers: int) -> int | None:
+    """How many tokens each answer may have under MAX_COST_USD, whoever answers; None where it needs no limit."""
+    if call.config.demo:
+        return None  # it costs nothing
+    found = await estimate.bound(call)
+    if found.unbounded is not None:
+        name, what = found.unbounded
+        raise CostTooHigh(f"{_OPEN_ENDED} {name} {what}. Leave it out.", param=name)
+    models = (request.get("model"), *estimate.fallbacks_of(request))
+    if len(models) > _MODELS:
+        raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
+    priced = [pair for model in models for pair in estimate.prices_of(call, model)]
+    limits = [await _affordable_at(call, request, row, answers, one) for one in priced]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+async def _affordable_at(
+    call: Call, request: dict[str, Any], row: Endpoint, answers: int, priced: tuple[Any, Price | None]
+) -> int | None:
+    model, price = priced
+    ceiling, at = Decimal(str(call.config.max_cost_usd)), call.host.clock.wall()
+    tier = request.get("service_tier")
+    if price is None or (figures := price.figures(0, at, None)) is None or (row.limits and "output" not in figures):
+        raise CostTooHigh(
+            f"{_OPEN_ENDED} the price of this model is not known here. Use a model with a known price; the owner can "
+            "add this one's with PRICES_FILE.",
+            param="model",
+        )
+    if (name := multipliers.dearer(request, price.service_tiers)) is not None:
+        raise CostTooHigh(f"{_OPEN_ENDED} {name} makes this one dearer than is known here. Leave it out.", param=name)
+    tier = tier if isinstance(tier, str) else None
+    asked = estimate.output_of(request, row) or price.max_output
+    bound = (await estimate.bound(call)).tokens
+    for counted in (False, True):  # the bytes alone are often enough, and cost nothing
+        tokens = await estimate.upper(call, model) if counted else bound
+        dearest_input, dearest_output = _dearest(request, price, tokens, at, tier)
+        spent = dearest_input * tokens / MILLION
+        if not row.limits:
+            if spent <= ceiling:
+                return None
+            continue
+        extra = _beside(request)
+        left = (ceiling - spent) * MILLION / (dearest_output * answers) if dearest_output else Decimal(asked or MILLION)
+        if asked is not None and asked + extra <= left:
+            return estimate.output_of(request, row)  # what was asked for, in the field that the upstream honours
+    if spent > ceiling or not row.limits or left - extra < LEAST_OUTPUT:
+        raise CostTooHigh(
+            f"The prompt of up to {tokens} tokens may cost {spent:f} US dollars, and this endpoint's owner allows "
+            f"{ceiling:f} for one request, its answer included. Send less, ask for fewer answers, or use a cheaper "
+            "model. Nothing was sent upstream, so nothing was spent.",
+        )
+    return int(left - extra)
+
+
+def _dearest(
+    request: dict[str, Any], price: Price, tokens: int, at: float, tier: str | None
+) -> tuple[Decimal, Decimal]:
+    """The dearest prices of input and output that may be charged for. Raises CostTooHigh for a sound without one."""
+    figures = price.figures(tokens, at, tier) or {}
+    inputs = [figures["input"], figures.get("cache_write", Decimal(0))]
+    outputs = [figures.get("output", Decimal(0)), figures.get("reasoning", Decimal(0))]
+    modalities = request.get("modalities")
+    if request.get("audio") is not None or (isinstance(modalities, list) and "audio" in modalities):
+        if "audio_output" not in figures:
+            raise CostTooHigh(f"{_OPEN_ENDED} the price of spoken answers is not known here.", param="modalities")
+        outputs.append(figures["audio_output"])
+    inputs.append(figures.get("audio_input", Decimal(0)))
+    if "cache_write" not in figures and price.provider == "anthropic":
+        inputs.append(figures["input"] * 2)  # a cache for an hour (docs.anthropic.com, prompt caching)
+    return max(inputs), max(outputs)
+
+
+def _beside(request: dict[str, Any]) -> int:
+    """Tokens that are charged like an answer's, beside its limit: a prediction that was wrong, a budget to think."""
+    budget = request.get("thinking_budget")
+    prediction = request.get("prediction")
+    beside = budget if isinstance(budget, int) and budget > 0 else 0
+    return beside + (len(str(prediction).encode("utf-8", "replace")) if prediction is not None else 0)

@@ -1,0 +1,80 @@
+"""What in a request multiplies its answer, or its price, in a way that is not known here. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy.wire.json_walk import walk
+from proxy.wire.safe_json import SLICE, Slices
+
+# Top-level members whose numbers and objects are known not to multiply anything, or are looked at elsewhere
+# (platform.openai.com/docs/api-reference, openrouter.ai/docs/api-reference, docs.anthropic.com/en/api/messages,
+# help.aliyun.com/zh/model-studio, docs.vllm.ai; read 2026-11-26).
+_KNOWN = frozenset(
+    "audio background best_of cache_control chat_template_kwargs client_metadata context_management conversation "
+    "dimensions documents enable_thinking encoding_format fallbacks frequency_penalty function_call functions "
+    "generation_config guided_choice guided_json guided_regex include input instructions json_schema length_penalty "
+    "logit_bias logprobs max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample max_tool_calls "
+    "messages metadata min_p min_tokens mirostat modalities model models n output_config parallel_tool_calls "
+    "prediction presence_penalty prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed "
+    "reasoning reasoning_effort reasoning_format repetition_penalty response_format route safe_prompt seed "
+    "stop stop_sequences stop_token_ids store stream stream_options structured_outputs suffix system temperature text "
+    "thinking thinking_budget tool_choice tools top_a top_k top_logprobs top_n_sigma top_p transforms truncation "
+    "typical_p usage user".split()
+)
+# Names for how many answers are generated, in letters alone, wherever they stand.
+_MULTIPLIERS = frozenset(
+    "n bestof candidatecount candidates numreturnsequences numcompletions numgenerations numsamples numbeams "
+    "samplecount numresponses numchoices numcandidates numanswers beamwidth usebeamsearch".split()
+)
+_LOOKED_AT = 1_000  # values of a member that is not known
+_PRICED = ("speed", "inference_geo", "service_tier")
+_CHEAP = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
+
+
+def unknown(request: dict[str, Any]) -> Slices[str | None]:
+    """The name of the first member that may multiply what the call costs and is not known; None where there is none."""
+    for name, value in request.items():
+        if name not in _KNOWN and _may_multiply(value):
+            return name
+    units = 0
+    for name, value, owner, is_data in walk(request):
+        units += 1
+        if not is_data and value and re.sub(r"[^a-z]", "", name[:40].lower()) in _MULTIPLIERS:
+            known = owner is request and name in ("n", "best_of")
+            if not known and value != 1:
+                return name
+        if units >= SLICE:
+            yield units
+            units = 0
+    return None
+
+
+def dearer(request: dict[str, Any], tiers: frozenset[str]) -> str | None:
+    """The name of the first member that asks for something dearer than the price is known for; `tiers` are known."""
+    for name in _PRICED:
+        value = request.get(name)
+        if value is not None and value not in (*_CHEAP, *(tiers if name == "service_tier" else ())):
+            return name
+    return None
+
+
+def _may_multiply(value: Any) -> bool:
+    """Whether a value may be a number of more than one, or hold one; a text may be as well."""
+    rest = [value]
+    for _ in range(_LOOKED_AT):
+        if not rest:
+            return False
+        one = rest.pop()
+        if isinstance(one, str):
+            if one.strip().isdigit() and one.strip() not in ("0", "1"):
+                return True
+        elif isinstance(one, (int, float)):
+            if one > 1:
+                return True
+        elif isinstance(one, dict):
+            rest += one.values()
+        elif isinstance(one, list):
+            rest += one[:_LOOKED_AT]
+    return True  # nobody sends so much of what is not known

@@ -1,0 +1,104 @@
+"""How large a function's JSON schema gets when it is written out for a model: references followed, types repeated.
+
+Sixteen hundred bytes of definitions that refer to each other twice become gigabytes. Here each definition is measured
+once, and nothing is written out. Pure, in slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from proxy.wire.json_walk import walk
+from proxy.wire.safe_json import SLICE, Slices
+
+MOST = 50_000_000  # bytes; no provider takes as much
+_SCHEMAS = ("parameters", "input_schema", "schema")
+_NUMBER_BYTES = 24
+
+
+class _Frame:
+    """One value that is being measured: what is left of it, and what it has come to; `times` is how often it counts."""
+
+    def __init__(self, value: Any, root: dict[str, Any]) -> None:
+        self.value = value
+        self.size = 2
+        self.times = 1
+        self.rest: Iterator[Any]
+        if isinstance(value, list):
+            self.rest = iter(value)
+            return
+        self.size += sum(len(name) + 4 for name in value)
+        kinds, title = value.get("type"), value.get("title")
+        # Each of several types is told with all of the schema, and a title twice.
+        self.times = len(kinds) if isinstance(kinds, list) and kinds else 1
+        self.size += len(title) if isinstance(title, str) else 0
+        found = _resolved(value.get("$ref"), root)
+        self.rest = chain(value.values(), [found] if found is not None else [])
+
+
+def added(request: dict[str, Any]) -> Slices[int | None]:
+    """How many bytes the schemas of a request have more when they are written out; None beyond MOST."""
+    more = 0
+    for name, value, _, _ in walk(request):
+        if name in _SCHEMAS and isinstance(value, dict):
+            size = yield from written(value)
+            if size is None:
+                return None
+            more += size
+    return more
+
+
+def written(root: dict[str, Any]) -> Slices[int | None]:
+    """The bytes of one schema, written out, where that is more than it has; else 0. None beyond MOST.
+
+    A definition that leads back to itself is told once: without an end nobody can write it out.
+    """
+    known: dict[int, int] = {}
+    frames = [_Frame(root, root)]
+    active = {id(root)}
+    units, repeats = 0, False
+    while True:
+        frame = frames[-1]
+        for value in frame.rest:
+            units += 1
+            if isinstance(value, str):
+                frame.size += len(value.encode("utf-8", "surrogatepass")) + 2
+            elif not isinstance(value, (dict, list)):
+                frame.size += _NUMBER_BYTES
+            elif (size := known.get(id(value))) is not None:
+                repeats = True
+                frame.size += size
+            elif id(value) in active:
+                repeats = True
+            else:
+                frames.append(_Frame(value, root))
+                active.add(id(value))
+                break
+            if units >= SLICE:
+                yield units
+                units = 0
+        else:
+            size = frame.size * frame.times
+            repeats = repeats or frame.times > 1
+            if size > MOST:
+                return None
+            known[id(frame.value)] = size
+            active.discard(id(frame.value))
+            frames.pop()
+            if not frames:
+                return size if repeats else 0
+            frames[-1].size += size
+
+
+def _resolved(reference: Any, root: dict[str, Any]) -> dict[str, Any] | None:
+    """What `$ref` names in its own schema, None for anything else."""
+    if not isinstance(reference, str):
+        return None
+    found: Any = root
+    for part in reference.removeprefix("#").strip("/").split("/") if reference.strip("#/") else ():
+        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        if found is None:
+            return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,44 @@
+"""Every value of a request's JSON with the name that leads to it, without recursion. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+# Members whose own members are data: names in them mean nothing to an API. A schema's are a function's parameters.
+_DATA = frozenset(
+    "action annotations arguments citations client_metadata input_schema logit_bias metadata properties schema "
+    "sources".split()
+)
+_SCHEMA_OWNER = ("name", "strict", "description")
+
+# A member's name (that of the list for a list's item), its value, the object that holds it, and whether all that is
+# data: part of a schema, of a function's arguments or the like.
+Step = tuple[str, Any, dict[str, Any], bool]
+
+
+def walk(value: dict[str, Any]) -> Iterator[Step]:
+    """Every member and every item, depth first, in their order."""
+    levels: list[tuple[Iterator[tuple[str, Any]], dict[str, Any], bool]] = [(iter(value.items()), value, False)]
+    while levels:
+        pairs, owner, is_data = levels[-1]
+        for name, one in pairs:
+            inside = is_data or (isinstance(one, (dict, list)) and _is_data(name, owner))
+            yield name, one, owner, inside
+            if isinstance(one, dict):
+                levels.append((iter(one.items()), one, inside))
+                break
+            if isinstance(one, list):
+                levels.append((zip(repeat(name), one), owner, inside))
+                break
+        else:
+            levels.pop()
+
+
+def _is_data(name: str, owner: dict[str, Any]) -> bool:
+    if name == "parameters":
+        return any(other in owner for other in _SCHEMA_OWNER)
+    if name == "input":
+        return owner.get("type") == "tool_use"
+    return name in _DATA

@@ -1,0 +1,452 @@
+"""JSON that strangers send: read once, in slices, within limits; strictly where something is decided by it. Pure.
+
+C's scanner reads a window of 64 KB at a time, so that nobody waits long: `json.loads` of 6 MB of `[[],[],…]` holds
+the interpreter's lock for a second, and a thread would not help. A value that is larger than a window is taken apart
+here, down to parts that are not.
+
+The functions are generators that yield the units of work since the last yield (about a microsecond each on a slow
+core, or 32 bytes): whoever runs them lets others go on in between, as `proxy.slices.run` does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
+from typing import Any, NoReturn, TypeVar
+
+from proxy import nesting
+from proxy.errors import BadRequest, TooComplex
+
+T = TypeVar("T")
+Slices = Generator[int, None, T]
+
+WINDOW = 65_536  # bytes that C's scanner is given at once: some milliseconds at the very worst
+SLICE = 2_048  # units of work after which others have their turn: one window
+UNIT = 32  # bytes of a window that count as one unit of work
+# Limits of a request that something is decided by. A million values are some 100 MB of Python objects.
+MAX_VALUES = 1_000_000
+MAX_MEMBERS = 1_000  # at the top level, where each has its place noted
+MAX_NAME = 1_000  # characters of a member's name
+MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base64 is: about two million tokens
+_SPACE = re.compile(r"[ \t\n\r]*")
+# The escape of the first half of a character beyond U+FFFF; the second follows it.
+_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
+_NUMBER = re.compile(r"[-+.0-9eE]*")
+# A number's last character and what follows it, where the end of a window may have cut it in two.
+_CUT_NUMBER = ("", ".", "e", "E")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One top-level member: its name and where its name starts, its value starts and its value ends, in bytes."""
+
+    name: str
+    start: int
+    value: int
+    end: int
+
+
+@dataclass(slots=True)
+class Object:
+    """A JSON object: its members' places and, where it was read strictly, its value."""
+
+    members: list[Member] = field(default_factory=list)
+    value: dict[str, Any] = field(default_factory=dict)
+
+
+def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
+    """The JSON object in `data`, which every sane reader takes for the same. Raises BadRequest and TooComplex.
+
+    UTF-8 without a byte order mark, no name twice in an object, no NaN. The names in `watched` are those that decide
+    something at the top level: they must be spelled without an escape and in small letters, because Go's reader, and
+    so many a relay further up, takes `Model` for `model`.
+    """
+    try:
+        reader = _Reader(data, strict=True, watched=watched)
+        found: Object = yield from reader.document()
+    except (ValueError, StopIteration, RecursionError):
+        raise BadRequest(
+            "The request body must be one JSON object in UTF-8, not nested without end. This endpoint has to read "
+            "what it asks for.",
+            code="unreadable_body",
+        ) from None
+    if reader.brackets > nesting.LEVELS:
+        yield from _check_depth(found.value)
+    return found
+
+
+def scan(data: bytes) -> Slices[Object | None]:
+    """Where the top-level members of a JSON object are, without their values; None where `data` is no JSON object."""
+    try:
+        return (yield from _Reader(data, strict=False).document())
+    except (ValueError, StopIteration, RecursionError, TooComplex):
+        return None
+
+
+def item_spans(data: bytes, start: int) -> Slices[list[tuple[int, int]]]:
+    """Where the items of the array that starts at `start` begin and end, in bytes. The array has been read before."""
+    return (yield from _Reader(data, strict=False, start=start).items())
+
+
+class _Reader:
+    """One pass over `data`. Positions are characters of the window `_text`, which begins at the byte `_base`."""
+
+    def __init__(self, data: bytes, strict: bool, watched: frozenset[str] = frozenset(), start: int = 0) -> None:
+        self._data = data
+        self._strict = strict
+        self._watched = watched
+        self._scan = (_STRICT if strict else _LENIENT).scan_once  # type: ignore[attr-defined,unused-ignore]
+        self._units = 0
+        self._values = self._top_level = 0
+        self.brackets = 0
+        self._known = (0, start)  # a character of the window, and the byte that it starts at
+        self._ascii = True
+        self._text = ""
+        self._slide(0)
+
+    def document(self) -> Slices[Object]:
+        """The whole of `data` as one object. Raises ValueError and the like for anything else."""
+        at = yield from self._past_space(0)
+        if self._text[at : at + 1] != "{":
+            raise ValueError
+        found = Object()
+        found.value, at = yield from self._object(at + 1, 0, found.members)
+        at = yield from self._past_space(at)
+        if at != len(self._text):
+            raise ValueError
+        return found
+
+    def items(self) -> Slices[list[tuple[int, int]]]:
+        """The places of an array's items; the window begins with its bracket."""
+        spans: list[tuple[int, int]] = []
+        yield from self._array(1, 0, spans)
+        return spans
+
+    def _slide(self, at: int) -> None:
+        """Have the window begin at its character `at`."""
+        base = self._byte(at)
+        end = min(base + WINDOW, len(self._data))
+        chunk = self._data[base:end]
+        if self._strict:
+            cut = len(chunk)
+            if end < len(self._data):  # a character stays whole
+                while cut > len(chunk) - 4 and chunk[cut - 1] & 0xC0 == 0x80:
+                    cut -= 1
+                cut -= chunk[cut - 1] >= 0xC0
+            self._text = chunk[:cut].decode()  # UnicodeDecodeError is a ValueError
+            self._ascii = len(self._text) == cut
+            self._next = base + cut
+        else:
+            self._text, self._next = chunk.decode("latin-1"), end  # a character a byte
+        self._known = (0, base)
+        if nesting.FATAL:
+            nesting.check(self._text)
+
+    def _byte(self, at: int) -> int:
+        """The byte that the character `at` starts at. Asked in rising order, so that nothing is encoded twice."""
+        known, base = self._known
+        base += at - known if self._ascii else len(self._text[known:at].encode())
+        self._known = (at, base)
+        return base
+
+    @property
+    def _last(self) -> bool:
+        return self._next >= len(self._data)
+
+    def _charge(self, units: int) -> bool:
+        """Count work; True when it is others' turn."""
+        self._units += units
+        return self._units >= SLICE
+
+    def _spent(self) -> int:
+        units, self._units = self._units, 0
+        return units
+
+    def _count(self, start: int, end: int) -> None:
+        """Count the values between two characters, from above: commas and brackets in texts count as well."""
+        self._values += 1
+        if self._strict:
+            text = self._text
+            brackets = text.count("[", start, end) + text.count("{", start, end)
+            self.brackets += brackets
+            self._values += brackets + text.count(",", start, end)
+        if self._values > MAX_VALUES:
+            raise TooComplex(f"has more than {MAX_VALUES} values")
+
+    def _past_space(self, at: int) -> Slices[int]:
+        """The first character from `at` on that is no white space, or the end of the window where nothing follows."""
+        while True:
+            at = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]  # it also matches nothing
+            if at < len(self._text) or self._last:
+                return at
+            if self._charge(len(self._text) // UNIT):
+                yield self._spent()
+            self._slide(at)
+            at = 0
+
+    def _object(self, at: int, depth: int, members: list[Member] | None = None) -> Slices[tuple[dict[str, Any], int]]:
+        """The members from `at` on, behind the opening brace, and the place behind the closing one."""
+        found: dict[str, Any] = {}
+        folded: set[str] = set()
+        at = yield from self._past_space(at)
+        if self._text[at : at + 1] == "}":
+            return found, at + 1
+        while True:
+            if members is None and not self._last:
+                at = yield from self._run(at, found)
+            start, name, at = self._name(at)
+            if members is not None:
+                self._check_top(name, start, folded)
+            elif name in found:
+                _twice(name)
+            at = yield from self._past_space(at)
+            if self._text[at : at + 1] != ":":
+                raise ValueError
+            at = yield from self._past_space(at + 1)
+            value_at = self._byte(at) if members is not None else 0
+            value, at = yield from self._value(at, depth + 1)
+            if self._strict:
+                found[name] = value
+            if members is not None:
+                members.append(Member(name, start, value_at, self._byte(at)))
+            at = yield from self._past_space(at)
+            mark = self._text[at : at + 1]
+            if mark == "}":
+                return found, at + 1
+            if mark != ",":
+                raise ValueError
+            at = yield from self._past_space(at + 1)
+            if self._charge(2):
+                yield self._spent()
+
+    def _array(self, at: int, depth: int, spans: list[tuple[int, int]] | None = None) -> Slices[tuple[list[Any], int]]:
+        """The items from `at` on, behind the opening bracket, and the place behind the closing one."""
+        found: list[Any] = []
+        at = yield from self._past_space(at)
+        if self._text[at : at + 1] == "]":
+            return found, at + 1
+        while True:
+            if spans is None and not self._last:
+                at = yield from self._run(at, found)
+            start = self._byte(at) if spans is not None else 0
+            value, at = yield from self._value(at, depth + 1)
+            if self._strict:
+                found.append(value)
+            if spans is not None:
+                spans.append((start, self._byte(at)))
+            at = yield from self._past_space(at)
+            mark = self._text[at : at + 1]
+            if mark == "]":
+                return found, at + 1
+            if mark != ",":
+                raise ValueError
+            at = yield from self._past_space(at + 1)
+            if self._charge(2):
+                yield self._spent()
+
+    def _run(self, at: int, found: list[Any] | dict[str, Any]) -> Slices[int]:
+        """Read as many whole items from `at` on as the window surely holds into `found`; the place of the next one.
+
+        Where a comma ends an item is only a guess: of those near the window's end that look most like it.
+        """
+        opening, closing = "[]" if isinstance(found, list) else "{}"
+        while True:
+            if at > len(self._text) // 2 and not self._last:
+                self._slide(at)
+                at = 0
+            if at > 1 or self._last:
+                return at
+            text, cut = self._text, 0
+            for mark in (",", "},", "],"):
+                cut = text.rfind(mark) + len(mark) - 1
+                if self._charge(len(text) // UNIT):
+                    yield self._spent()
+                with suppress(ValueError, StopIteration):
+                    part, end = self._scan(f"{opening}{text[at:cut]}{closing}", 0)
+                    if cut > at and end == cut - at + 2:
+                        break
+            else:
+                return at
+            self._count(at, cut)
+            if self._strict and isinstance(found, list):
+                found += part
+            elif self._strict and isinstance(found, dict):
+                if not part.keys().isdisjoint(found):
+                    _twice(next(name for name in part if name in found))
+                found.update(part)
+            at = yield from self._past_space(cut + 1)
+
+    def _name(self, at: int) -> tuple[int, str, int]:
+        """The byte that a member's name starts at, the name, and the place behind it."""
+        if self._text[at : at + 1] != '"':
+            raise ValueError
+        start = self._byte(at)
+        try:
+            name, end = scanstring(self._text, at + 1)
+        except ValueError:
+            if self._last or at == 0:
+                raise
+            self._charge(len(self._text) // UNIT)
+            self._slide(at)
+            name, end = scanstring(self._text, 1)
+        if self._strict:
+            _check_length(name)
+        return start, name, end
+
+    def _check_top(self, name: str, start: int, folded: set[str]) -> None:
+        """Raise BadRequest for a name that stands twice, in whatever case, or in another spelling than its own."""
+        self._top_level += 1
+        if self._top_level > MAX_MEMBERS:
+            raise TooComplex(f"has more than {MAX_MEMBERS} keys at its top level")
+        if not self._strict:
+            return
+        fold = name.casefold()
+        if fold in folded:
+            _twice(name, fold if fold in self._watched else name)
+        folded.add(fold)
+        if fold in self._watched:
+            spelled = b'"%s"' % fold.encode()
+            if self._data[start : start + len(spelled)] != spelled:
+                raise BadRequest(
+                    f"The request JSON has the key {name[:100]!r}. Write it {fold!r}, in small letters and without an "
+                    "escape.",
+                    code="duplicate_key",
+                    param=fold,
+                )
+
+    def _value(self, at: int, depth: int) -> Slices[tuple[Any, int]]:
+        """The value that starts at `at`, and the place behind it."""
+        while True:
+            text = self._text
+            try:
+                value, end = self._scan(text, at)
+            except (ValueError, StopIteration):
+                end = -1  # no JSON, or more of it than the window holds
+            if end >= 0 and (self._last or not (text[end - 1].isdigit() and text[end : end + 1] in _CUT_NUMBER)):
+                self._count(at, end)
+                if self._charge(1 + (end - at) // UNIT):
+                    yield self._spent()
+                return value, end
+            if self._last:
+                raise ValueError
+            if self._charge((len(text) - at) // UNIT):
+                yield self._spent()
+            if at == 0:
+                return (yield from self._large(depth))
+            self._slide(at)
+            at = 0
+
+    def _large(self, depth: int) -> Slices[tuple[Any, int]]:
+        """The value that the window begins with and does not hold to its end."""
+        first = self._text[0]
+        self._count(0, 1)
+        if depth > nesting.LEVELS:
+            raise RecursionError
+        if first == "{":
+            return (yield from self._object(1, depth))
+        if first == "[":
+            return (yield from self._array(1, depth))
+        if first == '"':
+            return (yield from self._text_value())
+        return (yield from self._long_number())
+
+    def _text_value(self) -> Slices[tuple[str, int]]:
+        """A text that is longer than a window, put together of pieces."""
+        pieces: list[str] = []
+        size, plain, at = 0, True, 1
+        while True:
+            text, last = self._text, self._last
+            cut = len(text) if last else _before_escape(text)
+            piece, end = scanstring(text if last else text[:cut] + '"', at)
+            if self._strict:
+                pieces.append(piece)
+                size, plain = size + len(piece), plain and piece.isascii()
+                if size > MAX_TEXT and not plain:
+                    raise TooComplex(f"has a text of more than {MAX_TEXT} characters")
+            if self._charge(1 + len(text) // UNIT):
+                yield self._spent()
+            if last or end <= cut:
+                return "".join(pieces), end
+            self._slide(cut)
+            at = 0
+
+    def _long_number(self) -> Slices[tuple[None, int]]:
+        """Digits without end, which are only passed over."""
+        at = _NUMBER.match(self._text).end()  # type: ignore[union-attr]
+        if self._strict or at == 0:
+            raise ValueError
+        while at == len(self._text) and not self._last:
+            if self._charge(at // UNIT):
+                yield self._spent()
+            self._slide(at)
+            at = _NUMBER.match(self._text).end()  # type: ignore[union-attr]
+        return None, at
+
+
+def _before_escape(text: str) -> int:
+    """Where a text can be cut so that no escape, and no pair of them that makes one character, is cut in two."""
+    end = len(text)
+    at = text.rfind("\\", max(0, end - 6))
+    if at >= 0 and _is_escape(text, at) and (at + 1 == end or (text[at + 1] == "u" and end - at < 6)):
+        end = at
+    return end - 6 if _HALF.match(text, end - 6) and _is_escape(text, end - 6) else end
+
+
+def _is_escape(text: str, at: int) -> bool:
+    """Whether the backslash at `at` begins an escape, and is not the second half of one."""
+    return (at + 1 - len(text[: at + 1].rstrip("\\"))) % 2 == 1
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, as C's scanner has it made."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        _twice(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+    for name in found:
+        _check_length(name)
+    return found
+
+
+def _check_length(name: str) -> None:
+    if len(name) > MAX_NAME:
+        raise TooComplex(f"has a key of more than {MAX_NAME} characters")
+
+
+def _twice(name: str, param: str | None = None) -> NoReturn:
+    raise BadRequest(
+        f"The request JSON has the key {name[:100]!r} twice. Send it once.", code="duplicate_key", param=param or name
+    )
+
+
+def _no_constant(name: str) -> NoReturn:
+    """NaN and Infinity, which Python's reader takes and no other one does."""
+    raise ValueError(name)
+
+
+def _check_depth(value: Any) -> Slices[None]:
+    """Raise BadRequest for more than nesting.LEVELS levels."""
+    units = 0
+    levels: list[Iterator[Any]] = [iter((value,))]
+    while levels:
+        for one in levels[-1]:
+            units += 1
+            if isinstance(one, (dict, list)):
+                levels.append(iter(one.values() if isinstance(one, dict) else one))
+                break
+            if units >= SLICE:
+                yield units
+                units = 0
+        else:
+            levels.pop()
+        if len(levels) > nesting.LEVELS + 1:
+            raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant)
+# Numbers are only passed over: as texts they cost nothing, and no length of them is refused.
+_LENIENT = json.JSONDecoder(parse_int=str, parse_float=str)
