@@ -158,12 +158,12 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
     if secrets := _held(call):
         head = [(name, redaction.blacken(text, secrets)) for name, text in head]
-        error = redaction.blacken_json(error, secrets)
         if value is None or len(plain) > CHECKED_BYTES:
-            body = plain = b""
+            body, plain, error = b"", b"", {}
         elif (clean := redaction.blacken_body(plain, value, secrets)) is not None:
             head = [pair for pair in head if pair[0] not in ("content-encoding", "etag")]
             body = plain = clean
+            error = redaction.blacken_json(error, secrets)
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
         return UpstreamRefused(status, head, body, error, waits)
     told = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from proxy.wire.path_table import ENDPOINTS
+
 # What can look at texts; each is a file of that name in moderators/.
 MODERATORS = ("openai", "tencent", "words")
 # Kinds of things in the owner's account that a request may refer to (access/account_references.py).
@@ -222,7 +224,7 @@ def base_url(value: str) -> str:
     match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
     if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:
         raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
-    if re.search(r"/(chat/completions|completions|responses|embeddings|models)$", url):
+    if url.endswith(("/models", *(f"/{one.path}" for one in ENDPOINTS))):
         raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
     # OpenAI's own host answers 404 without /v1; other hosts differ (api.perplexity.ai has none), so theirs stay.
     return url + "/v1" if match[2].lower() == "api.openai.com" and not match[4] else url

@@ -105,7 +105,7 @@ class QueuedOutput:
             self._changed.notify_all()
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
-        """Wait until all is written, for `seconds` at most; whether it is."""
+        """Wait at most `seconds` until everything is written; returns whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
@@ -137,7 +137,7 @@ class QueuedOutput:
                     self._dropped += missing + dropped - (1 if dropped else 0)
 
     def _write(self, text: str) -> int:
-        """Write whole lines; how many of them could not be written."""
+        """Write whole lines; returns how many of them could not be written."""
         descriptor = _descriptor()
         if descriptor is None:
             return self._write_text(text)
@@ -151,7 +151,7 @@ class QueuedOutput:
         return 0
 
     def _some(self, descriptor: int, data: memoryview) -> int:
-        """Write what standard output takes, once it takes something; how many bytes it were."""
+        """Write as much as standard output takes now, waiting where it takes nothing; returns the number of bytes."""
         try:
             return os.write(descriptor, data)
         except BlockingIOError:  # somebody has made it non-blocking

@@ -102,7 +102,7 @@ class Transport:
 
 
 class Refusing:
-    """What to do when a connection's bytes are no request that can be answered; after uvicorn's class in the MRO.
+    """What to do when a connection's bytes are no request that can be answered. Mixed in before uvicorn's class.
 
     `refused` says that nothing more is read from this connection.
     """
@@ -117,7 +117,11 @@ class Refusing:
             return
         self.refused = True
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        if cycle is not None and cycle.response_complete:
+            if cycle.more_body:  # answered before its end: these bytes may belong to it
+                self.transport.close()
+                return
+        elif cycle is not None:
             if cycle.response_started or not cycle.more_body:
                 cycle.keep_alive = False
                 return

@@ -49,7 +49,7 @@ class HttptoolsConnection(Refusing, HttpToolsProtocol):
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does for its own
-        if not self._offered:  # CONNECT: what follows is a tunnel, which nobody here digs
+        if not self._offered:  # CONNECT: what follows belongs to a tunnel, which is not offered here
             self.refuse(malformed())
             return b""
         lines = [b"%b %b HTTP/%b" % (method, self.url, version)]

@@ -113,7 +113,7 @@ BUNDLES = {
             ("itsdangerous",),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
             (
-                *("cli", "__main__.py", "adapters/asgi.py"),
+                *("cli", "__main__.py", "adapters/asgi.py", "adapters/log_output.py"),
                 *_SERVER,
                 *_SCF_ADAPTERS,
                 *_AWS,

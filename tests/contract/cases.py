@@ -6,6 +6,7 @@ from tests.contract.case import Case
 from tests.contract.cases_access import ACCESS
 from tests.contract.cases_errors import EASYCHEN, ERRORS, OWN
 from tests.contract.cases_headers import HEADERS
+from tests.contract.cases_held import HELD
 from tests.contract.cases_keys import KEYS
 from tests.contract.cases_moderation import MODERATION
 from tests.contract.cases_paths import PATHS, RELAYS, SPELLINGS
@@ -23,4 +24,5 @@ CASES: tuple[Case, ...] = (
     *TOKENS,
     *MODERATION,
     *KEYS,
+    *HELD,
 )

@@ -76,6 +76,18 @@ def test_a_body_shorter_than_announced_is_a_400(body: bytes, relay: Running, ups
     connection.close()
 
 
+@pytest.mark.parametrize("rest", [b"", b"xyz\r\n"])
+def test_a_request_gets_one_answer(rest: bytes, relay: Running) -> None:
+    """It was refused before its body had come, and the body is then cut or broken."""
+    connection = Raw(relay.port)
+    connection.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
+    assert connection.answer()[0] == 401
+    connection.send(rest)
+    connection.socket.shutdown(socket.SHUT_WR)
+    assert connection.rest() == b""
+    connection.close()
+
+
 BROKEN = {
     "no HTTP": (b"\x16\x03\x01 hello\r\n\r\n", 400),
     "a chunk's size": (
@@ -120,7 +132,7 @@ def test_an_answer_under_way_is_finished_before_broken_bytes_end_the_connection(
     connection.close()
 
 
-def test_a_tunnel_is_not_dug(relay: Running, upstream: Upstream) -> None:
+def test_connect_is_refused(relay: Running, upstream: Upstream) -> None:
     """What follows it would be for another host; h11 answers it with a 404 and reads on."""
     connection = Raw(relay.port)
     connection.send(

@@ -172,6 +172,7 @@ SECRETS = (HELD, OTHER, HEADER, PROXY, "application/json", "abc", "my-long-passw
 )
 def test_ordinary_words_stay(text: str) -> None:
     assert redaction.blacken(text, SECRETS) == text
+    assert redaction.blacken(text, ("demo",)) == text
 
 
 @pytest.mark.parametrize(

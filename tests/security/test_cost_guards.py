@@ -1,0 +1,267 @@
+"""A limit on cost decides by the most that a call may cost: what nobody can bound does not go up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.errors import ContextTooLong
+from tests.support.core import Listed, error_of, request, run
+
+JSON = (("content-type", "application/json"),)
+CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
+COST = {"MAX_COST_USD": "0.01"}
+LONG = "word " * 120_000  # 600 KB, 120,000 tokens
+
+
+def send(
+    body: Any, settings: dict[str, str] | None = None, path: str = CHAT, **more: str
+) -> tuple[int, dict[str, Any] | None, dict[str, Any] | None]:
+    """The status, the error if there is one, and what went up if anything did."""
+    upstream = Listed(b"{}", headers=JSON)
+    reply, _ = run(upstream, request(path, json.dumps(body).encode()), settings={**(settings or COST), **more})
+    went_up = json.loads(upstream.sent[0].body) if upstream.sent else None
+    return reply.status, error_of(reply) if reply.status >= 400 else None, went_up
+
+
+def chat(content: Any = "Hi", model: str = "gpt-4.1", **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": content}], **more}
+
+
+def test_the_first_call_of_a_process_is_held_to_the_limit_too() -> None:
+    from proxy.tokens import vocabulary
+
+    for settings, code in ((COST, "cost_limit_exceeded"), ({"CONTEXT_GUARD": "reject"}, ContextTooLong.code)):
+        vocabulary.load.cache_clear()
+        model = "gpt-4.1" if settings is COST else "gpt-4"
+        _, error, went_up = send(chat(LONG, model), settings)
+        assert error is not None and error["code"] == code and went_up is None
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """A schema of a few bytes a level, whose rendering doubles with each."""
+    defs: dict[str, Any] = {"a0": {"type": "string", "description": "x" * 100}}
+    for level in range(1, levels):
+        below = {"$ref": f"#/$defs/a{level - 1}"}
+        defs[f"a{level}"] = {"anyOf": [below, below]}
+    return {"type": "object", "properties": {"a": {"$ref": f"#/$defs/a{levels - 1}"}}, "$defs": defs}
+
+
+def repeated(levels: int) -> dict[str, Any]:
+    """The same by lists of types, each of which is told with all that is below."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": ["object", "object"], "properties": {"a": schema}}
+    return schema
+
+
+def crossed(levels: int) -> dict[str, Any]:
+    """The same by properties."""
+    defs = {
+        f"a{n}": {"type": "object", "properties": {name: {"$ref": f"#/$defs/a{n + 1}"} for name in "abc"}}
+        for n in range(levels)
+    }
+    return {"type": "object", "properties": {"a": {"$ref": "#/$defs/a0"}}, "$defs": defs}
+
+
+def tool(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": schema, **more}}
+
+
+@pytest.mark.parametrize("schema", [doubling(20), doubling(40), repeated(40), crossed(40), crossed(150)])
+@pytest.mark.parametrize("path", [CHAT, f"{CHAT}/input_tokens", RESPONSES])
+def test_a_schema_that_doubles_with_each_level_is_counted_at_a_bounded_cost(schema: dict[str, Any], path: str) -> None:
+    asked = chat(tools=[tool(schema)])
+    if path == RESPONSES:
+        asked = {"model": "gpt-4.1", "input": "Hi", "tools": [{"type": "function", "name": "f", "parameters": schema}]}
+    status, error, went_up = send(asked, path=path)
+    if path.endswith("input_tokens"):
+        assert status == 200
+    else:
+        assert error is not None and error["code"] == "cost_limit_exceeded" and went_up is None
+
+
+def test_a_schema_that_leads_back_to_itself_is_honest_work() -> None:
+    tree = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#"}}}}
+    status, _, went_up = send(chat(tools=[tool(tree)]), MAX_COST_USD="0.05")
+    assert status == 200 and went_up is not None
+
+
+def test_many_tools_are_never_fewer_than_none() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "description": "x " * 750}}}
+    tools = [tool(schema, description="d " * 60) for _ in range(128)]
+    upstream = Listed()
+    reply, _ = run(upstream, request(f"{CHAT}/input_tokens", json.dumps(chat(tools=tools)).encode()))
+    assert isinstance(reply.body, bytes)
+    counted = json.loads(reply.body)
+    assert 50_000 < counted["input_tokens"] <= counted["input_tokens_upper_bound"]
+    _, error, went_up = send(chat(tools=tools))
+    assert error is not None and went_up is None
+    _, error, went_up = send(chat(tools=tools, model="gpt-4"), {"CONTEXT_GUARD": "reject"})
+    assert error is not None and went_up is None
+
+
+@pytest.mark.parametrize(
+    ("given", "up"),
+    [
+        ({"model": "deepseek-chat", "max_completion_tokens": 1}, {"max_completion_tokens": 1, "max_tokens": 1}),
+        ({"model": "deepseek-chat", "max_completion_tokens": 9000}, {"max_completion_tokens": 50, "max_tokens": 50}),
+        ({"model": "deepseek-chat"}, {"max_tokens": 50}),
+        ({"model": "gpt-5-mini"}, {"max_completion_tokens": 50}),
+        ({"model": "gpt-4o", "max_tokens": 900}, {"max_tokens": 50}),
+        ({"model": "fast"}, {"max_completion_tokens": 50}),
+        ({"model": "cheap"}, {"max_tokens": 50}),
+        ({"model": "gpt-4o"}, {"max_tokens": 50}),
+    ],
+)
+def test_the_limit_stands_in_the_field_that_the_target_honours(given: dict[str, Any], up: dict[str, Any]) -> None:
+    aliases = {"fast": "gpt-5-mini", "cheap": "mistral-small-latest"}
+    if given == {"model": "gpt-4o"}:
+        aliases["gpt-4o"] = "mistral-small-latest"
+    upstreams = json.dumps([{"name": "a", "base_url": "https://a.example/v1", "aliases": aliases, "models": "*"}])
+    _, _, went_up = send({**given, "messages": []}, {"MAX_OUTPUT_TOKENS": "50", "UPSTREAMS": upstreams})
+    assert went_up is not None
+    assert {name: value for name, value in went_up.items() if name.startswith("max_")} == up
+
+
+def test_a_deployment_on_azure_takes_the_newer_name() -> None:
+    azure = {"name": "az", "base_url": "https://r.openai.azure.com", "kind": "azure", "api_version": "2024-10-21"}
+    _, _, went_up = send(
+        {"model": "prod-gpt5", "messages": []}, {"MAX_OUTPUT_TOKENS": "50", "UPSTREAMS": json.dumps([azure])}
+    )
+    assert went_up is not None and went_up["max_completion_tokens"] == 50 and "max_tokens" not in went_up
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"model": "gpt-3.5-turbo-instruct", "prompt": ["a"] * 200, "max_tokens": 4000}, COMPLETIONS),
+        ({"model": "gpt-3.5-turbo-instruct", "prompt": [[1, 2]] * 200, "max_tokens": 4000}, COMPLETIONS),
+        ({"model": "gpt-3.5-turbo-instruct", "prompt": "a", "n": 1, "best_of": 20, "max_tokens": 4000}, COMPLETIONS),
+        (chat(n=100, max_tokens=1000), CHAT),
+    ],
+)
+def test_all_that_multiplies_answers_counts(body: dict[str, Any], path: str) -> None:
+    _, _, went_up = send(body, path=path)
+    assert went_up is None or went_up["max_tokens"] < 250
+    many = len(body["prompt"]) if isinstance(body.get("prompt"), list) else body.get("n", 1)
+    _, _, went_up = send(body, {"MAX_OUTPUT_TOKENS": "10000"}, path)
+    assert went_up is not None and went_up["max_tokens"] <= 10_000 // max(many, body.get("best_of", 1))
+
+
+BIG = "x y z " * 100_000
+# Each would cost more than a cent, or nobody knows what.
+EVADING: dict[str, tuple[str, dict[str, Any]]] = {
+    "a custom tool": (CHAT, chat(tools=[{"type": "custom", "custom": {"name": "c", "description": BIG}}])),
+    "a custom tool's call": (
+        CHAT,
+        {
+            "model": "gpt-4.1",
+            "messages": [
+                {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "c", "input": BIG}}]}
+            ],
+        },
+    ),
+    "a prediction": (CHAT, chat(prediction={"type": "content", "content": BIG})),
+    "content that is an object": (CHAT, chat({"text": BIG})),
+    "reasoning": (CHAT, {"model": "gpt-4.1", "messages": [{"role": "assistant", "reasoning_content": BIG}]}),
+    "an unknown part": (CHAT, chat([{"type": "thing", "thing": {"deep": [BIG]}}])),
+    "a file in the request": (
+        CHAT,
+        chat([{"type": "file", "file": {"file_data": "data:application/pdf;base64," + BIG}}]),
+    ),
+    "a file elsewhere": (CHAT, chat([{"type": "file", "file": {"file_id": "file-1"}}])),
+    "a file at an address": (
+        RESPONSES,
+        {"model": "gpt-4.1", "input": [{"content": [{"type": "input_file", "file_url": "https://x.example/a.pdf"}]}]},
+    ),
+    "sound": (CHAT, chat([{"type": "input_audio", "input_audio": {"data": BIG, "format": "wav"}}])),
+    "a video": (CHAT, chat([{"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}}])),
+    "many images": (CHAT, chat([{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}] * 50)),
+    "images by another name": (CHAT, chat([{"type": "input_image", "picture": "https://x.example/a.png"}] * 50)),
+    "what a tool gave back": (
+        RESPONSES,
+        {"model": "gpt-4.1", "input": [{"type": "custom_tool_call_output", "output": BIG}]},
+    ),
+    "an unknown item": (RESPONSES, {"model": "gpt-4.1", "input": [{"type": "thing", "thing": BIG}]}),
+    "instructions": (RESPONSES, {"model": "gpt-4.1", "input": "x", "instructions": [{"content": BIG}]}),
+    "a stored conversation": (RESPONSES, {"model": "gpt-4.1", "input": "x", "previous_response_id": "resp_1"}),
+    "a stored prompt": (RESPONSES, {"model": "gpt-4.1", "prompt": {"id": "pmpt_1"}}),
+    "a suffix": (COMPLETIONS, {"model": "gpt-3.5-turbo-instruct", "prompt": "x", "suffix": BIG}),
+    "a search": (RESPONSES, {"model": "gpt-4.1", "input": "x", "tools": [{"type": "web_search"}]}),
+    "a search in a chat": (CHAT, chat(web_search_options={"search_context_size": "high"})),
+    "a dearer tier": (CHAT, chat(service_tier="turbo")),
+    "dearer models to fall back on": (CHAT, chat(models=["gpt-4.1", "o1-pro"], max_tokens=100)),
+    "unknown models to fall back on": (CHAT, chat(models=["gpt-4.1", "nobody-knows"])),
+    "very many models": (CHAT, chat(models=["gpt-4.1"] * 30)),
+    "spoken answers": (CHAT, chat(modalities=["text", "audio"], audio={"voice": "alloy", "format": "mp3"})),
+    "an unknown multiplier": (CHAT, chat(num_return_sequences=50)),
+    "an unknown number": (CHAT, chat(x_answers=50)),
+    "a multiplier within options": (CHAT, chat(generation_config={"candidateCount": 50})),
+    "a number that is a text": (CHAT, chat(x_answers="50")),
+    "an unknown member of very many values": (CHAT, chat(x=[[]] * 2_000)),
+    "a tool that nests others": (CHAT, chat(tools=[{"type": "namespace", "tools": [{"type": "code_interpreter"}]}])),
+    "embeddings": ("/v1/embeddings", {"model": "text-embedding-3-large", "input": [BIG] * 2}),
+}
+
+
+@pytest.mark.parametrize("kind", EVADING)
+def test_what_may_cost_more_does_not_go_up(kind: str) -> None:
+    path, body = EVADING[kind]
+    _, error, went_up = send(body, path=path)
+    if went_up is not None:  # within the limit after all, with few tokens of an answer left
+        assert kind == "dearer models to fall back on" and went_up["max_tokens"] <= 16
+    else:
+        assert error is not None and error["code"] == "cost_limit_exceeded"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["images/generations", "images/edits", "audio/speech", "audio/transcriptions", "rerank", "responses/compact"],
+)
+def test_a_path_without_a_price_is_not_open_under_a_limit(path: str) -> None:
+    for settings in (COST, {"MAX_OUTPUT_TOKENS": "100"}):
+        status, error, went_up = send({"model": "gpt-4.1"}, settings, f"/v1/{path}")
+        if path == "rerank" and settings is not COST:
+            assert status == 200  # it writes nothing
+        else:
+            assert error is not None and (status, error["code"]) == (403, "path_not_allowed") and went_up is None
+
+
+def test_a_limit_on_output_holds_on_every_path_that_it_does_not_refuse() -> None:
+    held = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "*", "MAX_OUTPUT_TOKENS": "20"}
+    _, _, went_up = send({"model": "claude-sonnet-4-5", "max_tokens": 900, "messages": []}, held, "/v1/messages")
+    assert went_up is not None and went_up["max_tokens"] == 20
+    for path, status in (("batches", 403), ("assistants", 403), ("evals", 403), ("files", 200), ("vector_stores", 200)):
+        assert send({"input_file_id": None}, held, f"/v1/{path}")[0] == status
+    for settings in ({"CONTEXT_GUARD": "reject"}, {"MODERATION": "words", "MODERATION_WORDS": "forbidden"}):
+        status, error, _ = send({"model": "claude-sonnet-4-5", "messages": []}, {**held, **settings}, "/v1/messages")
+        assert error is not None and status == 403
+
+
+def test_what_costs_nothing_is_open_under_every_limit() -> None:
+    for path in ("responses/input_tokens", "messages/count_tokens", "moderations"):
+        assert send({"model": "gpt-4.1", "input": LONG}, path=f"/v1/{path}")[0] == 200
+
+
+def test_an_honest_image_costs_what_its_size_says() -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgoAAAANSUhEUgAAAgAAAAIA" + "A" * 400_000
+    status, _, went_up = send(chat([{"type": "image_url", "image_url": {"url": picture}}]), MAX_COST_USD="0.02")
+    assert status == 200 and went_up is not None
+
+
+def test_the_message_names_the_field() -> None:
+    for body, param in (
+        (chat(web_search_options={}), None),
+        (chat(web_search_options={"a": "b"}), "web_search_options"),
+        (chat(x_answers=50), "x_answers"),
+        (chat([{"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}}]), "url"),
+        (chat(service_tier="turbo"), "service_tier"),
+    ):
+        _, error, went_up = send(body)
+        if param is None:
+            assert went_up is not None
+        else:
+            assert error is not None and error["param"] == param and param in error["message"]
