@@ -112,14 +112,27 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
             try:
-                _, upstream = self.start()
+                settings, upstream = self.start()
                 await upstream.warm()
+                await self._warm(settings)
             except ConfigError as error:
                 if self.stops_on_mistake:
                     await send({"type": "lifespan.startup.failed", "message": error.message})
                     return
                 log.line(self.host, "info", "error", {"event": "configuration_error", "message": error.message})
             await send({"type": "lifespan.startup.complete"})
+
+    async def _warm(self, settings: config.Config) -> None:
+        """Load what counts tokens before the first call, where there is time for it and a setting will want it.
+
+        It holds the interpreter's lock for a moment (docs/performance.md), and others' streams would stand still.
+        """
+        wants = settings.metering or settings.max_cost_usd is not None or settings.context_guard != "off"
+        if self.platform == App.platform and wants:
+            from proxy import tokens
+
+            if tokens.installed():
+                await self.host.clock.offload(tokens.load)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         incoming = _Incoming(receive)

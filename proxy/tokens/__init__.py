@@ -30,6 +30,13 @@ def installed() -> bool:
     return (DATA / f"{O200K}.tiktoken.gz").exists()
 
 
+def load() -> None:
+    """Load the vocabulary of the newer models, some 80 MB of memory."""
+    from proxy.tokens.models import O200K
+
+    _vocabulary().load(O200K)
+
+
 def budget(now: Callable[[], float]) -> Budget:
     """What counting one request may cost, by the clock `now` (seconds). Raises NotInstalled as `count_prompt` does."""
     found: Budget = _vocabulary().Budget(CHARACTERS, SECONDS, now)

@@ -15,8 +15,6 @@ _HEADER_KEY = (*_HEADER, ("PROXY_KEY", "pk-one"))
 _NAMED = (
     '[{"name":"gw","base_url":"$OPENAI_BASE_URL","headers":{"x-portkey-provider":"openai"},"harmless_headers":[%s]}]'
 )
-    '[{"name":"gw","base_url":"$OPENAI_BASE_URL","headers":{"x-portkey-provider":"openai"},"harmless_headers":[%s]}]'
-)
 _HARMLESS = (("UPSTREAMS", _NAMED % '"x-portkey-provider"'),)
 _MODEL = b'{"model":"gpt-4o",%s}'
 
@@ -27,6 +25,10 @@ def _refused(name: str, body: bytes, path: str = _RESPONSES) -> Case:
 
 def _typed(kind: str, body: bytes = b'{"model":"gpt-4o"}', path: str = "/v1/chat/completions") -> Ask:
     return Ask("POST", path, (("Authorization", "Bearer pk-one"), ("Content-Type", kind)), body)
+
+
+def _mistyped(name: str, kind: str) -> Case:
+    return local(f"one reader: {name}", _typed(kind), 415, "unsupported_media_type", BOTH)
 
 
 def _with_header(up: Received) -> bool:
@@ -106,9 +108,9 @@ HELD = (
             ("GET", "/v1/responses/resp_1", (*BOTH, ("ALLOW_PATHS", "responses"))),
         )
     ),
-    local("one reader: a form's type", _typed("application/x-www-form-urlencoded"), 415, None, BOTH),
-    local("one reader: a charset", _typed("application/json; charset=utf-16"), 415, None, BOTH),
-    local("one reader: a form on a path of JSON", _typed("multipart/form-data; boundary=x"), 415, None, BOTH),
+    _mistyped("a form's type", "application/x-www-form-urlencoded"),
+    _mistyped("a charset", "application/json; charset=utf-16"),
+    _mistyped("a form on a path of JSON", "multipart/form-data; boundary=x"),
     local("one reader: a name twice", _typed(*JSON[1:], b'{"model":"a","model":"b"}'), 400, "duplicate_key", BOTH),
     local("one reader: a name twice below", _typed(*JSON[1:], b'{"x":[{"a":1,"a":2}]}'), 400, "duplicate_key", BOTH),
     local("one reader: another case", _typed(*JSON[1:], b'{"Model":"a"}'), 400, "duplicate_key", BOTH),
