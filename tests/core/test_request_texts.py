@@ -66,12 +66,13 @@ PLACES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: json.dumps(place)[:70])
-@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
 def test_a_blocked_word_is_found_anywhere(place: dict[str, Any], path: str) -> None:
     asked = json.dumps(place).replace("%", "forbidden").replace(encoded("a %"), encoded("a forbidden"))
     asked = asked.replace(encoded("a,%"), encoded("a,forbidden"))
     upstream = Listed(b"{}", headers=JSON)
-    reply, _ = run(upstream, request(f"/v1/{path}", asked.encode()), settings={**WORDS, "MODERATION_INPUT": "1"})
+    settings = {**WORDS, "MODERATION_INPUT": "1", "MODERATION_OUTPUT": "0"}
+    reply, _ = run(upstream, request(f"/v1/{path}", asked.encode()), settings=settings)
     assert (reply.status, error_of(reply)["code"], upstream.sent) == (400, "content_filter", [])
 
 
