@@ -66,8 +66,8 @@ def test_a_failed_check_is_not_asked_for_again(serve: Serve, upstream: Upstream)
         return whole(b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}')
 
     upstream.choose = answer
-    url = serve(MODERATION="openai", MODERATION_OPENAI_KEY="sk-mod", PROXY_KEY="a-key-of-the-test").url
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="sk-mine:a-key-of-the-test", max_retries=2) as sdk:
+    url = serve(MODERATION="openai", MODERATION_OPENAI_KEY="sk-mod", PROXY_KEY="pk-4c1d-moderated").url
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="sk-mine:pk-4c1d-moderated", max_retries=2) as sdk:
         with pytest.raises(openai.InternalServerError) as failed:
             sdk.chat.completions.create(model="m", messages=HELLO)
         assert failed.value.code == "moderation_unavailable"

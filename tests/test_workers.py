@@ -314,7 +314,12 @@ def test_moderation_asks_over_fetch_and_ends_the_stream(workers: Workers, upstre
 
     upstream.play(())
     upstream.choose = answer
-    env = {"OPENAI_BASE_URL": upstream.url, "MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod"}
+    env = {
+        "OPENAI_BASE_URL": upstream.url,
+        "MODERATION": "openai",
+        "MODERATION_OPENAI_KEY": "sk-mod",
+        "ALLOW_ANONYMOUS": "1",
+    }
     result = call(workers.at(env), "POST", CHATS, KEY, CHAT)
     upstream.choose = None
     assert result.body.startswith(line[0]) and b"Bad" not in result.body and result.body.endswith(b"data: [DONE]\n\n")

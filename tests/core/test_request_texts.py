@@ -71,7 +71,8 @@ def test_a_blocked_word_is_found_anywhere(place: dict[str, Any], path: str) -> N
     asked = json.dumps(place).replace("%", "forbidden").replace(encoded("a %"), encoded("a forbidden"))
     asked = asked.replace(encoded("a,%"), encoded("a,forbidden"))
     upstream = Listed(b"{}", headers=JSON)
-    reply, _ = run(upstream, request(f"/v1/{path}", asked.encode()), settings={**WORDS, "MODERATION_INPUT": "1"})
+    settings = {**WORDS, "MODERATION_INPUT": "1", "MODERATION_OUTPUT": "0"}
+    reply, _ = run(upstream, request(f"/v1/{path}", asked.encode()), settings=settings)
     assert (reply.status, error_of(reply)["code"], upstream.sent) == (400, "content_filter", [])
 
 
@@ -170,7 +171,7 @@ FILE = part('name="file"; filename="a.wav"', b"RIFF\xff forbidden")
     [
         ("audio/transcriptions", FILE + part('name="prompt"', b"Names: Ann"), None),
         ("audio/transcriptions", FILE + part('name="prompt"', b"forbidden"), "content_filter"),
-        ("audio/translations", FILE + part('name="prompt"; filename="a"', b"forbidden"), "content_filter"),
+        ("audio/translations", FILE + part('name="prompt"; filename="a"', b"forbidden"), "unreadable_body"),
         ("images/edits", FILE.replace(b'"file"', b'"image[]"') + part('name="prompt"', b"forbidden"), "content_filter"),
         ("images/edits", part('name="forbidden"', b"x"), "content_filter"),
         ("videos", part('name="x"', b"forbidden"), "content_filter"),
