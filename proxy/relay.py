@@ -16,6 +16,7 @@ from proxy.messages import Reply, Request, Stream
 from proxy.stages import STAGES
 from proxy.unready import error_reply
 from proxy.upstream import Outgoing, Upstream, patience
+from proxy.wire.json_edit import Document
 from proxy.wire.paths import check_query, normalise_path
 
 # A body of more bytes than this is copied by an edit for so long that others have their turn after each stage.
@@ -73,7 +74,15 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     for stage in STAGES:
         stream = stage.wrap(call, stream)
     reply = await open_reply(call, stream)
+    _forget(call)
     return reply if call.host.capabilities.streams else await hold(call, reply)
+
+
+def _forget(call: Call) -> None:
+    """Let go of the request's parsed form: a large one would fill memory for as long as its answer takes."""
+    if call.document is not None and call.checks is None:
+        call.document = Document(call.document.data, call.document.members)
+        call.bound = None
 
 
 def no_websocket(path: str) -> ProxyError:

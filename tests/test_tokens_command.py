@@ -139,6 +139,7 @@ def test_what_a_request_would_cost_is_told_without_sending_it() -> None:
         "object": "chat.completion.input_tokens",
         "model": "gpt-4o-mini",
         "input_tokens": 8,
+        "input_tokens_upper_bound": 8,
         "certainty": "exact",
         "encoding": "o200k_base",
         "notes": [],

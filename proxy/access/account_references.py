@@ -51,7 +51,7 @@ _NAMES = {
     "cachedcontent": "caches",
 }
 # Types of items and tools that do.
-_TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp", "file_search": "vector_stores"}
+_TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp"}
 # Other members that end so and hold such an id: file-…, vs_…, msg_…. Those of calls come from the request itself.
 _ID_NAME = re.compile(r".*_ids?\Z")
 _ID = re.compile(r"[a-z]{2,16}[-_][A-Za-z0-9-]{12,}\Z")
@@ -97,7 +97,8 @@ def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Sl
             elif name == "prompt" and isinstance(value, dict) and owner is request:
                 _check(name, name, "prompts", opened)
             else:
-                _check(name, name, _kind(name, value, owner is request), opened)
+                shown = f"type {value[:40]!r}" if name == "type" and isinstance(value, str) else name
+                _check(shown, name, _kind(name, value, owner is request), opened)
         if units >= SLICE:
             yield units
             units = 0

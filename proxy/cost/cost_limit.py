@@ -129,9 +129,11 @@ async def _affordable_at(
         raise CostTooHigh(f"{_OPEN_ENDED} {name} makes this one dearer than is known here. Leave it out.", param=name)
     tier = tier if isinstance(tier, str) else None
     asked = estimate.output_of(request, row) or price.max_output
-    bound = (await estimate.bound(call)).tokens
+    bound = await estimate.bound(call)
+    if bound.has_sound and "audio_input" not in figures:
+        raise CostTooHigh(f"{_OPEN_ENDED} the price of sound is not known for this model.", param="input_audio")
     for counted in (False, True):  # the bytes alone are often enough, and cost nothing
-        tokens = await estimate.upper(call, model) if counted else bound
+        tokens = await estimate.upper(call, model) if counted else bound.tokens
         dearest_input, dearest_output = _dearest(request, price, tokens, at, tier)
         spent = dearest_input * tokens / MILLION
         if not row.limits:

@@ -48,7 +48,8 @@ _WORTH_COUNTING = 64
 class Bound:
     """`tokens` is the bound. `unbounded` names what has none: the member, and what it does.
 
-    `texts` are those that a known tokenizer could count, and `text_bytes` what they add to the bound until then.
+    `texts` are those that a known tokenizer could count, and `text_bytes` what they add to the bound until then. What
+    is not read as text, a file for one, counts as its bytes.
     """
 
     tokens: int
@@ -56,6 +57,7 @@ class Bound:
     texts: list[str] = field(default_factory=list)
     text_bytes: int = 0
     images: int = 0
+    has_sound: bool = False
 
     def counted(self, count: Callable[[str], int], image_tokens: int = IMAGE_TOKENS) -> int:
         """The bound with each text's own tokens in place of its bytes, and two more where it meets its neighbours.
@@ -122,9 +124,11 @@ def _text(bound: Bound, name: str, value: str, kind: str | None) -> None:
         bound.name(name, "leads to something that is not in the request")
     if kind == "inline":  # it has as many tokens as its size says, whatever its bytes
         bound.tokens -= len(value)
-    elif kind == "sound" and (tokens := audio_size.most_tokens(value)) is not None:
-        bound.tokens += min(tokens - len(value), 0)
-    elif len(value) >= _WORTH_COUNTING:
+    elif kind == "sound":
+        bound.has_sound = True
+        if (tokens := audio_size.most_tokens(value)) is not None:
+            bound.tokens += min(tokens - len(value), 0)
+    elif kind is None and len(value) >= _WORTH_COUNTING:
         bound.texts.append(value)
         bound.text_bytes += len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
 

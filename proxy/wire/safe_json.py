@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
@@ -35,6 +35,8 @@ MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base6
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The escape of the first half of a character beyond U+FFFF; the second follows it.
 _HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
+# What may end an item, the likeliest first, by how the first one begins.
+_ENDS = {"{": ("},", ",", "],"), "[": ("],", ",", "},"), "": (",", "},", "],")}
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 # A number's last character and what follows it, where the end of a window may have cut it in two.
 _CUT_NUMBER = ("", ".", "e", "E")
@@ -66,17 +68,13 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
     so many a relay further up, takes `Model` for `model`.
     """
     try:
-        reader = _Reader(data, strict=True, watched=watched)
-        found: Object = yield from reader.document()
+        return (yield from _Reader(data, strict=True, watched=watched).document())
     except (ValueError, StopIteration, RecursionError):
         raise BadRequest(
             "The request body must be one JSON object in UTF-8, not nested without end. This endpoint has to read "
             "what it asks for.",
             code="unreadable_body",
         ) from None
-    if reader.brackets > nesting.LEVELS:
-        yield from _check_depth(found.value)
-    return found
 
 
 def scan(data: bytes) -> Slices[Object | None]:
@@ -102,7 +100,6 @@ class _Reader:
         self._scan = (_STRICT if strict else _LENIENT).scan_once  # type: ignore[attr-defined,unused-ignore]
         self._units = 0
         self._values = self._top_level = 0
-        self.brackets = 0
         self._known = (0, start)  # a character of the window, and the byte that it starts at
         self._ascii = True
         self._text = ""
@@ -171,9 +168,7 @@ class _Reader:
         self._values += 1
         if self._strict:
             text = self._text
-            brackets = text.count("[", start, end) + text.count("{", start, end)
-            self.brackets += brackets
-            self._values += brackets + text.count(",", start, end)
+            self._values += sum(text.count(mark, start, end) for mark in ("[", "{", ","))
         if self._values > MAX_VALUES:
             raise TooComplex(f"has more than {MAX_VALUES} values")
 
@@ -261,7 +256,7 @@ class _Reader:
             if at > 1 or self._last:
                 return at
             text, cut = self._text, 0
-            for mark in (",", "},", "],"):
+            for mark in _ENDS.get(text[at : at + 1], _ENDS[""]):
                 cut = text.rfind(mark) + len(mark) - 1
                 if self._charge(len(text) // UNIT):
                     yield self._spent()
@@ -407,8 +402,8 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         seen: set[str] = set()
         _twice(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
-    for name in found:
-        _check_length(name)
+    if found and len(max(found, key=len)) > MAX_NAME:
+        _check_length(max(found, key=len))
     return found
 
 
@@ -426,25 +421,6 @@ def _twice(name: str, param: str | None = None) -> NoReturn:
 def _no_constant(name: str) -> NoReturn:
     """NaN and Infinity, which Python's reader takes and no other one does."""
     raise ValueError(name)
-
-
-def _check_depth(value: Any) -> Slices[None]:
-    """Raise BadRequest for more than nesting.LEVELS levels."""
-    units = 0
-    levels: list[Iterator[Any]] = [iter((value,))]
-    while levels:
-        for one in levels[-1]:
-            units += 1
-            if isinstance(one, (dict, list)):
-                levels.append(iter(one.values() if isinstance(one, dict) else one))
-                break
-            if units >= SLICE:
-                yield units
-                units = 0
-        else:
-            levels.pop()
-        if len(levels) > nesting.LEVELS + 1:
-            raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body")
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant)

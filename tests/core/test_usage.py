@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proxy import encoding, usage
+from proxy import encoding, nesting, usage
 from tests.support.core import Listed, request, run
 
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "data" / "streams"
@@ -76,3 +76,10 @@ def test_the_counts_of_every_recorded_stream_are_found() -> None:
         assert record.get("gen_ai.usage.input_tokens") == wanted, row["file"]
         checked += 1
     assert checked > 100
+
+
+def test_a_word_that_is_repeated_without_end_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    monkeypatch.setattr(nesting, "check", tries.append)
+    assert usage.find_usage(b'{"usage":' * 100_000) == {}
+    assert len(tries) == usage._LOOKS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,12 +278,16 @@ def wav(seconds: float, rate: int = 8_000, told: int | None = None, tag: int = 1
     return base64.b64encode(head + b"data" + len(data).to_bytes(4, "little") + data).decode()
 
 
-def test_a_recording_costs_what_its_length_says() -> None:
+def test_a_recording_costs_what_its_length_says(tmp_path: Path) -> None:
     def spoken(data: str) -> dict[str, Any]:
         sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
         return chat([sound], "gpt-4o-audio-preview", max_tokens=20)
 
-    limit = {"MAX_COST_USD": "0.05"}
+    _, error, _ = send(spoken(wav(1)), {"MAX_COST_USD": "50"})
+    assert error is not None and error["param"] == "input_audio"  # a price of sound is not in the table
+    own = tmp_path / "prices.json"
+    own.write_text('{"models": [{"match": ["gpt-4o-audio*"], "input": 2.5, "audio_input": 40, "output": 10}]}')
+    limit = {"MAX_COST_USD": "0.05", "PRICES_FILE": str(own)}
     assert send(spoken(wav(10)), limit)[0] == 200
     for longer in (
         wav(10, rate=1),
