@@ -14,7 +14,7 @@ from proxy.call import Call, OnceMore
 from proxy.completion import Completion
 from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected, UpstreamRefused
 from proxy.messages import Headers, Stream
-from proxy.refusals import REFUSALS, names
+from proxy.routing.refusals import REFUSALS, names
 
 # With more time than this left an answer is rarely cut off, and bytes pass through untouched (the design's rule).
 SHORT_SECONDS = 60.0

@@ -12,7 +12,7 @@ from proxy.messages import Stream
 from proxy.model import named
 from proxy.patterns import matches
 from proxy.wire.json_walk import walk
-from proxy.wire.safe_json import SLICE, Slices
+from proxy.wire.work import SLICE, Slices
 
 # Names for models besides those that have the word in them.
 _OTHER_NAMES = ("fallback", "engine", "deployment", "deployment_id", "engine_id")

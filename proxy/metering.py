@@ -14,7 +14,7 @@ from proxy.call import Call, OnceMore
 from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia, UpstreamRefused
 from proxy.messages import Stream
-from proxy.refusals import REFUSALS, names
+from proxy.routing.refusals import REFUSALS, names
 from proxy.spoken import messages_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from proxy.call import Call, media_type
 from proxy.messages import Headers, Stream
 from proxy.model import LISTED, named
 from proxy.wire import safe_json
-from proxy.wire.safe_json import Slices
+from proxy.wire.work import Slices
 
 _MENTION = (b'"model"', b'"id"')
 # What providers put behind a model's name for one state of it: gpt-4o-mini-2024-07-18, gpt-4-0613.

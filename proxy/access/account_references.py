@@ -16,7 +16,7 @@ from proxy.call import Call
 from proxy.errors import ReferenceNotAllowed
 from proxy.messages import Stream
 from proxy.wire.json_walk import walk
-from proxy.wire.safe_json import SLICE, Slices
+from proxy.wire.work import SLICE, Slices
 
 # Members that refer to something stored, in small letters, and the kind that opens them
 # (platform.openai.com/docs/api-reference/responses/create, /assistants; docs.anthropic.com/en/api/files,

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from proxy.wire.json_walk import walk
-from proxy.wire.safe_json import SLICE, Slices
+from proxy.wire.work import SLICE, Slices
 
 # Top-level members whose numbers and objects are known not to multiply anything, or are looked at elsewhere
 # (platform.openai.com/docs/api-reference, openrouter.ai/docs/api-reference, docs.anthropic.com/en/api/messages,

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from proxy.wire.json_walk import walk
-from proxy.wire.safe_json import SLICE, Slices
+from proxy.wire.work import SLICE, Slices
 
 MOST = 50_000_000  # bytes; no provider takes as much
 _SCHEMAS = ("parameters", "input_schema", "schema")

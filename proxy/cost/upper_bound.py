@@ -14,7 +14,7 @@ from typing import Any
 
 from proxy.cost import audio_size, schema_size
 from proxy.wire.json_walk import walk
-from proxy.wire.safe_json import SLICE, Slices
+from proxy.wire.work import SLICE, Slices
 
 # An image may cost this many tokens (eight tiles of gpt-4o-mini, the dearest that is known), however few bytes it has
 # (platform.openai.com/docs/guides/images-vision, read 2026-11-23).

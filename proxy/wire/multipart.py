@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from proxy.errors import BadRequest, TooComplex
 from proxy.messages import Headers
-from proxy.wire.safe_json import Slices
+from proxy.wire.work import Slices
 
 WINDOW = 1_048_576  # bytes that are searched at a stretch: some milliseconds
 MAX_PARTS = 1_000

@@ -3,38 +3,27 @@
 C's scanner reads a window of 64 KB at a time, so that nobody waits long: `json.loads` of 6 MB of `[[],[],…]` holds
 the interpreter's lock for a second, and a thread would not help. A value that is larger than a window is taken apart
 here, down to parts that are not.
-
-The functions are generators that yield the units of work since the last yield (about a microsecond each on a slow
-core, or 32 bytes): whoever runs them lets others go on in between, as `proxy.slices.run` does.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from proxy import nesting
 from proxy.errors import BadRequest, TooComplex
+from proxy.wire.json_window import UNIT, Window, before_escape
+from proxy.wire.work import Slices
 
-T = TypeVar("T")
-Slices = Generator[int, None, T]
-
-WINDOW = 65_536  # bytes that C's scanner is given at once: some milliseconds at the very worst
-SLICE = 2_048  # units of work after which others have their turn: one window
-UNIT = 32  # bytes of a window that count as one unit of work
 # Limits of a request that something is decided by. A million values are some 100 MB of Python objects.
 MAX_VALUES = 1_000_000
 MAX_MEMBERS = 1_000  # at the top level, where each has its place noted
 MAX_NAME = 1_000  # characters of a member's name
 MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base64 is: about two million tokens
-_SPACE = re.compile(r"[ \t\n\r]*")
-# The escape of the first half of a character beyond U+FFFF; the second follows it.
-_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
 # What may end an item, the likeliest first, by how the first one begins.
 _ENDS = {"{": ("},", ",", "],"), "[": ("],", ",", "},"), "": (",", "},", "],")}
 _NUMBER = re.compile(r"[-+.0-9eE]*")
@@ -90,30 +79,25 @@ def item_spans(data: bytes, start: int) -> Slices[list[tuple[int, int]]]:
     return (yield from _Reader(data, strict=False, start=start).items())
 
 
-class _Reader:
-    """One pass over `data`. Positions are characters of the window `_text`, which begins at the byte `_base`."""
+class _Reader(Window):
+    """One pass over `data`. Positions are characters of the window."""
 
     def __init__(self, data: bytes, strict: bool, watched: frozenset[str] = frozenset(), start: int = 0) -> None:
-        self._data = data
+        super().__init__(data, strict, start)
         self._strict = strict
         self._watched = watched
         self._scan = (_STRICT if strict else _LENIENT).scan_once  # type: ignore[attr-defined,unused-ignore]
-        self._units = 0
         self._values = self._top_level = 0
-        self._known = (0, start)  # a character of the window, and the byte that it starts at
-        self._ascii = True
-        self._text = ""
-        self._slide(0)
 
     def document(self) -> Slices[Object]:
         """The whole of `data` as one object. Raises ValueError and the like for anything else."""
-        at = yield from self._past_space(0)
-        if self._text[at : at + 1] != "{":
+        at = yield from self.past_space(0)
+        if self.text[at : at + 1] != "{":
             raise ValueError
         found = Object()
         found.value, at = yield from self._object(at + 1, 0, found.members)
-        at = yield from self._past_space(at)
-        if at != len(self._text):
+        at = yield from self.past_space(at)
+        if at != len(self.text):
             raise ValueError
         return found
 
@@ -123,125 +107,74 @@ class _Reader:
         yield from self._array(1, 0, spans)
         return spans
 
-    def _slide(self, at: int) -> None:
-        """Have the window begin at its character `at`."""
-        base = self._byte(at)
-        end = min(base + WINDOW, len(self._data))
-        chunk = self._data[base:end]
-        if self._strict:
-            cut = len(chunk)
-            if end < len(self._data):  # a character stays whole
-                while cut > len(chunk) - 4 and chunk[cut - 1] & 0xC0 == 0x80:
-                    cut -= 1
-                cut -= chunk[cut - 1] >= 0xC0
-            self._text = chunk[:cut].decode()  # UnicodeDecodeError is a ValueError
-            self._ascii = len(self._text) == cut
-            self._next = base + cut
-        else:
-            self._text, self._next = chunk.decode("latin-1"), end  # a character a byte
-        self._known = (0, base)
-        if nesting.FATAL:
-            nesting.check(self._text)
-
-    def _byte(self, at: int) -> int:
-        """The byte that the character `at` starts at. Asked in rising order, so that nothing is encoded twice."""
-        known, base = self._known
-        base += at - known if self._ascii else len(self._text[known:at].encode())
-        self._known = (at, base)
-        return base
-
-    @property
-    def _last(self) -> bool:
-        return self._next >= len(self._data)
-
-    def _charge(self, units: int) -> bool:
-        """Count work; True when it is others' turn."""
-        self._units += units
-        return self._units >= SLICE
-
-    def _spent(self) -> int:
-        units, self._units = self._units, 0
-        return units
-
     def _count(self, start: int, end: int) -> None:
         """Count the values between two characters, from above: commas and brackets in texts count as well."""
         self._values += 1
         if self._strict:
-            text = self._text
+            text = self.text
             self._values += sum(text.count(mark, start, end) for mark in ("[", "{", ","))
         if self._values > MAX_VALUES:
             raise TooComplex(f"has more than {MAX_VALUES} values")
-
-    def _past_space(self, at: int) -> Slices[int]:
-        """The first character from `at` on that is no white space, or the end of the window where nothing follows."""
-        while True:
-            at = _SPACE.match(self._text, at).end()  # type: ignore[union-attr]  # it also matches nothing
-            if at < len(self._text) or self._last:
-                return at
-            if self._charge(len(self._text) // UNIT):
-                yield self._spent()
-            self._slide(at)
-            at = 0
 
     def _object(self, at: int, depth: int, members: list[Member] | None = None) -> Slices[tuple[dict[str, Any], int]]:
         """The members from `at` on, behind the opening brace, and the place behind the closing one."""
         found: dict[str, Any] = {}
         folded: set[str] = set()
-        at = yield from self._past_space(at)
-        if self._text[at : at + 1] == "}":
+        at = yield from self.past_space(at)
+        if self.text[at : at + 1] == "}":
             return found, at + 1
         while True:
-            if members is None and not self._last:
+            if members is None and not self.last:
                 at = yield from self._run(at, found)
             start, name, at = self._name(at)
             if members is not None:
                 self._check_top(name, start, folded)
             elif name in found:
                 _twice(name)
-            at = yield from self._past_space(at)
-            if self._text[at : at + 1] != ":":
+            at = yield from self.past_space(at)
+            if self.text[at : at + 1] != ":":
                 raise ValueError
-            at = yield from self._past_space(at + 1)
-            value_at = self._byte(at) if members is not None else 0
+            at = yield from self.past_space(at + 1)
+            value_at = self.byte(at) if members is not None else 0
             value, at = yield from self._value(at, depth + 1)
             if self._strict:
                 found[name] = value
             if members is not None:
-                members.append(Member(name, start, value_at, self._byte(at)))
-            at = yield from self._past_space(at)
-            mark = self._text[at : at + 1]
+                members.append(Member(name, start, value_at, self.byte(at)))
+            at = yield from self.past_space(at)
+            mark = self.text[at : at + 1]
             if mark == "}":
                 return found, at + 1
             if mark != ",":
                 raise ValueError
-            at = yield from self._past_space(at + 1)
-            if self._charge(2):
-                yield self._spent()
+            at = yield from self.past_space(at + 1)
+            if self.charge(2):
+                yield self.spent()
 
     def _array(self, at: int, depth: int, spans: list[tuple[int, int]] | None = None) -> Slices[tuple[list[Any], int]]:
         """The items from `at` on, behind the opening bracket, and the place behind the closing one."""
         found: list[Any] = []
-        at = yield from self._past_space(at)
-        if self._text[at : at + 1] == "]":
+        at = yield from self.past_space(at)
+        if self.text[at : at + 1] == "]":
             return found, at + 1
         while True:
-            if spans is None and not self._last:
+            if spans is None and not self.last:
                 at = yield from self._run(at, found)
-            start = self._byte(at) if spans is not None else 0
+            start = self.byte(at) if spans is not None else 0
             value, at = yield from self._value(at, depth + 1)
             if self._strict:
                 found.append(value)
             if spans is not None:
-                spans.append((start, self._byte(at)))
-            at = yield from self._past_space(at)
-            mark = self._text[at : at + 1]
+                spans.append((start, self.byte(at)))
+            at = yield from self.past_space(at)
+            mark = self.text[at : at + 1]
             if mark == "]":
                 return found, at + 1
             if mark != ",":
                 raise ValueError
-            at = yield from self._past_space(at + 1)
-            if self._charge(2):
-                yield self._spent()
+            at = yield from self.past_space(at + 1)
+            if self.charge(2):
+                yield self.spent()
 
     def _run(self, at: int, found: list[Any] | dict[str, Any]) -> Slices[int]:
         """Read as many whole items from `at` on as the window surely holds into `found`; the place of the next one.
@@ -250,16 +183,16 @@ class _Reader:
         """
         opening, closing = "[]" if isinstance(found, list) else "{}"
         while True:
-            if at > len(self._text) // 2 and not self._last:
-                self._slide(at)
+            if at > len(self.text) // 2 and not self.last:
+                self.slide(at)
                 at = 0
-            if at > 1 or self._last:
+            if at > 1 or self.last:
                 return at
-            text, cut = self._text, 0
+            text, cut = self.text, 0
             for mark in _ENDS.get(text[at : at + 1], _ENDS[""]):
                 cut = text.rfind(mark) + len(mark) - 1
-                if self._charge(len(text) // UNIT):
-                    yield self._spent()
+                if self.charge(len(text) // UNIT):
+                    yield self.spent()
                 with suppress(ValueError, StopIteration):
                     part, end = self._scan(f"{opening}{text[at:cut]}{closing}", 0)
                     if cut > at and end == cut - at + 2:
@@ -273,21 +206,21 @@ class _Reader:
                 if not part.keys().isdisjoint(found):
                     _twice(next(name for name in part if name in found))
                 found.update(part)
-            at = yield from self._past_space(cut + 1)
+            at = yield from self.past_space(cut + 1)
 
     def _name(self, at: int) -> tuple[int, str, int]:
         """The byte that a member's name starts at, the name, and the place behind it."""
-        if self._text[at : at + 1] != '"':
+        if self.text[at : at + 1] != '"':
             raise ValueError
-        start = self._byte(at)
+        start = self.byte(at)
         try:
-            name, end = scanstring(self._text, at + 1)
+            name, end = scanstring(self.text, at + 1)
         except ValueError:
-            if self._last or at == 0:
+            if self.last or at == 0:
                 raise
-            self._charge(len(self._text) // UNIT)
-            self._slide(at)
-            name, end = scanstring(self._text, 1)
+            self.charge(len(self.text) // UNIT)
+            self.slide(at)
+            name, end = scanstring(self.text, 1)
         if self._strict:
             _check_length(name)
         return start, name, end
@@ -316,28 +249,28 @@ class _Reader:
     def _value(self, at: int, depth: int) -> Slices[tuple[Any, int]]:
         """The value that starts at `at`, and the place behind it."""
         while True:
-            text = self._text
+            text = self.text
             try:
                 value, end = self._scan(text, at)
             except (ValueError, StopIteration):
                 end = -1  # no JSON, or more of it than the window holds
-            if end >= 0 and (self._last or not (text[end - 1].isdigit() and text[end : end + 1] in _CUT_NUMBER)):
+            if end >= 0 and (self.last or not (text[end - 1].isdigit() and text[end : end + 1] in _CUT_NUMBER)):
                 self._count(at, end)
-                if self._charge(1 + (end - at) // UNIT):
-                    yield self._spent()
+                if self.charge(1 + (end - at) // UNIT):
+                    yield self.spent()
                 return value, end
-            if self._last:
+            if self.last:
                 raise ValueError
-            if self._charge((len(text) - at) // UNIT):
-                yield self._spent()
+            if self.charge((len(text) - at) // UNIT):
+                yield self.spent()
             if at == 0:
                 return (yield from self._large(depth))
-            self._slide(at)
+            self.slide(at)
             at = 0
 
     def _large(self, depth: int) -> Slices[tuple[Any, int]]:
         """The value that the window begins with and does not hold to its end."""
-        first = self._text[0]
+        first = self.text[0]
         self._count(0, 1)
         if depth > nesting.LEVELS:
             raise RecursionError
@@ -354,46 +287,32 @@ class _Reader:
         pieces: list[str] = []
         size, plain, at = 0, True, 1
         while True:
-            text, last = self._text, self._last
-            cut = len(text) if last else _before_escape(text)
+            text, last = self.text, self.last
+            cut = len(text) if last else before_escape(text)
             piece, end = scanstring(text if last else text[:cut] + '"', at)
             if self._strict:
                 pieces.append(piece)
                 size, plain = size + len(piece), plain and piece.isascii()
                 if size > MAX_TEXT and not plain:
                     raise TooComplex(f"has a text of more than {MAX_TEXT} characters")
-            if self._charge(1 + len(text) // UNIT):
-                yield self._spent()
+            if self.charge(1 + len(text) // UNIT):
+                yield self.spent()
             if last or end <= cut:
                 return "".join(pieces), end
-            self._slide(cut)
+            self.slide(cut)
             at = 0
 
     def _long_number(self) -> Slices[tuple[None, int]]:
         """Digits without end, which are only passed over."""
-        at = _NUMBER.match(self._text).end()  # type: ignore[union-attr]
+        at = _NUMBER.match(self.text).end()  # type: ignore[union-attr]
         if self._strict or at == 0:
             raise ValueError
-        while at == len(self._text) and not self._last:
-            if self._charge(at // UNIT):
-                yield self._spent()
-            self._slide(at)
-            at = _NUMBER.match(self._text).end()  # type: ignore[union-attr]
+        while at == len(self.text) and not self.last:
+            if self.charge(at // UNIT):
+                yield self.spent()
+            self.slide(at)
+            at = _NUMBER.match(self.text).end()  # type: ignore[union-attr]
         return None, at
-
-
-def _before_escape(text: str) -> int:
-    """Where a text can be cut so that no escape, and no pair of them that makes one character, is cut in two."""
-    end = len(text)
-    at = text.rfind("\\", max(0, end - 6))
-    if at >= 0 and _is_escape(text, at) and (at + 1 == end or (text[at + 1] == "u" and end - at < 6)):
-        end = at
-    return end - 6 if _HALF.match(text, end - 6) and _is_escape(text, end - 6) else end
-
-
-def _is_escape(text: str, at: int) -> bool:
-    """Whether the backslash at `at` begins an escape, and is not the second half of one."""
-    return (at + 1 - len(text[: at + 1].rstrip("\\"))) % 2 == 1
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

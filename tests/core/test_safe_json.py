@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proxy import nesting
 from proxy.errors import BadRequest, TooComplex
-from proxy.wire import safe_json
+from proxy.wire import json_window, safe_json, work
 from proxy.wire.json_walk import walk
 from tests.support.slices import run
 
@@ -28,9 +28,9 @@ SPACE = st.sampled_from(["", " ", "\n\t ", "\r\n" * 50])
 MB = 1_000_000
 
 
-@pytest.fixture(params=[96, 1_000, safe_json.WINDOW])
+@pytest.fixture(params=[96, 1_000, json_window.WINDOW])
 def window(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(safe_json, "WINDOW", request.param)
+    monkeypatch.setattr(json_window, "WINDOW", request.param)
     return int(request.param)
 
 
@@ -40,13 +40,13 @@ def encoded(value: dict[str, Any], ascii_only: bool, before: str, after: str) ->
 
 
 @settings(deadline=None)
-@given(OBJECTS, st.booleans(), SPACE, SPACE, st.sampled_from([96, 300, safe_json.WINDOW]))
+@given(OBJECTS, st.booleans(), SPACE, SPACE, st.sampled_from([96, 300, json_window.WINDOW]))
 def test_an_object_is_read_as_python_reads_it(
     value: dict[str, Any], ascii_only: bool, before: str, after: str, size: int
 ) -> None:
     data = encoded(value, ascii_only, before, after)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_json, "WINDOW", size)
+        patch.setattr(json_window, "WINDOW", size)
         try:
             plain = json.loads(data.decode())
         except UnicodeDecodeError:  # half of a character, written as it is
@@ -85,7 +85,7 @@ def test_what_is_broken_anywhere_is_refused(value: dict[str, Any], data: st.Data
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] = data.draw(st.integers(0, 255))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_json, "WINDOW", 96)
+        patch.setattr(json_window, "WINDOW", 96)
         try:
             found = run(safe_json.read(bytes(raw)))[0].value
         except BadRequest:
@@ -138,7 +138,7 @@ def test_numbers_of_any_length_are_passed_over_where_nothing_is_decided(window: 
 @pytest.mark.parametrize("number", [b"-12.5e+10", b"0.25", b"1e5", b"12345678901234567890"])
 def test_a_number_on_a_windows_edge_stays_whole(number: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_json, "WINDOW", 96)
+        patch.setattr(json_window, "WINDOW", 96)
         for pad in range(120):
             raw = b'{"a":"%s","n":%s,"l":[%s,%s]}' % (b"x" * pad, number, number, number)
             found, _ = run(safe_json.read(raw))
@@ -148,7 +148,7 @@ def test_a_number_on_a_windows_edge_stays_whole(number: bytes) -> None:
 @pytest.mark.parametrize("unit", ["\\n", "\\u00e9", "\\ud83d\\ude00", "\\\\", '\\"', "中", "x\\", "\\ud83dx"])
 def test_an_escape_on_a_windows_edge_stays_whole(unit: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_json, "WINDOW", 96)
+        patch.setattr(json_window, "WINDOW", 96)
         for pad in range(14):
             text = "x" * pad + (unit * 120 if unit != "x\\" else "x\\\\" * 120)
             raw = f'{{"a":"{text}","b":"{text}"}}'.encode()
@@ -216,7 +216,7 @@ HOSTILE: dict[str, tuple[bytes, Callable[[int], bytes], bytes]] = {
 def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int) -> None:
     head, unit, tail = HOSTILE[kind]
     raw = head + unit(megabytes * MB) + tail
-    most = 2 * safe_json.SLICE + 100  # what one window may add to a slice that is nearly full
+    most = 2 * work.SLICE + 100  # what one window may add to a slice that is nearly full
     for slices in (safe_json.read(raw), safe_json.scan(raw)):
         total = 0
         with suppress(BadRequest):
