@@ -27,7 +27,7 @@ WATCHED = frozenset(
 # What the relay itself looks at in a request: for the log, for the way the answer is asked for, for its last words.
 FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
 MAX_MODEL = 256  # characters of a model's name, which becomes a key of caches
-_JSON = re.compile(r'application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-8"?[ \t]*)?;?[ \t]*', re.IGNORECASE)
+_JSON = re.compile(r'application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-?8"?[ \t]*)?;?[ \t]*', re.IGNORECASE)
 _CONTROLS = {
     "held": "calls go up with a credential that the server holds",
     "limits": "this endpoint's owner limits what one request may cost",
@@ -123,7 +123,7 @@ async def _read_strictly(call: Call, found: list[str], why: str) -> None:
         return  # a call such as cancelling a batch, for those whom the path is open to
     if sum(name == "content-type" for name, _ in request.headers) > 1:
         raise UnsupportedMedia(f"The request has two Content-Types. Send one: {why}.")
-    if "content-encoding" in request.headers:
+    if any(name == "content-encoding" and value.strip().lower() != "identity" for name, value in request.headers):
         raise UnsupportedMedia(f"The request body is compressed. Send it as it is: {why}.")
     if _is_form(request):
         _check_form_is_taken(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
@@ -232,3 +233,18 @@ def test_items_are_found_where_they_are(window: int) -> None:
     spans, _ = run(safe_json.item_spans(raw, raw.index(b"[")))
     assert [raw[start:end] for start, end in spans] == [item.strip() for item in items]
     assert run(safe_json.item_spans(b"[ ]", 0))[0] == []
+
+
+@pytest.mark.parametrize("kind", ["small lists", "small objects", "texts", "numbers", "pairs", "nested members"])
+def test_memory_is_a_small_multiple_of_the_body(kind: str) -> None:
+    head, unit, tail = HOSTILE[kind]
+    raw = head + unit(MB) + tail
+    for read in (safe_json.read, safe_json.scan):
+        tracemalloc.start()
+        try:
+            with suppress(BadRequest):
+                run(read(raw))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 40 * len(raw)
