@@ -14,6 +14,7 @@ from proxy.cost import estimate
 from proxy.errors import ContextTooLong, PathNotAllowed
 from proxy.messages import Stream
 from proxy.wire import safe_json
+from proxy.wire.path_table import FREE
 
 # For a model whose tokenizer is not ours the count may be off by so much; only more than that is refused.
 DOUBT = 1.25
@@ -26,8 +27,10 @@ _TRIES = 8
 async def prepare(call: Call) -> None:
     """Hold the prompt against the model's context window. Raises ContextTooLong, PathNotAllowed."""
     row = call.endpoint
-    if call.protocol not in ("chat", "completions", "responses"):
-        if call.config.context_guard != "off" and row is not None and row.limits:
+    if row is None or row.cost == FREE or call.form is not None:
+        return
+    if call.protocol == "other" and row.limits:
+        if call.config.context_guard != "off":
             raise PathNotAllowed(f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and does not hold there yet.")
         return
     truncates = _wants_truncation(call)
@@ -58,11 +61,12 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
 
     What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at.
     """
-    prompts = request.get("prompt")
-    if call.protocol == "completions" and isinstance(prompts, list) and any(isinstance(one, str) for one in prompts):
+    alone = {"completions": "prompt", "embeddings": "input"}.get(call.endpoint.path if call.endpoint else "", "")
+    prompts = request.get(alone)
+    if isinstance(prompts, list) and any(isinstance(one, str) for one in prompts):
         # Each prompt of a list is read alone.
         longest = max((one for one in prompts if isinstance(one, str)), key=len)
-        counted = await estimate.count_aside(call, {**request, "prompt": longest})
+        counted = await estimate.count_aside(call, {**request, alone: longest})
     else:
         counted = await estimate.count(call, _model(call))
     from proxy.tokens.models import model_of  # few calls come here

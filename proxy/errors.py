@@ -3,10 +3,10 @@
     ProxyError
     ├── CallerError             the caller can mend it
     │   ├── BadRequest            400  unreadable path or body
+    │   │   └── TooComplex             more values or longer names than are read here
     │   ├── IncompleteBody        400  fewer bytes than Content-Length announced
     │   ├── UnknownPath           404  nothing is relayed under this path
     │   ├── MethodNotAllowed      405  an own page, asked in another way
-    │   │   └── TooComplex             more values or longer names than are read here
     │   ├── UnsupportedMedia      415  a body that two readers could take for different things
     │   ├── BodyTooLarge          413  above this server's or platform's limit
     │   ├── HeadersTooLarge       431  more than this server reads before it knows the caller

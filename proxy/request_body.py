@@ -48,7 +48,7 @@ async def take(call: Call, why: str | None = None) -> None:
     if call.native_body is not None or call.request.method in ("GET", "HEAD"):
         return
     if why is not None:
-        await _read_strictly(call, found, why)
+        await _read_strictly(call, why)
     elif may_be_json(call.request) and (scanned := await slices.run(safe_json.scan(call.sent_body), call.host.clock)):
         call.document = Document(call.sent_body, tuple(scanned.members))
     if call.document is not None:
@@ -91,7 +91,7 @@ async def _bytes(call: Call, found: list[str]) -> bytes:
         and call.protocol == "other"
         and not may_be_json(request)
         and not set(found) - {"held"}
-        and ("held" not in found or _is_form(request) or path_table.endpoint(_path(call)) is None)
+        and ("held" not in found or _is_form(request))
         and (not chosen or (request.length is not None and request.length <= chosen))
     ):
         if _is_form(request) and "held" in found:
@@ -108,14 +108,14 @@ async def read_strictly(call: Call, why: str) -> None:
     """Read a body strictly that has not been so far, because nothing seemed to be decided by it."""
     if call.document is None or call.document.value is None:
         edited = call.document
-        await _read_strictly(call, [], why)
+        await _read_strictly(call, why)
         if edited is not None and call.document is not None:  # what stages have taken out stays out
             names = {member.name for member in edited.members}
             gone = [member.name for member in call.document.members if member.name not in names]
             call.document = call.document.without(gone)
 
 
-async def _read_strictly(call: Call, found: list[str], why: str) -> None:
+async def _read_strictly(call: Call, why: str) -> None:
     """Read a body that something is decided by: JSON, or a form where the path takes one."""
     request, data = call.request, call.sent_body
     row = path_table.endpoint(_path(call))
@@ -131,8 +131,6 @@ async def _read_strictly(call: Call, found: list[str], why: str) -> None:
         return
     kind = request.headers.get("content-type")
     if kind is not None and not _JSON.fullmatch(kind.strip()):
-        if row is None and "model" not in found and "limits" not in found and "json" not in kind.lower():
-            return  # a part of a file, for those whom the path is open to
         raise UnsupportedMedia(
             "Send the request as JSON in UTF-8, with Content-Type: application/json and no other parameter than "
             f"charset=utf-8: {why}."

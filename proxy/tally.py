@@ -24,7 +24,7 @@ async def answer(call: Call) -> dict[str, Any]:
         "object": "chat.completion.input_tokens",
         "model": model if isinstance(model, str) else None,
         "input_tokens": counted.tokens,
-        "input_tokens_upper_bound": await estimate.upper(call),
+        "input_tokens_upper_bound": None if (await estimate.bound(call)).unbounded else await estimate.upper(call),
         "certainty": counted.certainty,
         "encoding": counted.encoding,
         "notes": list(counted.notes),

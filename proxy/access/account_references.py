@@ -29,6 +29,8 @@ _NAMES = {
     "file_id": "files",
     "file_ids": "files",
     "input_file_id": "files",
+    "training_file": "files",
+    "validation_file": "files",
     "image_file": "files",
     "vector_store_id": "vector_stores",
     "vector_store_ids": "vector_stores",
@@ -53,7 +55,7 @@ _NAMES = {
 # Types of items and tools that do.
 _TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp"}
 # Other members that end so and hold such an id: file-…, vs_…, msg_…. Those of calls come from the request itself.
-_ID_NAME = re.compile(r".*_ids?\Z")
+_ID_NAME = re.compile(r".*_(?:id|file)s?\Z")
 _ID = re.compile(r"[a-z]{2,16}[-_][A-Za-z0-9-]{12,}\Z")
 _OWN_IDS = frozenset("call_id tool_call_id tool_use_id item_id request_id user_id session_id trace_id".split())
 _TOP_ONLY = ("conversation", "background")

@@ -79,9 +79,11 @@ async def count_aside(call: Call, request: dict[str, Any]) -> Count:
     """As `count`, of another request than the call's own; nothing is remembered."""
     from proxy import tokens
 
+    # A conversation that is to be compacted is one of the Responses API.
+    protocol = "responses" if call.route and call.route.path.startswith("responses/") else call.protocol
     try:
         return await call.host.clock.offload(
-            lambda: tokens.count_prompt(request, call.protocol, tokens.budget(call.host.clock.now))
+            lambda: tokens.count_prompt(request, protocol, tokens.budget(call.host.clock.now))
         )
     except RecursionError:
         raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None

@@ -22,7 +22,7 @@ IMAGE_TOKENS = 48_169
 # What stands around messages and tools and has no bytes in the request: an answer's primer, a namespace.
 FRAME_TOKENS = 256
 # Tools that the caller runs itself, and the instructions that a provider brings along for one of them.
-_CLIENT_TOOLS = ("apply_patch", "bash", "computer", "local_shell", "memory", "shell", "text_editor", "tool_search")
+_CLIENT_TOOLS = ("apply_patch", "bash", "computer", "local_shell", "memory", "text_editor")
 _CLIENT_TOOL_TOKENS = 4_000
 _PLAIN_TOOLS = ("function", "custom", "namespace", None)
 # Members that bring in what is not in the request, by their names alone.
@@ -137,7 +137,11 @@ def _tool(bound: Bound, tool: dict[str, Any]) -> None:
     kind = tool.get("type")
     if kind in _PLAIN_TOOLS:
         return
-    if isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS):
+    environment = tool.get("environment")
+    # These two run at the provider unless they say otherwise.
+    is_local = kind == "shell" and isinstance(environment, dict) and environment.get("type") == "local"
+    is_local = is_local or (kind == "tool_search" and tool.get("execution") == "client")
+    if is_local or (isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS)):
         bound.tokens += _CLIENT_TOOL_TOKENS
     else:
         bound.name("tools", f"have one of the provider's own, {str(kind)[:40]!r}, whose price nobody knows beforehand")

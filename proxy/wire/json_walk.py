@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
 
-from proxy import nesting
-from proxy.errors import BadRequest
-
 # Members whose own members are data: names in them mean nothing to an API. A schema's are a function's parameters.
 _DATA = frozenset(
     "action annotations arguments citations client_metadata input_schema logit_bias metadata properties schema "
@@ -22,7 +19,7 @@ Step = tuple[str, Any, dict[str, Any], bool]
 
 
 def walk(value: dict[str, Any]) -> Iterator[Step]:
-    """Every member and every item, depth first, in their order. Raises BadRequest for more than LEVELS levels."""
+    """Every member and every item, depth first, in their order."""
     levels: list[tuple[Iterator[tuple[str, Any]], dict[str, Any], bool]] = [(iter(value.items()), value, False)]
     while levels:
         pairs, owner, is_data = levels[-1]
@@ -37,8 +34,6 @@ def walk(value: dict[str, Any]) -> Iterator[Step]:
                 break
         else:
             levels.pop()
-        if len(levels) > nesting.LEVELS:
-            raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body")
 
 
 def _is_data(name: str, owner: dict[str, Any]) -> bool:

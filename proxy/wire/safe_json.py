@@ -11,19 +11,21 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
 from typing import Any, NoReturn
 
 from proxy import nesting
 from proxy.errors import BadRequest, TooComplex
 from proxy.wire.json_window import UNIT, Window, before_escape
-from proxy.wire.work import Slices
+from proxy.wire.work import SLICE, Slices
 
 # Limits of a request that something is decided by. A million values are some 100 MB of Python objects.
 MAX_VALUES = 1_000_000
 MAX_MEMBERS = 1_000  # at the top level, where each has its place noted
 MAX_NAME = 1_000  # characters of a member's name
 MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base64 is: about two million tokens
+_PART = 10_000  # values that are looked at in one step
 # What may end an item, the likeliest first, by how the first one begins.
 _ENDS = {"{": ("},", ",", "],"), "[": ("],", ",", "},"), "": (",", "},", "],")}
 _NUMBER = re.compile(r"[-+.0-9eE]*")
@@ -57,7 +59,9 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
     so many a relay further up, takes `Model` for `model`.
     """
     try:
-        return (yield from _Reader(data, strict=True, watched=watched).document())
+        found = yield from _Reader(data, strict=True, watched=watched).document()
+        yield from _check_depth(found.value)
+        return found
     except (ValueError, StopIteration, RecursionError):
         raise BadRequest(
             "The request body must be one JSON object in UTF-8, not nested without end. This endpoint has to read "
@@ -313,6 +317,27 @@ class _Reader(Window):
             self.slide(at)
             at = _NUMBER.match(self.text).end()  # type: ignore[union-attr]
         return None, at
+
+
+def _check_depth(value: Any) -> Slices[None]:
+    """Raise RecursionError for more than nesting.LEVELS levels, which Pythons differ in taking."""
+    level = [value]
+    units = 0
+    for _ in range(nesting.LEVELS):
+        below: list[Any] = []
+        for one in level:
+            inner = iter(one.values() if type(one) is dict else one)
+            units += 1
+            while part := list(islice(inner, _PART)):
+                below += [item for item in part if type(item) in (dict, list)]
+                units += len(part) // 16
+                if units >= SLICE:
+                    yield units
+                    units = 0
+        level = below
+        if not level:
+            return
+    raise RecursionError
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
             f"{safe_json.MAX_MEMBERS:,} keys, {safe_json.MAX_NAME:,} characters"
         ),
         "one text, if it is not plain ASCII": f"{safe_json.MAX_TEXT:,} characters",
-        "nesting, where references, limits on cost or models are looked for": f"{nesting.LEVELS} levels",
+        "nesting": f"{nesting.LEVELS} levels",
         "model name": f"{request_body.MAX_MODEL} characters",
         "parts of a form": f"{multipart.MAX_PARTS:,}",
         "counting one request": counting,
