@@ -15,7 +15,7 @@ from proxy.wire.json_walk import walk
 from proxy.wire.work import SLICE, Slices
 
 # Names for models besides those that have the word in them.
-_OTHER_NAMES = ("fallback", "engine", "deployment", "deployment_id", "engine_id")
+_OTHER_NAMES = ("engine", "deployment", "deployment_id", "engine_id", "preset")
 _DRAWS = "image_generation"
 
 
@@ -30,12 +30,12 @@ async def prepare(call: Call) -> None:
             code="model_not_readable",
             param="model",
         )
-    for one in (name, *await slices.run(_others(call), call.host.clock)):
+    for one in (name, *await slices.run(others(call), call.host.clock)):
         if not isinstance(one, str) or not matches(one, models):
             raise ModelNotAllowed(f"This key is not for the model {str(one)[:100]!r}. It is for: {', '.join(models)}.")
 
 
-def _others(call: Call) -> Slices[list[Any]]:
+def others(call: Call) -> Slices[list[Any]]:
     """Further models that the call might be answered by, wherever they are named: lists to fall back on, tools, routes.
 
     Whatever is called something with `model` names one, but for the call's own and what stands in data.
@@ -47,13 +47,18 @@ def _others(call: Call) -> Slices[list[Any]]:
     units = 0
     for name, value, owner, is_data in walk(request or {}):
         units += 1
-        if not is_data and value is not None and (owner is not request or name != "model"):
+        if (
+            not is_data
+            and value is not None
+            and not isinstance(value, bool)
+            and (owner is not request or name != "model")
+        ):
             if id(owner) in lists or _names_model(name):
                 if isinstance(value, dict):
                     lists.add(id(value))
                 elif not isinstance(value, list):
                     found.append(value)
-            elif name == "type" and value == _DRAWS and owner.get("model") is None:
+            elif _is_drawing(name, value) and owner.get("model") is None:
                 found.append("the provider's own for images")  # a tool that another model does the work of
         if units >= SLICE:
             yield units
@@ -61,9 +66,13 @@ def _others(call: Call) -> Slices[list[Any]]:
     return found
 
 
+def _is_drawing(name: str, value: Any) -> bool:
+    return name.casefold() == "type" and isinstance(value, str) and value[:64].casefold() == _DRAWS
+
+
 def _names_model(name: str) -> bool:
     folded = name[:100].casefold()
-    return "model" in folded or folded.rstrip("s") in _OTHER_NAMES
+    return "model" in folded or "fallback" in folded or folded.rstrip("s") in _OTHER_NAMES
 
 
 def _query(query: str) -> list[tuple[str, str]]:

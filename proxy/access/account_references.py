@@ -18,9 +18,10 @@ from proxy.messages import Stream
 from proxy.wire.json_walk import walk
 from proxy.wire.work import SLICE, Slices
 
-# Members that refer to something stored, in small letters, and the kind that opens them
+# Members that refer to something stored, in small letters and without underscores, and the kind that opens them
 # (platform.openai.com/docs/api-reference/responses/create, /assistants; docs.anthropic.com/en/api/files,
-# docs.anthropic.com/en/docs/agents-and-tools/mcp-connector; read 2026-11-26).
+# docs.anthropic.com/en/docs/agents-and-tools/mcp-connector; openrouter.ai/docs/features/presets;
+# learn.microsoft.com/azure/ai-foundry/openai/references/on-your-data; docs.mistral.ai/api; read 2026-11-26).
 _NAMES = {
     "previous_response_id": "responses",
     "response_id": "responses",
@@ -50,15 +51,30 @@ _NAMES = {
     "skill_id": "skills",
     "skills": "skills",
     "cached_content": "caches",
-    "cachedcontent": "caches",
+    "agent_id": "assistants",
+    "preset": "prompts",
+    "data_sources": "others",
 }
-# Types of items and tools that do.
-_TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp"}
+_KINDS = {name.replace("_", ""): kind for name, kind in _NAMES.items()}
+# Types of items and tools that do, in small letters.
+_TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp", "container_reference": "containers"}
+# Addresses that the upstream opens with its own account: buckets, and files by an address of its own
+# (help.aliyun.com/zh/model-studio/long-context-qwen-long, platform.moonshot.cn/docs/guide/use-kimi-vision-model,
+# ai.google.dev/gemini-api/docs/files; read 2026-11-26).
+_ADDRESSES = ("url", "uri", "image", "video", "audio", "data", "filedata")
+_OWN_ADDRESS = re.compile(
+    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://generativelanguage\.googleapis\.com/", re.IGNORECASE
+)
+_FILE_TEXT = "fileid://"
+_STORED_PRESET = "@preset/"
+# What an item of `input` may have besides its id and still say nothing: then the upstream looks the id up.
+_LABELS = frozenset("id object phase role status type".split())
 # Other members that end so and hold such an id: file-…, vs_…, msg_…. Those of calls come from the request itself.
 _ID_NAME = re.compile(r".*_(?:id|file)s?\Z")
 _ID = re.compile(r"[a-z]{2,16}[-_][A-Za-z0-9-]{12,}\Z")
-_OWN_IDS = frozenset("call_id tool_call_id tool_use_id item_id request_id user_id session_id trace_id".split())
+_OWN_IDS = ("call_id", "item_id", "request_id", "session_id", "tool_id", "tool_use_id", "trace_id", "user_id")
 _TOP_ONLY = ("conversation", "background")
+_BRACKETS = re.compile(r"[\[\].]+")
 
 
 async def prepare(call: Call) -> None:
@@ -67,7 +83,8 @@ async def prepare(call: Call) -> None:
     if "*" in opened:
         return
     for part in call.form or ():
-        _check(part.name.removesuffix("[]"), part.name, _NAMES.get(part.name.removesuffix("[]").casefold()), opened)
+        for name in _BRACKETS.split(part.name):
+            _check(name, part.name, _KINDS.get(_folded(name)), opened)
     document = call.document
     if document is None or document.value is None:
         return
@@ -91,10 +108,9 @@ def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Sl
     units = 0
     for name, value, owner, is_data in walk(request):
         units += 1
-        if value and not is_data:
+        if (value or value == {}) and not is_data:
             if name == "input" and isinstance(value, dict) and owner is request:
-                # An item with nothing but an id is a reference as well.
-                if value.get("id") and not (value.get("type") or value.get("role")):
+                if value.get("id") and _says_nothing(value):
                     _check(name, "id", "responses", opened)
             elif name == "prompt" and isinstance(value, dict) and owner is request:
                 _check(name, name, "prompts", opened)
@@ -108,16 +124,43 @@ def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Sl
 
 def _kind(name: str, value: Any, at_top: bool) -> str | None:
     """The kind of what a member refers to, None for one that refers to nothing."""
-    folded = name[:64].casefold()
-    if folded == "type":
-        return _TYPES.get(value) if isinstance(value, str) else None
-    if (kind := _NAMES.get(folded)) is not None:
+    folded = _folded(name)
+    if (kind := _KINDS.get(folded)) is not None:
         # A container that is made for this answer alone holds nothing of anybody's.
         is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto"
         return None if is_new or (folded in _TOP_ONLY and not at_top) else kind
-    if folded not in _OWN_IDS and isinstance(value, str) and _ID_NAME.match(folded) and _ID.match(value):
-        return "others"
+    if isinstance(value, str):
+        return _kind_of_text(name[:64].casefold(), folded, value)
+    if isinstance(value, dict) and value.get("id"):  # an answer that was spoken, a voice that was made
+        return {"audio": "responses", "voice": "others"}.get(folded)
     return None
+
+
+def _kind_of_text(name: str, folded: str, value: str) -> str | None:
+    """As `_kind`, of a text; `folded` is its name without underscores."""
+    if folded == "type":
+        return _TYPES.get(value[:64].casefold())
+    if folded == "model":
+        return "prompts" if _STORED_PRESET in value[:1000].casefold() else None
+    if folded in ("content", "text"):
+        return "files" if value.lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT else None
+    if folded.endswith(_ADDRESSES):
+        return "files" if _OWN_ADDRESS.match(value.lstrip()[:100]) else None
+    is_id = not name.endswith(_OWN_IDS) and _ID_NAME.match(name) and _ID.match(value)
+    return "others" if is_id else None
+
+
+def _folded(name: str) -> str:
+    return name[:64].casefold().replace("_", "")
+
+
+def _says_nothing(item: dict[str, Any]) -> bool:
+    """Whether an item has nothing but its id: then it is a reference as well.
+
+    Messages may be empty, and reasoning whose text the upstream keeps secret; a call of a tool has something in it.
+    """
+    nothing: tuple[Any, ...] = (None, "", []) if str(item.get("type")).endswith("_call") else (None, "")
+    return all(name in _LABELS or value in nothing for name, value in item.items())
 
 
 def _check(name: str, param: str, kind: str | None, opened: tuple[str, ...]) -> None:

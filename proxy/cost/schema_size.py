@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
 from proxy.wire.json_walk import walk
 from proxy.wire.work import SLICE, Slices
@@ -16,6 +17,7 @@ from proxy.wire.work import SLICE, Slices
 MOST = 50_000_000  # bytes; no provider takes as much
 _SCHEMAS = ("parameters", "input_schema", "schema")
 _NUMBER_BYTES = 24
+_INDEX_DIGITS = 8
 
 
 class _Frame:
@@ -40,9 +42,19 @@ class _Frame:
 
 def added(request: dict[str, Any]) -> Slices[int | None]:
     """How many bytes the schemas of a request have more when they are written out; None beyond MOST."""
-    more = 0
-    for name, value, _, _ in walk(request):
-        if name in _SCHEMAS and isinstance(value, dict):
+    more = units = 0
+    inner: set[int] = set()  # objects inside of a schema: what has a schema's name there is measured with all of it
+    for name, value, owner, _ in walk(request):
+        units += 1
+        if units >= SLICE:
+            yield units
+            units = 0
+        if not isinstance(value, dict):
+            continue
+        if id(owner) in inner:
+            inner.add(id(value))
+        elif name in _SCHEMAS:
+            inner.add(id(value))
             size = yield from written(value)
             if size is None:
                 return None
@@ -60,6 +72,9 @@ def written(root: dict[str, Any]) -> Slices[int | None]:
     active = {id(root)}
     units, repeats = 0, False
     while True:
+        if units >= SLICE:
+            yield units
+            units = 0
         frame = frames[-1]
         for value in frame.rest:
             units += 1
@@ -97,8 +112,11 @@ def _resolved(reference: Any, root: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(reference, str):
         return None
     found: Any = root
-    for part in reference.removeprefix("#").strip("/").split("/") if reference.strip("#/") else ():
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+    for part in unquote(reference).removeprefix("#").strip("/").split("/") if reference.strip("#/") else ():
+        if isinstance(found, list) and part.isdecimal() and len(part) < _INDEX_DIGITS:
+            found = found[int(part)] if int(part) < len(found) else None
+        else:
+            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
         if found is None:
             return None
     return found if isinstance(found, dict) else None

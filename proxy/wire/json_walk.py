@@ -11,6 +11,8 @@ _DATA = frozenset(
     "action annotations arguments citations client_metadata input_schema logit_bias metadata properties schema "
     "sources".split()
 )
+# At the top level only these are; what is called otherwise there is the request's own.
+_DATA_AT_TOP = frozenset("client_metadata logit_bias metadata".split())
 _SCHEMA_OWNER = ("name", "strict", "description")
 
 # A member's name (that of the list for a list's item), its value, the object that holds it, and whether all that is
@@ -24,7 +26,9 @@ def walk(value: dict[str, Any]) -> Iterator[Step]:
     while levels:
         pairs, owner, is_data = levels[-1]
         for name, one in pairs:
-            inside = is_data or (isinstance(one, (dict, list)) and _is_data(name, owner))
+            inside = is_data or (
+                isinstance(one, (dict, list)) and (name in _DATA_AT_TOP if owner is value else _is_data(name, owner))
+            )
             yield name, one, owner, inside
             if isinstance(one, dict):
                 levels.append((iter(one.items()), one, inside))
@@ -40,5 +44,5 @@ def _is_data(name: str, owner: dict[str, Any]) -> bool:
     if name == "parameters":
         return any(other in owner for other in _SCHEMA_OWNER)
     if name == "input":
-        return owner.get("type") == "tool_use"
+        return str(owner.get("type"))[-8:] == "tool_use"  # server_tool_use and mcp_tool_use as well
     return name in _DATA

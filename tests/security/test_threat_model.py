@@ -34,7 +34,7 @@ def says(row: Endpoint) -> list[str]:
     free = row.cost == path_table.FREE
     output = "free" if free else "holds" if row.limits else "closed" if row.generates else "–"
     priced = row.cost in (path_table.TOKENS, path_table.INPUT) and not (row.generates and not row.limits)
-    guard = "–" if not row.limits else "closed" if row.protocol == "other" else "holds"
+    guard = "–" if free else "closed" if row.limits and row.protocol == "other" else "holds"
     return ["JSON or form" if row.form else "JSON", output, "free" if free else "holds" if priced else "closed", guard]
 
 
