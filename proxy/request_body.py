@@ -106,13 +106,13 @@ async def _bytes(call: Call, found: list[str]) -> bytes:
 
 async def read_strictly(call: Call, why: str) -> None:
     """Read a body strictly that has not been so far, because nothing seemed to be decided by it."""
-    if call.document is None or call.document.value is None:
-        edited = call.document
+    edited = call.document
+    if edited is None or edited.value is None:
         await _read_strictly(call, why)
-        if edited is not None and call.document is not None:  # what stages have taken out stays out
-            names = {member.name for member in edited.members}
-            gone = [member.name for member in call.document.members if member.name not in names]
-            call.document = call.document.without(gone)
+    if edited is not None and call.document is not None:  # what stages have taken out stays out
+        names = {member.name for member in edited.members}
+        gone = [member.name for member in call.document.members if member.name not in names]
+        call.document = call.document.without(gone)
 
 
 async def _read_strictly(call: Call, why: str) -> None:

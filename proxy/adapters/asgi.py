@@ -151,8 +151,9 @@ class App:
                 _check_head(scope, headers)
             settings, upstream = self.start()
         except ProxyError as error:
-            reply = unready.answer(error, self.host, headers, scope["method"])
-            if isinstance(error, (BadRequest, HeadersTooLarge)):
+            broken = isinstance(error, (BadRequest, HeadersTooLarge))
+            reply = unready.answer(error, self.host, headers, "" if broken else scope["method"])
+            if broken:
                 reply.headers.set("connection", "close")
             await _send_reply(reply, send, incoming.unwatch)
             return

@@ -57,8 +57,12 @@ _SERVER = ("adapters/server.py", "adapters/server_h11.py", "adapters/server_http
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
 # What counts tokens, which a Worker has no tiktoken for.
-_COUNTING = tuple(
-    f"tokens/{name}.py" for name in ("vocabulary", "prompt", "schema", "images", "completion", "responses")
+_COUNTING = (
+    *(
+        f"tokens/{name}.py"
+        for name in ("accounted", "vocabulary", "prompt", "schema", "images", "completion", "responses")
+    ),
+    *(f"cost/{name}.py" for name in ("audio_size", "multipliers", "schema_size", "upper_bound")),
 )
 _ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
 # tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.

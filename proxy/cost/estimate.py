@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import prices, slices
 from proxy.call import Call
-from proxy.cost import upper_bound
-from proxy.errors import BadRequest
+from proxy.errors import BadRequest, NotInstalled
 from proxy.prices import Price
 from proxy.wire.path_table import Endpoint
 
@@ -36,6 +35,11 @@ def request_of(call: Call) -> dict[str, Any]:
 async def bound(call: Call) -> Bound:
     """More tokens than the prompt can have, by its bytes. Nothing is counted, so it costs next to nothing."""
     if call.bound is None:
+        try:
+            from proxy.cost import upper_bound
+        except ImportError:  # a Worker's bundle has none of the files that count
+            raise NotInstalled from None
+
         size = len(call.body)
         call.bound = await slices.run(upper_bound.of(request_of(call), size), call.host.clock)
     return call.bound

@@ -213,8 +213,13 @@ HOSTILE: dict[str, tuple[bytes, Callable[[int], bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("megabytes", [1, 6, 20, 60])
+LARGE = ("small lists", "one text", "Chinese", "escapes", "blanks", "a name", "depth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "megabytes"),
+    [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((k, s) for k in LARGE for s in (20, 60))],
+)
 def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int) -> None:
     head, unit, tail = HOSTILE[kind]
     raw = head + unit(megabytes * MB) + tail
@@ -249,3 +254,26 @@ def test_memory_is_a_small_multiple_of_the_body(kind: str) -> None:
         finally:
             tracemalloc.stop()
         assert peak < 40 * len(raw)
+
+
+def test_a_name_stands_twice_wherever_its_window_ends() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_window, "WINDOW", 96)
+        for first in range(0, 30, 7):
+            names = [*range(40), first]
+            raw = b'{"a":{%s}}' % b",".join(b'"%d":[%s]' % (name, b"0," * (name % 5) + b"0") for name in names)
+            with pytest.raises(BadRequest, match="twice"):
+                run(safe_json.read(raw))
+            assert run(safe_json.scan(raw))[0] is not None
+
+
+@pytest.mark.parametrize("tail", [b"[1 2]", b'["x" "y"]', b'{"a":1 "b":2}', b"[1,]", b"[,1]"])
+def test_what_is_broken_in_a_large_value_is_refused(tail: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_window, "WINDOW", 96)
+        raw = b'{"a":[%s%s]}' % (b'"%s",' % (b"x" * 90) * 3, tail)
+        with pytest.raises(BadRequest):
+            run(safe_json.read(raw))
+        raw = b'{"a":[%s"y" "z"]}' % (b'"%s",' % (b"x" * 90) * 3)
+        with pytest.raises(BadRequest):
+            run(safe_json.read(raw))

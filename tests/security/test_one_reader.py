@@ -87,7 +87,7 @@ HELD = {"OPENAI_API_KEY": "sk-server", "SIGNING_SECRET": SECRET, "MODERATION": "
 FILTER = {**HELD, "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1", "MODERATION_OUTPUT": "0"}
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 @given(bodies(), TYPES, st.sampled_from(["chat/completions", "responses", "completions"]))
 def test_what_goes_up_means_the_same_to_every_reader(body: bytes, kind: str, path: str) -> None:
     upstream = Listed(b"{}", headers=JSON)
