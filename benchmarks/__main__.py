@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
-from benchmarks import coldstart, relays, table
+from benchmarks import coldstart, relays, stalls, table
 from benchmarks.cores import Cores
 from benchmarks.load import LoadError
 from benchmarks.measure import FULL, QUICK, Effort, Figures, measure
@@ -26,7 +26,7 @@ from benchmarks.relays import StartError, Subject
 def main() -> int:
     """Measure and print; 0 when everything could be measured, 1 with the reason on stderr when not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: half a minute, rougher numbers")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no stalls: half a minute, rougher")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file as well")
     options = parser.parse_args()
     # A SIGTERM unwinds like Ctrl-C, so that nothing that was started stays behind.
@@ -66,6 +66,7 @@ def run(effort: Effort) -> str:
                     measure(subject, one, effort)
         _tell("cold starts")
         kinds = coldstart.measure(base, effort.cold, cores)
+    waits = [stalls.told(stalls.measure(effort.stalls))] if effort.stalls else []  # on all cores, as callers have them
     facts = [
         time.strftime("%Y-%m-%d"),
         f"Python {platform.python_version()}",
@@ -74,7 +75,7 @@ def run(effort: Effort) -> str:
         f"{effort.rounds} rounds, {effort.cold} cold starts",
         others.told(),
     ]
-    return "\n\n".join([" · ".join(facts), table.relays(figures), table.cold(kinds)])
+    return "\n\n".join([" · ".join(facts), table.relays(figures), table.cold(kinds), *waits])
 
 
 def _version(program: str) -> str:

@@ -16,7 +16,7 @@ FEW, SOME, MANY = 1, 16, 64  # clients at a time
 class Effort:
     """How much is done in each of `rounds`: `seconds` of calls, so many streams, paced and burst events.
 
-    `cold` is the number of cold starts of each kind, over all.
+    `cold` is the number of cold starts of each kind, over all, `stalls` of runs of each kind of benchmarks.stalls.
     """
 
     rounds: int
@@ -25,10 +25,11 @@ class Effort:
     paced: int
     burst: int
     cold: int
+    stalls: int
 
 
-FULL = Effort(rounds=5, seconds=1.0, streams=40, paced=200, burst=20_000, cold=15)
-QUICK = Effort(rounds=1, seconds=0.4, streams=20, paced=100, burst=5_000, cold=3)
+FULL = Effort(rounds=5, seconds=1.0, streams=40, paced=200, burst=20_000, cold=15, stalls=3)
+QUICK = Effort(rounds=1, seconds=0.4, streams=20, paced=100, burst=5_000, cold=3, stalls=0)
 PAUSE = 0.005  # seconds between paced events
 
 

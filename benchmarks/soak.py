@@ -2,6 +2,7 @@
 
 Both must be flat: what grows with the number of calls ends a server some night. Prints a table; exit code 1 where
 descriptors are left over or memory goes on growing, by more than a tenth from a kind's first fifth to its last.
+Settings may follow, such as METERING=on.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ SETTLE_SECONDS = 10.0
 
 
 def main() -> int:
-    """Run it against `python -m proxy serve`."""
+    """Run it against `python -m proxy serve`, with the settings of the command line."""
+    settings = dict(one.split("=", 1) for one in sys.argv[1:])
     rows: list[tuple[str, float, int]] = []
-    with relays.upstream() as up, relays.sluice(up.port, LOG_LEVEL="off") as subject:
+    with relays.upstream() as up, relays.sluice(up.port, **{"LOG_LEVEL": "off", **settings}) as subject:
         assert subject.process is not None
-        asyncio.run(load.repeat(subject.port, AT_ONCE, 1.0))  # what is only made once is made now
+        asyncio.run(_leave(subject.port, AT_ONCE))  # what is only made once is made now
+        asyncio.run(load.repeat(subject.port, AT_ONCE, 1.0))
         rows.append(_row("before", subject, subject.process))
         for step in range(1, STEPS + 1):
             calls = 0

@@ -50,7 +50,7 @@ def relays(columns: Sequence[Figures]) -> str:
         ("resident memory after the load, MB", of_relay(lambda one: one.memory_bytes / 1e6)),
     ]
     head = ["", *(one.name for one in columns)]
-    return _table([head, *([title, *map(cell, columns)] for title, cell in rows)])
+    return markdown([head, *([title, *map(cell, columns)] for title, cell in rows)])
 
 
 def cold(kinds: tuple[Cold, Cold, Cold]) -> str:
@@ -64,7 +64,7 @@ def cold(kinds: tuple[Cold, Cold, Cold]) -> str:
         if kind is not bare:
             beyond = [_number((cpu - floor) * 1e3), f"{(cpu - floor) / (least - floor):.2f}"]
         rows.append([kind.name, _number(cpu * 1e3), _number(wall * 1e3), f"{cpu / least:.2f}", *beyond])
-    return _table([[*_COLD], *rows])
+    return markdown([[*_COLD], *rows])
 
 
 def _percentile(samples: list[int], share: int) -> float:
@@ -78,6 +78,7 @@ def _number(value: float, sign: str = "-") -> str:
     return f"{value:{sign}.{digits}f}"
 
 
-def _table(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
+    """A table, its first row the head."""
     head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([head, "|" + "---|" * len(rows[0]), *rest])

@@ -6,8 +6,9 @@ Everywhere else the list is relayed like any answer.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from proxy import failover, headers, slices, source, targets
@@ -18,10 +19,12 @@ from proxy.messages import Headers, Reply
 from proxy.patterns import matches
 from proxy.providers import Provider, candidates
 from proxy.upstream import Outgoing, Upstream, patience, silent_for
-from proxy.wire import safe_json
+from proxy.wire import safe_json, work
 
 _MOST = 16_000_000  # bytes of one upstream's list
 SECONDS = 10.0  # how long all of them together may take to send theirs
+_AT_ONCE = 200  # models that are looked at in about a millisecond
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def applies(call: Call) -> bool:
@@ -60,8 +63,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
             except UpstreamError as error:
                 failure = error
                 missing.append(one.name)
-            for entry in _renamed(call, one, entries):
-                listed.setdefault(str(entry["id"]), entry)
+            await slices.run(_add(listed, call.config.providers, one, entries), call.host.clock)
     finally:
         for _, pump in pumps:
             if pump is not None:
@@ -74,8 +76,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     if missing:
         call.record["models_missing"] = ", ".join(missing)
     models = call.caller.grant.models if call.caller and call.caller.grant else ()
-    shown = [entry for name, entry in listed.items() if not models or matches(name, models)]
-    told = json.dumps({"object": "list", "data": shown}, ensure_ascii=False).encode()
+    told = await slices.run(_told(listed, models), call.host.clock)
     return Reply(200, Headers([("content-type", "application/json")]), told)
 
 
@@ -112,19 +113,54 @@ async def _entries(call: Call, data: bytes) -> list[Any]:
         read = safe_json.read(b'{"data":%s}' % data if plain else data)
         found = (await slices.run(read, call.host.clock)).value.get("data")
         if isinstance(found, list):
-            return [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+            return found
     raise UpstreamNotReadable
 
 
-def _renamed(call: Call, one: Provider, entries: list[Any]) -> list[dict[str, Any]]:
-    """The entries by callers' names: those that a call of that name would reach, and what the configuration spells."""
-    everybody = call.config.providers
-    known = {entry["id"]: entry for entry in entries}
-    found = [entry for name, entry in known.items() if one in candidates(everybody, name) and not one.renamed(name)]
+def _add(
+    listed: dict[str, dict[str, Any]], everybody: tuple[Provider, ...], one: Provider, entries: list[Any]
+) -> work.Slices[None]:
+    """Add an upstream's models by callers' names: those that a call of that name would reach, and what the
+    configuration spells. What is listed already stays.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(entries, 1):
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+            known[entry["id"]] = entry
+        if number % _AT_ONCE == 0:
+            yield _AT_ONCE
+    for number, (name, entry) in enumerate(known.items(), 1):
+        if one in candidates(everybody, name) and not one.renamed(name):
+            listed.setdefault(name, entry)
+        if number % _AT_ONCE == 0:
+            yield _AT_ONCE
     for name, other in one.aliases:
-        found.append({**_made(one, name), **known.get(other, {}), "id": name})
-    found += [_made(one, name) for name in one.models if "*" not in name and name not in known]
-    return found
+        listed.setdefault(name, {**_made(one, name), **known.get(other, {}), "id": name})
+    for name in one.models:
+        if "*" not in name and name not in known:
+            listed.setdefault(name, _made(one, name))
+
+
+def _told(listed: dict[str, dict[str, Any]], models: tuple[str, ...]) -> work.Slices[bytes]:
+    """The list as JSON, with the models that match, or all where there is nothing to match."""
+    pieces, parts = [], _parts(listed, models)
+    while some := list(islice(parts, work.SLICE)):
+        pieces.append("".join(some).encode())
+        yield len(some)
+    return b"".join(pieces)
+
+
+def _parts(listed: dict[str, dict[str, Any]], models: tuple[str, ...]) -> Iterator[str]:
+    yield '{"object": "list", "data": ['
+    mark = ""
+    for name, entry in listed.items():
+        if not models or matches(name, models):
+            yield mark
+            yield from _ENCODER.iterencode(entry)  # in Python, so that even one entry of 16 MB is written in slices
+            mark = ", "
+        else:
+            yield ""
+    yield "]}"
 
 
 def _made(one: Provider, name: str) -> dict[str, Any]:

@@ -9,8 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -19,49 +17,10 @@ import pytest
 from proxy.__main__ import main
 from proxy.cli import serve as command
 from tests.support.client import Connection, call
+from tests.support.process import port_of, served, wait_until_up
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, whole
 
 KEY = (("Authorization", "Bearer sk-x"), ("Content-Type", "application/json"))
-
-
-@contextmanager
-def served(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and what it has printed before it serves."""
-    clean = {
-        name: value for name, value in os.environ.items() if name.startswith(("PATH", "SYSTEMROOT", "HOME", "COVERAGE"))
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "proxy", "serve", "--port", "0", *arguments],
-        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    )
-    assert process.stdout is not None
-    printed = ""
-    try:
-        while "Ctrl-C" not in printed:
-            line = process.stdout.readline()
-            assert line, printed
-            printed += line
-        yield process, printed
-    finally:
-        process.kill()
-        process.wait(CEILING)
-        process.stdout.close()
-
-
-def port_of(printed: str) -> int:
-    match = re.search(r"http://127\.0\.0\.1:(\d+)/v1", printed)
-    assert match
-    return int(match[1])
-
-
-def wait_until_up(port: int) -> None:
-    until = time.monotonic() + CEILING
-    while call(port, "GET", "/healthz").status != 200:
-        assert time.monotonic() < until
 
 
 def test_without_any_key_the_demo_answers_and_says_so() -> None:

@@ -35,10 +35,15 @@ _CHEAP = ("", "standard", "default", "auto", "flex", "standard_only", "global", 
 
 def unknown(request: dict[str, Any]) -> Slices[str | None]:
     """The name of the first member that may multiply what the call costs and is not known; None where there is none."""
-    for name, value in request.items():
-        if name not in _KNOWN and _may_multiply(value):
-            return name
     units = 0
+    for name, value in request.items():
+        if name not in _KNOWN:
+            if _may_multiply(value):
+                return name
+            units += _LOOKED_AT // 2
+            if units >= SLICE:
+                yield units
+                units = 0
     for name, value, owner, is_data in walk(request):
         units += 1
         if not is_data and value and re.sub(r"[^a-z]", "", name[:40].lower()) in _MULTIPLIERS:

@@ -81,7 +81,8 @@ class Document:
             text += b'"%s":' % name.encode()
             members.append(Member(name, start, end + len(text), end + len(text) + len(value)))
             text += value
-        return Document(b"".join([self.data[:end], text, self.data[end:]]), tuple(members), self.value)
+        view = memoryview(self.data)
+        return Document(b"".join([view[:end], text, view[end:]]), tuple(members), self.value)
 
     def without_items(self, name: str, spans: list[tuple[int, int]], dropped: Collection[int]) -> Document:
         """Without some items of the top-level array `name`, whose items stand at `spans` (bytes), by position."""
@@ -98,15 +99,16 @@ def _spliced(
     data: bytes, edits: list[tuple[int, int, bytes]], members: tuple[Member, ...], value: dict[str, Any] | None
 ) -> Document:
     """`data` with each (start, end) replaced, and where `members` are then; the edits are in their order."""
-    pieces: list[bytes] = []
+    view = memoryview(data)  # tens of megabytes are copied once
+    pieces: list[bytes | memoryview] = []
     moves: list[tuple[int, int]] = []  # from this byte on, everything moves by so much
     at = moved = 0
     for start, end, text in edits:
-        pieces += [data[at:start], text]
+        pieces += [view[at:start], text]
         moved += len(text) - (end - start)
         moves.append((end, moved))
         at = end
-    pieces.append(data[at:])
+    pieces.append(view[at:])
     shifted = []
     position = offset = 0
     for member in members:

@@ -207,7 +207,7 @@ class _Reader(Window):
             if self._strict and isinstance(found, list):
                 found += part
             elif self._strict and isinstance(found, dict):
-                if not part.keys().isdisjoint(found):
+                if not part.keys().isdisjoint(found.keys()):  # of two views the shorter one is gone through
                     _twice(next(name for name in part if name in found))
                 found.update(part)
             at = yield from self.past_space(cut + 1)

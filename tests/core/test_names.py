@@ -13,8 +13,10 @@ from proxy import azure, config
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Headers
 from proxy.model import named
+from proxy.wire.work import SLICE, Slices
 from tests.core.test_failover import SETTINGS, failing, made, refusal, run
 from tests.core.test_providers import ALL, FORM, MODEL, A, B, body, form
+from tests.support import slices
 from tests.support.core import SSE, error_of, request
 from tests.support.several import Does, Several
 
@@ -186,6 +188,24 @@ def test_the_list_of_models_is_everything_that_can_be_called_by_the_name_to_call
 def test_an_alias_is_listed_with_what_the_upstream_says_of_its_model() -> None:
     _, told = run(Several({"a": Does(body=LIST)}), request("/v1/models", b"", method="GET"), upstreams=[ALIASED])
     assert json.loads(told)["data"] == [{"id": "gpt-3.5-turbo", "object": "model", "created": 5, "owned_by": "a"}]
+
+
+def test_a_long_list_is_put_together_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    async def run_here(work: Slices[Any], _: object) -> Any:
+        value, units = slices.run(work)
+        done.extend(units)
+        return value
+
+    monkeypatch.setattr("proxy.catalogue.slices.run", run_here)
+    many = json.dumps({"data": [{"id": f"b-{number}", "owned_by": "b"} for number in range(5_000)]}).encode()
+    one = json.dumps({"data": [{"id": "b-1", "tags": [[]] * 20_000}]}).encode()
+    for answer, count in ((many, 5_000), (one, 1)):
+        done.clear()
+        status, names = listed(Several({"b": Does(body=answer)}), [{**B, "models": "b-*"}])
+        assert (status, len(names)) == (200, count)
+        assert len(done) > 10 and max(done) <= 2 * SLICE
 
 
 def test_an_upstream_that_does_not_answer_is_left_out_and_the_log_says_so() -> None:

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from proxy.cost import multipliers, schema_size
 from proxy.errors import ContextTooLong
+from proxy.wire.json_window import UNIT
+from proxy.wire.work import SLICE
+from tests.support import slices
 from tests.support.core import Listed, error_of, request, run
 
 JSON = (("content-type", "application/json"),)
@@ -299,3 +303,25 @@ def test_a_recording_costs_what_its_length_says(tmp_path: Path) -> None:
     ):
         _, error, went_up = send(spoken(longer), limit)
         assert error is not None and error["code"] == "cost_limit_exceeded" and went_up is None
+
+
+REFERRING = {"$ref": "#/" + "a/" * 150 + "a"}
+DEAR_SCHEMAS: dict[str, list[Any]] = {
+    "many small ones": [{"type": "object", "properties": {"a": {"type": "string"}}}] * 5_000,
+    "a wide one": [{str(number): 1 for number in range(50_000)}],
+    "long references": [{"properties": {str(number): REFERRING for number in range(5_000)}}],
+    "a reference of slashes": [{"a": {"$ref": f"#/a{'/' * 1_000_000}b"}}],
+}
+
+
+@pytest.mark.parametrize("kind", DEAR_SCHEMAS)
+def test_measuring_schemas_lets_others_have_their_turn(kind: str) -> None:
+    asked = chat(tools=[tool(schema) for schema in DEAR_SCHEMAS[kind]])
+    size, units = slices.run(schema_size.added(json.loads(json.dumps(asked))))
+    assert size is not None and units and max(units) <= SLICE + len(json.dumps(asked)) // UNIT // len(asked["tools"])
+    assert len(units) > 1 or kind == "a reference of slashes"
+
+
+def test_members_that_are_not_known_are_looked_at_in_slices() -> None:
+    name, units = slices.run(multipliers.unknown({f"m{number}": [[]] * 900 for number in range(100)}))
+    assert name is None and len(units) > 10 and max(units) <= 2 * SLICE

@@ -1,0 +1,54 @@
+"""`python -m proxy serve` as people run it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.client import call
+from tests.support.upstream import CEILING
+
+
+@contextmanager
+def served(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and what it has printed before it serves."""
+    clean = {
+        name: value for name, value in os.environ.items() if name.startswith(("PATH", "SYSTEMROOT", "HOME", "COVERAGE"))
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "proxy", "serve", "--port", "0", *arguments],
+        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdout is not None
+    printed = ""
+    try:
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, printed
+            printed += line
+        yield process, printed
+    finally:
+        process.kill()
+        process.wait(CEILING)
+        process.stdout.close()
+
+
+def port_of(printed: str) -> int:
+    match = re.search(r"http://127\.0\.0\.1:(\d+)/v1", printed)
+    assert match
+    return int(match[1])
+
+
+def wait_until_up(port: int) -> None:
+    until = time.monotonic() + CEILING
+    while call(port, "GET", "/healthz").status != 200:
+        assert time.monotonic() < until
