@@ -38,7 +38,7 @@ async def prepare(call: Call) -> None:
     if guard == "off" and not truncates:
         return
     await request_body.read_strictly(call, "its length is checked here before it goes up")
-    request = estimate.request_of(call)
+    request = request_body.object_of(call)
     price = estimate.price_of(call, request.get("model"))
     window = price.context_window if price else None
     if call.protocol == "responses" and request.get("truncation") == "auto":
@@ -94,7 +94,7 @@ def _wants_truncation(call: Call) -> bool:
 
 def _model(call: Call) -> Any:
     """What the first upstream calls the model: its tokenizer counts."""
-    return call.targets[0].model or estimate.request_of(call).get("model")
+    return call.targets[0].model or request_body.object_of(call).get("model")
 
 
 async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:

@@ -140,7 +140,7 @@ class _Metered(Stream):
 
         try:
             await request_body.read_strictly(call, "its tokens are counted")
-            request = estimate.request_of(call)
+            request = request_body.object_of(call)
             prompt = await estimate.count(call, call.target.model if call.target else None)
         except (BadRequest, NotInstalled, UnsupportedMedia):
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from proxy import request_body
 from proxy.call import Call
 from proxy.errors import BadRequest
 from proxy.moderation import Checks
@@ -49,11 +50,7 @@ def _members(call: Call) -> Iterable[tuple[str, Any]]:
     """The request's members: of a form its fields of text, else those of a JSON object."""
     if call.form is not None:
         return multipart.texts(call.form, call.sent_body)
-    request = call.document.value if call.document else None
-    if request is None:
-        raise BadRequest(
-            "The request must be one JSON object or a form: this server checks prompts.", code="unreadable_body"
-        )
+    request = request_body.object_of(call)
     if _EMBEDDED in request:
         raise BadRequest(
             f"{_EMBEDDED} cannot be read, and this server checks prompts. Send the prompt as text.",

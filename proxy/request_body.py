@@ -8,6 +8,7 @@ things is refused; where there is none, what cannot be read passes as it is.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from proxy import moderation, slices
 from proxy.call import Call, media_type
@@ -76,6 +77,16 @@ def controls(call: Call) -> list[str]:
     if caller is not None and not caller.own_key:
         found.append("held")
     return found
+
+
+def object_of(call: Call) -> dict[str, Any]:
+    """The request's JSON, which has been read strictly. Raises BadRequest where it is none, but a form."""
+    if call.document is None or call.document.value is None:
+        raise BadRequest(
+            "The request body must be one JSON object: this endpoint has to read what it asks for.",
+            code="unreadable_body",
+        )
+    return call.document.value
 
 
 async def _bytes(call: Call, found: list[str]) -> bytes:

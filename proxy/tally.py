@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import prices
+from proxy import prices, request_body
 from proxy.call import Call
 from proxy.cost import estimate
 from proxy.prices import Price, Tokens, table_date
@@ -16,7 +16,7 @@ async def answer(call: Call) -> dict[str, Any]:
     Figures that nobody knows are None. Raises BadRequest for a body that is no JSON object, NotInstalled where this
     deployment cannot count.
     """
-    request = estimate.request_of(call)
+    request = request_body.object_of(call)
     model = request.get("model")
     counted = await estimate.count(call)
     price = _price_of(call, request.get("model"))

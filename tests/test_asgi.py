@@ -47,6 +47,21 @@ def test_a_wrong_setting_stops_start_up_with_its_sentence() -> None:
     assert sent == [{"type": "lifespan.startup.failed", "message": "TIMEOUT_SECONDS takes a number from 1 to 86400."}]
 
 
+def test_what_counts_tokens_is_loaded_before_the_first_call_where_a_setting_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from proxy import tokens
+
+    loaded: list[bool] = []
+    monkeypatch.setattr(tokens, "load", lambda: loaded.append(True))
+    for settings, is_there, times in (({"METERING": "on"}, True, 1), ({"METERING": "on"}, False, 0), ({}, True, 0)):
+        loaded.clear()
+        monkeypatch.setattr(tokens, "installed", lambda there=is_there: there)
+        messages = ({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+        Session(*messages).run(asgi.App(settings), {"type": "lifespan"})
+        assert len(loaded) == times
+
+
 def test_where_there_is_no_start_up_a_wrong_setting_is_a_500_that_names_it() -> None:
     sent = Session().run(asgi.App({"TIMEOUT_SECONDS": "x"}), http_scope())
     assert sent[0]["status"] == 500

@@ -269,3 +269,5 @@ def test_an_upstream_s_404_is_no_sign_of_health(tmp_path: Path, upstream: Upstre
     assert look(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"
     upstream.choose = answers({"POST /chat/completions": said({"error": {"message": "model?"}}, 400)}, said({}, 404))
     assert "upstream.no_list" in look(tmp_path, **settings).codes
+    upstream.choose = answers({}, said({}, 503))
+    assert "upstream.failed" in look(tmp_path, **settings).codes

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from proxy import slices
+from proxy import request_body, slices
 from proxy.call import Call
 from proxy.cost import estimate, multipliers
 from proxy.errors import BadRequest, CostTooHigh, PathNotAllowed
@@ -33,7 +33,7 @@ async def prepare(call: Call) -> None:
     row = _limited(call)
     if row is None:
         return
-    request = estimate.request_of(call)
+    request = request_body.object_of(call)
     if (name := await slices.run(multipliers.unknown(request), call.host.clock)) is not None:
         raise CostTooHigh(f"{_OPEN_ENDED} {name} may multiply that. Leave it out.", param=name)
     answers = estimate.answers_of(request, row)

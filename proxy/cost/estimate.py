@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxy import prices, slices
+from proxy import prices, request_body, slices
 from proxy.call import Call
 from proxy.errors import BadRequest, NotInstalled
 from proxy.prices import Price
@@ -22,16 +22,6 @@ MAX_MODEL = 256  # characters of a name that a price is looked up for
 FALLBACKS = ("models", "fallbacks")
 
 
-def request_of(call: Call) -> dict[str, Any]:
-    """The request's JSON, which request_body has read strictly. Raises BadRequest where it is none, but a form."""
-    if call.document is None or call.document.value is None:
-        raise BadRequest(
-            "The request body must be one JSON object: this endpoint has to read what it asks for.",
-            code="unreadable_body",
-        )
-    return call.document.value
-
-
 async def bound(call: Call) -> Bound:
     """More tokens than the prompt can have, by its bytes. Nothing is counted, so it costs next to nothing."""
     if call.bound is None:
@@ -41,7 +31,7 @@ async def bound(call: Call) -> Bound:
             raise NotInstalled from None
 
         size = len(call.body)
-        call.bound = await slices.run(upper_bound.of(request_of(call), size), call.host.clock)
+        call.bound = await slices.run(upper_bound.of(request_body.object_of(call), size), call.host.clock)
     return call.bound
 
 
@@ -60,7 +50,7 @@ async def texts_counted(call: Call, model: Any = None) -> int:
     """As `bound`, with the texts counted by OpenAI's tokenizers, whoever's model it is: then only about a bound."""
     from proxy import tokens
 
-    found, name = await bound(call), request_of(call).get("model") if model is None else model
+    found, name = await bound(call), request_body.object_of(call).get("model") if model is None else model
     return await call.host.clock.offload(
         lambda: min(found.tokens, tokens.upper(found, name, tokens.budget(call.host.clock.now)))
     )
@@ -71,7 +61,7 @@ async def count(call: Call, model: Any = None) -> Count:
 
     Raises BadRequest for JSON that is nested too deeply, NotInstalled where this deployment cannot count.
     """
-    request = request_of(call)
+    request = request_body.object_of(call)
     model = request.get("model") if model is None else model
     name = model if isinstance(model, str) else ""
     if name not in call.counts:

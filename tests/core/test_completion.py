@@ -152,3 +152,21 @@ def test_what_is_no_chunk_is_passed_over() -> None:
 
 def test_an_answer_that_broke_off_says_so() -> None:
     assert completed(chunk({"content": "a"}))["choices"][0]["finish_reason"] == "length"
+
+
+def test_logprobs_that_are_no_lists_keep_what_came_first() -> None:
+    completion = Completion()
+    for logprobs in ({"content": [1], "refusal": None, "x": 1}, {"content": [2], "refusal": [3], "x": 2}, None):
+        completion.add({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": logprobs}]})
+    (choice,) = completion.whole()["choices"]
+    assert choice["logprobs"] == {"content": [1, 2], "refusal": [3], "x": 1}
+    assert choice["message"]["content"] == "aaa"
+
+
+def test_a_long_answer_is_put_together_in_time_that_grows_with_its_length_alone() -> None:
+    completion = Completion()
+    for number in range(40_000):
+        calls = [{"index": number % 5_000, "function": {"arguments": "z" * 20}}]
+        completion.add({"choices": [{"index": 0, "delta": {"content": "x" * 50, "tool_calls": calls}}]})
+    message = completion.whole()["choices"][0]["message"]
+    assert len(message["content"]) == 2_000_000 and len(message["tool_calls"]) == 5_000

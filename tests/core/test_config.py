@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
     ("name", "value"),
     [
         ("OPENAI_API_KEY", "two words"),
+        ("ALLOW_REFERENCES", "files,everything"),
         ("OPENAI_API_KEY", "ключ"),
         ("OPENAI_BASE_URL", "api.openai.com"),
         ("OPENAI_BASE_URL", "https://user:pw@host/v1"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from proxy.upstream import Outgoing, Patience, Target
 from proxy.upstreams import demo_words as words
-from tests.support.core import Listed, request, run
+from proxy.upstreams.demo import DemoUpstream
+from tests.support.core import Listed, host, request, run
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,11 @@ def test_a_call_in_demo_mode_has_no_price() -> None:
     answer = Listed(said, headers=(("content-type", "application/json"),))
     run(answer, request(body=b'{"model":"gpt-4o-mini","messages":[]}'), lines, settings={"DEMO": "1", "METERING": "on"})
     assert "cost_usd" not in json.loads(lines[-1]) and '"gen_ai.usage.output_tokens": 2' in lines[-1]
+
+
+@pytest.mark.parametrize("body", [b"no json", b"[1]", b"[" * 100_000])
+def test_what_is_no_object_is_refused_as_an_api_would(body: bytes) -> None:
+    target = Target("demo", "https://demo.invalid/v1", "demo")
+    outgoing = Outgoing(target, "POST", "chat/completions", "", [], body, Patience(1, 1, 1))
+    answer = asyncio.run(DemoUpstream(host().clock).send(outgoing))
+    assert answer.status == 400

@@ -281,3 +281,14 @@ def test_a_stream_that_is_left_early_is_counted() -> None:
     asyncio.run(go())
     line = json.loads(lines[-1])
     assert (line["ending"], line["gen_ai.usage.output_tokens"]) == ("client_disconnected", 2)
+
+
+def test_what_cannot_be_counted_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proxy.tokens import completion
+
+    def deep(*_: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(completion, "count", deep)
+    _, body, line = metered(Listed(TEXT, DONE))
+    assert body == TEXT + DONE and "usage_source" not in line

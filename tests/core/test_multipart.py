@@ -188,3 +188,10 @@ def test_a_boundary_that_stands_everywhere_is_refused() -> None:
     ):
         with pytest.raises(TooComplex):
             run(multipart.read(Headers([("content-type", KIND)]), data + END))
+
+
+def test_a_file_in_a_field_for_text_is_text() -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="a.txt"\r\n\r\nx\r\n'
+    data = part % b"notes" + part % b"image[]" + END
+    fields, _ = run(multipart.read(Headers([("content-type", KIND)]), data))
+    assert multipart.texts(fields, data) == [("filename", "a.txt"), ("notes", "x"), ("filename", "a.txt")]

@@ -97,3 +97,18 @@ def test_what_a_stage_took_out_stays_out_when_the_body_is_read_again() -> None:
 def test_a_path_below_an_inference_path_is_opened_by_its_own_name(opened: str, path: str, status: int) -> None:
     asked = request(f"/v1/{path}", b"", method="GET")
     assert send(asked, **{**HELD, "ALLOW_PATHS": opened})[0] == status
+
+
+def test_what_has_to_be_read_and_is_no_object_is_refused() -> None:
+    from proxy import config, request_body
+    from proxy.call import Call
+    from proxy.errors import BadRequest
+    from tests.support.core import host
+    from tests.support.slices import scanned
+
+    call = Call(request(), config.load({}), host())
+    with pytest.raises(BadRequest):
+        request_body.object_of(call)
+    call.document = scanned(b'{"model":"m"}')  # where nothing was decided by it
+    with pytest.raises(BadRequest):
+        request_body.object_of(call)

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
+from proxy.auth import Grant
 from proxy.cost import multipliers, schema_size
 from proxy.errors import ContextTooLong
+from proxy.minted import Key, mint
+from proxy.tokens import images, prompt
+from proxy.tokens.models import model_of
+from proxy.tokens.vocabulary import Budget
 from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE
 from tests.support import slices
 from tests.support.core import Listed, error_of, request, run
+from tests.support.slices import run as run_slices
 
 JSON = (("content-type", "application/json"),)
 CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
@@ -325,3 +331,52 @@ def test_measuring_schemas_lets_others_have_their_turn(kind: str) -> None:
 def test_members_that_are_not_known_are_looked_at_in_slices() -> None:
     name, units = slices.run(multipliers.unknown({f"m{number}": [[]] * 900 for number in range(100)}))
     assert name is None and len(units) > 10 and max(units) <= 2 * SLICE
+
+
+@pytest.mark.parametrize("yields", ["multipliers", "grants"])
+def test_looking_for_names_lets_others_have_their_turn(yields: str) -> None:
+    asked = chat(x=[[0, 1]] * 3_000, logit_bias={str(number): 1 for number in range(5_000)})
+    found, units = run_slices(multipliers.unknown({**asked, "x": None}))
+    assert found is None and units and max(units) <= SLICE
+    if yields == "grants":
+        held = {"OPENAI_API_KEY": "sk-server", "SIGNING_SECRET": "s" * 32}
+        key = mint(Key("a", "d03095", 4_000_000_000, Grant(models=("gpt-*",))), ["s" * 32])
+        upstream = Listed(b"{}", headers=JSON)
+        headers = (("authorization", f"Bearer {key}"),)
+        run(upstream, request(CHAT, json.dumps(asked).encode(), headers=headers), settings=held)
+        assert upstream.sent
+
+
+def test_a_cache_that_is_kept_for_an_hour_is_reckoned_with() -> None:
+    body = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [{"role": "user", "content": "word " * 1_000}]}
+    anthropic = {"OPENAI_BASE_URL": "https://api.anthropic.com/v1"}
+    for limit, status in (("0.02", 400), ("0.04", 200)):  # 5,000 bytes at twice the price of input
+        assert send(body, {"MAX_COST_USD": limit, **anthropic}, "/v1/messages")[0] == status
+
+
+def test_embeddings_within_the_limit_are_counted_before_they_are_refused() -> None:
+    body = {"model": "text-embedding-3-large", "input": "word " * 20_000}  # 100 KB, 20,000 tokens, $0.0026
+    assert send(body, {"MAX_COST_USD": "0.005"}, "/v1/embeddings")[0] == 200
+    assert send(body, {"MAX_COST_USD": "0.002"}, "/v1/embeddings")[0] == 400
+    status, error, _ = send(body, {"CONTEXT_GUARD": "reject"}, "/v1/embeddings")
+    assert error is not None and (status, error["code"]) == (400, ContextTooLong.code)
+    assert send({**body, "input": ["word " * 2_000] * 10}, {"CONTEXT_GUARD": "reject"}, "/v1/embeddings")[0] == 200
+
+
+def test_a_history_is_counted_as_a_whole_a_few_times_only() -> None:
+    # Each turn alone is counted as more than it takes within the whole, so that the sum is wrong again and again.
+    turns = [{"role": "user", "content": "word " * 40}, {"role": "assistant", "content": "ok"}] * 200
+    last = [{"role": "user", "content": [{"type": "file", "file": {"file_data": "x" * 40_000}}]}]
+    status, error, _ = send({"model": "gpt-4", "messages": turns + last}, {"CONTEXT_GUARD": "truncate"})
+    assert error is not None and (status, error["code"]) == (400, ContextTooLong.code)
+
+
+def test_images_have_the_tokens_that_their_model_takes() -> None:
+    for model, most in (("gpt-4.1-mini", 2_490), ("gpt-4o", 1_445), ("gpt-5.4", None), ("other", None)):
+        assert images.most_of(model_of(model)) == most
+
+
+def test_texts_without_end_are_counted_until_the_budget_is_spent() -> None:
+    budget = Budget(10**9, 60, lambda: 0.0, nodes=10)
+    found = prompt.count_texts({"model": "gpt-3.5-turbo-instruct"}, ["word"] * 100, budget)
+    assert found.certainty == "at_least" and found.tokens < 20

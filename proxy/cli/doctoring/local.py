@@ -105,7 +105,7 @@ def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) 
     if settings.demo:
         report.add("upstream.demo")
         return
-    used = [one for one in settings.providers if one.keys] or list(settings.providers[:1])
+    used = [one for one in settings.providers if one.holds] or list(settings.providers[:1])
     straight = settings.upstream_engine == "direct"
     for one in used:
         if reach.examine(one.base_url, report, context, upstream=True, straight=straight):
