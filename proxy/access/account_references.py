@@ -69,7 +69,9 @@ _CODE_EXECUTION = re.compile(r"code_execution_\d{1,10}\Z")
 # (help.aliyun.com/zh/model-studio/long-context-qwen-long, platform.moonshot.cn/docs/guide/use-kimi-vision-model,
 # ai.google.dev/gemini-api/docs/files; read 2026-11-26).
 _ADDRESSES = ("url", "uri", "image", "video", "audio", "data", "filedata")
-_OWN_ADDRESS = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://generativelanguage\.googleapis\.com/", re.I)
+_OWN_ADDRESS = re.compile(
+    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://generativelanguage\.googleapis\.com/", re.IGNORECASE
+)
 _FILE_TEXT = "fileid://"
 _STORED_PRESET = "@preset/"
 # What an item of `input` may have besides its id and still say nothing: then the upstream looks the id up.
@@ -164,7 +166,8 @@ def _says_nothing(item: dict[str, Any]) -> bool:
 
     Messages may be empty, and reasoning whose text the upstream keeps secret; a call of a tool has something in it.
     """
-    nothing = (None, "", []) if str(item.get("type")).endswith("_call") else (None, "")
+    kind = item.get("type")
+    nothing: tuple[Any, ...] = (None, "", []) if isinstance(kind, str) and kind.endswith("_call") else (None, "")
     return all(name in _LABELS or value in nothing for name, value in item.items())
 
 

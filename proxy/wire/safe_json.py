@@ -32,6 +32,7 @@ MAX_VALUES = 1_000_000
 MAX_MEMBERS = 1_000  # at the top level, where each has its place noted
 MAX_NAME = 1_000  # characters of a member's name
 MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base64 is: about two million tokens
+LARGE_VALUES, LARGE_VALUES_A_WINDOW = 2 * nesting.LEVELS, 8  # values that are larger than a window
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The escape of the first half of a character beyond U+FFFF; the second follows it.
 _HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
@@ -101,7 +102,7 @@ class _Reader:
         self._watched = watched
         self._scan = (_STRICT if strict else _LENIENT).scan_once  # type: ignore[attr-defined,unused-ignore]
         self._units = 0
-        self._values = self._top_level = 0
+        self._values = self._top_level = self._large_values = 0
         self.brackets = 0
         self._known = (0, start)  # a character of the window, and the byte that it starts at
         self._ascii = True
@@ -344,6 +345,10 @@ class _Reader:
         """The value that the window begins with and does not hold to its end."""
         first = self._text[0]
         self._count(0, 1)
+        # Each of these looks at a few windows: few of them fit into a body, but for one that is nested again and again.
+        self._large_values += 1
+        if self._large_values > LARGE_VALUES + LARGE_VALUES_A_WINDOW * len(self._data) // WINDOW:
+            raise TooComplex("has too many large values, one in another")
         if depth > nesting.LEVELS:
             raise RecursionError
         if first == "{":

@@ -254,7 +254,8 @@ def test_an_honest_image_costs_what_its_size_says() -> None:
 
 def test_the_message_names_the_field() -> None:
     for body, param in (
-        (chat(web_search_options={}), None),
+        (chat(provider={"sort": "price"}), None),
+        (chat(web_search_options={}), "web_search_options"),
         (chat(web_search_options={"a": "b"}), "web_search_options"),
         (chat(x_answers=50), "x_answers"),
         (chat([{"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}}]), "url"),
