@@ -59,11 +59,12 @@ async def prepare(call: Call) -> None:
 async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
     """The most tokens that the longest prompt of the call has, as far as can be known, and how certain that is.
 
-    What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at.
+    What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at, and so
+    is what is packed in it (a sound, a PDF): its bytes say little of its tokens.
     """
     alone = {"completions": "prompt", "embeddings": "input"}.get(call.endpoint.path if call.endpoint else "", "")
     prompts = request.get(alone)
-    if isinstance(prompts, list) and any(isinstance(one, str) for one in prompts):
+    if isinstance(prompts, list) and str in set(map(type, prompts)):
         # Each prompt of a list is read alone.
         longest = max((one for one in prompts if isinstance(one, str)), key=len)
         counted = await estimate.count_aside(call, {**request, alone: longest})
@@ -73,7 +74,8 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
 
     measured = model_of(_model(call)).measured
     if counted.certainty == "at_least":
-        return await estimate.texts_counted(call, _model(call)), "at_most" if measured else "estimate"
+        most = await estimate.texts_counted(call, _model(call)) - (await estimate.bound(call)).packed_tokens
+        return most, "at_most" if measured else "estimate"
     return counted.tokens, counted.certainty if measured else "estimate"
 
 

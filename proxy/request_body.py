@@ -139,6 +139,8 @@ async def _read_strictly(call: Call, why: str) -> None:
     if _is_form(request):
         _check_form_is_taken(call)
         call.form = await slices.run(multipart.read(request.headers, data), call.host.clock)
+        if any(part.name == "model" and part.end - part.start > MAX_MODEL for part in call.form):
+            raise BadRequest(f"The model's name is longer than {MAX_MODEL} characters.", param="model")
         return
     kind = request.headers.get("content-type")
     if kind is not None and not _JSON.fullmatch(kind.strip()):

@@ -159,7 +159,8 @@ def _says_nothing(item: dict[str, Any]) -> bool:
 
     Messages may be empty, and reasoning whose text the upstream keeps secret; a call of a tool has something in it.
     """
-    nothing: tuple[Any, ...] = (None, "", []) if str(item.get("type")).endswith("_call") else (None, "")
+    kind = item.get("type")
+    nothing: tuple[Any, ...] = (None, "", []) if isinstance(kind, str) and kind.endswith("_call") else (None, "")
     return all(name in _LABELS or value in nothing for name, value in item.items())
 
 

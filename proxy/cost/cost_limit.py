@@ -7,13 +7,14 @@ prompt alone is refused, and so is what nobody can bound: the limit decides by t
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
-from proxy import request_body, slices
+from proxy import grants, request_body, slices
 from proxy.call import Call
 from proxy.cost import estimate, multipliers
-from proxy.errors import BadRequest, CostTooHigh, PathNotAllowed
+from proxy.errors import BadRequest, CostTooHigh, MethodNotAllowed, PathNotAllowed
 from proxy.messages import Stream
 from proxy.prices import MILLION, Price
 from proxy.wire import path_table
@@ -21,31 +22,41 @@ from proxy.wire.path_table import Endpoint
 
 # The Responses API takes no lower limit; an answer shorter than that is none.
 LEAST_OUTPUT = 16
-_MODELS = 20
+_MODELS = 5
+# Models that search the web or do research by themselves, at a price for each call.
+_SEARCHES = re.compile(r"search|sonar|compound|:online", re.IGNORECASE)
 _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 
 
 async def prepare(call: Call) -> None:
     """Find the limit of each answer. Raises CostTooHigh, BadRequest or PathNotAllowed."""
     config, allowed = call.config, _allowed(call)
-    if (allowed is None and config.max_cost_usd is None) or call.request.method in ("GET", "HEAD", "DELETE"):
+    if allowed is None and config.max_cost_usd is None:
+        return
+    if call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body:
         return
     row = _limited(call)
     if row is None:
         return
+    if call.endpoint is None:
+        raise MethodNotAllowed(f"/v1/{row.path} is limited here: send it with POST.")
     request = request_body.object_of(call)
-    if (name := await slices.run(multipliers.unknown(request), call.host.clock)) is not None:
+    if (name := await slices.run(multipliers.unknown(request, row.limits), call.host.clock)) is not None:
         raise CostTooHigh(f"{_OPEN_ENDED} {name} may multiply that. Leave it out.", param=name)
     answers = estimate.answers_of(request, row)
+    beside = _thought(request) if row.limits else 0
     most = await _affordable(call, request, row, answers) if config.max_cost_usd is not None else None
     asked = estimate.output_of(request, row)
     if allowed is not None and row.limits:
-        each = allowed // answers
+        each = allowed // answers - beside
         if each < 1:
             raise BadRequest(
                 f"{answers} answers are asked for, and this endpoint's owner allows {allowed} tokens for all of them "
-                "together. Ask for fewer.",
-                param="n",
+                "together. Ask for fewer."
+                if not beside
+                else f"Up to {beside} tokens of thinking are asked for beside the answer, and this endpoint's owner "
+                f"allows {allowed} tokens in all. Lower thinking_budget.",
+                param="thinking_budget" if beside else "n",
             )
         most = each if most is None else min(most, each)
     if most is None or (asked is None and _ends_before(call, request, most)):
@@ -71,9 +82,9 @@ def _limited(call: Call) -> Endpoint | None:
     """The row of a call whose cost can be limited, None for one that costs nothing. Raises PathNotAllowed."""
     path = call.route.path if call.route else ""
     row = path_table.endpoint(path)
-    if (row is None and path_table.only_stores(path)) or (row is not None and row.cost == path_table.FREE):
-        return None
     by_price = call.config.max_cost_usd is not None
+    if (row is None and path_table.only_stores(path, by_price)) or (row is not None and row.cost == path_table.FREE):
+        return None
     if row is None or (row.generates and not row.limits) or (by_price and row.cost == path_table.UNKNOWN):
         raise PathNotAllowed(
             f"/v1/{path} is not open here: {'MAX_COST_USD' if by_price else 'a limit on output tokens'} is set, and "
@@ -105,7 +116,10 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
     if found.unbounded is not None:
         name, what = found.unbounded
         raise CostTooHigh(f"{_OPEN_ENDED} {name} {what}. Leave it out.", param=name)
-    models = (request.get("model"), *estimate.fallbacks_of(request))
+    modalities = request.get("modalities")
+    if isinstance(modalities, list) and any(one not in ("text", "audio") for one in modalities):
+        raise CostTooHigh(f"{_OPEN_ENDED} the price of what is no text and no sound is not known.", param="modalities")
+    models = (request.get("model"), *await slices.run(grants.others(call), call.host.clock))
     if len(models) > _MODELS:
         raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
     priced = [pair for model in models for pair in estimate.prices_of(call, model)]
@@ -117,6 +131,9 @@ async def _affordable_at(
     call: Call, request: dict[str, Any], row: Endpoint, answers: int, priced: tuple[Any, Price | None]
 ) -> int | None:
     model, price = priced
+    # The owner's own file knows what a call costs.
+    if isinstance(model, str) and _SEARCHES.search(model[:1000]) and (price is None or price.provider != "own"):
+        raise CostTooHigh(f"{_OPEN_ENDED} this model searches at a price that nobody knows beforehand.", param="model")
     ceiling, at = Decimal(str(call.config.max_cost_usd)), call.host.clock.wall()
     tier = request.get("service_tier")
     if price is None or (figures := price.figures(0, at, None)) is None or (row.limits and "output" not in figures):
@@ -129,18 +146,22 @@ async def _affordable_at(
         raise CostTooHigh(f"{_OPEN_ENDED} {name} makes this one dearer than is known here. Leave it out.", param=name)
     tier = tier if isinstance(tier, str) else None
     asked = estimate.output_of(request, row) or price.max_output
-    bound = await estimate.bound(call)
-    if bound.has_sound and "audio_input" not in figures:
+    found = await estimate.bound(call)
+    if found.has_sound and "audio_input" not in figures:
         raise CostTooHigh(f"{_OPEN_ENDED} the price of sound is not known for this model.", param="input_audio")
+    packed = price.context_window if found.files else 0
+    if packed is None:
+        raise CostTooHigh(f"{_OPEN_ENDED} how much {found.files} holds is not known. Send text.", param=found.files)
+    bound = found.tokens
     for counted in (False, True):  # the bytes alone are often enough, and cost nothing
-        tokens = await estimate.upper(call, model) if counted else bound.tokens
-        dearest_input, dearest_output = _dearest(request, price, tokens, at, tier)
+        tokens = max(packed, await estimate.upper(call, model) if counted else bound)
+        dearest_input, dearest_output = _dearest(request, price, at, tier, (tokens, found.keeps_long))
         spent = dearest_input * tokens / MILLION
         if not row.limits:
             if spent <= ceiling:
                 return None
             continue
-        extra = _beside(request)
+        extra = _beside(call, request)
         left = (ceiling - spent) * MILLION / (dearest_output * answers) if dearest_output else Decimal(asked or MILLION)
         if asked is not None and asked + extra <= left:
             return estimate.output_of(request, row)  # what was asked for, in the field that the upstream honours
@@ -154,9 +175,14 @@ async def _affordable_at(
 
 
 def _dearest(
-    request: dict[str, Any], price: Price, tokens: int, at: float, tier: str | None
+    request: dict[str, Any], price: Price, at: float, tier: str | None, prompt: tuple[int, bool]
 ) -> tuple[Decimal, Decimal]:
-    """The dearest prices of input and output that may be charged for. Raises CostTooHigh for a sound without one."""
+    """The dearest prices of input and output that may be charged for.
+
+    `prompt` is its tokens, and whether some of it is to be kept for an hour. Raises CostTooHigh for a sound without
+    one.
+    """
+    tokens, keeps_long = prompt
     figures = price.figures(tokens, at, tier) or {}
     inputs = [figures["input"], figures.get("cache_write", Decimal(0))]
     outputs = [figures.get("output", Decimal(0)), figures.get("reasoning", Decimal(0))]
@@ -166,14 +192,30 @@ def _dearest(
             raise CostTooHigh(f"{_OPEN_ENDED} the price of spoken answers is not known here.", param="modalities")
         outputs.append(figures["audio_output"])
     inputs.append(figures.get("audio_input", Decimal(0)))
-    if "cache_write" not in figures and price.provider == "anthropic":
+    if keeps_long or ("cache_write" not in figures and price.provider == "anthropic"):
         inputs.append(figures["input"] * 2)  # a cache for an hour (docs.anthropic.com, prompt caching)
     return max(inputs), max(outputs)
 
 
-def _beside(request: dict[str, Any]) -> int:
+def _beside(call: Call, request: dict[str, Any]) -> int:
     """Tokens that are charged like an answer's, beside its limit: a prediction that was wrong, a budget to think."""
+    members = call.document.members if call.document and request.get("prediction") is not None else ()
+    return _thought(request) + sum(one.end - one.value for one in members if one.name == "prediction")
+
+
+def _thought(request: dict[str, Any]) -> int:
+    """The tokens of thinking that Qwen's servers allow beside an answer's limit.
+
+    Source: help.aliyun.com/zh/model-studio/deep-thinking. Raises BadRequest where that is left open.
+    """
     budget = request.get("thinking_budget")
-    prediction = request.get("prediction")
-    beside = budget if isinstance(budget, int) and budget > 0 else 0
-    return beside + (len(str(prediction).encode("utf-8", "replace")) if prediction is not None else 0)
+    if budget is None:
+        if request.get("enable_thinking") in (None, False):
+            return 0
+    elif isinstance(budget, int) and 0 <= budget <= MILLION and not isinstance(budget, bool):
+        return budget
+    raise BadRequest(
+        "This endpoint's owner limits what one request may cost, and thinking counts apart from the answer. Send "
+        "thinking_budget, a whole number of tokens.",
+        param="thinking_budget",
+    )

@@ -130,7 +130,7 @@ def answers_of(request: dict[str, Any], row: Endpoint | None) -> int:
     prompt = request.get("prompt")
     if row is not None and row.protocol == "completions" and isinstance(prompt, list):
         # A list of numbers is one prompt, made of tokens; a list of anything else is so many prompts.
-        most *= 1 if prompt and all(isinstance(one, int) for one in prompt) else max(1, len(prompt))
+        most *= 1 if set(map(type, prompt)) == {int} else max(1, len(prompt))
     return most
 
 

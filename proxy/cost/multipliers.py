@@ -14,7 +14,7 @@ from proxy.wire.work import SLICE, Slices
 _KNOWN = frozenset(
     "audio background best_of cache_control chat_template_kwargs client_metadata context_management conversation "
     "dimensions documents enable_thinking encoding_format fallbacks frequency_penalty function_call functions "
-    "generation_config guided_choice guided_json guided_regex include input instructions json_schema length_penalty "
+    "guided_choice guided_json guided_regex include input instructions json_schema length_penalty "
     "logit_bias logprobs max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample max_tool_calls "
     "messages metadata min_p min_tokens mirostat modalities model models n output_config parallel_tool_calls "
     "prediction presence_penalty prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed "
@@ -28,15 +28,22 @@ _MULTIPLIERS = frozenset(
     "n bestof candidatecount candidates numreturnsequences numcompletions numgenerations numsamples numbeams "
     "samplecount numresponses numchoices numcandidates numanswers beamwidth usebeamsearch".split()
 )
+_LIMITS = frozenset("max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample".split())
+_NUMBER = re.compile(r"[-+]?[\d_.,]{1,40}(?:e[-+]?\d{1,3})?", re.IGNORECASE)
 _LOOKED_AT = 1_000  # values of a member that is not known
 _PRICED = ("speed", "inference_geo", "service_tier")
 _CHEAP = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
 
 
-def unknown(request: dict[str, Any]) -> Slices[str | None]:
-    """The name of the first member that may multiply what the call costs and is not known; None where there is none."""
+def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | None]:
+    """The name of the first member that may multiply what the call costs and is not known; None where there is none.
+
+    `limits` are the members that limit an answer's tokens on this path; by those of others a server may go as well.
+    """
     units = 0
     for name, value in request.items():
+        if name in _LIMITS and name not in limits and value is not None:
+            return name
         if name not in _KNOWN:
             if _may_multiply(value):
                 return name
@@ -65,6 +72,13 @@ def dearer(request: dict[str, Any], tiers: frozenset[str]) -> str | None:
     return None
 
 
+def _is_at_most_one(text: str) -> bool:
+    try:
+        return float(text.replace("_", "").replace(",", "")) <= 1
+    except ValueError:
+        return False
+
+
 def _may_multiply(value: Any) -> bool:
     """Whether a value may be a number of more than one, or hold one; a text may be as well."""
     rest = [value]
@@ -73,7 +87,8 @@ def _may_multiply(value: Any) -> bool:
             return False
         one = rest.pop()
         if isinstance(one, str):
-            if one.strip().isdigit() and one.strip() not in ("0", "1"):
+            text = one.strip()[:100]
+            if _NUMBER.fullmatch(text) and not _is_at_most_one(text):
                 return True
         elif isinstance(one, (int, float)):
             if one > 1:

@@ -24,21 +24,34 @@ FRAME_TOKENS = 256
 # Tools that the caller runs itself, and the instructions that a provider brings along for one of them.
 _CLIENT_TOOLS = ("apply_patch", "bash", "computer", "local_shell", "memory", "text_editor")
 _CLIENT_TOOL_TOKENS = 4_000
-_PLAIN_TOOLS = ("function", "custom", "namespace", None)
+_PLAIN_TOOLS = ("function", "custom", "namespace")
+# What else makes a tool one that a provider runs, in letters alone, whatever its type says (ai.google.dev, LiteLLM).
+_HOSTED = frozenset(
+    "codeexecution computeruse enterprisewebsearch filesearch googlemaps googlesearch googlesearchretrieval retrieval "
+    "urlcontext websearch".split()
+)
+_OWN_ENVIRONMENT = ("local", None)
 # Members that bring in what is not in the request, by their names alone.
 _BRINGS = frozenset(
-    "assistant_id cached_content cachedcontent connector_id container container_id conversation enable_search file_id "
-    "file_ids mcp_servers plugins previous_response_id prompt_id search_options search_parameters server_url skills "
+    "agent_id assistant_id cached_content cachedcontent connector_id connectors container container_id conversation "
+    "data_sources enable_deep_search enable_enhancement enable_search file_id file_ids force_search_enhancement "
+    "mcp_servers plugins preset previous_response_id prompt_id search_options search_parameters server_url skills "
     "skill_id thread_id vector_store_id vector_store_ids web_search web_search_options".split()
 )
+_FILE_TEXT = "fileid://"  # how Qwen-Long's prompts name a file
 # Members that are read as text, whatever it looks like.
 _TEXTS = frozenset(
     "arguments content description documents id input instructions model name output prompt prompt_cache_key query "
     "quote reasoning reasoning_content refusal role safety_identifier stop suffix summary system text thinking title "
     "type user".split()
 )
-# A scheme, or a host behind two slashes: base64 may begin with those, and has no dot.
-_ADDRESS = re.compile(r"\s*(?:(?:https?|ftp|gs|s3|file|blob|data):\S|//[\w-]+\.)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}://|(?:https?|file|blob|data):|//)\S", re.IGNORECASE)
+# Sounds have fewer tokens than bytes in these formats alone: others say seconds of silence in a few bytes. What a WAV
+# file says of its own rate counts (audio_size).
+_SOUNDS = ("wav", "mp3", "pcm16")
+_PACKED = ("audio", "b64_json", "bytes", "file_data", "video")
+_SECRET = re.compile("encrypted|redacted")  # reasoning that the upstream alone can read
+_TEXT_MIME = re.compile(r"text/|application/json|\Z", re.IGNORECASE)
 _MIME_NAMES = ("media_type", "mime_type", "mimeType")
 # Texts of fewer characters are not worth counting: their bytes are bound enough.
 _WORTH_COUNTING = 64
@@ -57,7 +70,10 @@ class Bound:
     texts: list[str] = field(default_factory=list)
     text_bytes: int = 0
     images: int = 0
+    files: str | None = None  # a member with a packed file: only the model's context window bounds its tokens
+    packed_tokens: int = 0  # what packed files and sounds add to the bound, which says little of what they have
     has_sound: bool = False
+    keeps_long: bool = False  # something is to be kept for an hour, which is dearer
 
     def counted(self, count: Callable[[str], int], image_tokens: int = IMAGE_TOKENS) -> int:
         """The bound with each text's own tokens in place of its bytes, and two more where it meets its neighbours.
@@ -83,13 +99,20 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
             units += len(value) // 512
             plain = is_data or name in _TEXTS
             _text(bound, name, value, None if plain else _kind(name, value, owner, id(owner) in images))
+            if not is_data and value.lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT:
+                bound.name(name, "brings in what is not in the request")
         elif isinstance(value, dict) and not is_data:
-            if name == "tools":
+            if name.casefold() == "tools":
+                units += len(value)
                 _tool(bound, value)
             elif "image" in name:
                 images.add(id(value))
-        if value and not is_data and name.casefold() in _BRINGS:
-            bound.name(name, "brings in what is not in the request")
+        if (value or value == {}) and not is_data:
+            folded = name[:64].casefold()
+            if folded in _BRINGS:
+                bound.name(name, "brings in what is not in the request")
+            elif folded == "ttl" and value != "5m":
+                bound.keeps_long = True
         if units >= SLICE:
             yield units
             units = 0
@@ -103,14 +126,25 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
 
 
 def _kind(name: str, value: str, owner: dict[str, Any], in_image: bool) -> str:
-    """What a text that nobody reads as one is: inline (an image itself), image (its address), sound, address, other."""
+    """What a text that nobody reads as one is: inline (an image's own bytes), image (its address), sound, file, address
+    or other.
+    """
     mime = next((owner[one] for one in _MIME_NAMES if isinstance(owner.get(one), str)), "")
-    if value[:11].casefold() == "data:image/" or (name == "data" and mime[:6].casefold() == "image/"):
-        return "inline"
-    if name == "data" and isinstance(owner.get("format"), str):
-        return "sound"
-    is_image = in_image or "image" in f"{name[:100]} {str(owner.get('type'))[:100]}".casefold()
-    if _ADDRESS.match(value) and value[:5].casefold() != "data:":
+    kind, start = owner.get("type"), value.lstrip()[:100]
+    is_image = in_image or "image" in f"{name[:100]} {kind[:100] if isinstance(kind, str) else ''}".casefold()
+    if start[:5].casefold() == "data:":
+        if is_image and start[:11].casefold() == "data:image/":
+            return "inline"
+        return "other" if _TEXT_MIME.match(re.split("[;,]", start[5:], maxsplit=1)[0]) else "file"
+    if name == "data" and not (isinstance(kind, str) and _SECRET.search(kind[:100])):
+        if mime[:6].casefold() == "image/":
+            return "inline"
+        if owner.get("format") in _SOUNDS:
+            return "sound"
+        return "other" if mime and _TEXT_MIME.match(mime) else "file"
+    if name in _PACKED and not _ADDRESS.match(start):
+        return "file"
+    if _ADDRESS.match(start):
         return "image" if is_image else "address"
     return "image" if is_image and "image" in name.casefold() else "other"
 
@@ -120,28 +154,34 @@ def _text(bound: Bound, name: str, value: str, kind: str | None) -> None:
     if kind in ("image", "inline"):
         bound.tokens += IMAGE_TOKENS
         bound.images += 1
+    elif kind == "file":
+        bound.files = bound.files or name
     elif kind == "address":
         bound.name(name, "leads to something that is not in the request")
     if kind == "inline":  # it has as many tokens as its size says, whatever its bytes
         bound.tokens -= len(value)
-    elif kind == "sound":
-        bound.has_sound = True
-        if (tokens := audio_size.most_tokens(value)) is not None:
-            bound.tokens += min(tokens - len(value), 0)
+    elif kind in ("file", "sound"):
+        tokens = audio_size.most_tokens(value) if kind == "sound" else None
+        size = len(value) if tokens is None else tokens
+        bound.has_sound = bound.has_sound or kind == "sound"
+        bound.tokens += size - len(value)
+        bound.packed_tokens += size
     elif kind is None and len(value) >= _WORTH_COUNTING:
         bound.texts.append(value)
         bound.text_bytes += len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
 
 
 def _tool(bound: Bound, tool: dict[str, Any]) -> None:
-    kind = tool.get("type")
-    if kind in _PLAIN_TOOLS:
+    kinds = [value for name, value in tool.items() if name[:64].casefold() == "type" and value is not None]
+    kind = kinds[0] if kinds else None if "name" in tool or "function" in tool else next(iter(tool), None)
+    hosted = next((name for name in tool if re.sub("[^a-z]", "", name[:64].casefold()) in _HOSTED), None)
+    if hosted is None and len(kinds) <= 1 and (kind is None or kind in _PLAIN_TOOLS):
         return
     environment = tool.get("environment")
-    # These two run at the provider unless they say otherwise.
-    is_local = kind == "shell" and isinstance(environment, dict) and environment.get("type") == "local"
-    is_local = is_local or (kind == "tool_search" and tool.get("execution") == "client")
-    if is_local or (isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS)):
+    is_own = not isinstance(environment, dict) or environment.get("type") in _OWN_ENVIRONMENT
+    if hosted is None and len(kinds) == 1 and isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS) and is_own:
         bound.tokens += _CLIENT_TOOL_TOKENS
     else:
-        bound.name("tools", f"have one of the provider's own, {str(kind)[:40]!r}, whose price nobody knows beforehand")
+        told = hosted or (kind if isinstance(kind, str) else "an unknown one")
+        told = told[:40]
+        bound.name("tools", f"have one of the provider's own, {told!r}, whose price nobody knows beforehand")

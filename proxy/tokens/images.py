@@ -13,6 +13,7 @@ _HEAD = 1_000_000
 # Tokens of an image at low detail or as the base of one in tiles, and of each tile of 512 pixels
 # (platform.openai.com/docs/guides/images-vision, read 2026-11-23, and measured).
 _TILES = {"gpt-4o-mini": (2833, 5667), "gpt-5": (70, 140), "o1": (75, 150), "o3": (75, 150), "": (85, 170)}
+_GIF_HEAD = 13  # bytes
 _MOST_TILES = 8  # 2048 by 768 pixels
 _MOST_PATCHES = 1536
 # A token for each patch of 32 pixels, at most 1536, times this.
@@ -95,7 +96,19 @@ def _png(data: bytes) -> tuple[int, int] | None:
 def _gif(data: bytes) -> tuple[int, int] | None:
     if not data.startswith((b"GIF87a", b"GIF89a")) or len(data) < 10:
         return None
-    return _sane(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"))
+    width, height = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+    # The picture may be larger than the screen that it says it is for; readers then take its own size.
+    at = 13 + (3 << (data[10] & 7) + 1 if len(data) > _GIF_HEAD and data[10] & 0x80 else 0)
+    while data[at : at + 1] == b"!":  # an extension: a kind, and blocks up to an empty one
+        at += 2
+        while size := data[at : at + 1]:
+            at += 1 + size[0]
+            if not size[0]:
+                break
+    if data[at : at + 1] != b"," or at + 9 > len(data):
+        return None
+    left, top, wide, high = (int.from_bytes(data[at + n : at + n + 2], "little") for n in (1, 3, 5, 7))
+    return _sane(max(width, left + wide), max(height, top + high))
 
 
 def _webp(data: bytes) -> tuple[int, int] | None:

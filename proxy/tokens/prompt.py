@@ -16,6 +16,8 @@ from proxy.tokens.models import Model, model_of
 from proxy.tokens.schema import Renderer, TooLarge, first_is_bare
 from proxy.tokens.vocabulary import Budget
 
+# Characters of arguments that are read as JSON: C's reader lets nobody else go on meanwhile.
+_READ = 32_768
 # Fields of a JSON schema that the model never gets to see in a response format.
 _UNSEEN = frozenset(
     "additionalProperties required min max minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum "
@@ -309,11 +311,21 @@ def text_of(value: Any) -> str:
 
 
 def parsed(arguments: str) -> Any:
+    """The JSON value, or the text itself where it is none, too long, or where a part of it would get lost."""
+    if len(arguments) > _READ:
+        return arguments
     # Not nesting.loads: no Worker has this module, and elsewhere Python gives up in time.
     try:
-        return json.loads(arguments)
+        return json.loads(arguments, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return arguments
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
 
 
 def compacted(arguments: str) -> str:

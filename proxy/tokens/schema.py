@@ -51,6 +51,8 @@ class Renderer:
 
     def _members(self, schema: dict[str, Any], depth: int) -> list[str]:
         listed = schema.get("required")
+        if isinstance(listed, list):
+            self._grow(len(listed))
         required = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
         lines: list[str] = []
         for name, value in _properties(schema).items():
@@ -100,6 +102,7 @@ class Renderer:
     def _kinds(self, schema: dict[str, Any], kinds: list[Any], depth: int) -> str:
         """A list of types: each of them is told with the description, as a copy of the schema would be."""
         comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
+        self._grow(len(kinds) * len(schema))  # each is told with a copy of the schema
         told = [self._type({**schema, "type": kind}, depth) for kind in kinds]
         self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:

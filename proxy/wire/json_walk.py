@@ -44,5 +44,6 @@ def _is_data(name: str, owner: dict[str, Any]) -> bool:
     if name == "parameters":
         return any(other in owner for other in _SCHEMA_OWNER)
     if name == "input":
-        return str(owner.get("type"))[-8:] == "tool_use"  # server_tool_use and mcp_tool_use as well
+        kind = owner.get("type")
+        return isinstance(kind, str) and kind.endswith("tool_use")  # server_tool_use and mcp_tool_use as well
     return name in _DATA

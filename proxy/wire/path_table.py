@@ -99,8 +99,9 @@ FAMILIES = frozenset(
 )
 # Families whose calls may be forms: files of some kind.
 _FORM_FAMILIES = frozenset("audio containers files images realtime skills uploads videos".split())
-# Families that store something and have no model generate anything.
-_STORES = frozenset("containers conversations files skills uploads vector_stores".split())
+# Families that store something and have no model generate anything; the first ones at a price of their own.
+_PAID_STORES = frozenset("containers vector_stores".split())
+_STORES = frozenset("conversations files skills uploads".split())
 
 
 def endpoint(path: str) -> Endpoint | None:
@@ -114,9 +115,10 @@ def takes_form(path: str) -> bool:
     return row.form if row else path.partition("/")[0] in _FORM_FAMILIES
 
 
-def only_stores(path: str) -> bool:
-    """Whether a call to this path, which is no inference, cannot have a model generate anything."""
-    return endpoint(path) is None and path.partition("/")[0] in _STORES
+def only_stores(path: str, free: bool = False) -> bool:
+    """Whether a call to this path, which is no inference, cannot have a model generate anything; `free`: nor cost."""
+    family = path.partition("/")[0]
+    return endpoint(path) is None and (family in _STORES or (not free and family in _PAID_STORES))
 
 
 def is_listing(method: str, path: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from proxy import nesting
 from proxy.errors import BadRequest, TooComplex
+from proxy.wire import json_window
 from proxy.wire.json_window import UNIT, Window, before_escape
 from proxy.wire.work import SLICE, Slices
 
@@ -28,6 +29,7 @@ MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base6
 _PART = 10_000  # values that are looked at in one step
 # What may end an item, the likeliest first, by how the first one begins.
 _ENDS = {"{": ("},", ",", "],"), "[": ("],", ",", "},"), "": (",", "},", "],")}
+LARGE_VALUES, LARGE_VALUES_A_WINDOW = 2 * nesting.LEVELS, 8  # values that are larger than a window
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 # A number's last character and what follows it, where the end of a window may have cut it in two.
 _CUT_NUMBER = ("", ".", "e", "E")
@@ -91,7 +93,7 @@ class _Reader(Window):
         self._strict = strict
         self._watched = watched
         self._scan = (_STRICT if strict else _LENIENT).scan_once  # type: ignore[attr-defined,unused-ignore]
-        self._values = self._top_level = 0
+        self._values = self._top_level = self._large_values = 0
 
     def document(self) -> Slices[Object]:
         """The whole of `data` as one object. Raises ValueError and the like for anything else."""
@@ -276,6 +278,10 @@ class _Reader(Window):
         """The value that the window begins with and does not hold to its end."""
         first = self.text[0]
         self._count(0, 1)
+        # Each of these looks at a few windows: few of them fit into a body, but for one that is nested again and again.
+        self._large_values += 1
+        if self._large_values > LARGE_VALUES + LARGE_VALUES_A_WINDOW * len(self._data) // json_window.WINDOW:
+            raise TooComplex("has too many large values, one in another")
         if depth > nesting.LEVELS:
             raise RecursionError
         if first == "{":

@@ -461,11 +461,21 @@ def url(data: bytes) -> str:
     return f"data:image/x;base64,{b64encode(data).decode()}"
 
 
+def gif(width: int, height: int, frame: tuple[int, int, int, int], more: bytes = b"\x00\x00\x00") -> bytes:
+    """`more` are the header's last bytes, a table of colours and extensions."""
+    head = b"GIF89a" + b"".join(one.to_bytes(2, "little") for one in (width, height))
+    return head + more + b"," + b"".join(one.to_bytes(2, "little") for one in frame) + b"\x00"
+
+
 @pytest.mark.parametrize(
     ("data", "size"),
     [
         (png(640, 480), (640, 480)),
-        (b"GIF89a" + (10).to_bytes(2, "little") + (20).to_bytes(2, "little"), (10, 20)),
+        (gif(10, 20, (0, 0, 10, 20)), (10, 20)),
+        (gif(1, 1, (0, 0, 2000, 1000)), (2000, 1000)),
+        (gif(1, 1, (5, 6, 10, 20), b"\x80\x00\x00" + b"\x00" * 6 + b"!\xf9\x04\x00\x00\x00\x00\x00"), (15, 26)),
+        (gif(10, 20, (0, 0, 0, 0))[:13], None),
+        (gif(10, 20, (0, 0, 0, 0), b"\x00\x00\x00!\xfe\x09")[:16], None),
         (jpeg(300, 200), (300, 200)),
         (webp(b"VP8X", b"\x00" * 4 + (639).to_bytes(3, "little") + (479).to_bytes(3, "little")), (640, 480)),
         (webp(b"VP8L", b"\x2f" + (99 | 49 << 14).to_bytes(4, "little")), (100, 50)),

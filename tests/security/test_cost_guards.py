@@ -266,7 +266,8 @@ def test_an_honest_image_costs_what_its_size_says() -> None:
 
 def test_the_message_names_the_field() -> None:
     for body, param in (
-        (chat(web_search_options={}), None),
+        (chat(provider={"sort": "price"}), None),
+        (chat(web_search_options={}), "web_search_options"),
         (chat(web_search_options={"a": "b"}), "web_search_options"),
         (chat(x_answers=50), "x_answers"),
         (chat([{"type": "video_url", "video_url": {"url": "https://x.example/a.mp4"}}]), "url"),
@@ -329,14 +330,14 @@ def test_measuring_schemas_lets_others_have_their_turn(kind: str) -> None:
 
 
 def test_members_that_are_not_known_are_looked_at_in_slices() -> None:
-    name, units = slices.run(multipliers.unknown({f"m{number}": [[]] * 900 for number in range(100)}))
+    name, units = slices.run(multipliers.unknown({f"m{number}": [[]] * 900 for number in range(100)}, ()))
     assert name is None and len(units) > 10 and max(units) <= 2 * SLICE
 
 
 @pytest.mark.parametrize("yields", ["multipliers", "grants"])
 def test_looking_for_names_lets_others_have_their_turn(yields: str) -> None:
     asked = chat(x=[[0, 1]] * 3_000, logit_bias={str(number): 1 for number in range(5_000)})
-    found, units = run_slices(multipliers.unknown({**asked, "x": None}))
+    found, units = run_slices(multipliers.unknown({**asked, "x": None}, ("max_tokens",)))
     assert found is None and units and max(units) <= SLICE
     if yields == "grants":
         held = {"OPENAI_API_KEY": "sk-server", "SIGNING_SECRET": "s" * 32}

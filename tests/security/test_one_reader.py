@@ -126,10 +126,10 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 # What a limit on cost must refuse, whoever asks: the provider's own tools, what is stored or lies elsewhere, prices
-# that nobody knows.
+# that nobody knows, limits in the words of other APIs.
 REFUSED = frozenset(
     "model tools plugins web_search_options previous_response_id conversation prompt file_id url file_url "
-    "image_url file_data modalities input_audio vector_store_ids".split()
+    "image_url file_data modalities input_audio vector_store_ids generation_config max_tokens_to_sample".split()
 )
 ALL = {
     "MAX_COST_USD": "1000",

@@ -10,6 +10,11 @@ import pytest
 
 from proxy import minted
 from proxy.auth import Grant
+from proxy.cost import schema_size, upper_bound
+from proxy.errors import TooComplex
+from proxy.tokens.schema import Renderer, TooLarge
+from proxy.tokens.vocabulary import Budget
+from proxy.wire import safe_json, work
 from tests.support.core import KEY, Listed, error_of, request, run
 
 JSON = (("content-type", "application/json"),)
@@ -159,3 +164,227 @@ def test_a_key_for_one_model_reaches_no_other_one(more: dict[str, Any]) -> None:
     assert send(chat(**more), settings, CHAT, headers) == ("model_not_allowed", None)
     code, went_up = send(chat(provider={"allow_fallbacks": False}), settings, CHAT, headers)
     assert code is None and went_up is not None
+
+
+BIG = "word " * 40_000  # 40,000 tokens: $0.10 of gpt-4o
+PICTURE = {"url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAgAAAAIA"}
+
+
+def gpt4o(content: Any = "Hi", **more: Any) -> dict[str, Any]:
+    return chat(content, **{"model": "gpt-4o", "max_tokens": 20, **more})
+
+
+def called(message: dict[str, Any], **function: Any) -> dict[str, Any]:
+    """A history with a call of a function."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}", **function}}
+    return gpt4o(messages=[{"role": "assistant", "tool_calls": [call], **message}])
+
+
+def tool(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", **schema}}}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        # Limits of other paths and dialects.
+        (chat(max_output_tokens=99_999), CHAT),
+        (chat(max_tokens_to_sample=99_999), CHAT),
+        (chat(generation_config={"maxOutputTokens": 99_999}), CHAT),
+        ({"model": "gpt-3.5-turbo-instruct", "prompt": "Hi", "max_completion_tokens": 99_999}, COMPLETIONS),
+        (responses(max_tokens=99_999), RESPONSES),
+        # Thinking beside the answer.
+        (chat(model="qwen-plus", thinking_budget=99_999), CHAT),
+        (chat(model="qwen-plus", thinking_budget=99_999.0), CHAT),
+        (chat(model="qwen-plus", enable_thinking=True), CHAT),
+        (chat(best_of_some="+5"), CHAT),
+    ],
+)
+def test_a_limit_on_tokens_is_passed_by_no_other_field(body: Any, path: str) -> None:
+    code, went_up = send(body, {"MAX_OUTPUT_TOKENS": "100"}, path)
+    assert code is not None and went_up is None
+
+
+def test_thinking_is_part_of_what_a_limit_allows() -> None:
+    _, went_up = send(chat(model="qwen-plus", thinking_budget=60), {"MAX_OUTPUT_TOKENS": "100"})
+    assert went_up is not None and json.loads(went_up)["max_tokens"] == 40
+    _, went_up = send(chat(x="1.0", y="1,5.0", n=1), {"MAX_OUTPUT_TOKENS": "100"})
+    assert went_up is None
+    _, went_up = send(chat(x="1.0", n=1, enable_thinking=False), {"MAX_OUTPUT_TOKENS": "100"})
+    assert went_up is not None
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE", "PATCH"])
+def test_another_method_passes_no_limit(method: str) -> None:
+    for settings in ({"MAX_OUTPUT_TOKENS": "100"}, {"MAX_COST_USD": "1"}):
+        assert send(chat(max_tokens=99_999), settings, method=method) == ("method_not_allowed", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        # Tools and models that search.
+        (chat(tools=[{"googleSearch": {}}]), CHAT),
+        (chat(tools=[{"Type": "web_search", "name": "x"}]), CHAT),
+        (chat(tools=[{"type": "function", "Type": "web_search", "function": {"name": "x"}}]), CHAT),
+        (chat(tools=[{"type": "function", "function": {"name": "x"}, "google_search": {}}]), CHAT),
+        (chat(tools=[{"type": ["web_search"]}]), CHAT),
+        (responses(tools=[{"type": "shell", "environment": {"type": "container_auto"}}]), RESPONSES),
+        (chat(web_search_options={}), CHAT),
+        (chat(connectors=[{"id": "web-search"}]), CHAT),
+        (chat(model="gpt-4o-search-preview", max_tokens=20), CHAT),
+        # Files whose bytes say nothing of their tokens.
+        (gpt4o([{"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}]), CHAT),
+        (gpt4o([{"type": "file", "file": {"file_data": "AAAA"}}]), CHAT),
+        (gpt4o([{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}]), CHAT),
+        (gpt4o([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "flac"}}]), CHAT),
+        (gpt4o([{"type": "input_audio", "input_audio": {"data": "AAAA"}}]), CHAT),
+        (gpt4o([{"type": "video_url", "video_url": {"url": "ms://abc"}}]), CHAT),
+        ({"model": "gpt-4o", "max_tokens": 20, "messages": [{"role": "system", "content": " fileid://f"}]}, CHAT),
+        # A text that calls itself an image.
+        (
+            responses(
+                [{"type": "apply_patch_call", "operation": {"diff": "data:image/png;base64," + BIG * 2}}],
+                max_output_tokens=20,
+            ),
+            RESPONSES,
+        ),
+        # Further models.
+        (chat(context_window_fallbacks=[{"gpt-4o-mini": ["o1-pro"]}], max_tokens=20), CHAT),
+        (chat(fallback_models=["o1-pro"], max_tokens=20), CHAT),
+        (chat(providerOptions={"gateway": {"models": ["o1-pro"]}}, max_tokens=20), CHAT),
+        (chat(modalities=["image", "text"], max_tokens=20), CHAT),
+        # What the count would pass over.
+        (gpt4o([{"type": "image_url", "text": "x", "image_url": PICTURE}] * 10), CHAT),
+        (gpt4o([{"type": "text", "text": "x", "refusal": BIG}]), CHAT),
+        (gpt4o([{"type": "text", "text": {"value": BIG}}]), CHAT),
+        (gpt4o(messages=[{"role": "assistant", "content": "x", "annotations": [{"x": BIG}]}]), CHAT),
+        (gpt4o(messages=[{"role": "assistant", "function_call": {"name": "f", "arguments": "{}", "x": BIG}}]), CHAT),
+        (gpt4o(messages=[{"role": "assistant", "function_call": {"name": "f", "arguments": [BIG]}}]), CHAT),
+        (called({"refusal": BIG}), CHAT),
+        (called({"role": "user"}, arguments=BIG), CHAT),
+        (called({}, extra=BIG), CHAT),
+        (called({}, arguments=json.dumps({"a": BIG})[:-1] + ',"a":"x"}'), CHAT),
+        (gpt4o(**tool({"properties": {"a": {"type": "string", "examples": [BIG]}}})), CHAT),
+        (gpt4o(**tool({"properties": {"a": {"type": "string", "pattern": BIG}}})), CHAT),
+        (gpt4o(**tool({"properties": {"a": {"type": "object", "additionalProperties": {"description": BIG}}}})), CHAT),
+        (gpt4o(tools=[{"type": "function", "function": {"name": "f", "description": [BIG]}}]), CHAT),
+        (
+            gpt4o(
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": "x", "schema": {"type": "object", "default": BIG}},
+                }
+            ),
+            CHAT,
+        ),
+        (chat(model="gpt-5", tool_choice={"type": "function", "function": {"name": BIG}}, **tool({})), CHAT),
+        (gpt4o(response_format={"type": "json_object", "schema": {"description": BIG}}), CHAT),
+        (
+            gpt4o(
+                **tool(
+                    {
+                        "anyOf": [{"description": "d " * 300}],
+                        "properties": {f"p{n}": {"$ref": "#/any%4Ff/0"} for n in range(200)},
+                    }
+                )
+            ),
+            CHAT,
+        ),
+    ],
+)
+def test_a_limit_on_cost_is_passed_by_nothing(body: Any, path: str) -> None:
+    assert send(body, {"MAX_COST_USD": "0.01"}, path) == ("cost_limit_exceeded", None)
+
+
+def test_what_is_kept_for_an_hour_is_dearer() -> None:
+    text = {"type": "text", "text": "w " * 2000}
+    settings = {"OPENAI_BASE_URL": "https://api.anthropic.com/v1", "MAX_COST_USD": "0.02"}
+    kept = [{**text, "cache_control": {"type": "ephemeral", "ttl": ttl}} for ttl in ("5m", "1h")]
+    assert send(messages(kept[0]), settings, MESSAGES)[0] is None
+    assert send(messages(kept[1]), settings, MESSAGES)[0] == "cost_limit_exceeded"
+    # A file is as large as the model's context window, where one is known.
+    pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}}
+    assert send(messages(pdf), settings, MESSAGES) == ("cost_limit_exceeded", None)
+    assert send(messages(pdf), {**settings, "MAX_COST_USD": "5"}, MESSAGES)[0] is None
+    plain = {"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": "AAAA"}}
+    assert send(messages(plain), settings, MESSAGES)[0] is None
+
+
+def test_stores_that_cost_something_are_closed_under_a_limit_on_cost() -> None:
+    opened = {**OWNER, "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "*"}
+    for path, code in (("containers", "path_not_allowed"), ("files", None), ("conversations", None)):
+        assert send({"name": "x"}, {**opened, "MAX_COST_USD": "1"}, f"/v1/{path}")[0] == code
+    assert send({"name": "x"}, {**opened, "MAX_OUTPUT_TOKENS": "16"}, "/v1/containers")[0] is None
+
+
+def test_a_sound_or_a_file_in_a_prompt_is_no_reason_to_call_it_too_long() -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "//PA" * 80_000, "format": "mp3"}}
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64," + "AAAA" * 80_000}}
+    for part in (sound, file):
+        assert send(gpt4o([part]), {"CONTEXT_GUARD": "reject"})[0] is None
+    assert send(gpt4o([file]), {"MAX_COST_USD": "100"})[0] is None
+    assert send(gpt4o([sound, {"type": "text", "text": BIG * 4}]), {"CONTEXT_GUARD": "reject"})[1] is None
+
+
+def spent(slices: Any) -> tuple[int, int]:
+    """The units of work of all slices, and of the largest."""
+    units = [0, *slices]
+    return sum(units), max(units)
+
+
+def test_schemas_in_schemas_are_measured_once_and_in_slices() -> None:
+    inner: dict[str, Any] = {"type": "object", "x": [[] for _ in range(20_000)]}
+    for _ in range(100):
+        inner = {"name": "f", "parameters": inner}
+    total, most = spent(schema_size.added({"tools": [inner]}))
+    assert total < 100_000 and most <= work.SLICE + 1
+
+
+def test_large_values_in_one_another_are_refused() -> None:
+    deep = b"[" * 190 + b'"' + b"a" * 66_000 + b'"' + b"]" * 190
+    body = b'{"model":"gpt-4o-mini","messages":[],"x":[' + b",".join([deep] * 10) + b"]}"
+    with pytest.raises(TooComplex):
+        spent(safe_json.read(body))
+    once = b'{"x":' + deep + b"}"
+    assert spent(safe_json.read(once))[0] > 0
+    wide = b'{"x":[' + b",".join([b'["' + b"a" * 70_000 + b'"]'] * 50) + b"]}"
+    assert spent(safe_json.read(wide))[0] > 0
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": ["a"] * 3_000, **{f"k{n}": 1 for n in range(3_000)}}}},
+        {
+            "$defs": {"a": {"type": "object", "properties": {"x": {}}, "required": ["r"] * 30_000}},
+            "properties": {f"p{n}": {"$ref": "#/$defs/a"} for n in range(300)},
+        },
+    ],
+)
+def test_a_schema_is_written_out_at_the_cost_of_what_is_looked_at(schema: dict[str, Any]) -> None:
+    with pytest.raises(TooLarge):
+        Renderer(True, Budget(10**9, 1e9, lambda: 0.0)).functions([{"name": "f", "parameters": schema}])
+
+
+def test_blanks_before_an_address_cost_no_search() -> None:
+    began = time.process_time()
+    for _ in range(10):
+        total, _ = spent(upper_bound.of({"x": {"uri": " " * 2_000_000}}, 2_000_000))
+    assert total > 0 and time.process_time() - began < 0.5  # a search took 0.1 s each
+    bound = upper_bound.of({"x": {"uri": " " * 200 + "https://x.example/a"}}, 300)
+    with pytest.raises(StopIteration) as end:
+        next(bound)
+    assert end.value.value.unbounded is not None
+
+
+def test_long_arguments_are_counted_as_they_are() -> None:
+    text = "[" + ",".join(["[]"] * 20_000) + "]"
+    status, went_up = send(called({}, arguments=text), {"MAX_COST_USD": "1"})
+    assert status is None and went_up is not None
+
+
+def test_a_form_s_model_has_a_length_too() -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n' + b"x" * 1_000 + b"\r\n--b--\r\n"
+    headers = (*PROXY_KEY, ("content-type", "multipart/form-data; boundary=b"))
+    assert send(form, HELD, "/v1/audio/transcriptions", headers) == ("bad_request", None)

@@ -49,6 +49,8 @@ def test_the_table_of_paths_is_the_one_in_the_code() -> None:
 def test_the_families_that_only_store_are_those_in_the_code() -> None:
     (listed,) = re.findall(r"those that only store something \((.*?)\)", TEXT, re.DOTALL)
     assert {*WORD.findall(listed)} == path_table._STORES
+    (paid,) = re.findall(r"under every limit, (.*?), which have prices", TEXT, re.DOTALL)
+    assert {*WORD.findall(paid)} == path_table._PAID_STORES
 
 
 ON = {"MAX_OUTPUT_TOKENS": "100", "MAX_COST_USD": "0.01", "CONTEXT_GUARD": "reject"}
