@@ -31,9 +31,8 @@ _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 async def prepare(call: Call) -> None:
     """Find the limit of each answer. Raises CostTooHigh, BadRequest or PathNotAllowed."""
     config, allowed = call.config, _allowed(call)
-    if allowed is None and config.max_cost_usd is None:
-        return
-    if call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body:
+    asks_nothing = call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body
+    if asks_nothing or (allowed is None and config.max_cost_usd is None):
         return
     row = _limited(call)
     if row is None:

@@ -72,10 +72,10 @@ def dearer(request: dict[str, Any], tiers: frozenset[str]) -> str | None:
     return None
 
 
-def _is_at_most_one(text: str) -> bool:
+def _is_more_than_one(text: str) -> bool:
     try:
-        return float(text.replace("_", "").replace(",", "")) <= 1
-    except ValueError:
+        return float(text.replace("_", "").replace(",", "")) > 1
+    except ValueError:  # 1.2.3 is none
         return False
 
 
@@ -88,7 +88,7 @@ def _may_multiply(value: Any) -> bool:
         one = rest.pop()
         if isinstance(one, str):
             text = one.strip()[:100]
-            if _NUMBER.fullmatch(text) and not _is_at_most_one(text):
+            if _NUMBER.fullmatch(text) and _is_more_than_one(text):
                 return True
         elif isinstance(one, (int, float)):
             if one > 1:

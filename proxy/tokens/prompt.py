@@ -217,13 +217,14 @@ def _instructions(counter: Counter, request: dict[str, Any], messages: list[dict
     functions = _functions(request)
     tokens = 0
     if functions:
+        renderer = Renderer(not model.first_functions, counter.budget)
         try:
-            tokens += counter.text(Renderer(not model.first_functions, counter.budget).functions(functions)) + 5
+            tokens += counter.text(renderer.functions(functions)) + 5
             if not model.first_functions:
                 tokens -= sum(map(first_is_bare, functions))
         except TooLarge:
             counter.at_least.append("the tools' schemas are too large to be counted to their end")
-        if any("$ref" in compact(function) for function in functions):
+        if renderer.has_references:
             counter.estimate.append("how a schema's references are written out has not been measured")
         if model.gpt5 is not None:
             with_parameters = any(_has_properties(function) for function in functions)

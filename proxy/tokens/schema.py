@@ -26,6 +26,7 @@ class Renderer:
         self._newer = newer
         self._budget = budget
         self._size = 0
+        self.has_references = False  # whether one has been followed
         self._root: dict[str, Any] = {}
 
     def functions(self, functions: Iterable[dict[str, Any]]) -> str:
@@ -117,6 +118,7 @@ class Renderer:
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 return schema
+            self.has_references = True
             found: Any = self._root
             for part in reference.removeprefix("#").strip("/").split("/"):
                 found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None

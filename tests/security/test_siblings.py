@@ -210,7 +210,7 @@ def test_thinking_is_part_of_what_a_limit_allows() -> None:
     assert went_up is not None and json.loads(went_up)["max_tokens"] == 40
     _, went_up = send(chat(x="1.0", y="1,5.0", n=1), {"MAX_OUTPUT_TOKENS": "100"})
     assert went_up is None
-    _, went_up = send(chat(x="1.0", n=1, enable_thinking=False), {"MAX_OUTPUT_TOKENS": "100"})
+    _, went_up = send(chat(x="1.0", version="1.2.3", n=1, enable_thinking=False), {"MAX_OUTPUT_TOKENS": "100"})
     assert went_up is not None
 
 
@@ -388,3 +388,28 @@ def test_a_form_s_model_has_a_length_too() -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n' + b"x" * 1_000 + b"\r\n--b--\r\n"
     headers = (*PROXY_KEY, ("content-type", "multipart/form-data; boundary=b"))
     assert send(form, HELD, "/v1/audio/transcriptions", headers) == ("bad_request", None)
+
+
+def test_a_member_that_stands_twice_in_arguments_is_counted_twice() -> None:
+    from proxy import tokens
+
+    once, twice = (called({}, arguments=text) for text in ('{"a":"one two three"}', '{"a":"one two three","a":"x"}'))
+    counts = [tokens.count_prompt(one, "chat", tokens.budget(time.monotonic)).tokens for one in (once, twice)]
+    assert counts[0] < counts[1]
+
+
+def test_many_small_values_of_a_schema_are_measured_in_slices() -> None:
+    total, most = spent(schema_size.added({"parameters": {"enum": list(range(10_000))}}))
+    assert total > 4 * safe_json.SLICE and most <= safe_json.SLICE
+
+
+def test_an_image_s_bytes_are_no_text_and_a_file_needs_a_known_window(tmp_path: Any) -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": "A" * 2_000_000}
+    settings = {"OPENAI_BASE_URL": "https://api.anthropic.com/v1", "MAX_COST_USD": "0.5"}
+    assert send(messages({"type": "image", "source": source}), settings, MESSAGES)[0] is None
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps({"models": [{"match": ["own-search"], "input": 1, "output": 1}]}))
+    owned = {"PRICES_FILE": str(prices), "MAX_COST_USD": "1"}
+    assert send(chat(model="own-search", max_tokens=20), owned)[0] is None  # the owner says what it costs
+    file = {"type": "file", "file": {"file_data": "AAAA"}}
+    assert send(chat([file], model="own-search", max_tokens=20), owned) == ("cost_limit_exceeded", None)
