@@ -144,17 +144,17 @@ ALL = {
 
 @pytest.mark.skipif(not DATA.exists(), reason="the recorded requests are not beside this checkout")
 def test_no_honest_request_is_refused_with_every_control_on() -> None:
-    anybody = (("authorization", f"Bearer {minted(models=('*',), max_output_tokens=1_000_000)}"),)
+    open_key, limited_key = minted(), minted(models=("*",), max_output_tokens=1_000_000)
     held = {"OPENAI_API_KEY": "sk-server", "SIGNING_SECRET": SECRET}
     refusals: dict[str, list[str]] = {}
     count = 0
     for name, path, asked in requests():
         count += 1
-        for settings_of, allowed in (
-            (held, {"previous_response_id", "conversation", "vector_store_ids", "file_id", "tools"}),
-            ({**held, **ALL}, REFUSED),
+        for key, settings_of, allowed in (
+            (open_key, held, {"previous_response_id", "conversation", "vector_store_ids", "file_id", "tools"}),
+            (limited_key, {**held, **ALL}, REFUSED),
         ):
-            body = json.dumps(asked).encode()
+            body, anybody = json.dumps(asked).encode(), (("authorization", f"Bearer {key}"),)
             reply, _ = run(
                 Listed(b"{}", headers=JSON), request(f"/v1/{path}", body, headers=anybody), settings=settings_of
             )
