@@ -26,9 +26,7 @@ from benchmarks.relays import StartError, Subject
 def main() -> int:
     """Measure and print; 0 when everything could be measured, 1 with the reason on stderr when not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds, no stalls: half a minute, rougher"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no stalls: half a minute, rougher")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file as well")
     options = parser.parse_args()
     # A SIGTERM unwinds like Ctrl-C, so that nothing that was started stays behind.
