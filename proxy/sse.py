@@ -16,7 +16,8 @@ from proxy import nesting
 # Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
 # event has ended either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
-_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+# An event's end takes further empty lines along: each of them alone would be an event that says nothing.
+_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}[\r\n]*")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 # The longest empty line is four bytes: so many of the last piece are looked at again with the next.
