@@ -147,15 +147,9 @@ class _Reader(Window):
                 found[name] = value
             if members is not None:
                 members.append(Member(name, start, value_at, self.byte(at)))
-            at = yield from self.past_space(at)
-            mark = self.text[at : at + 1]
-            if mark == "}":
-                return found, at + 1
-            if mark != ",":
-                raise ValueError
-            at = yield from self.past_space(at + 1)
-            if self.charge(2):
-                yield self.spent()
+            ended, at = yield from self._after_item(at, "}")
+            if ended:
+                return found, at
 
     def _array(self, at: int, depth: int, spans: list[tuple[int, int]] | None = None) -> Slices[tuple[list[Any], int]]:
         """The items from `at` on, behind the opening bracket, and the place behind the closing one."""
@@ -172,15 +166,21 @@ class _Reader(Window):
                 found.append(value)
             if spans is not None:
                 spans.append((start, self.byte(at)))
-            at = yield from self.past_space(at)
-            mark = self.text[at : at + 1]
-            if mark == "]":
-                return found, at + 1
-            if mark != ",":
-                raise ValueError
-            at = yield from self.past_space(at + 1)
-            if self.charge(2):
-                yield self.spent()
+            ended, at = yield from self._after_item(at, "]")
+            if ended:
+                return found, at
+
+    def _after_item(self, at: int, closing: str) -> Slices[tuple[bool, int]]:
+        """Whether an item was the last one, and the place after the closing bracket, or of the next item."""
+        at = yield from self.past_space(at)
+        mark = self.text[at : at + 1]
+        if mark == closing:
+            return True, at + 1
+        if mark != ",":
+            raise ValueError
+        if self.charge(2):
+            yield self.spent()
+        return False, (yield from self.past_space(at + 1))
 
     def _run(self, at: int, found: list[Any] | dict[str, Any]) -> Slices[int]:
         """Read as many whole items from `at` on as the window surely holds into `found`; the place of the next one.
