@@ -19,13 +19,19 @@ ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 SHORT_KEY = 16  # characters; a shorter one is warned about
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-# Keys that the project's documents have shown, and what samples are made of.
-_PRINTED = frozenset(("f0b1c9d27a4e4f6f8f1f", "5f1c0d8be0c94c51b64e0d2f7a9e3c11"))
+# Keys that the project's documents have shown, and passwords that everybody tries first.
+_PRINTED = frozenset(
+    ("f0b1c9d27a4e4f6f8f1f", "5f1c0d8be0c94c51b64e0d2f7a9e3c11", "password", "qwerty", "letmein", "admin")
+)
+# What samples are made of, and the words that make one of them a request to put a key there.
+_ASKING = (
+    "random|your|change|replace|insert|enter|put|here|example|sample|dummy|placeholder|todo|text|string|value|"
+    "characters|xxx"
+)
 _SAMPLE = re.compile(
-    "(?:a|an|another|my|your|the|some|one|this|is|long|short|random|text|string|value|characters|key|keys|proxy|api|"
-    "secret|secrets|signing|pass|word|phrase|token|change|me|it|please|here|test|testing|example|sample|dummy|demo|sk|"
-    "x|todo|replace|with|enter|put|insert|foo|bar|baz|qwerty|letmein|admin|user|root|default|private|very|super|strong|"
-    "new|old|sluice|relay|openai|caller|callers|for|to|of|and|must|know|make|up)+[0-9]{0,8}"
+    f"(?=.*(?:{_ASKING}))(?:{_ASKING}|a|an|another|my|the|some|one|this|is|long|short|key|keys|proxy|api|secret|secrets|"
+    "signing|pass|word|phrase|token|me|it|please|test|testing|demo|sk|pk|with|foo|bar|private|very|super|strong|new|old|"
+    "sluice|relay|openai|caller|callers|for|to|of|and|must|make|made|up|only|you)+[0-9]{0,8}"
 )
 _SAMPLE_LENGTH = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
@@ -141,7 +147,7 @@ def _made_up(key: str) -> None:
 
 def is_sample(key: str) -> bool:
     """Whether a text says no more than that a key belongs there."""
-    plain = re.sub(r"[^a-z0-9]", "", key.lower())
+    plain = re.sub("x{3,}", "xxx", re.sub(r"[^a-z0-9]", "", key.lower()))
     if plain.isdigit():
         return plain in "01234567890123456789" or len(set(plain)) == 1
     return 2 < len(plain) <= _SAMPLE_LENGTH and _SAMPLE.fullmatch(plain) is not None

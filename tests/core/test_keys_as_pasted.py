@@ -66,14 +66,13 @@ def test_white_space_around_a_key_is_left_out(name: str) -> None:
         "CHANGE_ME",
         "your-proxy-key",
         "<your-key>",
-        "my.secret.key.123",
+        "put-your-secret-here-123",
         "password",
-        "test",
+        "example",
         "sk-xxxxxxxxxxxxxxxxxxxxxxxx",
         "xxxx",
         "1234567890123456",
         "000000",
-        "ProxyKey",
         "f0b1c9d27a4e4f6f8f1f",
     ],
 )
@@ -92,8 +91,8 @@ def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
     for _ in range(2_000):
         for made in (secrets.token_hex(16), secrets.token_hex(8), secrets.token_urlsafe(18)):
             assert not values.is_sample(made)
-    assert not values.is_sample("x" * 61) and not values.is_sample("20261126")
-    for key in ("correct-horse-battery-staple", "team-blue-2026"):
+    assert values.is_sample("x" * 500) and not values.is_sample("key" * 500 + "x9") and not values.is_sample("20261126")
+    for key in ("correct-horse-battery-staple", "team-blue-2026", "a-key-for-callers", "test", "proxy-key", "sk-test"):
         assert config.load({"PROXY_KEY": key}).proxy_key == (key,)
 
 
