@@ -16,6 +16,11 @@ import pytest
 from tests.test_documents import ROOT
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
+# What a shell runs in the background ignores Ctrl-C, and hands that on.
+_HEEDING_CTRL_C = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, 'dev.py', 'setup'])"
+)
 PATIENCE = 120.0  # seconds that an environment may take to be made on a busy machine
 
 
@@ -32,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 def start(project: Path, **environ: str) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if name not in ("VENV", "PYTHONPATH")}
     return subprocess.Popen(
-        [sys.executable, "dev.py", "setup"],
+        [sys.executable, "-c", _HEEDING_CTRL_C],
         cwd=project,
         env={**inherited, **environ},
         stdout=subprocess.PIPE,
