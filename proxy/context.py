@@ -64,9 +64,8 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
     """
     alone = {"completions": "prompt", "embeddings": "input"}.get(call.endpoint.path if call.endpoint else "", "")
     prompts = request.get(alone)
-    if isinstance(prompts, list) and str in set(map(type, prompts)):
-        # Each prompt of a list is read alone.
-        longest = max((one for one in prompts if isinstance(one, str)), key=len)
+    if isinstance(prompts, list) and set(map(type, prompts)) == {str}:
+        longest = max(prompts, key=len)  # each prompt of a list is read alone
         counted = await estimate.count_aside(call, {**request, alone: longest})
     else:
         counted = await estimate.count(call, _model(call))

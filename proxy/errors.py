@@ -99,6 +99,12 @@ class IncompleteBody(BadRequest):
     message = "The request's body ended before the length that Content-Length announced. Send all of it."
 
 
+class RequestTimeout(CallerError):
+    status = 408
+    code = "request_timeout"
+    message = "The request was left half sent for a minute. Send all of it at once."
+
+
 class UnknownPath(CallerError):
     status = 404
     code = "unknown_path"

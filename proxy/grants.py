@@ -9,13 +9,14 @@ from proxy import slices
 from proxy.call import Call
 from proxy.errors import BadRequest, ModelNotAllowed
 from proxy.messages import Stream
-from proxy.model import named
+from proxy.model import is_one_name, named
 from proxy.patterns import matches
 from proxy.wire.json_walk import walk
 from proxy.wire.work import SLICE, Slices
 
 # Names for models besides those that have the word in them.
 _OTHER_NAMES = ("engine", "deployment", "deployment_id", "engine_id", "preset")
+_MOST = 100
 _DRAWS = "image_generation"
 
 
@@ -31,17 +32,20 @@ async def prepare(call: Call) -> None:
             param="model",
         )
     for one in (name, *await slices.run(others(call), call.host.clock)):
-        if not isinstance(one, str) or not matches(one, models):
+        if not isinstance(one, str) or not is_one_name(one) or not matches(one, models):
             raise ModelNotAllowed(f"This key is not for the model {str(one)[:100]!r}. It is for: {', '.join(models)}.")
 
 
 def others(call: Call) -> Slices[list[Any]]:
-    """Further models that the call might be answered by, wherever they are named: lists to fall back on, tools, routes.
+    """Further models that the call might be answered by, each once, wherever they are named: lists, tools, routes.
 
-    Whatever is called something with `model` names one, but for the call's own and what stands in data.
+    Whatever is called something with `model` names one, but for the call's own and what stands in data. Raises
+    BadRequest for more than anybody falls back on: each costs work.
     """
-    found: list[Any] = [value for name, value in _query(call.request.query) if _names_model(name)]
-    found += [part.text(call.sent_body) for part in call.form or () if _names_model(part.name) and part.name != "model"]
+    found: dict[Any, None] = {value: None for name, value in _query(call.request.query) if _names_model(name)}
+    for part in call.form or ():
+        if _names_model(part.name) and part.name != "model":
+            found[part.text(call.sent_body)] = None
     request = call.document.value if call.document else None
     lists: set[int] = set()  # objects inside of what names models
     units = 0
@@ -57,13 +61,15 @@ def others(call: Call) -> Slices[list[Any]]:
                 if isinstance(value, dict):
                     lists.add(id(value))
                 elif not isinstance(value, list):
-                    found.append(value)
+                    found[value] = None
             elif _is_drawing(name, value) and owner.get("model") is None:
-                found.append("the provider's own for images")  # a tool that another model does the work of
+                found["the provider's own for images"] = None  # a tool that another model does the work of
+        if len(found) > _MOST:
+            raise BadRequest(f"More than {_MOST} models are named. Name fewer.", param="models")
         if units >= SLICE:
             yield units
             units = 0
-    return found
+    return list(found)
 
 
 def _is_drawing(name: str, value: Any) -> bool:
@@ -76,7 +82,7 @@ def _names_model(name: str) -> bool:
 
 
 def _query(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query, keep_blank_values=True)
+    return parse_qsl(query.replace(";", "&"), keep_blank_values=True)
 
 
 def wrap(call: Call, stream: Stream) -> Stream:

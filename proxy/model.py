@@ -27,6 +27,11 @@ def named(call: Call) -> str | None:
     return model if isinstance(model, str) else None
 
 
+def is_one_name(name: str | None) -> bool:
+    """Whether `name` stands for one model: some gateways take what has commas for a list of them (LiteLLM)."""
+    return name is None or ("," not in name and name.isprintable())
+
+
 def rename_path(call: Call, path: str, name: str) -> str:
     """The call's path with `name` for the model that stands in it, if one does."""
     return LISTED + quote(name, safe="") if path.startswith(LISTED) and is_listing(call.request.method, path) else path

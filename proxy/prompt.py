@@ -29,15 +29,16 @@ async def prompt_of(call: Call) -> list[Text]:
     Raises BadRequest where that cannot be read, for then it cannot be checked either.
     """
     pieces: list[str] = []
-    size = 0
+    size, is_blank = 0, True
     for piece in request_texts(_members(call)):
         pieces.append(piece)
         size += len(piece) + _EACH
+        is_blank = is_blank and (not piece or piece.isspace())
         if size > LENGTH or not piece:
             await call.host.clock.sleep(0)
             size = 0
     text = "".join(pieces)
-    return [Text(text)] if text and not text.isspace() else []
+    return [] if is_blank else [Text(text)]
 
 
 def param(call: Call, checks: Checks) -> str | None:

@@ -15,6 +15,7 @@ from proxy.call import Call, media_type
 from proxy.errors import BadRequest, UnsupportedMedia
 from proxy.limits import number
 from proxy.messages import Request
+from proxy.model import is_one_name, named
 from proxy.wire import multipart, path_table, safe_json
 from proxy.wire.json_edit import Document
 
@@ -59,6 +60,8 @@ async def take(call: Call, why: str | None = None) -> None:
             if why is not None:
                 raise BadRequest(f"The model's name is longer than {MAX_MODEL} characters.", param="model")
             del call.fields["model"]
+    if {"model", "limits", "context"}.intersection(found) and not is_one_name(named(call)):
+        raise BadRequest("The model's name has a comma or a control character in it. Name one model.", param="model")
 
 
 def controls(call: Call) -> list[str]:
@@ -102,7 +105,7 @@ async def _bytes(call: Call, found: list[str]) -> bytes:
         and call.protocol == "other"
         and not may_be_json(request)
         and not set(found) - {"held"}
-        and ("held" not in found or _is_form(request))
+        and ("held" not in found or (_is_form(request) and "*" in call.config.allow_references))
         and (not chosen or (request.length is not None and request.length <= chosen))
     ):
         if _is_form(request) and "held" in found:

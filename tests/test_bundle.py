@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import hashlib
@@ -22,6 +23,7 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import bundle
+from proxy.cli.bundle import ROOT
 from proxy.console import page
 from proxy.errors import ConfigError
 from tests.support import parts
@@ -261,6 +263,31 @@ def test_the_openai_sdk_talks_to_it(behind_nginx: int, upstream: Upstream) -> No
         assert "".join(piece.choices[0].delta.content for piece in pieces) == "xx"
         upstream.play(whole(b'{"id":"c","object":"chat.completion","choices":[]}'))
         assert client.chat.completions.create(model="m", messages=messages).id == "c"
+
+
+def imported_at_once(tree: ast.Module) -> Iterator[str]:
+    """The modules of this project that are imported when the module is."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
+@pytest.mark.parametrize("name", bundle.BUNDLES)
+def test_no_module_of_a_bundle_needs_one_that_was_left_out(name: str, tmp_path: Path) -> None:
+    """Worker bundles leave counting out: a module there must import it where it is needed, or be left out too."""
+    bundle.add_sources(dataclasses.replace(bundle.BUNDLES[name], packages=()), tmp_path)
+    modules = {path.relative_to(ROOT).with_suffix("") for path in (ROOT / "proxy").rglob("*.py")}
+    missing = {".".join(one.parts) for one in modules if not (tmp_path / one).with_suffix(".py").exists()}
+    assert missing  # adapters of other platforms at least
+    needed = {
+        (str(path.relative_to(tmp_path)), one)
+        for path in (tmp_path / "proxy").rglob("*.py")
+        for one in imported_at_once(ast.parse(path.read_text()))
+        if one in missing or one.rpartition(".")[0] in missing
+    }
+    assert not needed
 
 
 def test_every_bundle_has_the_whole_console(built: Path) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import json
 import os
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,9 +20,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy.adapters import server
 from proxy.adapters.server import READ_BYTES, Transport
 from proxy.cli.lambda_simulator import LambdaFront
+from proxy.errors import ProxyError
 from tests.conftest import Serve
 from tests.support.raw import KEY, Raw
-from tests.support.server import Running
+from tests.support.server import Running, serving
 from tests.support.talk import opened
 from tests.support.upstream import Upstream, Wait, stream, whole
 
@@ -212,3 +217,83 @@ def test_the_lambda_simulator_answers_head_at_once(upstream: Upstream) -> None:
         connection.close()
     finally:
         front.close()
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_a_request_that_is_left_half_sent_is_refused_after_a_while(
+    http: str, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection would be held for good otherwise; one between two calls stays as long as it may."""
+    monkeypatch.setattr(server, "HALF_SENT_SECONDS", 1.0)
+    call = b"POST /v1/chat/completions HTTP/1.1\r\n" + KEY + b"Content-Length: 12\r\n\r\n"
+    with serving(http, OPENAI_BASE_URL=upstream.url) as running, contextlib.ExitStack() as stack:
+        between, *halves = [stack.enter_context(contextlib.closing(Raw(running.port))) for _ in range(5)]
+        between.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert between.answer()[0] == 200
+        for half, data in zip(halves, (b"", b"GET /he", call, call + b"{"), strict=True):
+            half.send(data)
+        for half in halves:
+            status, _, body = half.answer()
+            assert (status, json.loads(body)["error"]["code"]) == (408, "request_timeout")
+            assert half.rest() == b""
+        between.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert between.answer()[0] == 200
+        between.send(b"GET /he")
+        assert between.answer()[0] == 408
+
+
+@dataclasses.dataclass
+class Cycle:
+    response_complete: bool = False
+    more_body: bool = True
+    response_started: bool = False
+
+
+class Watched(server.Refusing):
+    """A connection whose time is told by hand."""
+
+    def __init__(self, cycle: Cycle | None) -> None:
+        self.cycle, self.flow, self.timeout_keep_alive_task = cycle, types.SimpleNamespace(read_paused=False), None
+        self.transport = cast(asyncio.Transport, Written())
+        self.refusals: list[ProxyError] = []
+        self._seen: Any = None
+
+    def refuse(self, error: ProxyError) -> None:
+        self.refusals.append(error)
+
+    def look(self) -> bool:
+        """Whether it is refused after one more span of time."""
+
+        async def go() -> None:
+            self._watcher = cast("asyncio.TimerHandle | None", None)
+            self.watch(self._seen)
+            if self._watcher is not None:
+                self._seen = self._watcher._args[0]
+                self._watcher.cancel()
+
+        asyncio.run(go())
+        return bool(self.refusals)
+
+
+def test_a_body_may_take_as_long_as_something_of_it_comes() -> None:
+    connection = Watched(Cycle())
+    for _ in range(9):
+        connection._received += 1
+        assert not connection.look()
+    connection.flow.read_paused = True  # the upstream takes no more for the moment
+    assert not connection.look() and not connection.look()
+    connection.flow.read_paused = False
+    assert not connection.look() and connection.look()
+
+
+def test_a_head_has_its_time_in_all_and_an_answer_as_much_as_it_needs() -> None:
+    answering = Watched(Cycle(more_body=False))
+    assert not answering.look() and not answering.look() and not answering.look()
+    for cycle in (None, Cycle(response_complete=True, more_body=False)):
+        connection = Watched(cycle)
+        assert not connection.look()
+        connection._received += 1
+        assert connection.look()
+    kept = Watched(Cycle(response_complete=True, more_body=False))
+    kept.timeout_keep_alive_task = object()  # between two calls: uvicorn's own clock runs
+    assert not kept.look() and not kept.look()

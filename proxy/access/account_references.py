@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from proxy import slices
 from proxy.call import Call
 from proxy.errors import ReferenceNotAllowed
 from proxy.messages import Stream
+from proxy.wire import safe_json
 from proxy.wire.json_walk import walk
+from proxy.wire.multipart import Field
 from proxy.wire.work import SLICE, Slices
 
 # Members that refer to something stored, in small letters and without underscores, and the kind that opens them
@@ -54,6 +57,17 @@ _NAMES = {
     "agent_id": "assistants",
     "preset": "prompts",
     "data_sources": "others",
+    "knowledge_id": "vector_stores",
+    "knowledge_ids": "vector_stores",
+    "knowledge_base_id": "vector_stores",
+    "knowledge_base_ids": "vector_stores",
+    "library_id": "files",
+    "library_ids": "files",
+    "collection_id": "files",
+    "collection_ids": "files",
+    "workflow_id": "prompts",
+    "bot_id": "assistants",
+    "litellm_credential_name": "others",
 }
 _KINDS = {name.replace("_", ""): kind for name, kind in _NAMES.items()}
 # Types of items and tools that do, in small letters.
@@ -61,18 +75,30 @@ _TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp", "co
 # Addresses that the upstream opens with its own account: buckets, and files by an address of its own
 # (help.aliyun.com/zh/model-studio/long-context-qwen-long, platform.moonshot.cn/docs/guide/use-kimi-vision-model,
 # ai.google.dev/gemini-api/docs/files; read 2026-11-26).
-_ADDRESSES = ("url", "uri", "image", "video", "audio", "data", "filedata")
+_ADDRESSES = ("url", "uri", "image", "video", "audio", "data", "file", "mask")
 _OWN_ADDRESS = re.compile(
-    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://generativelanguage\.googleapis\.com/", re.IGNORECASE
+    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://(?:[^/@]*@)?[a-z0-9-]*generativelanguage\.googleapis\.com[.:/]",
+    re.IGNORECASE,
 )
+# What is to be embedded may be the name of a stored file in place of a text (LiteLLM, Gemini's embeddings).
+_EMBEDDED = re.compile(r"(?:gs://|files/)[!-~]{1,200}\Z", re.IGNORECASE)
+# Blanks and control characters, which who reads an address leaves out (url.spec.whatwg.org).
+_BLANKS = "".join(map(chr, range(33))) + "\ufeff"
+_LEFT_OUT = re.compile("[\0- \ufeff]+")
+# Voices that were uploaded or made (platform.openai.com/docs/api-reference/audio, docs.siliconflow.cn).
+_OWN_VOICE = re.compile(r"voice_|[^:]+:[^:]+:[^:]+:", re.IGNORECASE)
 _FILE_TEXT = "fileid://"
 _STORED_PRESET = "@preset/"
-# What an item of `input` may have besides its id and still say nothing: then the upstream looks the id up.
-_LABELS = frozenset("id object phase role status type".split())
+# What an item of `input` says something with. One that has an id and none of these is looked up by the upstream.
+_CONTENTS = frozenset(
+    "action arguments code content diff encrypted_content error input operation output outputs patch queries refusal "
+    "result results summary text tools".split()
+)
 # Other members that end so and hold such an id: file-…, vs_…, msg_…. Those of calls come from the request itself.
 _ID_NAME = re.compile(r".*_(?:id|file)s?\Z")
 _ID = re.compile(r"[a-z]{2,16}[-_][A-Za-z0-9-]{12,}\Z")
 _OWN_IDS = ("call_id", "item_id", "request_id", "session_id", "tool_id", "tool_use_id", "trace_id", "user_id")
+_FORM_PROMPTS = ("prompt", "input", "text", "instructions")
 _TOP_ONLY = ("conversation", "background")
 _BRACKETS = re.compile(r"[\[\].]+")
 
@@ -82,9 +108,13 @@ async def prepare(call: Call) -> None:
     opened = call.config.allow_references
     if "*" in opened:
         return
+    for name, _ in parse_qsl(call.request.query.replace(";", "&"), keep_blank_values=True):
+        _check(name, name, _KINDS.get(_folded(name)), opened)
     for part in call.form or ():
         for name in _BRACKETS.split(part.name):
             _check(name, part.name, _KINDS.get(_folded(name)), opened)
+        if part.filename is None:
+            await _look_at_text(call, part, opened)
     document = call.document
     if document is None or document.value is None:
         return
@@ -100,7 +130,7 @@ def wrap(call: Call, stream: Stream) -> Stream:
 
 def _stores(protocol: str, asked: Any) -> bool:
     """Whether the upstream would keep the answer: of a response always, unless it is told not to."""
-    return bool(asked) if protocol == "chat" else protocol == "responses" and asked is not False
+    return asked not in (None, False) if protocol == "chat" else protocol == "responses" and asked is not False
 
 
 def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Slices[None]:
@@ -109,43 +139,51 @@ def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Sl
     for name, value, owner, is_data in walk(request):
         units += 1
         if (value or value == {}) and not is_data:
-            if name == "input" and isinstance(value, dict) and owner is request:
-                if value.get("id") and _says_nothing(value):
-                    _check(name, "id", "responses", opened)
-            elif name == "prompt" and isinstance(value, dict) and owner is request:
-                _check(name, name, "prompts", opened)
-            else:
-                shown = f"type {value[:40]!r}" if name == "type" and isinstance(value, str) else name
-                _check(shown, name, _kind(name, value, owner is request), opened)
+            found = kind(name, value, owner, request)
+            if name == "input" and protocol == "other" and owner is request and isinstance(value, str):
+                found = "files" if _EMBEDDED.match(value[:300].strip()) else found
+            shown = f"type {value[:40]!r}" if name == "type" and isinstance(value, str) else name
+            _check(shown, name, found, opened)
         if units >= SLICE:
             yield units
             units = 0
 
 
-def _kind(name: str, value: Any, at_top: bool) -> str | None:
-    """The kind of what a member refers to, None for one that refers to nothing."""
+def kind(name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) -> str | None:
+    """The kind of what a member refers to, by the names of ALLOW_REFERENCES; None for one that refers to nothing."""
+    at_top = owner is request
+    if at_top and isinstance(value, dict) and name in ("input", "prompt"):
+        if name == "prompt":
+            return "prompts"
+        return "responses" if _id_of(value) and _says_nothing(value) else None
     folded = _folded(name)
     if (kind := _KINDS.get(folded)) is not None:
         # A container that is made for this answer alone holds nothing of anybody's.
-        is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto"
+        is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto" and len(value) == 1
         return None if is_new or (folded in _TOP_ONLY and not at_top) else kind
     if isinstance(value, str):
         return _kind_of_text(name[:64].casefold(), folded, value)
-    if isinstance(value, dict) and value.get("id"):  # an answer that was spoken, a voice that was made
+    if isinstance(value, dict) and _id_of(value):  # an answer that was spoken, a voice that was made
         return {"audio": "responses", "voice": "others"}.get(folded)
     return None
 
 
 def _kind_of_text(name: str, folded: str, value: str) -> str | None:
-    """As `_kind`, of a text; `folded` is its name without underscores."""
+    """As `kind`, of a text; `folded` is its name without underscores."""
     if folded == "type":
         return _TYPES.get(value[:64].casefold())
-    if folded == "model":
+    if folded in ("model", "models"):
         return "prompts" if _STORED_PRESET in value[:1000].casefold() else None
     if folded in ("content", "text"):
-        return "files" if value.lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT else None
-    if folded.endswith(_ADDRESSES):
-        return "files" if _OWN_ADDRESS.match(value.lstrip()[:100]) else None
+        return (
+            "files"
+            if _LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300])[: len(_FILE_TEXT)].casefold() == _FILE_TEXT
+            else None
+        )
+    if folded.removesuffix("s").endswith(_ADDRESSES):
+        return "files" if _OWN_ADDRESS.match(_LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300])) else None
+    if folded == "voice":
+        return "others" if _OWN_VOICE.match(value[:100]) else None
     is_id = not name.endswith(_OWN_IDS) and _ID_NAME.match(name) and _ID.match(value)
     return "others" if is_id else None
 
@@ -154,14 +192,35 @@ def _folded(name: str) -> str:
     return name[:64].casefold().replace("_", "")
 
 
+def _id_of(item: dict[str, Any]) -> Any:
+    return next((value for name, value in item.items() if name[:64].casefold() == "id" and value), None)
+
+
 def _says_nothing(item: dict[str, Any]) -> bool:
     """Whether an item has nothing but its id: then it is a reference as well.
 
     Messages may be empty, and reasoning whose text the upstream keeps secret; a call of a tool has something in it.
     """
-    kind = item.get("type")
-    nothing: tuple[Any, ...] = (None, "", []) if isinstance(kind, str) and kind.endswith("_call") else (None, "")
-    return all(name in _LABELS or value in nothing for name, value in item.items())
+    type_ = item.get("type")
+    if type_ == "image_generation_call":
+        return not isinstance(item.get("result"), str) or not item["result"]
+    is_call = isinstance(type_, str) and type_.endswith("_call")
+    nothing: tuple[Any, ...] = (None, "", {}, []) if is_call else (None, "", {})
+    return all(name not in _CONTENTS or value in nothing for name, value in item.items())
+
+
+async def _look_at_text(call: Call, part: Field, opened: tuple[str, ...]) -> None:
+    """Look at a form's text as at the member of that name; some servers read JSON in it.
+
+    Raises BadRequest for what begins like JSON and is none, where that is no prompt.
+    """
+    text = part.text(call.sent_body)
+    name = next((one for one in reversed(_BRACKETS.split(part.name)) if one), "")
+    field = {name: text}
+    _check(part.name, part.name, kind(name, text, field, field), opened)
+    if text.lstrip()[:1] in ("{", "[") and name not in _FORM_PROMPTS:
+        read = await slices.run(safe_json.read(b'{"": %b}' % text.encode()), call.host.clock)
+        await slices.run(_look({name: read.value[""]}, "other", opened), call.host.clock)
 
 
 def _check(name: str, param: str, kind: str | None, opened: tuple[str, ...]) -> None:

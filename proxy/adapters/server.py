@@ -12,12 +12,16 @@ import http
 from typing import Any
 
 from proxy.adapters.asgi import HEAD_MOST
-from proxy.errors import BadRequest, IncompleteBody, ProxyError
+from proxy.errors import BadRequest, IncompleteBody, ProxyError, RequestTimeout
 
 READ_BYTES = 65_536
 # How long what a refused caller still sends is read and dropped. A connection that is closed with unread bytes is
 # reset, and the reset can overtake the answer (RFC 9112, section 9.6).
 LINGER_SECONDS = 1.0
+
+# How long a caller may leave a request half sent, and at most twice that: one that never ends would hold a connection
+# for good. nginx waits as long (nginx.org/en/docs/http/ngx_http_core_module.html, client_header_timeout).
+HALF_SENT_SECONDS = 60.0
 
 PROTOCOL = f"{__name__}:Protocol"
 
@@ -109,7 +113,35 @@ class Refusing:
 
     transport: asyncio.Transport
     cycle: Any  # a RequestResponseCycle of either kind, None before the first
+    flow: Any  # uvicorn's FlowControl
+    timeout_keep_alive_task: Any  # None while a request is under way
     refused = False
+    _received = 0  # reads from this connection
+    _watcher: asyncio.TimerHandle | None = None
+
+    def watch(self, seen: tuple[Any, int] | None = None) -> None:
+        """Look again and again, from the connection's start, whether the same request is still half sent.
+
+        A head has its time in all; a body may take as long as it needs while something of it comes. What is not read,
+        because the upstream is slow, is not the caller's fault.
+        """
+        if self.transport.is_closing():
+            return
+        cycle, now = self.cycle, None
+        if cycle is None or (cycle.response_complete and self.timeout_keep_alive_task is None):
+            now = (cycle, -1)
+        elif cycle.more_body and not cycle.response_complete and not self.flow.read_paused:
+            now = (cycle, self._received)
+        if now is not None and now == seen:
+            self.refuse(RequestTimeout())
+        else:
+            self._watcher = asyncio.get_running_loop().call_later(HALF_SENT_SECONDS, self.watch, now)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the connection now, and not when it would have been looked at next."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        super().connection_lost(exc)  # type: ignore[misc]
 
     def refuse(self, error: ProxyError) -> None:
         """Answer with `error` and close, or close after the answer that is under way, whose bytes stay as they are."""

@@ -16,9 +16,11 @@ class H11Connection(Refusing, H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Transport(transport))  # type: ignore[arg-type]
+        self.watch()
 
     def data_received(self, data: bytes) -> None:
         if not self.refused:
+            self._received += 1
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:

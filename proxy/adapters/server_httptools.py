@@ -25,10 +25,12 @@ class HttptoolsConnection(Refusing, HttpToolsProtocol):
         self._in_head = False
         self._offered: list[tuple[bytes, bytes]] = []
         super().connection_made(Transport(transport))  # type: ignore[arg-type]
+        self.watch()
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
             return
+        self._received += 1
         self._unset_keepalive_if_required()
         self._quiet += len(data)
         while data and not self.refused:

@@ -62,7 +62,7 @@ _COUNTING = (
         f"tokens/{name}.py"
         for name in ("accounted", "vocabulary", "prompt", "schema", "images", "completion", "responses")
     ),
-    *(f"cost/{name}.py" for name in ("audio_size", "multipliers", "schema_size", "upper_bound")),
+    *(f"cost/{name}.py" for name in ("audio_size", "schema_size", "upper_bound")),
 )
 _ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
 # tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.

@@ -23,8 +23,13 @@ from proxy.wire.path_table import Endpoint
 # The Responses API takes no lower limit; an answer shorter than that is none.
 LEAST_OUTPUT = 16
 _MODELS = 5
-# Models that search the web or do research by themselves, at a price for each call.
-_SEARCHES = re.compile(r"search|sonar|compound|:online", re.IGNORECASE)
+# Models with a price besides that of their tokens of text: they search the web by themselves, draw, or hurry.
+_MORE_THAN_TEXT = re.compile(r"search|sonar|compound|:online|image|claude.*-fast", re.IGNORECASE)
+# Alibaba's models that think unless they are told not to, and those that cannot be told
+# (docs.qwencloud.com, help.aliyun.com/zh/model-studio/deep-thinking, read 2026-11-26).
+_DASHSCOPE = re.compile(r"dashscope|aliyuncs|qwencloud", re.IGNORECASE)
+_ALWAYS_THINKS = re.compile(r"qwq|qvq|thinking", re.IGNORECASE)
+_THINKS = re.compile(r"qwen-?3(?!.*(?:instruct|coder|max))", re.IGNORECASE)
 _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 
 
@@ -43,7 +48,7 @@ async def prepare(call: Call) -> None:
     if (name := await slices.run(multipliers.unknown(request, row.limits), call.host.clock)) is not None:
         raise CostTooHigh(f"{_OPEN_ENDED} {name} may multiply that. Leave it out.", param=name)
     answers = estimate.answers_of(request, row)
-    beside = _thought(request) if row.limits else 0
+    beside = _thought(call, request) if row.limits else 0
     most = await _affordable(call, request, row, answers) if config.max_cost_usd is not None else None
     asked = estimate.output_of(request, row)
     if allowed is not None and row.limits:
@@ -131,8 +136,12 @@ async def _affordable_at(
 ) -> int | None:
     model, price = priced
     # The owner's own file knows what a call costs.
-    if isinstance(model, str) and _SEARCHES.search(model[:1000]) and (price is None or price.provider != "own"):
-        raise CostTooHigh(f"{_OPEN_ENDED} this model searches at a price that nobody knows beforehand.", param="model")
+    if isinstance(model, str) and _MORE_THAN_TEXT.search(model[:300]) and (price is None or price.provider != "own"):
+        raise CostTooHigh(
+            f"{_OPEN_ENDED} this model has a price besides that of its text, which is not known here: it searches, "
+            "draws or hurries. Use another one.",
+            param="model",
+        )
     ceiling, at = Decimal(str(call.config.max_cost_usd)), call.host.clock.wall()
     tier = request.get("service_tier")
     if price is None or (figures := price.figures(0, at, None)) is None or (row.limits and "output" not in figures):
@@ -141,7 +150,7 @@ async def _affordable_at(
             "add this one's with PRICES_FILE.",
             param="model",
         )
-    if (name := multipliers.dearer(request, price.service_tiers)) is not None:
+    if (name := await slices.run(multipliers.dearer(request, price.service_tiers), call.host.clock)) is not None:
         raise CostTooHigh(f"{_OPEN_ENDED} {name} makes this one dearer than is known here. Leave it out.", param=name)
     tier = tier if isinstance(tier, str) else None
     asked = estimate.output_of(request, row) or price.max_output
@@ -199,17 +208,21 @@ def _dearest(
 def _beside(call: Call, request: dict[str, Any]) -> int:
     """Tokens that are charged like an answer's, beside its limit: a prediction that was wrong, a budget to think."""
     members = call.document.members if call.document and request.get("prediction") is not None else ()
-    return _thought(request) + sum(one.end - one.value for one in members if one.name == "prediction")
+    return _thought(call, request) + sum(one.end - one.value for one in members if one.name == "prediction")
 
 
-def _thought(request: dict[str, Any]) -> int:
+def _thought(call: Call, request: dict[str, Any]) -> int:
     """The tokens of thinking that Qwen's servers allow beside an answer's limit.
 
     Source: help.aliyun.com/zh/model-studio/deep-thinking. Raises BadRequest where that is left open.
     """
     budget = request.get("thinking_budget")
     if budget is None:
-        if request.get("enable_thinking") in (None, False):
+        asked = request.get("enable_thinking")
+        model = next((one.model for one in call.targets if one.model), None) or str(request.get("model"))[:300]
+        is_qwen = any(_DASHSCOPE.search(one.base_url) for one in call.targets)
+        thinks = is_qwen and (_ALWAYS_THINKS.search(model) or (asked is None and _THINKS.search(model)))
+        if asked in (None, False) and not thinks:
             return 0
     elif isinstance(budget, int) and 0 <= budget <= MILLION and not isinstance(budget, bool):
         return budget

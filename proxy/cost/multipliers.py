@@ -29,9 +29,12 @@ _MULTIPLIERS = frozenset(
     "samplecount numresponses numchoices numcandidates numanswers beamwidth usebeamsearch".split()
 )
 _LIMITS = frozenset("max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample".split())
-_NUMBER = re.compile(r"[-+]?[\d_.,]{1,40}(?:e[-+]?\d{1,3})?", re.IGNORECASE)
+# Members that take a limit away again, whatever their values: LiteLLM leaves out what they name.
+_UNLIMITING = frozenset("allowedopenaiparams additionaldropparams dropparams".split())
+_HEX = re.compile(r"[-+]?0x[0-9a-f_]{1,40}", re.IGNORECASE)
 _LOOKED_AT = 1_000  # values of a member that is not known
-_PRICED = ("speed", "inference_geo", "service_tier")
+_PRICED = ("speed", "inferencegeo", "servicetier")
+_CHOOSES = ("order", "only", "sort")
 _CHEAP = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
 
 
@@ -53,9 +56,13 @@ def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | No
                 units = 0
     for name, value, owner, is_data in walk(request):
         units += 1
-        if not is_data and value and re.sub(r"[^a-z]", "", name[:40].lower()) in _MULTIPLIERS:
-            known = owner is request and name in ("n", "best_of")
-            if not known and value != 1:
+        if not is_data and value:
+            folded = letters(name)
+            if folded in _MULTIPLIERS and value != 1 and not (owner is request and name in ("n", "best_of")):
+                return name
+            if folded in _UNLIMITING or (
+                folded == "enablethinking" and owner is not request and not _in_template(request, owner)
+            ):
                 return name
         if units >= SLICE:
             yield units
@@ -63,35 +70,60 @@ def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | No
     return None
 
 
-def dearer(request: dict[str, Any], tiers: frozenset[str]) -> str | None:
+def letters(name: str) -> str:
+    """A member's name as every server could read it: without case, blanks and signs."""
+    return re.sub(r"[^a-z]", "", name[:64].lower())
+
+
+def dearer(request: dict[str, Any], tiers: frozenset[str]) -> Slices[str | None]:
     """The name of the first member that asks for something dearer than the price is known for; `tiers` are known."""
-    for name in _PRICED:
-        value = request.get(name)
-        if value is not None and value not in (*_CHEAP, *(tiers if name == "service_tier" else ())):
-            return name
+    units = 0
+    for name, value, owner, is_data in walk(request):
+        units += 1
+        if not is_data and value is not None and letters(name) in _PRICED:
+            known = (*_CHEAP, *(tiers if name == "service_tier" and owner is request else ()))
+            if value not in known and (owner is request or isinstance(value, str)):
+                return name
+        if units >= SLICE:
+            yield units
+            units = 0
+    chosen = request.get("provider")  # OpenRouter's hosts of one model have prices of their own
+    if isinstance(chosen, dict) and any(
+        value and (name, value) != ("sort", "price") for name, value in chosen.items() if letters(name) in _CHOOSES
+    ):
+        return "provider"
     return None
 
 
-def _is_more_than_one(text: str) -> bool:
+def _in_template(request: dict[str, Any], owner: dict[str, Any]) -> bool:
+    """Whether a member is meant for a template of the server's own, whose answers its limit holds."""
+    return owner is request.get("chat_template_kwargs")
+
+
+def _is_beyond_one(text: str) -> bool:
+    """Whether a text is a number below zero or above one; what is no number at all is none."""
     try:
-        return float(text.replace("_", "").replace(",", "")) > 1
+        number = int(text, 16) if _HEX.fullmatch(text) else float(text.replace("_", "").replace(",", ""))
     except ValueError:  # 1.2.3 is none
         return False
+    return not 0 <= number <= 1
 
 
 def _may_multiply(value: Any) -> bool:
-    """Whether a value may be a number of more than one, or hold one; a text may be as well."""
+    """Whether a value may be a number of more than one, or hold one; a text may be as well.
+
+    Nor may it be less than zero: -1 often stands for no limit, and llama.cpp's n_predict comes before max_tokens.
+    """
     rest = [value]
     for _ in range(_LOOKED_AT):
         if not rest:
             return False
         one = rest.pop()
         if isinstance(one, str):
-            text = one.strip()[:100]
-            if _NUMBER.fullmatch(text) and _is_more_than_one(text):
+            if _is_beyond_one(one[:200].strip()[:100]):
                 return True
         elif isinstance(one, (int, float)):
-            if one > 1:
+            if not 0 <= one <= 1:
                 return True
         elif isinstance(one, dict):
             rest += one.values()

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.access import account_references
 from proxy.cost import audio_size, schema_size
+from proxy.cost.multipliers import letters
 from proxy.wire.json_walk import walk
 from proxy.wire.work import SLICE, Slices
 
@@ -33,11 +35,12 @@ _HOSTED = frozenset(
 _OWN_ENVIRONMENT = ("local", None)
 # Members that bring in what is not in the request, by their names alone.
 _BRINGS = frozenset(
-    "agent_id assistant_id cached_content cachedcontent connector_id connectors container container_id conversation "
-    "data_sources enable_deep_search enable_enhancement enable_search file_id file_ids force_search_enhancement "
-    "mcp_servers plugins preset previous_response_id prompt_id search_options search_parameters server_url skills "
-    "skill_id thread_id vector_store_id vector_store_ids web_search web_search_options".split()
+    "agentid assistantid cachedcontent compaction compactthreshold connectorid connectors container containerid "
+    "conversation datasources enableenhancement fileid fileids knowledgeid knowledgeids mcpservers plugins preset "
+    "previousresponseid promptid serverurl skills skillid threadid vectorstoreid vectorstoreids".split()
 )
+_NO = (None, False, 0, "", "none", "off", "disabled", "never", "false")
+_BLANKS = 100_000  # characters of a text that may be blanks before what says what it is
 _FILE_TEXT = "fileid://"  # how Qwen-Long's prompts name a file
 # Members that are read as text, whatever it looks like.
 _TEXTS = frozenset(
@@ -99,7 +102,7 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
             units += len(value) // 512
             plain = is_data or name in _TEXTS
             _text(bound, name, value, None if plain else _kind(name, value, owner, id(owner) in images))
-            if not is_data and value.lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT:
+            if not is_data and value[:_BLANKS].lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT:
                 bound.name(name, "brings in what is not in the request")
         elif isinstance(value, dict) and not is_data:
             if name.casefold() == "tools":
@@ -108,11 +111,7 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
             elif "image" in name:
                 images.add(id(value))
         if (value or value == {}) and not is_data:
-            folded = name[:64].casefold()
-            if folded in _BRINGS:
-                bound.name(name, "brings in what is not in the request")
-            elif folded == "ttl" and value != "5m":
-                bound.keeps_long = True
+            _member(bound, name, value, owner, request)
         if units >= SLICE:
             yield units
             units = 0
@@ -125,12 +124,25 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
     return bound
 
 
+def _member(bound: Bound, name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) -> None:
+    """Look at what a member asks for that is not in its own text."""
+    folded = letters(name)
+    is_stored = account_references.kind(name, value, owner, request) == "responses"
+    if folded in _BRINGS or is_stored or ("search" in folded and value not in _NO):
+        bound.name(name, "brings in what is not in the request")
+    elif folded == "type" and isinstance(value, str) and value[:7].casefold() == "compact":
+        if not owner.get("encrypted_content"):  # with it, it is what came of an earlier compaction
+            bound.name(name, "has the prompt read and written once more")
+    elif folded == "ttl" and value != "5m":
+        bound.keeps_long = True
+
+
 def _kind(name: str, value: str, owner: dict[str, Any], in_image: bool) -> str:
     """What a text that nobody reads as one is: inline (an image's own bytes), image (its address), sound, file, address
     or other.
     """
     mime = next((owner[one] for one in _MIME_NAMES if isinstance(owner.get(one), str)), "")
-    kind, start = owner.get("type"), value.lstrip()[:100]
+    kind, start = owner.get("type"), value[:_BLANKS].lstrip()[:100]
     is_image = in_image or "image" in f"{name[:100]} {kind[:100] if isinstance(kind, str) else ''}".casefold()
     if start[:5].casefold() == "data:":
         if is_image and start[:11].casefold() == "data:image/":

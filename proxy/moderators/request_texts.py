@@ -7,18 +7,20 @@ an address has no blanks, and what is encoded neither blanks nor letters that ar
 
 from __future__ import annotations
 
-import base64
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from proxy import texts
 from proxy.errors import BadRequest
+from proxy.moderators.encoded_file import EncodedFile
 from proxy.moderators.slices import LENGTH, slice_end
 
 # Values that are looked at in about a millisecond.
 NODES = 2_000
+# Lists of parts that a model reads as one text, and how much of each is looked at again where two of them meet.
+_PARTS = ("content", "parts", "system", "contents")
+_SEAM = 100  # characters
 
 _ROLES = frozenset("system developer user assistant model tool function".split())
 _WORD = re.compile(r"[A-Za-z0-9_.:/@+-]{1,200}")
@@ -36,9 +38,8 @@ _ADDRESS = re.compile(r"(?:https?|gs|s3)://[!-~]{1,8000}")
 _ENCODED = frozenset("file_data b64_json signature encrypted_content thoughtSignature thought_signature".split())
 _MEDIA = frozenset("audio input_audio image input_image source inline_data inlineData file".split())
 _MEDIA_TYPE = re.compile("audio|image|base64|encrypted")
-_DATA_URL = re.compile(r"data:([^,]{0,200}?)(;base64)?,", re.IGNORECASE)
-_NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
-_TEXT_TYPE = re.compile(r"text/|application/(?:json|xml|javascript|x-|[a-z.-]+\+(?:json|xml))|\Z", re.IGNORECASE)
+_DATA_URL = re.compile(r"\s{0,100}data:([^,]{0,4000}),", re.IGNORECASE)
+_MEDIA_FILE = re.compile(r"audio/|video/|font/|image/(?!svg)", re.IGNORECASE)
 # Names of members in the APIs that are relayed. Any other name is a caller's own word.
 _NAMES = frozenset(
     "additionalProperties allOf allowed_tools annotations anyOf args arguments audio background best_of bytes "
@@ -61,8 +62,8 @@ _NAMES = frozenset(
 )
 
 
-class _Encoded(str):
-    """A file of text in base64."""
+class _Seam(str):
+    """What stands where two parts of one message meet, as a model that joins them reads it."""
 
     __slots__ = ()
 
@@ -74,8 +75,11 @@ def request_texts(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
     Raises BadRequest for what nobody can read here: a member that is made of numbers, each a token.
     """
     for number, text in enumerate(_strings(members), 1):
-        if isinstance(text, _Encoded):
-            yield from _decoded(text)
+        if isinstance(text, EncodedFile):
+            yield from text.decoded()
+        elif isinstance(text, _Seam):
+            if text:
+                yield texts.readable("", text)
         elif text:
             yield from _cut(text)
             if "\\" in text:  # JSON within a text: models read its escapes
@@ -109,7 +113,7 @@ def _strings(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
         if key not in _NAMES and owner is not None:
             yield key
         if isinstance(value, str):
-            yield _shown(key, value, owner, parent)
+            yield from _shown(key, value, owner, parent)
             continue
         yield ""
         if isinstance(value, (int, float)) and parent is None and (owner is None or key == "prompt"):
@@ -121,6 +125,8 @@ def _strings(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
         if isinstance(value, dict):
             levels.append(_members(value, key))
         elif isinstance(value, list):
+            if key in _PARTS and len(value) > 1:
+                yield from _seams(value)
             levels.append(_items(value, key, parent))
 
 
@@ -138,42 +144,53 @@ def _items(values: list[Any], key: str, parent: str | None) -> Iterator[_Found]:
     return ((key, value, None, parent) for value in values)
 
 
-def _shown(key: str, value: str, owner: dict[str, Any] | None, parent: str | None) -> str:
+def _seams(parts: list[Any]) -> Iterator[_Seam]:
+    """The ends of each text of a message and the beginning of the next one, without a break between them.
+
+    A text without neighbours has none, and is not looked at twice.
+    """
+    mark, before = "\n", ""
+    for part in parts:
+        text = part.get("text") if isinstance(part, dict) else part
+        if not isinstance(text, str):
+            mark, before = "\n", ""
+            yield _Seam()
+            continue
+        if mark:
+            before = text[-_SEAM:]
+            mark = ""
+            yield _Seam()
+            continue
+        if before:
+            yield _Seam("\n" + before)
+            before = ""
+        yield _Seam(text if len(text) <= 2 * _SEAM else f"{text[:_SEAM]}\n{text[-_SEAM:]}")
+
+
+def _shown(key: str, value: str, owner: dict[str, Any] | None, parent: str | None) -> tuple[str, ...]:
     """What a model is shown of a string, as far as it is text: all of it unless it is known to be none."""
     if key == "role" and owner is not None:
-        return "" if value in _ROLES else value
+        return ("" if value in _ROLES else value,)
     if key in _LABELS or (parent is None and key in _SETTINGS):
-        return "" if _WORD.fullmatch(value) else value
+        return ("" if _WORD.fullmatch(value) else value,)
     if key in _ADDRESSES and _ADDRESS.fullmatch(value):
-        return ""
+        return ("",)
     owner = owner or {}
     is_file = key in _ENCODED or (key == "data" and _is_media(owner, parent))
     is_file = is_file or (key == "result" and owner.get("type") == "image_generation_call")
-    url = _DATA_URL.match(value) if key in _ADDRESSES or is_file else None
-    # Neither is one with blanks or with other letters than ASCII.
-    if not (is_file or url) or any(blank in value for blank in " \t\r\n") or not value.isascii():
-        return value
+    url = _DATA_URL.match(value)
+    if not (is_file or url):
+        return (value,)
     said = owner.get("media_type") or owner.get("mime_type") or owner.get("mimeType")
-    kind = url[1] if url else said if isinstance(said, str) else "unknown"
-    if not _TEXT_TYPE.match(kind):
-        return ""
-    return value if url is not None and url[2] is None else _Encoded(value[url.end() if url else 0 :])
+    kind = url[1] if url else said if isinstance(said, str) else "" if key == "file_data" else "image/unknown"
+    # Neither an address nor what is encoded has blanks or other letters than ASCII: what has them is read as it is too.
+    is_plain = (is_file or key in _ADDRESSES) and value.isascii() and not any(blank in value for blank in " \t\r\n")
+    shown = "" if is_plain else value
+    if _MEDIA_FILE.match(kind):
+        return (shown,)
+    return (shown, EncodedFile.of(value[url.end() if url else 0 :], kind, is_url=url is not None))
 
 
 def _is_media(owner: dict[str, Any], parent: str | None) -> bool:
     kind = owner.get("type")
     return kind != "text" and (parent in _MEDIA or (isinstance(kind, str) and bool(_MEDIA_TYPE.search(kind))))
-
-
-def _decoded(data: str) -> Iterator[str]:
-    """The text of a file in base64, of either alphabet, in pieces; the first is on a line of its own."""
-    decoder, rest, mark = codecs.getincrementaldecoder("utf-8")("replace"), "", "\n"
-    for at in range(0, len(data), LENGTH):
-        plain = rest + _NOT_BASE64.sub("", data[at : at + LENGTH].replace("-", "+").replace("_", "/"))
-        whole = len(plain) - len(plain) % 4
-        rest = plain[whole:]
-        yield mark + decoder.decode(base64.b64decode(plain[:whole]))
-        mark = ""
-    if len(rest) > 1:
-        yield decoder.decode(base64.b64decode(rest + "=" * (4 - len(rest))))
-    yield decoder.decode(b"", final=True)

@@ -21,6 +21,7 @@ _FIND_UNIT = 512  # bytes that are searched in one unit of work (safe_json)
 _PARAMETER = re.compile(r'[ \t]*;[ \t]*([A-Za-z0-9!#$&^_.+*-]+)=(?:"([^"\r\n\0]*)"|([^\s;"\0]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _AFTER_MARK = re.compile(rb"(--)?[ \t]{0,100}(?:\r\n|\Z)")
+_CHARSETS = ("utf-8", "us-ascii")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
 # Fields of the API that hold files; one of another name is a text, whatever the form says of it.
 _FILES = frozenset("file files image mask audio audio_sample input_reference".split())
@@ -97,7 +98,7 @@ def texts(fields: tuple[Field, ...], data: bytes) -> list[tuple[str, str]]:
                 continue
         charset = _CHARSET.search(part.kind)
         try:
-            if charset and charset[1].lower() not in ("utf-8", "us-ascii"):
+            if charset and charset[1].lower() not in _CHARSETS:
                 raise ValueError
             found.append((part.name, data[part.start : part.end].decode()))
         except ValueError:
@@ -131,7 +132,10 @@ def _next_mark(data: bytes, mark: bytes, start: int) -> Slices[int]:
 
 
 def _boundary(kind: str) -> bytes:
-    value = _parameters(kind.partition(";")[1] + kind.partition(";")[2]).get("boundary", "")
+    parameters = _parameters(kind.partition(";")[1] + kind.partition(";")[2], ("boundary", "charset"))
+    if parameters.get("charset", "utf-8").lower() not in _CHARSETS:  # some decode names and values by it
+        raise _unsure("it is not UTF-8")
+    value = parameters.get("boundary", "")
     if not _BOUNDARY.fullmatch(value):
         raise _unsure("it names no boundary that everybody reads alike")
     return value.encode("ascii")
@@ -147,7 +151,7 @@ def _part(head: str, start: int, end: int) -> Field:
     if len(dispositions) != 1 or any(one not in _KINDS for one, _ in named):
         raise _unsure("a part's head has other fields than a disposition, a type and a length")
     kind, semicolon, rest = dispositions[0].partition(";")
-    parameters = _parameters(semicolon + rest)
+    parameters = _parameters(semicolon + rest, ("name", "filename", "filename*"))
     name = parameters.get("name", "")
     if kind.strip().lower() != "form-data" or not name or "\\" in name:
         raise _unsure("a part has no plain name")
@@ -157,11 +161,18 @@ def _part(head: str, start: int, end: int) -> Field:
     filename = parameters.get("filename", parameters.get("filename*"))
     if filename is not None and plain in _DECISIVE:
         raise _unsure(f"{plain} is sent as a file")
-    return Field(name, filename, "".join(value for one, value in named if one == "content-type"), start, end)
+    types = "; ".join(value for one, value in named if one == "content-type")
+    charsets = _CHARSET.findall(types)
+    if plain == "charset" or (filename is None and any(one.lower() not in _CHARSETS for one in charsets)):
+        raise _unsure("a text in it is not UTF-8")
+    return Field(name, filename, types, start, end)
 
 
-def _parameters(text: str) -> dict[str, str]:
-    """`; name=value` again and again, names in small letters. Raises BadRequest for anything else."""
+def _parameters(text: str, known: tuple[str, ...]) -> dict[str, str]:
+    """`; name=value` again and again, names in small letters. Raises BadRequest for anything else.
+
+    Where a quotation mark may end a value or, after a backslash, not, readers see other names in what follows.
+    """
     found: dict[str, str] = {}
     at = 0
     text = text.rstrip(" \t;")
@@ -169,7 +180,7 @@ def _parameters(text: str) -> dict[str, str]:
         match = _PARAMETER.match(text, at)
         name = match[1].lower() if match else ""
         # `name*` is another spelling of `name` for some; that of a file's name decides nothing here.
-        if match is None or name in found or (name.endswith("*") and name != "filename*"):
+        if match is None or name in found or name not in known or (match[2] or "").endswith("\\"):
             raise _unsure("what names its parts cannot be read for certain")
         found[name] = match[2] if match[2] is not None else match[3]
         at = match.end()

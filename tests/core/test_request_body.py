@@ -52,8 +52,10 @@ def test_a_call_without_a_body_needs_no_type() -> None:
 
 def test_a_form_goes_up_unread_where_nothing_in_it_decides() -> None:
     for path, settings, unread in (
-        ("audio/transcriptions", HELD, True),
-        ("files", HELD, True),
+        ("audio/transcriptions", {}, True),
+        ("audio/transcriptions", HELD, False),
+        ("audio/transcriptions", {**HELD, "ALLOW_REFERENCES": "*"}, True),
+        ("files", {}, True),
         ("audio/transcriptions", {**HELD, "MAX_BODY_MB": "1"}, False),
         ("audio/transcriptions", {**HELD, "CONTEXT_GUARD": "reject"}, False),
     ):

@@ -212,3 +212,70 @@ def test_a_call_that_is_left_before_its_prompt_is_read() -> None:
             await task
 
     asyncio.run(go())
+
+
+def document(file_data: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"content": [{"type": "file", "file": {"file_data": file_data, **more}}]}]
+
+
+WORD = "a 禁词 here"
+LINES = base64.encodebytes((WORD * 40).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "file_data",
+    [
+        f"data:text/plain;base64,{LINES}",
+        f" data:text/plain;base64,{encoded(WORD)}",
+        f"data:text/plain;name={'a' * 300};base64,{encoded(WORD)}",
+        f"data:text/plain;base64;charset=utf-8,{encoded(WORD)}",
+        "data:text/plain,a%20%E7%A6%81%E8%AF%8D%20here",
+        "data:text/plain," + "%41" * LENGTH + "%E7%A6%81%E8%AF%8D",
+        f"data:application/octet-stream;base64,{encoded(WORD)}",
+        f"data:application/pdf;base64,{encoded(WORD)}",
+        f"data:image/svg+xml;base64,{encoded(WORD)}",
+        f"data:message/rfc822;base64,{encoded(WORD)}",
+        f"data:text/plain;charset=gbk;base64,{base64.b64encode(WORD.encode('gbk')).decode()}",
+        f"data:application/x;base64,{base64.b64encode(WORD.encode('utf-16')).decode()}",
+        f"data:text/plain;base64,{base64.b64encode(b'%PDF' + bytes(1) + WORD.encode()).decode()}",
+        encoded(WORD),
+        LINES,
+    ],
+)
+def test_a_file_of_text_is_read_whatever_it_says_of_itself(file_data: str) -> None:
+    assert "禁词" in texts(messages=document(file_data))
+    assert "禁词" in texts(messages=[{"content": [{"type": "document_url", "document_url": file_data}]}]) or (
+        "data:" not in file_data
+    )
+
+
+@pytest.mark.parametrize("start", [b"%PDF-1.7 ", b"PK\x03\x04", b"\x89PNG\r\n", b"a\0b"])
+def test_a_file_without_text_is_not_read(start: bytes) -> None:
+    data = base64.b64encode(start + WORD.encode()).decode()
+    assert "禁词" not in texts(messages=document(data)) + texts(messages=document(f"data:application/x;base64,{data}"))
+    assert "禁词" not in texts(messages=document(f"data:image/png;base64,{encoded(WORD)}"))
+
+
+def parts(*pieces: str | None) -> list[dict[str, Any]]:
+    """A message in parts; None is one that has no text."""
+    content = [{"type": "image_url"} if one is None else {"type": "text", "text": one} for one in pieces]
+    return [{"role": "user", "content": content}]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True), st.sampled_from(["", "x" * 150, "y" * 5_000]))
+def test_a_word_across_parts_is_seen(cuts: list[int], around: str) -> None:
+    word, at = "badword", 0
+    pieces = []
+    for cut in sorted(one + 1 for one in cuts):
+        pieces.append(word[at:cut])
+        at = cut
+    pieces.append(word[at:])
+    pieces[0], pieces[-1] = around + pieces[0], pieces[-1] + around
+    assert word in texts(messages=parts(*pieces))
+    assert word in texts(messages=parts("Hi", None, *pieces, None))
+    assert word in texts(system=pieces)
+
+
+def test_parts_that_something_stands_between_are_not_joined() -> None:
+    assert "badword" not in texts(messages=parts("bad", None, "word"))
+    assert texts(messages=parts("once")).count("once") == 1

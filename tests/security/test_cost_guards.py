@@ -207,7 +207,7 @@ EVADING: dict[str, tuple[str, dict[str, Any]]] = {
     "a dearer tier": (CHAT, chat(service_tier="turbo")),
     "dearer models to fall back on": (CHAT, chat(models=["gpt-4.1", "o1-pro"], max_tokens=100)),
     "unknown models to fall back on": (CHAT, chat(models=["gpt-4.1", "nobody-knows"])),
-    "very many models": (CHAT, chat(models=["gpt-4.1"] * 30)),
+    "very many models": (CHAT, chat(models=[f"gpt-4.1-{number}" for number in range(30)])),
     "spoken answers": (CHAT, chat(modalities=["text", "audio"], audio={"voice": "alloy", "format": "mp3"})),
     "an unknown multiplier": (CHAT, chat(num_return_sequences=50)),
     "an unknown number": (CHAT, chat(x_answers=50)),

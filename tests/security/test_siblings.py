@@ -36,7 +36,9 @@ def send(
     """The code of the error, and what went up; each None where there is none."""
     upstream = Listed(b"{}", headers=JSON)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    reply, _ = run(upstream, request(path, data, headers=headers, method=method), settings=settings)
+    asked = request(path.partition("?")[0], data, headers=headers, method=method)
+    asked.query = path.partition("?")[2]
+    reply, _ = run(upstream, asked, settings=settings)
     code = error_of(reply)["code"] if reply.status >= 400 else None
     return code, upstream.sent[0].body if upstream.sent else None
 
@@ -86,6 +88,26 @@ def messages(*content: Any, **more: Any) -> dict[str, Any]:
         (chat([{"type": "video_url", "video_url": {"url": "ms://abc"}}]), CHAT),
         (chat([{"type": "image_url", "image_url": {"url": " gs://bucket/secret.png"}}]), CHAT),
         (chat(preset="owners"), CHAT),
+        # Stores, voices and credentials by the names of other providers.
+        (chat(tools=[{"type": "retrieval", "retrieval": {"knowledge_id": "1654234567890123776"}}]), CHAT),
+        (chat(library_ids=["0195ec1e-0000-7000-8000-000000000000"]), CHAT),
+        (chat(litellm_credential_name="owners"), CHAT),
+        (chat(models=["@preset/owners"]), CHAT),
+        ({"model": "tts", "input": "Hi", "voice": "speech:owners:cm02abc:xyz"}, "/v1/audio/speech"),
+        ({"model": "tts", "input": "Hi", "voice": "voice_abcdefghijklmn"}, "/v1/audio/speech"),
+        ({"model": "m", "input": "gs://owner/secret.png"}, "/v1/embeddings"),
+        ({"model": "m", "input": ["Hi", "files/abc123"]}, "/v1/embeddings"),
+        ({"model": "m", "prompt": "Hi", "image_urls": ["gs://bucket/x"]}, "/v1/images/edits"),
+        ({"model": "m", "prompt": "Hi", "mask": "g\ts://bucket/x"}, "/v1/images/edits"),
+        (
+            chat([{"type": "image_url", "image_url": {"url": "https://x@generativelanguage.googleapis.com:443/a"}}]),
+            CHAT,
+        ),
+        # One more member says nothing, and nor does another case.
+        (responses([{"type": "image_generation_call", "id": "ig_1", "quality": "high", "action": "edit"}]), RESPONSES),
+        (responses([{"id": "msg_1", "x": 1}]), RESPONSES),
+        (responses([{"ID": "msg_1"}]), RESPONSES),
+        (responses(tools=[{"type": "code_interpreter", "container": {"type": "auto", "id": "cntr_1"}}]), RESPONSES),
         (chat(model="openai/gpt-4o@preset/owners"), CHAT),
         (chat(agent_id="ag:1"), CHAT),
     ],
@@ -98,13 +120,59 @@ def test_nothing_leads_into_the_account_behind_a_held_key(body: Any, path: str) 
     assert code is None and went_up == json.dumps(body).encode()
 
 
-def test_a_form_refers_by_none_of_its_names() -> None:
-    form = (
-        b'--b\r\nContent-Disposition: form-data; name="images[0][file_id]"\r\n\r\nfile-1\r\n'
-        b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-image-1\r\n--b--\r\n'
-    )
-    headers = (*PROXY_KEY, ("content-type", "multipart/form-data; boundary=b"))
-    assert send(form, HELD, "/v1/images/edits", headers) == ("reference_not_allowed", None)
+FORM = ("content-type", "multipart/form-data; boundary=b")
+
+
+def form(**fields: str) -> bytes:
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
+    return ("".join(parts) + "--b--\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"images[0][file_id]": "file-1"},
+        {"images": '[{"file_id": "file-1"}]'},
+        {"image[url]": "gs://bucket/x"},
+        {"image_url": " gs://bucket/x"},
+        {"model": "x@preset/owners"},
+    ],
+)
+def test_a_form_refers_by_none_of_its_fields(fields: dict[str, str]) -> None:
+    data = form(**{"model": "gpt-image-1", "prompt": "[Hi]", "size": "1024x1024", **fields})
+    headers = (*PROXY_KEY, FORM)
+    assert send(data, HELD, "/v1/images/edits", headers) == ("reference_not_allowed", None)
+    assert send(data, {**HELD, "ALLOW_REFERENCES": "*"}, "/v1/images/edits", headers) == (None, data)
+
+
+def test_what_begins_like_json_in_a_form_is_json_or_a_prompt() -> None:
+    headers = (*PROXY_KEY, FORM)
+    honest = form(model="whisper-1", chunking_strategy='{"type": "server_vad"}', prompt="{hello")
+    assert send(honest, HELD, "/v1/audio/transcriptions", headers) == (None, honest)
+    twice = form(model="whisper-1", x='{"a": 1, "a": {"file_id": "file-1"}}')
+    assert send(twice, HELD, "/v1/audio/transcriptions", headers) == ("duplicate_key", None)
+
+
+def test_a_query_refers_to_nothing_either() -> None:
+    for query in ("previous_response_id=resp_1", "a=1;file%5Fid=file-1"):
+        assert send(responses(), HELD, f"{RESPONSES}?{query}", PROXY_KEY) == ("reference_not_allowed", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "disposition", "head"),
+    [
+        ("boundary=b", 'form-data; a="\\"; name=x; z="; name=model; w="', ""),
+        ("boundary=b", 'form-data; name=x; filename="a\\"', ""),
+        ("boundary=b; charset=utf-7", 'form-data; name="+AG0-odel"', ""),
+        ("boundary=b; boundary*0=c", 'form-data; name="x"', ""),
+        ("boundary=b", 'form-data; name="x"', "Content-Type: text/plain; charset=utf-7\r\n"),
+        ("boundary=b", 'form-data; name="_charset_"', ""),
+    ],
+)
+def test_a_form_that_some_read_otherwise_is_refused(kind: str, disposition: str, head: str) -> None:
+    data = f"--b\r\nContent-Disposition: {disposition}\r\n{head}\r\ndear\r\n--b--\r\n".encode()
+    headers = (*PROXY_KEY, ("content-type", f"multipart/form-data; {kind}"))
+    assert send(data, HELD, "/v1/audio/transcriptions", headers) == ("unreadable_body", None)
 
 
 SCHEMA = {"type": "object", "properties": {"container": {"type": "string"}, "file_id": {"type": "string"}}}
@@ -164,6 +232,79 @@ def test_a_key_for_one_model_reaches_no_other_one(more: dict[str, Any]) -> None:
     assert send(chat(**more), settings, CHAT, headers) == ("model_not_allowed", None)
     code, went_up = send(chat(provider={"allow_fallbacks": False}), settings, CHAT, headers)
     assert code is None and went_up is not None
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-mini,o1-pro", "gpt-4o-mini\no1-pro"])
+def test_a_list_of_models_is_no_model(name: str) -> None:
+    key = minted.mint(minted.Key("n", "id", int(time.time()) + 999, Grant(models=("gpt-4o*",))), ("s" * 40,))
+    headers = (("authorization", f"Bearer {key}"),)
+    assert send(chat(model=name), SIGNED, CHAT, headers) == ("bad_request", None)
+    assert send(chat(model="gpt-4o", models=[name]), SIGNED, CHAT, headers) == ("model_not_allowed", None)
+    many = chat(model="gpt-4o", models=[f"gpt-4o-{number}" for number in range(200)])
+    assert send(many, SIGNED, CHAT, headers)[1] is None
+    assert send(chat(model="gpt-4o", models=["gpt-4o"] * 200), SIGNED, CHAT, headers)[0] is None
+    form_headers = (*headers, FORM)
+    assert send(form(model=name), SIGNED, "/v1/audio/transcriptions", form_headers)[0] in (
+        "bad_request",
+        "model_not_allowed",
+    )
+    assert send(chat(), SIGNED, f"{CHAT}?a=1;model=dear", headers) == ("model_not_allowed", None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"n_predict": -1},
+        {"num_predict": "-1"},
+        {"options": {"num_predict": -1}},
+        {"max_length": "inf"},
+        {"max_length": "0x1000"},
+        {"additional_drop_params": ["max_tokens"]},
+        {"drop_params": True},
+        {"extra_body": {"enable_thinking": True}},
+    ],
+)
+def test_a_limit_is_not_taken_away_again(more: dict[str, Any]) -> None:
+    assert send(chat(**more), {"MAX_OUTPUT_TOKENS": "20"}) == ("cost_limit_exceeded", None)
+
+
+def test_thinking_that_is_on_by_itself_counts_at_alibaba_s_address() -> None:
+    settings = {"MAX_OUTPUT_TOKENS": "20", "OPENAI_BASE_URL": "https://dashscope.aliyuncs.com/compatible-mode/v1"}
+    for model, more, code in (
+        ("qwq-plus", {}, "bad_request"),
+        ("qwen3.5-plus", {}, "bad_request"),
+        ("qwen3.5-plus", {"enable_thinking": False}, None),
+        ("qwen3-vl-thinking", {"enable_thinking": False}, "bad_request"),
+        ("qwen3-coder-plus", {}, None),
+        ("qwen-plus", {}, None),
+    ):
+        assert send(chat(model=model, **more), settings)[0] == code, model
+    assert send(chat(model="qwq-plus"), {"MAX_OUTPUT_TOKENS": "20"})[0] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        # What is stored elsewhere, searched for, drawn, hurried or read once more.
+        (responses([{"type": "item_reference", "id": "msg_1"}]), RESPONSES),
+        (responses([{"id": "msg_1"}]), RESPONSES),
+        ({"model": "gpt-4o-audio-preview", "messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}, CHAT),
+        (chat(model="gpt-4.1", **{"web-search": True}), CHAT),
+        (chat(model="gpt-4.1", webSearch={"enabled": True}), CHAT),
+        (chat(model="gpt-4.1", venice_parameters={"enable_web_search": "on"}), CHAT),
+        (chat(model="gemini-2.5-flash-image"), CHAT),
+        (chat(model="anthropic/claude-opus-4.6-fast"), CHAT),
+        (chat(serviceTier="priority"), CHAT),
+        (chat(extra_body={"service_tier": "priority"}), CHAT),
+        (chat(provider={"order": ["dear"]}), CHAT),
+        (chat(provider={"sort": "throughput"}), CHAT),
+        (responses(context_management=[{"type": "compaction", "compact_threshold": 1000}]), RESPONSES),
+        (responses(compaction={"x": "y"}), RESPONSES),
+    ],
+)
+def test_a_cost_that_nobody_knows_is_refused(body: Any, path: str) -> None:
+    code, went_up = send(body, {"MAX_COST_USD": "1"}, path)
+    assert code is not None and went_up is None
 
 
 BIG = "word " * 40_000  # 40,000 tokens: $0.10 of gpt-4o
