@@ -77,8 +77,7 @@ _TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp", "co
 # ai.google.dev/gemini-api/docs/files; read 2026-11-26).
 _ADDRESSES = ("url", "uri", "image", "video", "audio", "data", "file", "mask")
 _OWN_ADDRESS = re.compile(
-    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://(?:[^/@]*@)?[a-z0-9-]*generativelanguage\.googleapis\.com[.:/]",
-    re.IGNORECASE,
+    r"(?!https?:)[a-z][a-z0-9+.-]{0,20}://|https?://(?:[^/@]*@)?[a-z0-9-]*generativelanguage\.googleapis\.com[.:/]"
 )
 # What is to be embedded may be the name of a stored file in place of a text (LiteLLM, Gemini's embeddings).
 _EMBEDDED = re.compile(r"(?:gs://|files/)[!-~]{1,200}\Z", re.IGNORECASE)
@@ -157,10 +156,10 @@ def kind(name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) 
             return "prompts"
         return "responses" if _id_of(value) and _says_nothing(value) else None
     folded = _folded(name)
-    if (kind := _KINDS.get(folded)) is not None:
+    if (named := _KINDS.get(folded)) is not None:
         # A container that is made for this answer alone holds nothing of anybody's.
-        is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto" and len(value) == 1
-        return None if is_new or (folded in _TOP_ONLY and not at_top) else kind
+        is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto" and not _id_of(value)
+        return None if is_new or (folded in _TOP_ONLY and not at_top) else named
     if isinstance(value, str):
         return _kind_of_text(name[:64].casefold(), folded, value)
     if isinstance(value, dict) and _id_of(value):  # an answer that was spoken, a voice that was made
@@ -175,17 +174,18 @@ def _kind_of_text(name: str, folded: str, value: str) -> str | None:
     if folded in ("model", "models"):
         return "prompts" if _STORED_PRESET in value[:1000].casefold() else None
     if folded in ("content", "text"):
-        return (
-            "files"
-            if _LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300])[: len(_FILE_TEXT)].casefold() == _FILE_TEXT
-            else None
-        )
+        return "files" if _start(value).startswith(_FILE_TEXT) else None
     if folded.removesuffix("s").endswith(_ADDRESSES):
-        return "files" if _OWN_ADDRESS.match(_LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300])) else None
+        return "files" if _OWN_ADDRESS.match(_start(value)) else None
     if folded == "voice":
         return "others" if _OWN_VOICE.match(value[:100]) else None
     is_id = not name.endswith(_OWN_IDS) and _ID_NAME.match(name) and _ID.match(value)
     return "others" if is_id else None
+
+
+def _start(value: str) -> str:
+    """How an address begins, in small letters, for a reader that leaves blanks out."""
+    return _LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300]).casefold()
 
 
 def _folded(name: str) -> str:
@@ -205,6 +205,8 @@ def _says_nothing(item: dict[str, Any]) -> bool:
     if type_ == "image_generation_call":
         return not isinstance(item.get("result"), str) or not item["result"]
     is_call = isinstance(type_, str) and type_.endswith("_call")
+    if is_call and item.get("name"):
+        return False  # a function without parameters
     nothing: tuple[Any, ...] = (None, "", {}, []) if is_call else (None, "", {})
     return all(name not in _CONTENTS or value in nothing for name, value in item.items())
 
@@ -218,7 +220,7 @@ async def _look_at_text(call: Call, part: Field, opened: tuple[str, ...]) -> Non
     name = next((one for one in reversed(_BRACKETS.split(part.name)) if one), "")
     field = {name: text}
     _check(part.name, part.name, kind(name, text, field, field), opened)
-    if text.lstrip()[:1] in ("{", "[") and name not in _FORM_PROMPTS:
+    if text.lstrip()[:1] in ("{", "[") and not name.endswith(_FORM_PROMPTS):
         read = await slices.run(safe_json.read(b'{"": %b}' % text.encode()), call.host.clock)
         await slices.run(_look({name: read.value[""]}, "other", opened), call.host.clock)
 

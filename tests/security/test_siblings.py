@@ -147,7 +147,7 @@ def test_a_form_refers_by_none_of_its_fields(fields: dict[str, str]) -> None:
 
 def test_what_begins_like_json_in_a_form_is_json_or_a_prompt() -> None:
     headers = (*PROXY_KEY, FORM)
-    honest = form(model="whisper-1", chunking_strategy='{"type": "server_vad"}', prompt="{hello")
+    honest = form(model="whisper-1", chunking_strategy='{"type": "server_vad"}', prompt="{hello", negative_prompt="[x]")
     assert send(honest, HELD, "/v1/audio/transcriptions", headers) == (None, honest)
     twice = form(model="whisper-1", x='{"a": 1, "a": {"file_id": "file-1"}}')
     assert send(twice, HELD, "/v1/audio/transcriptions", headers) == ("duplicate_key", None)
@@ -193,10 +193,17 @@ TOOL_USE = {"type": "tool_use", "id": "toolu_01abcdefghijkl", "name": "container
         (chat([{"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}]), CHAT),
         (chat("How does fileid://file-1 work?"), CHAT),
         (
+            responses(tools=[{"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}}]),
+            RESPONSES,
+        ),
+        ({"model": "tts", "input": "Hi", "voice": "FunAudioLLM/CosyVoice2-0.5B:alex"}, "/v1/audio/speech"),
+        ({"model": "m", "input": ["See gs://bucket/x for files/abc"]}, "/v1/embeddings"),
+        (
             responses(
                 [
                     {"type": "reasoning", "id": "rs_1234567890abcd", "summary": []},
                     {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+                    {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "now", "arguments": ""},
                     {"type": "message", "role": "assistant", "id": "msg_1", "content": []},
                     {"type": "image_generation_call", "id": "ig_1", "result": "aGVsbG8="},
                     {"type": "web_search_call", "id": "ws_1", "action": {"type": "open_page", "url": "file:///x"}},
