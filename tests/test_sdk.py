@@ -196,7 +196,7 @@ def test_the_sdk_repeats_only_what_may_succeed(upstream: Upstream, serve: Serve)
     assert attempts(upstream, serve, whole(b'{"error":{}}', 500, *quick, ("x-should-retry", "false"))) == 1
     assert attempts(upstream, serve, whole(b"{}"), MAX_BODY_MB="0.001") == 1
     assert attempts(upstream, serve, whole(b"{}"), OPENAI_API_KEY="sk-server") == 1
-    assert attempts(upstream, serve, whole(b"{}"), PROXY_KEY="pk") == 1
+    assert attempts(upstream, serve, whole(b"{}"), PROXY_KEY="pk-3f9c1b-of-callers") == 1
     assert attempts(upstream, serve, (Cut(),)) == 3
 
 
