@@ -249,7 +249,14 @@ class Cycle:
     response_started: bool = False
 
 
-class Watched(server.Refusing):
+class Lost:
+    """Where uvicorn's own class would be."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+
+
+class Watched(server.Refusing, Lost):
     """A connection whose time is told by hand."""
 
     def __init__(self, cycle: Cycle | None) -> None:
@@ -297,3 +304,12 @@ def test_a_head_has_its_time_in_all_and_an_answer_as_much_as_it_needs() -> None:
     kept = Watched(Cycle(response_complete=True, more_body=False))
     kept.timeout_keep_alive_task = object()  # between two calls: uvicorn's own clock runs
     assert not kept.look() and not kept.look()
+
+
+def test_a_connection_that_closes_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer may still be on the way, and nothing may come after it."""
+    connection = Watched(None)
+    monkeypatch.setattr(connection.transport, "is_closing", lambda: True)
+    assert not connection.look() and not connection.look()
+    connection.connection_lost(None)
+    assert connection.lost

@@ -145,6 +145,21 @@ def test_a_form_refers_by_none_of_its_fields(fields: dict[str, str]) -> None:
     assert send(data, {**HELD, "ALLOW_REFERENCES": "*"}, "/v1/images/edits", headers) == (None, data)
 
 
+def test_a_file_in_another_charset_is_no_text_that_can_be_checked() -> None:
+    data = b'--b\r\nContent-Disposition: form-data; name="x"; filename="a.txt"\r\nContent-Type: text/plain; charset=gbk'
+    data += b"\r\n\r\nHi\r\n--b--\r\n"
+    settings = {"MODERATION": "words", "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1"}
+    assert send(data, settings, "/v1/audio/transcriptions", (*KEY, FORM)) == ("unreadable_body", None)
+
+
+def test_what_costs_as_much_as_is_known_goes_up_however_long_it_is() -> None:
+    many = chat(messages=[{"role": "user", "content": "Hi"}] * 10_000, max_tokens=20)
+    compacted = responses([{"type": "compaction", "id": "cmp_1", "encrypted_content": "gAAA"}], max_output_tokens=20)
+    for body, path in ((many, CHAT), (compacted, RESPONSES)):
+        code, went_up = send(body, {"MAX_COST_USD": "1"}, path)
+        assert code is None and went_up is not None
+
+
 def test_what_begins_like_json_in_a_form_is_json_or_a_prompt() -> None:
     headers = (*PROXY_KEY, FORM)
     honest = form(model="whisper-1", chunking_strategy='{"type": "server_vad"}', prompt="{hello", negative_prompt="[x]")
@@ -255,6 +270,8 @@ def test_a_list_of_models_is_no_model(name: str) -> None:
         "bad_request",
         "model_not_allowed",
     )
+    named = form(model="gpt-4o", fallback_model="o1-pro")
+    assert send(named, SIGNED, "/v1/audio/transcriptions", form_headers) == ("model_not_allowed", None)
     assert send(chat(), SIGNED, f"{CHAT}?a=1;model=dear", headers) == ("model_not_allowed", None)
 
 
@@ -268,6 +285,7 @@ def test_a_list_of_models_is_no_model(name: str) -> None:
         {"max_length": "0x1000"},
         {"additional_drop_params": ["max_tokens"]},
         {"drop_params": True},
+        {"messages": [{"role": "user", "content": "Hi", "num_return_sequences": 5}]},
         {"extra_body": {"enable_thinking": True}},
     ],
 )
@@ -309,7 +327,7 @@ def test_thinking_that_is_on_by_itself_counts_at_alibaba_s_address() -> None:
         (responses(compaction={"x": "y"}), RESPONSES),
     ],
 )
-def test_a_cost_that_nobody_knows_is_refused(body: Any, path: str) -> None:
+def test_a_cost_that_nobody_knows_is_refused_by_name(body: Any, path: str) -> None:
     code, went_up = send(body, {"MAX_COST_USD": "1"}, path)
     assert code is not None and went_up is None
 
