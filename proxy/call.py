@@ -54,8 +54,9 @@ class Call:
     own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
     stream, whatever the caller asked for. `once_more` is what to ask with after a refusal. `asked_usage`: a stream's
     usage was asked for on the caller's behalf.
-    `counts` is how many tokens its prompt has, by model, where a stage has counted them, and `bound` more than it can
-    have. `targets` is where the call may go, in the order to try them, and `target` the one that it is with.
+    `counts` is how many tokens its prompt has, by model, where a stage has counted them, `bound` more than it can
+    have, and `texts_counted` that with its texts counted. `other_models` are those that it names besides its own.
+    `targets` is where the call may go, in the order to try them, and `target` the one that it is with.
     `plain_answer`: what comes back must be readable here.
     `checks` says what a content filter looks at, None where it looks at nothing. `upstream` is there for a stage's own
     calls.
@@ -85,6 +86,8 @@ class Call:
         self.once_more: OnceMore | None = None
         self.asked_usage = False
         self.counts: dict[str, Count] = {}
+        self.texts_counted: dict[str, int] = {}
+        self.other_models: list[Any] | None = None
         self.bound: Bound | None = None
         self.max_output: int | None = None
         self.targets: list[Target] = []
@@ -121,9 +124,42 @@ class Call:
         return len(self.sent_body) if self.native_body is None else self.request.length
 
     @property
+    def path(self) -> str:
+        """The path below /v1, empty where there is none."""
+        return self.route.path if self.route else ""
+
+    @property
+    def own_key(self) -> bool:
+        """Whether the key that goes up is the caller's own."""
+        return self.caller is not None and self.caller.own_key
+
+    @property
+    def holds_credential(self) -> bool:
+        """Whether the call goes up with a credential that the server holds."""
+        return self.caller is not None and not self.caller.own_key
+
+    @property
+    def allowed_models(self) -> tuple[str, ...]:
+        """The patterns of models that the caller's key is for, none where it is for all."""
+        grant = self.caller.grant if self.caller else None
+        return grant.models if grant else ()
+
+    @property
+    def allowed_output(self) -> int | None:
+        """The most output tokens of the call, by the owner's limit for everybody and the one in the caller's key."""
+        grant = self.caller.grant if self.caller else None
+        limits = (self.config.max_output_tokens, grant.max_output_tokens if grant else None)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether somebody limits what the call may cost."""
+        return self.config.max_cost_usd is not None or self.allowed_output is not None
+
+    @property
     def endpoint(self) -> Endpoint | None:
         """What the table of paths says of this call, None for one that is no inference."""
-        return endpoint(self.route.path) if self.route and self.request.method == "POST" else None
+        return endpoint(self.path) if self.request.method == "POST" else None
 
     @property
     def protocol(self) -> str:

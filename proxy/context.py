@@ -62,7 +62,7 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
     What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at, and so
     is what is packed in it (a sound, a PDF): its bytes say little of its tokens.
     """
-    alone = {"completions": "prompt", "embeddings": "input"}.get(call.endpoint.path if call.endpoint else "", "")
+    alone = call.endpoint.prompt[0] if call.endpoint and call.path in ("completions", "embeddings") else ""
     prompts = request.get(alone)
     if isinstance(prompts, list) and set(map(type, prompts)) == {str}:
         longest = max(prompts, key=len)  # each prompt of a list is read alone
@@ -113,6 +113,7 @@ async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     spans = await slices.run(safe_json.item_spans(document.data, member.value), call.host.clock)
     call.document = document.without_items("messages", spans, dropped)
     call.counts.clear()
+    call.texts_counted.clear()
     call.bound = None
     call.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
     call.record["dropped_messages"] = len(dropped)

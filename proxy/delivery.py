@@ -39,7 +39,7 @@ async def open_reply(call: Call, stream: Stream) -> Reply:
     if call.headers is None:
         head = Headers([("content-type", "text/event-stream; charset=utf-8")])
     else:
-        head = Headers(headers.downward(call.headers, call.caller is not None and call.caller.own_key))
+        head = Headers(headers.downward(call.headers, call.own_key))
     if call.length is not None:
         head.set("content-length", str(call.length))
     if media_type(head) == "text/event-stream":

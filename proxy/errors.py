@@ -6,7 +6,8 @@
     │   │   └── TooComplex             more values or longer names than are read here
     │   ├── IncompleteBody        400  fewer bytes than Content-Length announced
     │   ├── UnknownPath           404  nothing is relayed under this path
-    │   ├── MethodNotAllowed      405  an own page, asked in another way
+    │   ├── MethodNotAllowed      405  an own page or a limited call, asked in another way
+    │   ├── RequestTimeout        408  left half sent
     │   ├── UnsupportedMedia      415  a body that two readers could take for different things
     │   ├── BodyTooLarge          413  above this server's or platform's limit
     │   ├── HeadersTooLarge       431  more than this server reads before it knows the caller
@@ -121,12 +122,12 @@ class MethodNotAllowed(CallerError):
 
 
 class TooComplex(BadRequest):
-    """`how` completes "The request's JSON …": more of something than is read here."""
+    """`how` completes "The request …": more of something than is read here."""
 
     code = "request_too_complex"
 
     def __init__(self, how: str) -> None:
-        super().__init__(f"The request's JSON {how}. Send less of it: this endpoint has to read what it asks for.")
+        super().__init__(f"The request {how}. Send less of it: this endpoint has to read what it asks for.")
 
 
 class UnsupportedMedia(CallerError):

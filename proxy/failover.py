@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from proxy import regions
+from proxy import model, regions
 from proxy.call import Call
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.upstream import Answer, Outgoing, Target
@@ -113,8 +113,6 @@ def dressed(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
 
         document = output_limit.limited(document, call.endpoint.limits, target, call.max_output)
     if target.model is not None:
-        from proxy import model
-
         path = model.rename_path(call, path, target.model)
         if call.form is not None:
             data = model.rename_form(call, target.model)

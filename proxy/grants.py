@@ -31,9 +31,16 @@ async def prepare(call: Call) -> None:
             code="model_not_readable",
             param="model",
         )
-    for one in (name, *await slices.run(others(call), call.host.clock)):
+    for one in (name, *await others_of(call)):
         if not isinstance(one, str) or not is_one_name(one) or not matches(one, models):
             raise ModelNotAllowed(f"This key is not for the model {str(one)[:100]!r}. It is for: {', '.join(models)}.")
+
+
+async def others_of(call: Call) -> list[Any]:
+    """What `others` finds, looked for once a call."""
+    if call.other_models is None:
+        call.other_models = await slices.run(others(call), call.host.clock)
+    return call.other_models
 
 
 def others(call: Call) -> Slices[list[Any]]:

@@ -6,18 +6,21 @@ what could be read in two ways by us and by the upstream.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from proxy.call import Call
-from proxy.wire.multipart import Field
 from proxy.wire.path_table import is_listing
+
+if TYPE_CHECKING:
+    from proxy.wire.multipart import Field
 
 LISTED = "models/"
 
 
 def named(call: Call) -> str | None:
     """The call's model, None where it names none that can be read."""
-    path = call.route.path if call.route else ""
+    path = call.path
     if is_listing(call.request.method, path):
         return unquote(path.removeprefix(LISTED)) if path.startswith(LISTED) else None
     if call.form is not None:

@@ -65,7 +65,7 @@ def prepare(call: Call) -> None:
 def reads_prompt(call: Call) -> bool:
     """Whether the call's body is to be read for its prompt, whatever it says that it is."""
     config = call.config
-    family = _path(call).partition("/")[0]
+    family = call.path.partition("/")[0]
     return bool(config.moderation) and config.moderation_input and family not in _UNPROMPTED
 
 
@@ -84,10 +84,6 @@ def told(checks: Checks, more: str = "") -> str:
     return ", ".join(sides) + (f"; {more}" if more else "")
 
 
-def _path(call: Call) -> str:
-    return call.route.path if call.route else ""
-
-
 def _kind(call: Call) -> str:
-    path = _path(call)
+    path = call.path
     return next((kind for name, kind in _KINDS if path == name or path.startswith(f"{name}/")), "other")

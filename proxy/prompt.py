@@ -43,7 +43,7 @@ async def prompt_of(call: Call) -> list[Text]:
 
 def param(call: Call, checks: Checks) -> str | None:
     """The name of the request's member that an error about its prompt names."""
-    row = endpoint(call.route.path if call.route else "")
+    row = endpoint(call.path)
     return row.prompt[0] if row and row.prompt else _PARAMS.get(checks.kind)
 
 

@@ -60,9 +60,10 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     await request_body.take(call)
     call.targets = targets.choose(call)
     for stage in STAGES:
+        before = call.document
         if (waiting := stage.prepare(call)) is not None:
             await waiting
-        if len(call.sent_body) > _LARGE:
+        if call.document is not before and len(call.sent_body) > _LARGE:
             await call.host.clock.sleep(0)
     plain = call.streamed or call.wants_events or call.plain_answer
     up = headers.upward(request.headers, config, call.caller.own_key, plain)

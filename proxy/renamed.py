@@ -36,8 +36,7 @@ class _Renamed(Stream):
         self._call = call
         self._stream = stream
         self._name = json.dumps(name).encode()
-        path = call.route.path if call.route else ""
-        self._member = "id" if path.startswith(LISTED) else "model"
+        self._member = "id" if call.path.startswith(LISTED) else "model"
         self._held: list[bytes] = []
         self._size = 0
         self._begun = False

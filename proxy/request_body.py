@@ -16,7 +16,7 @@ from proxy.errors import BadRequest, UnsupportedMedia
 from proxy.limits import number
 from proxy.messages import Request
 from proxy.model import is_one_name, named
-from proxy.wire import multipart, path_table, safe_json
+from proxy.wire import path_table, safe_json
 from proxy.wire.json_edit import Document
 
 # Top-level members that something is decided by; no other spelling of theirs is taken where it is.
@@ -55,29 +55,27 @@ async def take(call: Call, why: str | None = None) -> None:
         call.document = Document(call.sent_body, tuple(scanned.members))
     if call.document is not None:
         call.fields = {name: call.document.get(name) for name in FIELDS if name in call.document}
-        model = call.fields.get("model")
-        if isinstance(model, str) and len(model) > MAX_MODEL:
-            if why is not None:
-                raise BadRequest(f"The model's name is longer than {MAX_MODEL} characters.", param="model")
-            del call.fields["model"]
-    if {"model", "limits", "context"}.intersection(found) and not is_one_name(named(call)):
+    model = named(call)
+    if model is not None and len(model) > MAX_MODEL:
+        if why is not None:
+            raise BadRequest(f"The model's name is longer than {MAX_MODEL} characters.", param="model")
+        call.fields.pop("model", None)
+    if {"model", "limits", "context"}.intersection(found) and not is_one_name(model):
         raise BadRequest("The model's name has a comma or a control character in it. Name one model.", param="model")
 
 
 def controls(call: Call) -> list[str]:
     """What of this configuration and this caller decides by the call's body: keys of the table above."""
-    config, caller = call.config, call.caller
-    grant = caller.grant if caller else None
     found = []
-    if config.routes_by_model or (grant is not None and grant.models):
+    if call.config.routes_by_model or call.allowed_models:
         found.append("model")
-    if config.max_output_tokens is not None or config.max_cost_usd is not None or (grant and grant.max_output_tokens):
+    if call.has_limits:
         found.append("limits")
-    if config.context_guard != "off":
+    if call.config.context_guard != "off":
         found.append("context")
     if moderation.reads_prompt(call):
         found.append("moderation")
-    if caller is not None and not caller.own_key:
+    if call.holds_credential:
         found.append("held")
     return found
 
@@ -108,7 +106,7 @@ async def _bytes(call: Call, found: list[str]) -> bytes:
         and ("held" not in found or (_is_form(request) and "*" in call.config.allow_references))
         and (not chosen or (request.length is not None and request.length <= chosen))
     ):
-        if _is_form(request) and "held" in found:
+        if "held" in found:
             _check_form_is_taken(call)
         call.native_body = request.native
         return b""
@@ -132,7 +130,7 @@ async def read_strictly(call: Call, why: str) -> None:
 async def _read_strictly(call: Call, why: str) -> None:
     """Read a body that something is decided by: JSON, or a form where the path takes one."""
     request, data = call.request, call.sent_body
-    row = path_table.endpoint(_path(call))
+    row = path_table.endpoint(call.path)
     if not data and row is None:
         return  # a call such as cancelling a batch, for those whom the path is open to
     if sum(name == "content-type" for name, _ in request.headers) > 1:
@@ -141,9 +139,9 @@ async def _read_strictly(call: Call, why: str) -> None:
         raise UnsupportedMedia(f"The request body is compressed. Send it as it is: {why}.")
     if _is_form(request):
         _check_form_is_taken(call)
+        from proxy.wire import multipart  # few calls are forms
+
         call.form = await slices.run(multipart.read(request.headers, data), call.host.clock)
-        if any(part.name == "model" and part.end - part.start > MAX_MODEL for part in call.form):
-            raise BadRequest(f"The model's name is longer than {MAX_MODEL} characters.", param="model")
         return
     kind = request.headers.get("content-type")
     if kind is not None and not _JSON.fullmatch(kind.strip()):
@@ -156,16 +154,12 @@ async def _read_strictly(call: Call, why: str) -> None:
 
 
 def _check_form_is_taken(call: Call) -> None:
-    if not path_table.takes_form(_path(call)):
-        raise UnsupportedMedia(f"/v1/{_path(call)} takes no form. Send JSON, with Content-Type: application/json.")
+    if not path_table.takes_form(call.path):
+        raise UnsupportedMedia(f"/v1/{call.path} takes no form. Send JSON, with Content-Type: application/json.")
 
 
 def _is_form(request: Request) -> bool:
     return media_type(request.headers) == "multipart/form-data"
-
-
-def _path(call: Call) -> str:
-    return call.route.path if call.route else ""
 
 
 def may_be_json(request: Request) -> bool:

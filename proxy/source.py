@@ -105,7 +105,7 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
 
 def _held(call: Call) -> tuple[str, ...]:
     """What an upstream's errors must not tell: nothing where the key that goes up is the caller's own."""
-    return () if call.caller is not None and call.caller.own_key else call.config.secrets
+    return () if call.own_key else call.config.secrets
 
 
 def _blackened(events: bytes, secrets: tuple[str, ...]) -> bytes:
@@ -144,8 +144,7 @@ async def send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
 async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     """The upstream's error as it is, or the same status in OpenAI's shape where it is no JSON (a gateway's page)."""
     body = await read_at_most(answer.body, ERROR_BYTES)
-    own_key = call.caller is not None and call.caller.own_key
-    head = headers.downward(answer.headers, own_key)
+    head = headers.downward(answer.headers, call.own_key)
     status = answer.status
     plain = encoding.plain(body, encoding.encoding(answer.headers), ERROR_BYTES)
     value = redaction.parsed(plain)

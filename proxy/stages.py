@@ -33,7 +33,7 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seldom:
-    """A stage that few deployments switch on: its module is imported when a call first wants it, not at cold start."""
+    """A stage that not every deployment needs: its module is imported when a call first wants it, not at cold start."""
 
     name: str
     wanted: Callable[[Call], bool]
@@ -56,27 +56,17 @@ def _guards(call: Call) -> bool:
     return asks or call.config.context_guard != "off"
 
 
-def _limits(call: Call) -> bool:
-    grant = call.caller.grant if call.caller else None
-    capped = grant is not None and grant.max_output_tokens is not None
-    return capped or call.config.max_output_tokens is not None or call.config.max_cost_usd is not None
-
-
-def _restricts(call: Call) -> bool:
-    return bool(call.caller and call.caller.grant and call.caller.grant.models)
-
-
-def _holds(call: Call) -> bool:
-    return call.caller is not None and not call.caller.own_key and call.request.method not in ("GET", "HEAD")
+def _sends_with_held_key(call: Call) -> bool:
+    return call.holds_credential and call.request.method not in ("GET", "HEAD")
 
 
 STAGES: tuple[Stage, ...] = (
-    Seldom("access.account_references", _holds),
-    Seldom("grants", _restricts),
+    Seldom("access.account_references", _sends_with_held_key),
+    Seldom("grants", lambda call: bool(call.allowed_models)),
     Seldom("renamed", lambda call: any(target.model is not None for target in call.targets)),
     moderation,
     Seldom("context", _guards),
-    Seldom("cost.cost_limit", _limits),
+    Seldom("cost.cost_limit", lambda call: call.has_limits),
     usage,
     Seldom("metering", lambda call: bool(call.config.metering)),
     deadline,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from proxy import providers
 from proxy.call import Call
 from proxy.errors import NoUpstream
+from proxy.model import named
 from proxy.providers import Provider
 from proxy.upstream import Target
 
@@ -18,8 +19,6 @@ def choose(call: Call) -> list[Target]:
     caller, config = call.caller, call.config
     model: str | None = None
     if config.routes_by_model:
-        from proxy.model import named  # most have one upstream, and no need to read the body for it
-
         model = named(call)
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream alone: no other one may learn it.

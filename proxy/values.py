@@ -26,12 +26,12 @@ _PRINTED = frozenset(
 # What samples are made of, and the words that make one of them a request to put a key there.
 _ASKING = (
     "random|your|change|replace|insert|enter|put|here|example|sample|dummy|placeholder|todo|text|string|value|"
-    "characters|xxx"
+    "characters|xxx|youmade|iset"
 )
 _SAMPLE = re.compile(
     f"(?=.*(?:{_ASKING}))(?:{_ASKING}|a|an|another|my|the|some|one|this|is|long|short|key|keys|proxy|api|secret|secrets|"
     "signing|pass|word|phrase|token|me|it|please|test|testing|demo|sk|pk|with|foo|bar|private|very|super|strong|new|old|"
-    "sluice|relay|openai|caller|callers|for|to|of|and|must|make|made|up|only|you)+[0-9]{0,8}"
+    "sluice|relay|openai|caller|callers|for|to|of|and|must|make|made|up|only|you|that|i|set)+[0-9]{0,8}"
 )
 _SAMPLE_LENGTH = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case

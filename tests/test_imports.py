@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 CORE_NEVER = ("httpx", "mangum", "tiktoken", "asyncio", "ssl", "uvicorn", "http.client", "hmac", "zlib", "tomllib")
 HANDLER_NEVER = ("httpx", "tiktoken", "mangum", "uvicorn", "proxy.cli", "proxy.console", "proxy.upstreams.demo")
 SELDOM = (
-    *("proxy.tokens", "proxy.prices", "proxy.metering", "proxy.context", "proxy.ceiling", "proxy.weight", "decimal"),
+    *("proxy.tokens", "proxy.prices", "proxy.metering", "proxy.context", "proxy.cost", "proxy.grants", "decimal"),
+    *("proxy.access.account_references", "proxy.renamed", "proxy.wire.multipart"),
     *("proxy.gate", "proxy.moderators", "proxy.texts", "proxy.withheld", "unicodedata"),
 )
 UPSTREAM_NEVER = ("click", "rich", "pygments", "h2", "socksio", "trio", "proxy.cli", "tiktoken")
@@ -39,6 +41,11 @@ def loaded_by(statement: str) -> set[str]:
 def test_an_import_loads_nothing_that_it_does_not_need(statement: str, never: tuple[str, ...]) -> None:
     loaded = loaded_by(statement)
     assert not [name for name in loaded if name in never or name.startswith(tuple(f"{one}." for one in never))]
+
+
+def test_the_names_above_are_modules() -> None:
+    for name in {*CORE_NEVER, *HANDLER_NEVER, *SELDOM, *UPSTREAM_NEVER}:
+        assert not name.startswith("proxy") or find_spec(name), name
 
 
 def test_importing_httpx_leaves_no_trace_of_how_it_was_kept_small() -> None:

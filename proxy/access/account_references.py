@@ -17,11 +17,11 @@ from proxy.call import Call
 from proxy.errors import ReferenceNotAllowed
 from proxy.messages import Stream
 from proxy.wire import safe_json
-from proxy.wire.json_walk import walk
+from proxy.wire.json_walk import letters, walk
 from proxy.wire.multipart import Field
 from proxy.wire.work import SLICE, Slices
 
-# Members that refer to something stored, in small letters and without underscores, and the kind that opens them
+# Members that refer to something stored, in small letters, and the kind that opens them
 # (platform.openai.com/docs/api-reference/responses/create, /assistants; docs.anthropic.com/en/api/files,
 # docs.anthropic.com/en/docs/agents-and-tools/mcp-connector; openrouter.ai/docs/features/presets;
 # learn.microsoft.com/azure/ai-foundry/openai/references/on-your-data; docs.mistral.ai/api; read 2026-11-26).
@@ -69,7 +69,7 @@ _NAMES = {
     "bot_id": "assistants",
     "litellm_credential_name": "others",
 }
-_KINDS = {name.replace("_", ""): kind for name, kind in _NAMES.items()}
+KINDS = {letters(name): kind for name, kind in _NAMES.items()}
 # Types of items and tools that do, in small letters.
 _TYPES = {"item_reference": "responses", "mcp": "mcp", "mcp_toolset": "mcp", "container_reference": "containers"}
 # Addresses that the upstream opens with its own account: buckets, and files by an address of its own
@@ -86,7 +86,7 @@ _BLANKS = "".join(map(chr, range(33))) + "\ufeff"
 _LEFT_OUT = re.compile("[\0- \ufeff]+")
 # Voices that were uploaded or made (platform.openai.com/docs/api-reference/audio, docs.siliconflow.cn).
 _OWN_VOICE = re.compile(r"voice_|[^:]+:[^:]+:[^:]+:", re.IGNORECASE)
-_FILE_TEXT = "fileid://"
+FILE_TEXT = "fileid://"
 _STORED_PRESET = "@preset/"
 # What an item of `input` says something with. One that has an id and none of these is looked up by the upstream.
 _CONTENTS = frozenset(
@@ -108,10 +108,10 @@ async def prepare(call: Call) -> None:
     if "*" in opened:
         return
     for name, _ in parse_qsl(call.request.query.replace(";", "&"), keep_blank_values=True):
-        _check(name, name, _KINDS.get(_folded(name)), opened)
+        _check(name, name, KINDS.get(letters(name)), opened)
     for part in call.form or ():
         for name in _BRACKETS.split(part.name):
-            _check(name, part.name, _KINDS.get(_folded(name)), opened)
+            _check(name, part.name, KINDS.get(letters(name)), opened)
         if part.filename is None:
             await _look_at_text(call, part, opened)
     document = call.document
@@ -155,8 +155,8 @@ def kind(name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) 
         if name == "prompt":
             return "prompts"
         return "responses" if _id_of(value) and _says_nothing(value) else None
-    folded = _folded(name)
-    if (named := _KINDS.get(folded)) is not None:
+    folded = letters(name)
+    if (named := KINDS.get(folded)) is not None:
         # A container that is made for this answer alone holds nothing of anybody's.
         is_new = folded == "container" and isinstance(value, dict) and value.get("type") == "auto" and not _id_of(value)
         return None if is_new or (folded in _TOP_ONLY and not at_top) else named
@@ -168,28 +168,24 @@ def kind(name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) 
 
 
 def _kind_of_text(name: str, folded: str, value: str) -> str | None:
-    """As `kind`, of a text; `folded` is its name without underscores."""
+    """As `kind`, of a text; `folded` is its name in letters alone."""
     if folded == "type":
         return _TYPES.get(value[:64].casefold())
     if folded in ("model", "models"):
         return "prompts" if _STORED_PRESET in value[:1000].casefold() else None
     if folded in ("content", "text"):
-        return "files" if _start(value).startswith(_FILE_TEXT) else None
+        return "files" if start_of(value).startswith(FILE_TEXT) else None
     if folded.removesuffix("s").endswith(_ADDRESSES):
-        return "files" if _OWN_ADDRESS.match(_start(value)) else None
+        return "files" if _OWN_ADDRESS.match(start_of(value)) else None
     if folded == "voice":
         return "others" if _OWN_VOICE.match(value[:100]) else None
     is_id = not name.endswith(_OWN_IDS) and _ID_NAME.match(name) and _ID.match(value)
     return "others" if is_id else None
 
 
-def _start(value: str) -> str:
+def start_of(value: str) -> str:
     """How an address begins, in small letters, for a reader that leaves blanks out."""
     return _LEFT_OUT.sub("", value[:100_000].lstrip(_BLANKS)[:300]).casefold()
-
-
-def _folded(name: str) -> str:
-    return name[:64].casefold().replace("_", "")
 
 
 def _id_of(item: dict[str, Any]) -> Any:

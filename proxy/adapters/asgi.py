@@ -44,6 +44,7 @@ class App:
     """
 
     platform = "server"
+    warms_counting = True  # there is time before the first call, and memory to keep what was loaded
     streams = True
     sees_disconnect = True
     body_limit: int | None = None
@@ -128,7 +129,7 @@ class App:
         It holds the interpreter's lock for a moment (docs/performance.md), and others' streams would stand still.
         """
         wants = settings.metering or settings.max_cost_usd is not None or settings.context_guard != "off"
-        if self.platform == App.platform and wants:
+        if self.warms_counting and wants:
             from proxy import tokens
 
             if tokens.installed():

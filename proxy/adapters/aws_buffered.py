@@ -41,6 +41,7 @@ class LambdaApp(App):
     """Takes the request from the event itself, for mangum's scope has lost some of it."""
 
     platform = "aws-lambda-buffered"
+    warms_counting = False
     streams = False
     sees_disconnect = False
     body_limit = int(number("aws", "function URL", "request body"))

@@ -45,6 +45,7 @@ class ScfWebApp(App):
     """
 
     platform = "tencent-scf-web"
+    warms_counting = False
     body_limit = int(number(PLATFORM, DOOR, "request body"))
     stops_on_mistake = False  # a process that ends is a bare 405 or 446 to everybody
 

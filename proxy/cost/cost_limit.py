@@ -35,10 +35,9 @@ _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 
 async def prepare(call: Call) -> None:
     """Find the limit of each answer. Raises CostTooHigh, BadRequest or PathNotAllowed."""
-    config, allowed = call.config, _allowed(call)
-    asks_nothing = call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body
-    if asks_nothing or (allowed is None and config.max_cost_usd is None):
-        return
+    config, allowed = call.config, call.allowed_output
+    if call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body:
+        return  # it asks for nothing
     row = _limited(call)
     if row is None:
         return
@@ -63,7 +62,7 @@ async def prepare(call: Call) -> None:
                 param="thinking_budget" if beside else "n",
             )
         most = each if most is None else min(most, each)
-    if most is None or (asked is None and _ends_before(call, request, most)):
+    if most is None or (asked is None and await _ends_before(call, request, most)):
         return
     call.max_output = most
     if asked is None or most < asked or not _all_counts(request, row):
@@ -75,16 +74,9 @@ def wrap(call: Call, stream: Stream) -> Stream:
     return stream
 
 
-def _allowed(call: Call) -> int | None:
-    """The lower of the owner's limit for everybody and the one in the caller's key."""
-    grant = call.caller.grant if call.caller else None
-    limits = (call.config.max_output_tokens, grant.max_output_tokens if grant else None)
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
 def _limited(call: Call) -> Endpoint | None:
     """The row of a call whose cost can be limited, None for one that costs nothing. Raises PathNotAllowed."""
-    path = call.route.path if call.route else ""
+    path = call.path
     row = path_table.endpoint(path)
     by_price = call.config.max_cost_usd is not None
     if (row is None and path_table.only_stores(path, by_price)) or (row is not None and row.cost == path_table.FREE):
@@ -97,10 +89,10 @@ def _limited(call: Call) -> Endpoint | None:
     return row if row.limits or by_price else None
 
 
-def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
+async def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
     """Whether the model ends before `most` tokens at every upstream; a limit above its own would be refused."""
     found = estimate.prices_of(call, request.get("model"))
-    return not estimate.fallbacks_of(request) and all(
+    return not await grants.others_of(call) and all(
         price is not None and price.max_output is not None and price.max_output <= most for _, price in found
     )
 
@@ -123,9 +115,13 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
     modalities = request.get("modalities")
     if isinstance(modalities, list) and any(one not in ("text", "audio") for one in modalities):
         raise CostTooHigh(f"{_OPEN_ENDED} the price of what is no text and no sound is not known.", param="modalities")
-    models = (request.get("model"), *await slices.run(grants.others(call), call.host.clock))
+    models = (request.get("model"), *await grants.others_of(call))
     if len(models) > _MODELS:
         raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
+    if (member := await slices.run(multipliers.dearer(request), call.host.clock)) is not None:
+        raise CostTooHigh(
+            f"{_OPEN_ENDED} {member} makes this one dearer than is known here. Leave it out.", param=member
+        )
     priced = [pair for model in models for pair in estimate.prices_of(call, model)]
     limits = [await _affordable_at(call, request, row, answers, one) for one in priced]
     return min((limit for limit in limits if limit is not None), default=None)
@@ -150,8 +146,12 @@ async def _affordable_at(
             "add this one's with PRICES_FILE.",
             param="model",
         )
-    if (name := await slices.run(multipliers.dearer(request, price.service_tiers), call.host.clock)) is not None:
-        raise CostTooHigh(f"{_OPEN_ENDED} {name} makes this one dearer than is known here. Leave it out.", param=name)
+    if tier is not None and tier not in (*multipliers.CHEAP_TIERS, *price.service_tiers):
+        raise CostTooHigh(
+            f"{_OPEN_ENDED} service_tier makes this one dearer than is known here. Leave it out.", param="service_tier"
+        )
+    if price.provider != "own" and multipliers.chooses_host(request):
+        raise CostTooHigh(f"{_OPEN_ENDED} each host has prices of its own. Leave provider out.", param="provider")
     tier = tier if isinstance(tier, str) else None
     asked = estimate.output_of(request, row) or price.max_output
     found = await estimate.bound(call)
@@ -160,16 +160,15 @@ async def _affordable_at(
     packed = price.context_window if found.files else 0
     if packed is None:
         raise CostTooHigh(f"{_OPEN_ENDED} how much {found.files} holds is not known. Send text.", param=found.files)
-    bound = found.tokens
+    extra = _beside(call, request)
     for counted in (False, True):  # the bytes alone are often enough, and cost nothing
-        tokens = max(packed, await estimate.upper(call, model) if counted else bound)
+        tokens = max(packed, await estimate.upper(call, model) if counted else found.tokens)
         dearest_input, dearest_output = _dearest(request, price, at, tier, (tokens, found.keeps_long))
         spent = dearest_input * tokens / MILLION
         if not row.limits:
             if spent <= ceiling:
                 return None
             continue
-        extra = _beside(call, request)
         left = (ceiling - spent) * MILLION / (dearest_output * answers) if dearest_output else Decimal(asked or MILLION)
         if asked is not None and asked + extra <= left:
             return estimate.output_of(request, row)  # what was asked for, in the field that the upstream honours
@@ -214,7 +213,7 @@ def _beside(call: Call, request: dict[str, Any]) -> int:
 def _thought(call: Call, request: dict[str, Any]) -> int:
     """The tokens of thinking that Qwen's servers allow beside an answer's limit.
 
-    Source: help.aliyun.com/zh/model-studio/deep-thinking. Raises BadRequest where that is left open.
+    Source: help.aliyun.com/zh/model-studio/deep-thinking. Raises CostTooHigh where that is left open.
     """
     budget = request.get("thinking_budget")
     if budget is None:
@@ -226,8 +225,7 @@ def _thought(call: Call, request: dict[str, Any]) -> int:
             return 0
     elif isinstance(budget, int) and 0 <= budget <= MILLION and not isinstance(budget, bool):
         return budget
-    raise BadRequest(
-        "This endpoint's owner limits what one request may cost, and thinking counts apart from the answer. Send "
-        "thinking_budget, a whole number of tokens.",
+    raise CostTooHigh(
+        f"{_OPEN_ENDED} thinking counts apart from the answer. Send thinking_budget, a whole number of tokens.",
         param="thinking_budget",
     )

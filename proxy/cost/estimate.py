@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 # What nobody means: JSON may hold numbers of thousands of digits, and what is made of them cannot be written again.
 _ABSURD = 1_000_000_000
-MAX_MODEL = 256  # characters of a name that a price is looked up for
-# Lists of models that may answer instead, as OpenRouter and LiteLLM take them.
-FALLBACKS = ("models", "fallbacks")
 
 
 async def bound(call: Call) -> Bound:
@@ -51,9 +48,12 @@ async def texts_counted(call: Call, model: Any = None) -> int:
     from proxy import tokens
 
     found, name = await bound(call), request_body.object_of(call).get("model") if model is None else model
-    return await call.host.clock.offload(
-        lambda: min(found.tokens, tokens.upper(found, name, tokens.budget(call.host.clock.now)))
-    )
+    known = str(name)
+    if known not in call.texts_counted:
+        call.texts_counted[known] = await call.host.clock.offload(
+            lambda: min(found.tokens, tokens.upper(found, name, tokens.budget(call.host.clock.now)))
+        )
+    return call.texts_counted[known]
 
 
 async def count(call: Call, model: Any = None) -> Count:
@@ -74,7 +74,7 @@ async def count_aside(call: Call, request: dict[str, Any]) -> Count:
     from proxy import tokens
 
     # A conversation that is to be compacted is one of the Responses API.
-    protocol = "responses" if call.route and call.route.path.startswith("responses/") else call.protocol
+    protocol = "responses" if call.path.startswith("responses/") else call.protocol
     try:
         return await call.host.clock.offload(
             lambda: tokens.count_prompt(request, protocol, tokens.budget(call.host.clock.now))
@@ -91,7 +91,7 @@ def prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:
     """The entry for `model`, by the name that the caller has for it, at the upstream that the call goes to."""
-    if not isinstance(model, str) or len(model) > MAX_MODEL or call.config.demo:
+    if not isinstance(model, str) or len(model) > request_body.MAX_MODEL or call.config.demo:
         return None
     target = target or call.target or call.targets[0]
     return prices.find(_theirs(target, model), target.base_url, call.config.prices_file)
@@ -100,12 +100,6 @@ def price_of(call: Call, model: Any, target: Target | None = None) -> Price | No
 def _theirs(target: Target, model: Any) -> Any:
     """What the target calls `model`."""
     return (target.provider.renamed(model) if target.provider and isinstance(model, str) else None) or model
-
-
-def fallbacks_of(request: dict[str, Any]) -> list[Any]:
-    """Further models that may answer, by whatever is sent in their place."""
-    lists = [request[name] for name in FALLBACKS if request.get(name) is not None]
-    return [one for value in lists for one in (value if isinstance(value, list) else [value])]
 
 
 def output_of(request: dict[str, Any], row: Endpoint | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from proxy.wire.json_walk import walk
+from proxy.wire.json_walk import letters, walk
 from proxy.wire.work import SLICE, Slices
 
 # Top-level members whose numbers and objects are known not to multiply anything, or are looked at elsewhere
@@ -35,7 +35,7 @@ _HEX = re.compile(r"[-+]?0x[0-9a-f_]{1,40}", re.IGNORECASE)
 _LOOKED_AT = 1_000  # values of a member that is not known
 _PRICED = ("speed", "inferencegeo", "servicetier")
 _CHOOSES = ("order", "only", "sort")
-_CHEAP = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
+CHEAP_TIERS = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
 
 
 def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | None]:
@@ -70,29 +70,30 @@ def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | No
     return None
 
 
-def letters(name: str) -> str:
-    """A member's name as every server could read it: without case, blanks and signs."""
-    return re.sub(r"[^a-z]", "", name[:64].lower())
+def dearer(request: dict[str, Any]) -> Slices[str | None]:
+    """The name of the first member that asks for something dearer than any price here is known for.
 
-
-def dearer(request: dict[str, Any], tiers: frozenset[str]) -> Slices[str | None]:
-    """The name of the first member that asks for something dearer than the price is known for; `tiers` are known."""
+    The request's own `service_tier` is left out: of that each price says which ones it knows.
+    """
     units = 0
     for name, value, owner, is_data in walk(request):
         units += 1
-        if not is_data and value is not None and letters(name) in _PRICED:
-            known = (*_CHEAP, *(tiers if name == "service_tier" and owner is request else ()))
-            if value not in known and (owner is request or isinstance(value, str)):
+        if not is_data and value is not None and letters(name) in _PRICED and value not in CHEAP_TIERS:
+            is_own = owner is request
+            if (is_own and name != "service_tier") or (not is_own and isinstance(value, str)):
                 return name
         if units >= SLICE:
             yield units
             units = 0
-    chosen = request.get("provider")  # OpenRouter's hosts of one model have prices of their own
-    if isinstance(chosen, dict) and any(
-        value and (name, value) != ("sort", "price") for name, value in chosen.items() if letters(name) in _CHOOSES
-    ):
-        return "provider"
     return None
+
+
+def chooses_host(request: dict[str, Any]) -> bool:
+    """Whether one of a model's hosts is asked for, as OpenRouter lets callers do: they have prices of their own."""
+    chosen = request.get("provider")
+    return isinstance(chosen, dict) and any(
+        value and (name, value) != ("sort", "price") for name, value in chosen.items() if letters(name) in _CHOOSES
+    )
 
 
 def _in_template(request: dict[str, Any], owner: dict[str, Any]) -> bool:

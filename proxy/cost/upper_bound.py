@@ -14,8 +14,7 @@ from typing import Any
 
 from proxy.access import account_references
 from proxy.cost import audio_size, schema_size
-from proxy.cost.multipliers import letters
-from proxy.wire.json_walk import walk
+from proxy.wire.json_walk import letters, walk
 from proxy.wire.work import SLICE, Slices
 
 # An image may cost this many tokens (eight tiles of gpt-4o-mini, the dearest that is known), however few bytes it has
@@ -34,14 +33,10 @@ _HOSTED = frozenset(
 )
 _OWN_ENVIRONMENT = ("local", None)
 # Members that bring in what is not in the request, by their names alone.
-_BRINGS = frozenset(
-    "agentid assistantid cachedcontent compaction compactthreshold connectorid connectors container containerid "
-    "conversation datasources enableenhancement fileid fileids knowledgeid knowledgeids mcpservers plugins preset "
-    "previousresponseid promptid serverurl skills skillid threadid vectorstoreid vectorstoreids".split()
-)
+_BRINGS = frozenset(account_references.KINDS) - frozenset(
+    "approvalrequestid background litellmcredentialname serverlabel trainingfile validationfile".split()
+) | frozenset("compaction compactthreshold connectors enableenhancement plugins".split())
 _NO = (None, False, 0, "", "none", "off", "disabled", "never", "false")
-_BLANKS = 100_000  # characters of a text that may be blanks before what says what it is
-_FILE_TEXT = "fileid://"  # how Qwen-Long's prompts name a file
 # Members that are read as text, whatever it looks like.
 _TEXTS = frozenset(
     "arguments content description documents id input instructions model name output prompt prompt_cache_key query "
@@ -102,7 +97,7 @@ def of(request: dict[str, Any], size: int) -> Slices[Bound]:
             units += len(value) // 512
             plain = is_data or name in _TEXTS
             _text(bound, name, value, None if plain else _kind(name, value, owner, id(owner) in images))
-            if not is_data and value[:_BLANKS].lstrip()[: len(_FILE_TEXT)].casefold() == _FILE_TEXT:
+            if not is_data and account_references.start_of(value).startswith(account_references.FILE_TEXT):
                 bound.name(name, "brings in what is not in the request")
         elif isinstance(value, dict) and not is_data:
             if name.casefold() == "tools":
@@ -142,7 +137,7 @@ def _kind(name: str, value: str, owner: dict[str, Any], in_image: bool) -> str:
     or other.
     """
     mime = next((owner[one] for one in _MIME_NAMES if isinstance(owner.get(one), str)), "")
-    kind, start = owner.get("type"), value[:_BLANKS].lstrip()[:100]
+    kind, start = owner.get("type"), account_references.start_of(value)[:100]
     is_image = in_image or "image" in f"{name[:100]} {kind[:100] if isinstance(kind, str) else ''}".casefold()
     if start[:5].casefold() == "data:":
         if is_image and start[:11].casefold() == "data:image/":
@@ -186,7 +181,7 @@ def _text(bound: Bound, name: str, value: str, kind: str | None) -> None:
 def _tool(bound: Bound, tool: dict[str, Any]) -> None:
     kinds = [value for name, value in tool.items() if name[:64].casefold() == "type" and value is not None]
     kind = kinds[0] if kinds else None if "name" in tool or "function" in tool else next(iter(tool), None)
-    hosted = next((name for name in tool if re.sub("[^a-z]", "", name[:64].casefold()) in _HOSTED), None)
+    hosted = next((name for name in tool if letters(name) in _HOSTED), None)
     if hosted is None and len(kinds) <= 1 and (kind is None or kind in _PLAIN_TOOLS):
         return
     environment = tool.get("environment")

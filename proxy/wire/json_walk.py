@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -18,6 +20,15 @@ _SCHEMA_OWNER = ("name", "strict", "description")
 # A member's name (that of the list for a list's item), its value, the object that holds it, and whether all that is
 # data: part of a schema, of a function's arguments or the like.
 Step = tuple[str, Any, dict[str, Any], bool]
+
+
+_SIGNS = re.compile("[^a-z]+")
+
+
+@lru_cache(1024)
+def letters(name: str) -> str:
+    """A member's name as the most lenient server could read it: without case, signs and digits."""
+    return _SIGNS.sub("", name[:64].casefold())
 
 
 def walk(value: dict[str, Any]) -> Iterator[Step]:

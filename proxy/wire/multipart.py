@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from proxy.errors import BadRequest, TooComplex
 from proxy.messages import Headers
+from proxy.wire.json_walk import letters
 from proxy.wire.work import Slices
 
 WINDOW = 1_048_576  # bytes that are searched at a stretch: some milliseconds
 MAX_PARTS = 1_000
 _HEAD_BYTES = 16_384
-_FIND_UNIT = 512  # bytes that are searched in one unit of work (safe_json)
+_FIND_UNIT = 512  # bytes that are searched in one unit of work (work)
 _PARAMETER = re.compile(r'[ \t]*;[ \t]*([A-Za-z0-9!#$&^_.+*-]+)=(?:"([^"\r\n\0]*)"|([^\s;"\0]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _AFTER_MARK = re.compile(rb"(--)?[ \t]{0,100}(?:\r\n|\Z)")
@@ -155,7 +156,7 @@ def _part(head: str, start: int, end: int) -> Field:
     name = parameters.get("name", "")
     if kind.strip().lower() != "form-data" or not name or "\\" in name:
         raise _unsure("a part has no plain name")
-    plain = re.sub(r"[^a-z]", "", name.lower())
+    plain = letters(name)
     if plain in _DECISIVE and plain != name:
         raise _unsure(f"a part is nearly called {plain}")
     filename = parameters.get("filename", parameters.get("filename*"))

@@ -62,7 +62,9 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
     """
     try:
         found = yield from _Reader(data, strict=True, watched=watched).document()
-        yield from _check_depth(found.value)
+        # With few brackets it cannot be too deep; to count them in a large body would take long.
+        if len(data) > json_window.WINDOW or data.count(b"[") + data.count(b"{") > nesting.LEVELS:
+            yield from _check_depth(found.value)
         return found
     except (ValueError, StopIteration, RecursionError):
         raise BadRequest(
@@ -239,6 +241,8 @@ class _Reader(Window):
         if not self._strict:
             return
         fold = name.casefold()
+        if (read_as := fold.partition("\0")[0].strip()) in self._watched:  # by readers whose texts end there
+            fold = read_as
         if fold in folded:
             _twice(name, fold if fold in self._watched else name)
         folded.add(fold)

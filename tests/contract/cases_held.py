@@ -104,6 +104,8 @@ HELD = (
         for method, path, settings in (
             ("POST", "/v1/audio/voices", BOTH),
             ("POST", "/v1/images/other", BOTH),
+            ("DELETE", "/v1/files/x", _HEADER_KEY),
+            ("GET", "/v1/organization", _HEADER_KEY),
             ("GET", "/v1/messages/batches", (*BOTH, ("ALLOW_PATHS", "messages"))),
             ("GET", "/v1/responses/resp_1", (*BOTH, ("ALLOW_PATHS", "responses"))),
         )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy import context, nesting, request_body
-from proxy.cost import cost_limit, estimate
+from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled
 from proxy.routing import refusals
 from proxy.wire import safe_json
@@ -24,7 +24,6 @@ def test_a_stage_that_nothing_was_set_for_lets_calls_pass() -> None:
         endpoint=row, form=None, protocol="other", config=config, caller=None, request=request, sent_body=b"x"
     )
     asyncio.run(context.prepare(call))
-    asyncio.run(cost_limit.prepare(call))
     assert not hasattr(call, "max_output")
 
 
@@ -37,8 +36,7 @@ def test_a_bundle_that_cannot_count_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_call_without_a_body_has_nothing_to_be_read() -> None:
-    route = SimpleNamespace(path="batches/b/cancel")
-    call: Any = SimpleNamespace(document=None, request=None, sent_body=b"", route=route)
+    call: Any = SimpleNamespace(document=None, request=None, sent_body=b"", path="batches/b/cancel")
     asyncio.run(request_body.read_strictly(call, "its tokens are counted"))
     assert call.document is None
 

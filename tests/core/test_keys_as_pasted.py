@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 
 import pytest
@@ -13,6 +14,7 @@ from proxy.cli import serve
 from proxy.errors import ConfigError
 from proxy.relay import relay
 from tests.support.core import Listed, host, request, run
+from tests.test_documents import ROOT
 
 KEY_SETTINGS = ("OPENAI_API_KEY", "OPENAI_KEY", "PROXY_KEY", "MODERATION_OPENAI_KEY", "TMS_SECRET_ID", "TMS_SECRET_KEY")
 GOOD = "3f9c1b7a52d84e60"
@@ -67,6 +69,7 @@ def test_white_space_around_a_key_is_left_out(name: str) -> None:
         "your-proxy-key",
         "<your-key>",
         "put-your-secret-here-123",
+        "the-proxy-key-that-you-made",
         "password",
         "example",
         "sk-xxxxxxxxxxxxxxxxxxxxxxxx",
@@ -99,7 +102,7 @@ def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
 def test_a_short_key_is_warned_about() -> None:
     """In the log once, in readyz, and in what `serve` prints; nothing of it itself is told."""
     sentence = "PROXY_KEY has a key of fewer than 16 characters"
-    settings = {"PROXY_KEY": f"{GOOD},zq7"}
+    settings = {"PROXY_KEY": f"{GOOD},x"}
     lines: list[str] = []
     reply, _ = run(Listed(), request("/readyz", b"", method="GET"), lines, settings=settings)
     assert isinstance(reply.body, bytes)
@@ -118,3 +121,16 @@ def test_a_short_key_is_warned_about() -> None:
         assert sum(sentence in line for line in again) == 1
 
     asyncio.run(twice())
+
+
+def test_no_document_shows_a_key_that_would_be_taken() -> None:
+    """Whoever pastes a line must not have a key that everybody can read."""
+    shown = set()
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        shown |= set(re.findall(r"(?:PROXY_KEY=|Parameter ProxyKey: )([A-Za-z0-9_-]{4,})", text))
+        shown |= set(re.findall(r"(?:SIGNING_SECRET=|Parameter SigningSecret: )([A-Za-z0-9_-]{4,})", text))
+    assert len(shown) >= 3
+    for key in shown:
+        with pytest.raises(ConfigError, match="is a sample"):
+            config.load({"PROXY_KEY": key})

@@ -220,17 +220,29 @@ LARGE = ("small lists", "one text", "Chinese", "escapes", "blanks", "a name", "d
     ("kind", "megabytes"),
     [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((k, s) for k in LARGE for s in (20, 60))],
 )
-def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int) -> None:
+def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = 0
+    slide = json_window.Window.slide
+
+    def counted(self: json_window.Window, at: int) -> None:
+        nonlocal windows
+        windows += 1
+        slide(self, at)
+
+    monkeypatch.setattr(json_window.Window, "slide", counted)
     head, unit, tail = HOSTILE[kind]
     raw = head + unit(megabytes * MB) + tail
     most = 2 * work.SLICE + 100  # what one window may add to a slice that is nearly full
     for slices in (safe_json.read(raw), safe_json.scan(raw)):
-        total = 0
+        total = windows = 0
         with suppress(BadRequest):
             for units in slices:
                 assert units <= most
+                assert windows <= 4  # so many windows at a stretch, each of some milliseconds at the worst
                 total += units
+                windows = 0
             assert total <= len(raw) + 10_000  # linear: each byte is looked at a few times
+        assert windows <= 4  # also where it is refused
 
 
 def test_items_are_found_where_they_are(window: int) -> None:

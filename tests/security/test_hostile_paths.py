@@ -1,6 +1,6 @@
 """Paths: whatever is asked for stays below the base URL's path, and a server's key pays for inference only.
 
-The model in here is another one than proxy/routes.py: it decodes as often as it can and takes every character for a
+The model in here is another one than proxy/wire/paths.py: it decodes as often as it can and takes every character for a
 separator that any server ever took for one.
 """
 

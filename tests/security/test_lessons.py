@@ -49,12 +49,19 @@ class Clock(AsyncioClock):
         return self.time
 
 
-def call(upstream: Picky, place: Host, model: str = "m", role: str = "user") -> None:
-    body = json.dumps({"model": model, "stream": True, "messages": [{"role": role, "content": "x"}]}).encode()
+# What puts `stream_options` into a request: counting streams, and asking for a stream to put together.
+METERING, ASSEMBLE = {"METERING": "on"}, {"ASSEMBLE": "always"}
+
+
+def call(
+    upstream: Picky, place: Host, model: str = "m", role: str = "user", settings: dict[str, str] = METERING
+) -> None:
+    asked_for = {"model": model, "stream": settings is METERING, "messages": [{"role": role, "content": "x"}]}
+    body = json.dumps(asked_for).encode()
 
     async def go() -> None:
         asked = request(body=body.replace(b": ", b":"), headers=KEY)
-        reply = await relay(asked, config.load({"METERING": "on"}), upstream, place)
+        reply = await relay(asked, config.load(settings), upstream, place)
         if not isinstance(reply.body, bytes):
             async for _ in reply.body:
                 pass
@@ -69,31 +76,36 @@ def at(clock: Clock) -> Host:
     return place
 
 
+@pytest.mark.parametrize("settings", [METERING, ASSEMBLE], ids=["metering", "assemble"])
 @pytest.mark.parametrize("refusal", [PARAM, PLACE])
-def test_a_refusal_that_names_the_field_is_learnt_when_the_second_try_has_worked(refusal: Any) -> None:
+def test_a_refusal_that_names_the_field_is_learnt_when_the_second_try_has_worked(
+    refusal: Any, settings: dict[str, str]
+) -> None:
     clock, upstream = Clock(), Picky(refusal)
     place = at(clock)
-    call(upstream, place)
-    call(upstream, place)
+    call(upstream, place, settings=settings)
+    call(upstream, place, settings=settings)
     assert upstream.asked == [True, False, False]  # asked once more, and not again
-    call(upstream, place, model="other")
+    call(upstream, place, model="other", settings=settings)
     assert upstream.asked == [True, False, False, True, False]  # another model has not refused
     clock.time = 4_000
-    call(upstream, place)
+    call(upstream, place, settings=settings)
     assert upstream.asked[5:] == [True, False]  # an hour later it is tried again
 
 
+@pytest.mark.parametrize("settings", [METERING, ASSEMBLE], ids=["metering", "assemble"])
 @pytest.mark.parametrize(
     "refusal", [TEXT, INNER, {"detail": "stream_options"}, {"detail": [3, "stream_options"]}, "stream_options"]
 )
-def test_a_refusal_that_only_mentions_it_proves_nothing(refusal: Any) -> None:
+def test_a_refusal_that_only_mentions_it_proves_nothing(refusal: Any, settings: dict[str, str]) -> None:
     upstream, place = Picky(refusal), at(Clock())
-    call(upstream, place, role="stream_options")
-    call(upstream, place)
-    assert upstream.asked == [True, False, True, False] and not place.no_usage
+    call(upstream, place, role="stream_options", settings=settings)
+    call(upstream, place, settings=settings)
+    assert upstream.asked == [True, False, True, False] and not place.no_usage and not place.no_events
 
 
-def test_a_refusal_of_the_second_try_as_well_proves_nothing() -> None:
+@pytest.mark.parametrize("settings", [METERING, ASSEMBLE], ids=["metering", "assemble"])
+def test_a_refusal_of_the_second_try_as_well_proves_nothing(settings: dict[str, str]) -> None:
     upstream, place = Picky(PARAM, always=True), at(Clock())
-    call(upstream, place)
-    assert upstream.asked == [True, False] and not place.no_usage
+    call(upstream, place, settings=settings)
+    assert upstream.asked == [True, False] and not place.no_usage and not place.no_events

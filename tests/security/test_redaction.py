@@ -18,18 +18,25 @@ from tests.support.upstream import SSE_HEAD, Script, Sleep, Upstream, chunk, hea
 
 HELD = "sk-proj-Zq81LmXw04TtRbYc77"
 OTHER = "AIzaSyD3m0Key9XkQ2"
+SIGNING, CHECKING, CLOUD = "signing-7d1f09c3ab52e4486f", "sk-mod-42Qx8LrTzP", "tms-9bA0c7Zk31Vu"
 HEADER = "gateway-token-55aa66bb"
 PROXY = "pk-5f0c9a7b21de"
 UPSTREAMS = [
     {"name": "one", "base_url": "URL", "keys": [HELD, OTHER], "headers": {"x-gateway": HEADER}},
 ]
+MORE = {
+    "SIGNING_SECRET": SIGNING,
+    "MODERATION_OPENAI_KEY": CHECKING,
+    "TMS_SECRET_ID": "AKIDx9bA0c7Zk31Vuw2",
+    "TMS_SECRET_KEY": CLOUD,
+}
 ASK = (("Authorization", f"Bearer {PROXY}"), KEY[1])
 BASE64 = base64.b64encode(f"user:{OTHER}".encode())
 
 
 def settings(upstream: Upstream) -> dict[str, str]:
     told = json.dumps(UPSTREAMS).replace("URL", upstream.url)
-    return {"UPSTREAMS": told, "PROXY_KEY": PROXY, "ASSEMBLE": "off", "OPENAI_BASE_URL": ""}
+    return {"UPSTREAMS": told, "PROXY_KEY": PROXY, "ASSEMBLE": "off", "OPENAI_BASE_URL": "", **MORE}
 
 
 def escaped(text: str) -> str:
@@ -45,6 +52,9 @@ QUOTED = {
     "another key": (error(f"API key not valid: {OTHER}"), OTHER),
     "a header": (error(f"The token {HEADER} is not known"), HEADER),
     "the proxy key": (error(f"{PROXY} is no key"), PROXY),
+    "the secret that signs": (error(f"{SIGNING} is no key"), SIGNING),
+    "a moderator's key": (error(f"{CHECKING} is no key"), CHECKING),
+    "a cloud's key": (error(f"{CLOUD} is no key"), CLOUD),
     "in part": (error(f"The key that begins with {HELD[:14]} is not known"), HELD[8:14]),
     "its end": (error(f"The key that ends in {OTHER[-9:]} is not known"), OTHER[-9:]),
     "masked": (error(f"Incorrect API key provided: sk-proj-************{HELD[-4:]}."), HELD[-4:]),

@@ -296,10 +296,10 @@ def test_a_limit_is_not_taken_away_again(more: dict[str, Any]) -> None:
 def test_thinking_that_is_on_by_itself_counts_at_alibaba_s_address() -> None:
     settings = {"MAX_OUTPUT_TOKENS": "20", "OPENAI_BASE_URL": "https://dashscope.aliyuncs.com/compatible-mode/v1"}
     for model, more, code in (
-        ("qwq-plus", {}, "bad_request"),
-        ("qwen3.5-plus", {}, "bad_request"),
+        ("qwq-plus", {}, "cost_limit_exceeded"),
+        ("qwen3.5-plus", {}, "cost_limit_exceeded"),
         ("qwen3.5-plus", {"enable_thinking": False}, None),
-        ("qwen3-vl-thinking", {"enable_thinking": False}, "bad_request"),
+        ("qwen3-vl-thinking", {"enable_thinking": False}, "cost_limit_exceeded"),
         ("qwen3-coder-plus", {}, None),
         ("qwen-plus", {}, None),
     ):
