@@ -341,3 +341,21 @@ def test_a_whole_answer_that_is_not_as_long_as_it_says_is_no_answer() -> None:
     lying = (("content-type", "application/json"), ("content-length", "9"))
     reply, _ = run(Listed(b"{}", headers=lying))
     assert reply.status == 502 and error_of(reply)["code"] == "upstream_disconnected"
+
+
+def test_others_have_their_turn_after_a_stage_has_edited_a_large_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: dict[int, int] = {}
+    for large in (10, 10**9):
+        monkeypatch.setattr("proxy.relay._LARGE", large)
+        waits: list[float] = []
+
+        async def sleep(_self: object, seconds: float, waits: list[float] = waits) -> None:
+            waits.append(seconds)
+
+        monkeypatch.setattr("proxy.aio.AsyncioClock.sleep", sleep)
+        upstream = Listed(b"{}", headers=JSON)
+        asked = request("/v1/responses", b'{"model": "gpt-4o", "input": "Hi"}')
+        run(upstream, asked, settings={"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"})
+        assert json.loads(upstream.sent[0].body)["store"] is False
+        turns[large] = len(waits)
+    assert turns[10] == turns[10**9] + 1

@@ -303,6 +303,14 @@ def test_a_limit_on_output_holds_on_every_path_that_it_does_not_refuse() -> None
         assert error is not None and status == 403
 
 
+def test_what_was_stored_may_be_looked_at_under_a_limit() -> None:
+    held = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "*", "MAX_OUTPUT_TOKENS": "20"}
+    for method, status in (("GET", 200), ("POST", 403)):
+        upstream = Listed(b"{}", headers=JSON)
+        reply, _ = run(upstream, request("/v1/batches", b"", method=method), settings=held)
+        assert (reply.status, len(upstream.sent)) == (status, status == 200)
+
+
 def test_what_costs_nothing_is_open_under_every_limit() -> None:
     for path in ("responses/input_tokens", "messages/count_tokens", "moderations"):
         assert send({"model": "gpt-4.1", "input": LONG}, path=f"/v1/{path}")[0] == 200
