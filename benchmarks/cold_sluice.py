@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import handler
-from proxy.upstreams.tls import tls_context
+from proxy.transports.tls import tls_context
 
 Message = MutableMapping[str, Any]
 

@@ -88,26 +88,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    doctor = commands.add_parser(
+    command = commands.add_parser(
         "doctor", help="find out what is wrong with a deployed endpoint, or with the settings and bundles here"
     )
-    doctor.add_argument("--url", help="the endpoint to probe; without it this machine is looked at")
-    doctor.add_argument(
+    command.add_argument("--url", help="the endpoint to probe; without it this machine is looked at")
+    command.add_argument(
         "--key",
         help="only -: read the key from standard input; else SLUICE_KEY or PROXY_KEY has it, and OPENAI_API_KEY for a "
         "Sluice whose callers send their own",
     )
-    doctor.add_argument("--model", help="the model to ask (default: a cheap one that the endpoint has)")
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
-    doctor.add_argument("--lang", choices=("en", "zh"), help="the language (default: the locale's)")
+    command.add_argument("--model", help="the model to ask (default: a cheap one that the endpoint has)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
+    command.add_argument("--lang", choices=("en", "zh"), help="the language (default: the locale's)")
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from proxy.cli import doctor
+    from proxy.cli.doctor import command
 
-    chosen = doctor.Options(options.url, options.key, options.model, options.json, options.size, options.lang)
-    return doctor.run(os.environ, chosen)
+    chosen = command.Options(options.url, options.key, options.model, options.json, options.size, options.lang)
+    return command.run(os.environ, chosen)
 
 
 def environment() -> Path | None:

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxy.auth import Caller
-from proxy.config import Config
+from proxy.access.auth import Caller
 from proxy.errors import UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Headers, Request
+from proxy.settings.config import Config
 from proxy.wire.path_table import Endpoint, endpoint
 from proxy.wire.paths import Route
 
 if TYPE_CHECKING:
     from proxy.cost.upper_bound import Bound
-    from proxy.moderation import Checks
+    from proxy.moderation.stage import Checks
     from proxy.tokens.prompt import Count
     from proxy.upstream import Target, Upstream
     from proxy.wire.json_edit import Document

@@ -7,8 +7,8 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from proxy import auth, consistency
-from proxy.access import redaction
+from proxy import startup
+from proxy.access import auth, redaction
 from proxy.call import Call
 from proxy.host import Host
 
@@ -73,7 +73,7 @@ def finished(
 
 def configured(call: Call) -> None:
     """Write a line for each setting that should be changed."""
-    for message in consistency.warnings(call.config):
+    for message in startup.warnings(call.config):
         line(call.host, call.config.log_level, "warning", {"event": "configuration", "message": message})
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from proxy.errors import BodyTooLarge, IncompleteBody
 
 if TYPE_CHECKING:
-    from proxy.envelope import Envelope
+    from proxy.streaming.envelope import Envelope
 
 
 class Headers:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import cast
 
-from proxy import auth, catalogue, headers, log, own, request_body, source, targets
-from proxy.access import redaction
-from proxy.buffered import hold
+from proxy import log, request_body
+from proxy.access import auth, headers, redaction
 from proxy.call import Call
-from proxy.config import Config
-from proxy.delivery import open_reply, seal
+from proxy.endpoints import models, status
+from proxy.error_reply import error_reply
 from proxy.errors import ClientGone, MethodNotAllowed, NotOffered, NoWebSocket, ProxyError, Unexpected, UpstreamRefused
 from proxy.host import Host
 from proxy.messages import Reply, Request, Stream
+from proxy.routing import targets, upstream_stream
+from proxy.settings.config import Config
 from proxy.stages import STAGES
-from proxy.unready import error_reply
+from proxy.streaming.buffering import hold
+from proxy.streaming.delivery import open_reply, seal
 from proxy.upstream import Outgoing, Upstream, patience
 from proxy.wire.json_edit import Document
 from proxy.wire.paths import check_query, normalise_path
@@ -51,12 +53,12 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
     if headers.asks_for_websocket(request.headers):
         raise no_websocket(request.path)
     if route.own:
-        return await own.answer(call, route, upstream)
+        return await status.answer(call, route, upstream)
     check_query(request.query)
     call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
-    if catalogue.applies(call):
-        return await catalogue.answer(call, upstream)
+    if models.applies(call):
+        return await models.answer(call, upstream)
     await request_body.take(call)
     call.targets = targets.choose(call)
     for stage in STAGES:
@@ -71,7 +73,7 @@ async def _answer(call: Call, upstream: Upstream) -> Reply:
         up.append(("content-type", "application/json"))  # as it was read here
     first, waits = call.targets[0], patience(config)
     outgoing = Outgoing(first, request.method, route.path, request.query, up, call.body, waits, call.native_body)
-    stream: Stream = source.Source(call, upstream, outgoing)
+    stream: Stream = upstream_stream.Source(call, upstream, outgoing)
     for stage in STAGES:
         stream = stage.wrap(call, stream)
     reply = await open_reply(call, stream)

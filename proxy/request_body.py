@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from proxy import moderation, slices
 from proxy.call import Call, media_type
 from proxy.errors import BadRequest, UnsupportedMedia
-from proxy.limits import number
 from proxy.messages import Request
-from proxy.model import is_one_name, named
-from proxy.wire import path_table, safe_json
+from proxy.moderation import stage
+from proxy.platforms.limits import number
+from proxy.routing.model_field import is_one_name, named
+from proxy.wire import path_table, safe_json, slices
 from proxy.wire.json_edit import Document
 
 # Top-level members that something is decided by; no other spelling of theirs is taken where it is.
@@ -73,7 +73,7 @@ def controls(call: Call) -> list[str]:
         found.append("limits")
     if call.config.context_guard != "off":
         found.append("context")
-    if moderation.reads_prompt(call):
+    if stage.reads_prompt(call):
         found.append("moderation")
     if call.holds_credential:
         found.append("held")

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from proxy import assemble, deadline, keepalive, moderation, usage
 from proxy.call import Call
+from proxy.cost import usage
 from proxy.messages import Stream
+from proxy.moderation import stage
+from proxy.streaming import assemble, deadline, keepalive
 
 
 class Stage(Protocol):
@@ -62,13 +64,13 @@ def _sends_with_held_key(call: Call) -> bool:
 
 STAGES: tuple[Stage, ...] = (
     Seldom("access.account_references", _sends_with_held_key),
-    Seldom("grants", lambda call: bool(call.allowed_models)),
-    Seldom("renamed", lambda call: any(target.model is not None for target in call.targets)),
-    moderation,
-    Seldom("context", _guards),
+    Seldom("routing.model_allowlist", lambda call: bool(call.allowed_models)),
+    Seldom("routing.model_alias", lambda call: any(target.model is not None for target in call.targets)),
+    stage,
+    Seldom("cost.context_limit", _guards),
     Seldom("cost.cost_limit", lambda call: call.has_limits),
     usage,
-    Seldom("metering", lambda call: bool(call.config.metering)),
+    Seldom("cost.metering", lambda call: bool(call.config.metering)),
     deadline,
     assemble,
     keepalive,

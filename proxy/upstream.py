@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from proxy.config import Config
 from proxy.errors import UpstreamTimeout, UpstreamUnreachable
 from proxy.messages import ByteStream, Headers
-from proxy.providers import Provider
+from proxy.settings.config import Config
+from proxy.settings.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)

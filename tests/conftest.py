@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coverage
@@ -13,6 +12,7 @@ from hypothesis import settings
 
 from proxy.adapters.asgi import App
 from proxy.adapters.scf_web import ScfWebApp
+from tests.support.paths import ROOT
 from tests.support.server import Server
 from tests.support.upstream import Upstream, whole
 from tests.support.workers import Workers
@@ -20,7 +20,6 @@ from tests.support.workers import Workers
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parent.parent
 Serve = Callable[..., Server]
 # The machine decides how long an example takes, not the code under test.
 settings.register_profile("sluice", deadline=None)

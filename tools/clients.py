@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "proxy" / "console" / "clients.json"
+TABLE = ROOT / "proxy" / "endpoints" / "console" / "clients.json"
 DOCUMENT = ROOT / "docs" / "clients.md"
 _SPELLINGS = {
     "with": "with `/v1`",
@@ -21,7 +21,7 @@ _HEAD = """# Apps and SDKs
 
 Where the address goes in each app, and whether it takes `/v1`. Every spelling works with Sluice (with `/v1`, without,
 twice, or one call's whole address), so a wrong guess is no harm here. The page at `/` has the same settings with your
-own address in them, to copy. Both are made of `proxy/console/clients.json`.
+own address in them, to copy. Both are made of `proxy/endpoints/console/clients.json`.
 
 | app | address | where it goes | field (English · Chinese) |
 |---|---|---|---|

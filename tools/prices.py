@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from proxy.prices import TABLE
+from proxy.cost.prices import TABLE
 
 SUPPLEMENT = Path(__file__).with_name("prices_supplement.json")
 _PROVIDERS = (

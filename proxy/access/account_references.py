@@ -12,11 +12,10 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from proxy import slices
 from proxy.call import Call
 from proxy.errors import ReferenceNotAllowed
 from proxy.messages import Stream
-from proxy.wire import safe_json
+from proxy.wire import safe_json, slices
 from proxy.wire.json_walk import letters, walk
 from proxy.wire.multipart import Field
 from proxy.wire.work import SLICE, Slices

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
-from proxy import nesting
+from proxy.wire import bounded_json
 
 BLACK = "[redacted]"
 # A shorter one may be a part of any text.
@@ -88,7 +88,7 @@ def blacken_data(line: bytes, secrets: tuple[str, ...]) -> bytes:
 def parsed(data: bytes) -> Any:
     """The JSON value, None where there is none that can be looked through."""
     try:
-        return nesting.loads(data, everywhere=True)
+        return bounded_json.loads(data, everywhere=True)
     except (ValueError, RecursionError):
         return None
 

@@ -13,16 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import suppress
 from typing import Any, cast
 
-from proxy import config, log, unready, upstreams
+from proxy import error_reply, log, transports
 from proxy.adapters import log_output
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id
-from proxy.aio import AsyncioClock
 from proxy.errors import BadRequest, ClientGone, ConfigError, HeadersTooLarge, NoWebSocket, ProxyError
 from proxy.host import Capabilities, Host
-from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
+from proxy.platforms.limits import number
 from proxy.relay import no_websocket, relay
-from proxy.upstreams import ClosableUpstream
+from proxy.settings import config
+from proxy.transports import ClosableUpstream
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -87,7 +88,7 @@ class App:
         """The settings and the upstream, made at the first call of this. Raises ConfigError."""
         if self._config is None or self._upstream is None:
             loaded = config.load_with_file(os.environ if self._environ is None else self._environ)
-            self._upstream = self._upstream or upstreams.make(loaded, self.host)
+            self._upstream = self._upstream or transports.make(loaded, self.host)
             self._config = loaded
         return self._config, self._upstream
 
@@ -153,7 +154,7 @@ class App:
             settings, upstream = self.start()
         except ProxyError as error:
             broken = isinstance(error, (BadRequest, HeadersTooLarge))
-            reply = unready.answer(error, self.host, headers, "" if broken else scope["method"])
+            reply = error_reply.answer(error, self.host, headers, "" if broken else scope["method"])
             if broken:
                 reply.headers.set("connection", "close")
             await _send_reply(reply, send, incoming.unwatch)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from proxy import unready
+from proxy import error_reply
 from proxy.adapters import aws_events
 from proxy.adapters.asgi import App, Scope
 from proxy.adapters.aws_events import Door
 from proxy.adapters.log_output import write_line
-from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, BodyTooLarge, ConfigError, ProxyError, ResponseTooLarge
-from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
+from proxy.platforms.limits import number
+from proxy.streaming.envelope import Envelope, fits
 
 # mangum matches by containment and makes base64 of everything else.
 TEXT_TYPES = [
@@ -86,7 +86,7 @@ class BufferedFunction:
             answer = self._answer(event, context, door)
             self._check_size(answer, door)
         except ProxyError as error:
-            return _told(unready.answer(error, self.app.host))
+            return _told(error_reply.answer(error, self.app.host))
         return answer
 
     def close(self) -> None:

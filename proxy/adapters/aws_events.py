@@ -13,8 +13,8 @@ from typing import Any, cast
 from urllib.parse import quote, unquote_plus, urlencode
 
 from proxy.errors import BadRequest
-from proxy.limits import number
 from proxy.messages import Headers, Request
+from proxy.platforms.limits import number
 
 PLATFORM = "aws"
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"

@@ -14,17 +14,18 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proxy import config, log, unready, upstreams
+from proxy import error_reply, log, transports
 from proxy.adapters import aws_events
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.aws_runtime import Response, RuntimeApi
 from proxy.adapters.ids import new_id
 from proxy.adapters.log_output import write_line
-from proxy.aio import AsyncioClock
 from proxy.errors import BadRequest, ConfigError, ProxyError
 from proxy.host import Capabilities, Host
-from proxy.limits import number
 from proxy.messages import Reply
+from proxy.platforms.limits import number
 from proxy.relay import relay
+from proxy.settings import config
 
 # The platform makes these itself, and refuses a prelude that has them (RFC 9110 section 7.6.1, and the length).
 _NOT_IN_PRELUDE = frozenset(
@@ -50,7 +51,7 @@ class StreamFunction:
             choose=random.randrange,
             write=write,
         )
-        self._upstream = upstreams.make(self._config, self._host)
+        self._upstream = transports.make(self._config, self._host)
 
     async def warm(self) -> None:
         """What can be done before the first call."""
@@ -87,10 +88,10 @@ class StreamFunction:
             request = aws_events.to_request(event, door, aws_events.seconds_left(event, door, left, wall))
             return await relay(request, self._config, self._upstream, self._host)
         except ProxyError as error:
-            return unready.answer(error, self._host)
+            return error_reply.answer(error, self._host)
         except Exception as error:  # an event that only looks like one must not end the process
             told = BadRequest(f"The event cannot be read ({type(error).__name__}).", code="bad_event")
-            return unready.answer(told, self._host)
+            return error_reply.answer(told, self._host)
 
     async def _send(self, response: Response, reply: Reply) -> None:
         if isinstance(reply.body, bytes):

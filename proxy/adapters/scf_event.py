@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from proxy import config, log, regions, unready, upstreams
+from proxy import error_reply, log, transports
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id
 from proxy.adapters.log_output import write_line
-from proxy.aio import AsyncioClock
-from proxy.envelope import Envelope, fits
 from proxy.errors import BadRequest, ConfigError, NotCarried, ProxyError, ResponseTooLarge
 from proxy.host import Capabilities, Host
-from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
+from proxy.platforms.limits import number
 from proxy.relay import relay
+from proxy.settings import config, regions
+from proxy.streaming.envelope import Envelope, fits
 
 PLATFORM = "tencent"
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
@@ -63,7 +64,7 @@ class EventFunction:
     def __init__(self, environ: Mapping[str, str], write: Callable[[str], None] = write_line) -> None:
         self._environ = environ
         self._config: config.Config | None = None
-        self._upstream: upstreams.ClosableUpstream | None = None
+        self._upstream: transports.ClosableUpstream | None = None
         # One loop for the life of the process: kept connections belong to the loop that opened them.
         self._loop = asyncio.new_event_loop()
         self._host = Host(
@@ -108,7 +109,7 @@ class EventFunction:
         except ProxyError as error:
             asked = Headers((str(name), "") for name in _mapping(_mapping(event).get("headers")))
             method = str(_mapping(event).get("httpMethod"))
-            return to_answer(unready.answer(error, self._host, asked, method), door or FUNCTION_URL)
+            return to_answer(error_reply.answer(error, self._host, asked, method), door or FUNCTION_URL)
 
     def _read(self, event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
         try:
@@ -124,11 +125,11 @@ class EventFunction:
             self._loop.run_until_complete(self._upstream.aclose())
         self._loop.close()
 
-    def _start(self, context: Mapping[str, Any]) -> tuple[config.Config, upstreams.ClosableUpstream]:
+    def _start(self, context: Mapping[str, Any]) -> tuple[config.Config, transports.ClosableUpstream]:
         """The settings and the upstream, made at the first call. Raises ConfigError at each until they are right."""
         if self._config is None or self._upstream is None:
             loaded = config.load_with_file(self._environ)
-            self._upstream = upstreams.make(loaded, self._host)
+            self._upstream = transports.make(loaded, self._host)
             self._config = loaded
             self._warn(loaded)
         region = context.get("tencentcloud_region")

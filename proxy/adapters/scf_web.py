@@ -11,13 +11,14 @@ import os
 import re
 from collections.abc import Mapping
 
-from proxy import log, regions
+from proxy import log
 from proxy.adapters import server
 from proxy.adapters.asgi import App, Scope
-from proxy.config import Config
-from proxy.limits import number
 from proxy.messages import Headers, Request
-from proxy.upstreams import ClosableUpstream
+from proxy.platforms.limits import number
+from proxy.settings import regions
+from proxy.settings.config import Config
+from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "tencent", "web function"
 HOST, PORT = "0.0.0.0", 9000

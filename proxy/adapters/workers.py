@@ -18,17 +18,18 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, create_proxy, to_js
 
-from proxy import config, unready
+from proxy import error_reply
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id, write_line
-from proxy.aio import AsyncioClock
-from proxy.delivery import Delivery
 from proxy.errors import ClientGone, ConfigError
 from proxy.host import Capabilities, Host
-from proxy.limits import number
 from proxy.messages import Headers, Reply, Request
+from proxy.platforms.limits import number
 from proxy.relay import relay
+from proxy.settings import config
+from proxy.streaming.delivery import Delivery
+from proxy.transports.fetch import FetchUpstream
 from proxy.upstream import Upstream
-from proxy.upstreams.fetch import FetchUpstream
 
 # The constructor of Response refuses a body for these, an empty one too (fetch.spec.whatwg.org, null body status).
 _BODILESS = (101, 204, 205, 304)
@@ -49,7 +50,7 @@ class Worker:
             self._start(request, env)
         asked = _request(request)
         if self._config is None:
-            return _whole(unready.answer(self._mistake or ConfigError(), self._host, asked.headers, asked.method))
+            return _whole(error_reply.answer(self._mistake or ConfigError(), self._host, asked.headers, asked.method))
         upstream, abort = self._upstream(self._config)
         reply = await relay(asked, self._config, upstream, self._host)
         if not isinstance(reply.body, Delivery):
@@ -76,7 +77,7 @@ class Worker:
     def _upstream(self, settings: config.Config) -> tuple[Upstream, Callable[[], None]]:
         """The upstream for one call, and how to cancel it at once."""
         if settings.demo:
-            from proxy.upstreams.demo import DemoUpstream
+            from proxy.transports.demo import DemoUpstream
 
             return DemoUpstream(self._host.clock), lambda: None
         upstream = FetchUpstream()

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from proxy.cli.certificates import hash_folder
 from proxy.errors import ConfigError
-from proxy.limits import number
+from proxy.platforms.limits import number
 
 ROOT = Path(__file__).resolve().parents[2]
 _HTTPX = ("anyio", "certifi", "exceptiongroup", "h11", "httpcore", "httpx", "idna", "sniffio", "typing-extensions")
@@ -55,7 +55,7 @@ class Bundle:
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
 _SERVER = ("adapters/server.py", "adapters/server_h11.py", "adapters/server_httptools.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
-_WORKERS = ("adapters/workers.py", "upstreams/fetch.py")
+_WORKERS = ("adapters/workers.py", "transports/fetch.py")
 # What counts tokens, which a Worker has no tiktoken for.
 _COUNTING = (
     *(
@@ -64,7 +64,7 @@ _COUNTING = (
     ),
     *(f"cost/{name}.py" for name in ("audio_size", "schema_size", "upper_bound")),
 )
-_ENGINES = tuple(f"upstreams/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
+_ENGINES = tuple(f"transports/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))
 # tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
 _SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
 _VOCABULARIES = "*.tiktoken.gz"
@@ -222,12 +222,12 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
         path = proxy / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if bundle.sources != ".":
-        pack_console(proxy / "console")
+        pack_console(proxy / "endpoints" / "console")
     if not bundle.tiktoken:
         for path in (proxy / "data").glob(_VOCABULARIES):
             path.unlink()
     if "certifi" in bundle.packages:
-        hash_folder(folder / "certifi" / "cacert.pem", proxy / "upstreams" / "certificates")
+        hash_folder(folder / "certifi" / "cacert.pem", proxy / "transports" / "certificates")
     for name in bundle.files:
         text = (
             (ROOT / bundle.origin / name).read_bytes().replace(b"\r\n", b"\n")

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
-from proxy import auth, config
+from proxy.access import auth
 from proxy.cli import serve
 from proxy.errors import ConfigError
+from proxy.settings import config
 
 HOST, PORT = "0.0.0.0", 9000
 HEALTH_SECONDS = 3.0

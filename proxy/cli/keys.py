@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from proxy import config, values
-from proxy.auth import Grant
+from proxy.access.auth import Grant
+from proxy.access.signed_keys import NAME, Key, mint, read
 from proxy.cost.cost_limit import LEAST_OUTPUT
 from proxy.errors import ConfigError, ProxyError
-from proxy.minted import NAME, Key, mint, read
+from proxy.settings import config, parsers
 from proxy.wire.path_table import FAMILIES
 
 DAY = 86_400  # seconds
@@ -44,7 +44,7 @@ def make(environ: Mapping[str, str], asked: Asked, now: float) -> str:
         raise ConfigError(f"--days takes a number up to {MOST_DAYS}.")
     if asked.max_output_tokens is not None and asked.max_output_tokens < LEAST_OUTPUT:
         raise ConfigError(f"--max-output-tokens takes a whole number from {LEAST_OUTPUT} on.")
-    models, paths = values.commas(asked.models or ""), values.paths(asked.paths or "")
+    models, paths = parsers.commas(asked.models or ""), parsers.paths(asked.paths or "")
     if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in FAMILIES]:
         raise ConfigError(f"--paths: {unknown[0]} is no path below /v1. Such as: chat, embeddings, images/generations.")
     grant = Grant(models, paths, asked.max_output_tokens)

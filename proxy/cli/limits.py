@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy import limits_words as words
 from proxy.cli import limits_zh
-from proxy.limits import LIMITS, Limit
+from proxy.platforms import limit_texts as words
+from proxy.platforms.limits import LIMITS, Limit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _HEAD = """# Limits
@@ -20,8 +20,8 @@ _HEAD = """# Limits
 
 A sluice gate lets a stream through or holds it back. So do platforms: some pass each word of an answer on as it
 comes, others take the whole answer first and give it out in one piece. And each of them stops at some size and some
-time. This page lists where, as the platforms' own pages say it; it is made of `proxy/limits.py`, which the program
-itself goes by.
+time. This page lists where, as the platforms' own pages say it; it is made of `proxy/platforms/limits.py`, which the
+program itself goes by.
 
 A *door* is the way by which calls come in: a function URL, a gateway, a load balancer. Behind its name stands whether
 it *streams* or gives an answer out *in one piece*. *Fixed*: nobody can change it. *Default*: a setting or a plan
@@ -112,7 +112,7 @@ def english() -> str:
 
 
 def chinese() -> str:
-    """docs/limits.zh-CN.md. Raises KeyError for a text that limits_words does not translate."""
+    """docs/limits.zh-CN.md. Raises KeyError for a text that limit_texts does not translate."""
     language = Language(
         platforms=words.PLATFORMS_ZH,
         head=limits_zh.HEAD,

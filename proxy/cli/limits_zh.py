@@ -1,4 +1,4 @@
-"""The Chinese prose of the limits page. No function ships with it; the table's own words are in limits_words."""
+"""The Chinese prose of the limits page. No function ships with it; the table's own words are in limit_texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ INTRODUCTION = """# 限制一览
 [English](limits.md)
 
 水闸要么放水，要么拦住。平台也是这样：有的把回答逐字传出去，有的先收下整个回答，再一次交出。而且每个平台都有大小和时间的上限。本页按各平台
-自己的文档列出这些上限；它由 `proxy/limits.py` 生成，程序本身也照此执行。
+自己的文档列出这些上限；它由 `proxy/platforms/limits.py` 生成，程序本身也照此执行。
 
 *入口*：调用进来的路，比如函数 URL、网关、负载均衡；后面注明*流式*（逐字传出）还是*一次给出*。*固定*：谁也改不了。*默认值*：可以用设置或套餐
 更改；对大模型来说太小的（3 秒的超时），请先改掉。1 MB 按一百万字节计。

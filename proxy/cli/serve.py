@@ -8,12 +8,14 @@ import secrets
 import socket
 import sys
 
-from proxy import auth, config, consistency
+from proxy import startup
+from proxy.access import auth
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
+from proxy.endpoints.default_model import first_model
 from proxy.errors import ConfigError
-from proxy.naming import first_model
+from proxy.settings import config
 
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
 GRACE_SECONDS = 30
@@ -115,7 +117,7 @@ def banner(settings: config.Config, host: str, port: int, made_up: str | None) -
         hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
     upstream = "the embedded demo (model: demo), no key is set" if settings.demo else _upstreams(settings)
     model = first_model(settings)
-    warned = "".join(f"\n  Warning    {one}" for one in consistency.warnings(settings))
+    warned = "".join(f"\n  Warning    {one}" for one in startup.warnings(settings))
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}

@@ -12,9 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from proxy import prices, tokens
+from proxy import tokens
+from proxy.cost import prices
+from proxy.cost.prices import Tokens
 from proxy.errors import NotInstalled
-from proxy.prices import Tokens
 from proxy.tokens import vocabulary
 from proxy.tokens.models import model_of
 from proxy.tokens.prompt import Count, Counter

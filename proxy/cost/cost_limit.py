@@ -11,13 +11,14 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from proxy import grants, request_body, slices
+from proxy import request_body
 from proxy.call import Call
 from proxy.cost import estimate, multipliers
+from proxy.cost.prices import MILLION, Price
 from proxy.errors import BadRequest, CostTooHigh, MethodNotAllowed, PathNotAllowed
 from proxy.messages import Stream
-from proxy.prices import MILLION, Price
-from proxy.wire import path_table
+from proxy.routing import model_allowlist
+from proxy.wire import path_table, slices
 from proxy.wire.path_table import Endpoint
 
 # The Responses API takes no lower limit; an answer shorter than that is none.
@@ -92,7 +93,7 @@ def _limited(call: Call) -> Endpoint | None:
 async def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
     """Whether the model ends before `most` tokens at every upstream; a limit above its own would be refused."""
     found = estimate.prices_of(call, request.get("model"))
-    return not await grants.others_of(call) and all(
+    return not await model_allowlist.others_of(call) and all(
         price is not None and price.max_output is not None and price.max_output <= most for _, price in found
     )
 
@@ -115,7 +116,7 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
     modalities = request.get("modalities")
     if isinstance(modalities, list) and any(one not in ("text", "audio") for one in modalities):
         raise CostTooHigh(f"{_OPEN_ENDED} the price of what is no text and no sound is not known.", param="modalities")
-    models = (request.get("model"), *await grants.others_of(call))
+    models = (request.get("model"), *await model_allowlist.others_of(call))
     if len(models) > _MODELS:
         raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
     if (member := await slices.run(multipliers.dearer(request), call.host.clock)) is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxy import prices, request_body, slices
+from proxy import request_body
 from proxy.call import Call
+from proxy.cost import prices
+from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
-from proxy.prices import Price
+from proxy.wire import slices
 from proxy.wire.path_table import Endpoint
 
 if TYPE_CHECKING:

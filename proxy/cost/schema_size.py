@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from typing import Any
 from urllib.parse import unquote
 
-from proxy.nesting import LEVELS
+from proxy.wire.bounded_json import LEVELS
 from proxy.wire.json_walk import walk
 from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE, Slices

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import nesting
 from proxy.errors import UpstreamRefused
+from proxy.wire import bounded_json
 
 # Statuses with which upstreams refuse a field: OpenAI's own, and that of validating frameworks.
 REFUSALS = (400, 422)
@@ -29,7 +29,7 @@ def _places(body: bytes) -> list[Any]:
     if len(body) > _MOST or b'"loc"' not in body:
         return []
     try:
-        detail = nesting.loads(body)["detail"]
+        detail = bounded_json.loads(body)["detail"]
         return [one["loc"] for one in detail]
     except (ValueError, RecursionError, LookupError, TypeError):
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from proxy import nesting
+from proxy.wire import bounded_json
 from proxy.wire.work import SLICE, Slices
 
 WINDOW = 65_536  # bytes: C's scanner takes some milliseconds for them at the very worst
@@ -43,8 +43,8 @@ class Window:
         else:
             self.text, self._next = chunk.decode("latin-1"), end  # a character a byte
         self._known = (0, base)
-        if nesting.FATAL:
-            nesting.check(self.text)
+        if bounded_json.FATAL:
+            bounded_json.check(self.text)
 
     def byte(self, at: int) -> int:
         """The byte that the character `at` starts at. Asked in rising order, so that nothing is encoded twice."""

@@ -15,9 +15,8 @@ from itertools import islice
 from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
 from typing import Any, NoReturn
 
-from proxy import nesting
 from proxy.errors import BadRequest, TooComplex
-from proxy.wire import json_window
+from proxy.wire import bounded_json, json_window
 from proxy.wire.json_window import UNIT, Window, before_escape
 from proxy.wire.work import SLICE, Slices
 
@@ -29,7 +28,7 @@ MAX_TEXT = 8_000_000  # characters of one text that is not plain ASCII, as base6
 _PART = 10_000  # values that are looked at in one step
 # What may end an item, the likeliest first, by how the first one begins.
 _ENDS = {"{": ("},", ",", "],"), "[": ("],", ",", "},"), "": (",", "},", "],")}
-LARGE_VALUES, LARGE_VALUES_A_WINDOW = 2 * nesting.LEVELS, 8  # values that are larger than a window
+LARGE_VALUES, LARGE_VALUES_A_WINDOW = 2 * bounded_json.LEVELS, 8  # values that are larger than a window
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 # A number's last character and what follows it, where the end of a window may have cut it in two.
 _CUT_NUMBER = ("", ".", "e", "E")
@@ -63,7 +62,7 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
     try:
         found = yield from _Reader(data, strict=True, watched=watched).document()
         # With few brackets it cannot be too deep; to count them in a large body would take long.
-        if len(data) > json_window.WINDOW or data.count(b"[") + data.count(b"{") > nesting.LEVELS:
+        if len(data) > json_window.WINDOW or data.count(b"[") + data.count(b"{") > bounded_json.LEVELS:
             yield from _check_depth(found.value)
         return found
     except (ValueError, StopIteration, RecursionError):
@@ -286,7 +285,7 @@ class _Reader(Window):
         self._large_values += 1
         if self._large_values > LARGE_VALUES + LARGE_VALUES_A_WINDOW * len(self._data) // json_window.WINDOW:
             raise TooComplex("has too many large values, one in another")
-        if depth > nesting.LEVELS:
+        if depth > bounded_json.LEVELS:
             raise RecursionError
         if first == "{":
             return (yield from self._object(1, depth))
@@ -333,7 +332,7 @@ def _check_depth(value: Any) -> Slices[None]:
     """Raise RecursionError for more than nesting.LEVELS levels, which Pythons differ in taking."""
     level = [value]
     units = 0
-    for _ in range(nesting.LEVELS):
+    for _ in range(bounded_json.LEVELS):
         below: list[Any] = []
         for one in level:
             inner = iter(one.values() if type(one) is dict else one)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from proxy.auth import Grant
-from proxy.minted import Key, mint
+from proxy.access.auth import Grant
+from proxy.access.signed_keys import Key, mint
 from tests.contract.case import STREAMED, Ask, Case, Want
 from tests.contract.parts import OK, bearer, goes_up_with, local
 from tests.support.upstream import Received, stream, whole

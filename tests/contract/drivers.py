@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from pathlib import Path
 from typing import Protocol
 
 from proxy.adapters.aws_buffered import BufferedFunction
@@ -16,10 +15,9 @@ from tests.conftest import Serve
 from tests.contract.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
+from tests.support.paths import ROOT
 from tests.support.server import Running
 from tests.support.workers import Workers
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Driver(Protocol):

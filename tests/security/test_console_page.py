@@ -13,11 +13,11 @@ from types import ModuleType
 
 import pytest
 
-from proxy import config
 from proxy.cli import bundle
-from proxy.console import page
-from proxy.console.page import base_url
+from proxy.endpoints.console import page
+from proxy.endpoints.console.page import base_url
 from proxy.messages import Headers, Request
+from proxy.settings import config
 from tests.support import core
 
 
@@ -104,9 +104,9 @@ def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch:
     shutil.copytree(page.HERE, tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
     bundle.pack_console(tmp_path / "console")
     assert {path.suffix for path in (tmp_path / "console").iterdir() if path.is_file()} == {".py"}
-    packed = ModuleType("proxy.console.packed")
+    packed = ModuleType("proxy.endpoints.console.packed")
     exec((tmp_path / "console" / "packed.py").read_text(encoding="utf-8"), packed.__dict__)
-    monkeypatch.setitem(sys.modules, "proxy.console.packed", packed)
+    monkeypatch.setitem(sys.modules, "proxy.endpoints.console.packed", packed)
     monkeypatch.setattr(page, "HERE", tmp_path / "nowhere")
     for part in (page.script, page.style):
         part.cache_clear()

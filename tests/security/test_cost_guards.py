@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from proxy.auth import Grant
+from proxy.access.auth import Grant
+from proxy.access.signed_keys import Key, mint
 from proxy.cost import multipliers, schema_size
 from proxy.errors import ContextTooLong
-from proxy.minted import Key, mint
 from proxy.tokens import images, prompt
 from proxy.tokens.models import model_of
 from proxy.tokens.vocabulary import Budget

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import upstreams
+from proxy import transports
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.aws_runtime import RuntimeApi
 from proxy.adapters.aws_stream import StreamFunction
@@ -110,7 +110,7 @@ def always() -> Iterator[Always]:
     """What every adapter calls in here, in the place of a network."""
     upstream = Always()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upstreams, "make", lambda config, host: upstream)
+        patch.setattr(transports, "make", lambda config, host: upstream)
         yield upstream
 
 

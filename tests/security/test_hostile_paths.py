@@ -15,10 +15,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proxy import config
-from proxy.auth import admit, check_path
+from proxy.access.auth import admit, check_path
 from proxy.errors import BadRequest, PathNotAllowed, UnknownPath
 from proxy.messages import Headers
+from proxy.settings import config
 from proxy.wire.paths import PATH_MOST, normalise_path
 from tests.support.core import Listed, request, run
 from tests.support.hostile import METHODS, PATHS, times

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import headers
+from proxy.access import headers
 from proxy.messages import Headers
 from tests.conftest import Serve
 from tests.support.client import call

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from proxy import config
-from proxy.aio import AsyncioClock
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.host import Host
 from proxy.messages import Headers
 from proxy.relay import relay
+from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 from tests.support.core import KEY, SSE, Body, host, request
 

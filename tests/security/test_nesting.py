@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 
-from proxy import nesting
+from proxy.wire import bounded_json
 from tests.support.hostile import ANYTHING
+from tests.support.paths import ROOT
 from tests.support.slices import scanned
 
 
 @pytest.fixture
 def fatal(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is under Pyodide."""
-    monkeypatch.setattr(nesting, "FATAL", True)
+    monkeypatch.setattr(bounded_json, "FATAL", True)
 
 
 @pytest.mark.parametrize("inner", ["[", '{"a":', '[{"a":[', '["]",'])
 def test_what_is_nested_too_deeply_is_not_read(inner: str, fatal: None) -> None:
     text = inner * 201
     with pytest.raises(RecursionError):
-        nesting.loads(text)
+        bounded_json.loads(text)
     with pytest.raises(RecursionError):
-        nesting.loads(text.encode("utf-16"))
+        bounded_json.loads(text.encode("utf-16"))
     assert scanned(b'{"x":' + text.encode() + b"}") is None
 
 
@@ -36,36 +36,36 @@ def test_what_is_nested_too_deeply_is_not_read(inner: str, fatal: None) -> None:
 )
 def test_brackets_beside_one_another_or_in_texts_are_no_depth(value: object, fatal: None) -> None:
     text = json.dumps({"a": value})
-    assert nesting.loads(text) == {"a": value}
+    assert bounded_json.loads(text) == {"a": value}
     found = scanned(text.encode())
     assert found is not None and [member.name for member in found.members] == ["a"]
 
 
 def test_too_deeply_may_be_the_same_everywhere() -> None:
-    assert nesting.loads("[" * 200 + "]" * 200, everywhere=True)
+    assert bounded_json.loads("[" * 200 + "]" * 200, everywhere=True)
     with pytest.raises(RecursionError):
-        nesting.loads("[" * 201 + "]" * 201, everywhere=True)
+        bounded_json.loads("[" * 201 + "]" * 201, everywhere=True)
 
 
 # What reads JSON without counting first, and why it may.
 MAY = {
-    "nesting.py": "counts",
+    "wire/bounded_json.py": "counts",
     "wire/json_edit.py": "reads the value of a member, all of which have been counted",
     "wire/safe_json.py": "counts",
-    "usage.py": "counts",
-    "prices.py": "the project's own table, or the owner's",
-    "provider_table.py": "a setting of the owner's",
+    "cost/usage.py": "counts",
+    "cost/prices.py": "the project's own table, or the owner's",
+    "settings/providers_file.py": "a setting of the owner's",
     "adapters/workers.py": "settings of the owner's",
     "adapters/aws_stream.py": "runs under CPython alone",
     "tokens/prompt.py": "runs under CPython alone",
-    "renamed.py": "reads the value of a member, all of which have been counted",
-    "console/page.py": "the project's own file",
+    "routing/model_alias.py": "reads the value of a member, all of which have been counted",
+    "endpoints/console/page.py": "the project's own file",
 }
 
 
 def test_nothing_else_reads_json_without_counting() -> None:
-    root = Path(nesting.__file__).parent
-    reads = re.compile(r"json\.loads?\(|\bfrom json import|JSONDecoder\(")
+    root = ROOT / "proxy"
+    reads = re.compile(r"\bjson\.loads?\(|\bfrom json import|JSONDecoder\(")
     found = {
         str(path.relative_to(root).as_posix()) for path in root.rglob("*.py") if reads.search(path.read_text("utf-8"))
     }
@@ -83,12 +83,12 @@ def test_no_worker_has_what_runs_under_cpython_alone() -> None:
 def test_any_value_is_read_as_json_reads_it(value: object) -> None:
     text = json.dumps(value)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nesting, "FATAL", True)
-        assert repr(nesting.loads(text)) == repr(json.loads(text)) == repr(nesting.loads(text.encode()))
+        patch.setattr(bounded_json, "FATAL", True)
+        assert repr(bounded_json.loads(text)) == repr(json.loads(text)) == repr(bounded_json.loads(text.encode()))
 
 
 @pytest.mark.parametrize("text", ['["' + '\\"' * 500_000 + "[" * 300, '"[",' * 300_000, "[]" * 500_000])
 def test_counting_takes_no_longer_than_the_text_is_long(text: str) -> None:
     began = time.process_time()
-    nesting.check(text)
+    bounded_json.check(text)
     assert time.process_time() - began < 3

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from proxy import usage
-from proxy.endings import Progress
+from proxy.cost import usage
 from proxy.errors import UpstreamDisconnected, UpstreamRefused
+from proxy.protocols.endings import Progress
 from tests.support.core import Listed, error_of, request, run
 
 CHAT, TALLY = "/v1/chat/completions", "/v1/chat/completions/input_tokens"

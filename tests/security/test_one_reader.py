@@ -17,14 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy import config
-from proxy.auth import Grant
-from proxy.minted import Key, mint
+from proxy.access.auth import Grant
+from proxy.access.signed_keys import Key, mint
+from proxy.settings import config
 from tests.support.core import Listed, error_of, request, run
+from tests.support.paths import SHARED
 
 JSON = (("content-type", "application/json"),)
 SECRET = "s" * 32
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = SHARED / "data"
 # What decides something, in spellings that some reader takes for it.
 NAMES = st.sampled_from(
     [
@@ -292,7 +293,7 @@ def test_no_honest_request_is_refused_with_every_control_on(tmp_path: Path) -> N
 
 
 def test_names_have_a_limit_before_they_meet_a_cache() -> None:
-    from proxy import prices
+    from proxy.cost import prices
     from proxy.tokens import models
 
     for lru in (prices.find, models._model_of):

@@ -13,15 +13,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from proxy import config
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.errors import ConfigError
+from proxy.settings import config
 from tests.conftest import Serve
 from tests.contract.case import Ask
 from tests.contract.drivers import (
@@ -38,10 +37,10 @@ from tests.contract.drivers import (
     ScfWebDriver,
     WorkersDriver,
 )
+from tests.support.paths import ROOT
 from tests.support.upstream import END, SSE_HEAD, Cut, Script, Upstream, chunk, whole
 from tests.support.workers import Workers
 
-ROOT = Path(__file__).parent.parent.parent
 KEY, PROXY, SERVER = "sk-kanarie-own", "kanarie.proxy", "sk-kanarie-server"
 PROMPT, ANSWER = "kanariprompt金丝雀问", "kanarianswer金丝雀答"
 SECRETS = (KEY, PROXY, SERVER, PROMPT, ANSWER)
@@ -221,7 +220,7 @@ def test_a_crash_of_our_own_is_told_without_what_was_being_handled(
     def fail(*_: object) -> None:
         raise RuntimeError(f"{KEY} {PROMPT}")
 
-    monkeypatch.setattr("proxy.targets.choose", fail)
+    monkeypatch.setattr("proxy.routing.targets.choose", fail)
     lines: list[str] = []
     function = EventFunction({"OPENAI_BASE_URL": upstream.url}, write=lines.append)
     printed = io.StringIO()

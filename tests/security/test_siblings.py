@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from proxy import minted
-from proxy.auth import Grant
+from proxy.access import signed_keys
+from proxy.access.auth import Grant
 from proxy.cost import schema_size, upper_bound
 from proxy.errors import TooComplex
 from proxy.tokens.schema import Renderer, TooLarge
@@ -249,7 +249,7 @@ def test_honest_requests_with_a_held_key_go_up(body: Any, path: str) -> None:
 def test_a_key_for_one_model_reaches_no_other_one(more: dict[str, Any]) -> None:
     settings = {**SIGNED, "ALLOW_REFERENCES": "*"}
     grant = Grant(models=("gpt-4o-mini",))
-    key = minted.mint(minted.Key("n", "id", int(time.time()) + 999, grant), ("s" * 40,))
+    key = signed_keys.mint(signed_keys.Key("n", "id", int(time.time()) + 999, grant), ("s" * 40,))
     headers = (("authorization", f"Bearer {key}"),)
     assert send(chat(**more), settings, CHAT, headers) == ("model_not_allowed", None)
     code, went_up = send(chat(provider={"allow_fallbacks": False}), settings, CHAT, headers)
@@ -258,7 +258,7 @@ def test_a_key_for_one_model_reaches_no_other_one(more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["gpt-4o-mini,o1-pro", "gpt-4o-mini\no1-pro"])
 def test_a_list_of_models_is_no_model(name: str) -> None:
-    key = minted.mint(minted.Key("n", "id", int(time.time()) + 999, Grant(models=("gpt-4o*",))), ("s" * 40,))
+    key = signed_keys.mint(signed_keys.Key("n", "id", int(time.time()) + 999, Grant(models=("gpt-4o*",))), ("s" * 40,))
     headers = (("authorization", f"Bearer {key}"),)
     assert send(chat(model=name), SIGNED, CHAT, headers) == ("bad_request", None)
     assert send(chat(model="gpt-4o", models=[name]), SIGNED, CHAT, headers) == ("model_not_allowed", None)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from proxy import nesting, request_body, source, tokens, values
+from proxy import request_body, tokens
 from proxy.access import account_references
 from proxy.adapters import asgi, log_output
 from proxy.errors import BadRequest, ReferenceNotAllowed, TooComplex, UnsupportedMedia
-from proxy.providers import HARMLESS_HEADERS
+from proxy.routing import upstream_stream
+from proxy.settings import parsers
+from proxy.settings.providers import HARMLESS_HEADERS
 from proxy.tokens.vocabulary import Budget
-from proxy.upstreams import http1
-from proxy.wire import multipart, path_table, safe_json
+from proxy.transports import http1
+from proxy.wire import bounded_json, multipart, path_table, safe_json
 from proxy.wire.path_table import Endpoint
 from tests.security.test_cost_guards import send
+from tests.support.paths import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 TEXT = (DOCS / "security.md").read_text(encoding="utf-8")
 WORD = re.compile(r"`([^`]+)`")
 
@@ -85,7 +87,7 @@ def test_the_kinds_of_references_are_those_in_the_code() -> None:
     written = {
         WORD.findall(first)[0]: {word.lower() for word in WORD.findall(second)} for first, second, _ in rows("kind")
     }
-    assert sorted(written) == sorted(values.REFERENCES)
+    assert sorted(written) == sorted(parsers.REFERENCES)
     known = {**account_references._NAMES, **account_references._TYPES}
     for name, kind in known.items():
         assert name in written[kind], f"{name} is missing in the row of {kind}"
@@ -94,7 +96,7 @@ def test_the_kinds_of_references_are_those_in_the_code() -> None:
         assert not foreign, f"{kind} does not open {foreign}"
     configuration = (DOCS / "configuration.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"^### `ALLOW_REFERENCES`\n(.*?)```", configuration, re.MULTILINE | re.DOTALL)
-    assert {*values.REFERENCES} <= {*WORD.findall(section)}
+    assert {*parsers.REFERENCES} <= {*WORD.findall(section)}
 
 
 def held(body: dict[str, object], **more: str) -> tuple[int, dict[str, object] | None]:
@@ -104,12 +106,12 @@ def held(body: dict[str, object], **more: str) -> tuple[int, dict[str, object] |
     return status, went_up
 
 
-@pytest.mark.parametrize("kind", sorted({*values.REFERENCES} - {"store"}))
+@pytest.mark.parametrize("kind", sorted({*parsers.REFERENCES} - {"store"}))
 def test_each_kind_is_refused_until_it_is_opened_by_name(kind: str) -> None:
     name = next((name for name, one in account_references._NAMES.items() if one == kind), "voice_id")
     body: dict[str, object] = {"model": "gpt-4.1", "store": False, name: "voice_0123456789ab"}
     assert held(body) == (403, None)
-    assert held(body, ALLOW_REFERENCES=",".join({*values.REFERENCES} - {kind})) == (403, None)
+    assert held(body, ALLOW_REFERENCES=",".join({*parsers.REFERENCES} - {kind})) == (403, None)
     assert held(body, ALLOW_REFERENCES=kind) == (200, body)
 
 
@@ -139,12 +141,12 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
             f"{safe_json.MAX_MEMBERS:,} keys, {safe_json.MAX_NAME:,} characters"
         ),
         "one text, if it is not plain ASCII": f"{safe_json.MAX_TEXT:,} characters",
-        "nesting": f"{nesting.LEVELS} levels",
+        "nesting": f"{bounded_json.LEVELS} levels",
         "model name": f"{request_body.MAX_MODEL} characters",
         "parts of a form": f"{multipart.MAX_PARTS:,}",
         "counting one request": counting,
         "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",
-        "upstream's error that is searched for secrets": f"{source.CHECKED_BYTES // 1024} KB",
+        "upstream's error that is searched for secrets": f"{upstream_stream.CHECKED_BYTES // 1024} KB",
         "log lines waiting to be written": f"{log_output.QUEUE_MOST // 1_000_000} MB",
     }
 

@@ -13,7 +13,7 @@ import pytest
 from proxy.adapters.aws_buffered import LambdaApp
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.messages import Headers
-from proxy.upstreams.http1 import CHUNK_LINE_MOST, HEAD_MOST, Answer, Incomplete, Malformed
+from proxy.transports.http1 import CHUNK_LINE_MOST, HEAD_MOST, Answer, Incomplete, Malformed
 
 CEILING_SECONDS = 2.0
 SIZE = HEAD_MOST - 500

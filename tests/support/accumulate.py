@@ -13,7 +13,7 @@ from openai._models import construct_type
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
-from proxy import sse
+from proxy.wire import sse
 
 
 def chunks(data: bytes) -> Iterator[dict[str, Any]]:

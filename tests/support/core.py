@@ -7,12 +7,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from proxy import config
-from proxy.aio import AsyncioClock
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.errors import ProxyError
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply, Request
 from proxy.relay import relay
+from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 
 SSE = (("content-type", "text/event-stream"),)

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.cli.doctoring import remote
-from proxy.cli.doctoring.keys import Keys
-from proxy.cli.doctoring.report import Finding, Report
+from proxy.cli.doctor import remote
+from proxy.cli.doctor.keys import Keys
+from proxy.cli.doctor.report import Finding, Report
 from tests.contract.case import Ask
 from tests.support.events import LambdaContext, event
 from tests.support.server import Running

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.contract.case import Ask
+from tests.support.paths import TESTS
 
-EVENTS = Path(__file__).parent.parent / "events"
+EVENTS = TESTS / "events"
 
 
 def recorded(name: str) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.support import node, sam
+from tests.support.paths import TESTS
 from tests.support.workers import install_sdk
 
 if __name__ == "__main__":
-    for parts in sorted(node.TESTS.glob("*/package.json")):
+    for parts in sorted(TESTS.glob("*/package.json")):
         node.packages(parts.parent)
-    node.node_at_least((22, 12), node.TESTS / "wrangler")
+    node.node_at_least((22, 12), TESTS / "wrangler")
     install_sdk()
     sam.install()

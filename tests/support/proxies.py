@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from proxy.upstreams.outbound import VARIABLES
+from proxy.transports.outbound import VARIABLES
 
 SOCKS = "socks5://127.0.0.1:7890"  # what Clash tells people to export
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-HERE = Path(__file__).parent.parent / "sam"
+from tests.support.paths import TESTS
+
+HERE = TESTS / "sam"
 VENV = HERE.parent.parent / "build" / "sam"
 # What SAM makes first in an account, for what it uploads; here it has always been there.
 _BUCKET = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>

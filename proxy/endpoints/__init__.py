@@ -1,0 +1,1 @@
+"""What Sluice answers itself instead of relaying it."""

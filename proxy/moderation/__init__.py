@@ -1,0 +1,1 @@
+"""The content filter: what it reads, who checks it, and what is held back meanwhile."""

@@ -1,0 +1,1 @@
+"""The clouds that Sluice runs on, and their limits."""

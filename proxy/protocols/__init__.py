@@ -1,0 +1,1 @@
+"""What streams and answers look like in each protocol: their ends, texts, usage, errors. Pure."""

@@ -1,0 +1,50 @@
+"""Where a function runs and whom it calls: OpenAI does not serve every region that clouds offer. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from proxy.settings.config import Config
+
+# Tencent's regions in mainland China and Hong Kong. OpenAI serves neither, and calls from there can block an account
+# (help.openai.com/en/articles/5347006, read 2026-11-23).
+_UNSERVED = (
+    "ap-guangzhou",
+    "ap-shanghai",
+    "ap-nanjing",
+    "ap-beijing",
+    "ap-chengdu",
+    "ap-chongqing",
+    "ap-shenzhen",
+    "ap-hongkong",
+)
+# Cloudflare's data centres there, by their airports.
+_UNSERVED_COLOS = ("HKG", "MFM")
+REFUSED = "unsupported_country_region_territory"
+ADVICE = "Deploy in ap-singapore, ap-tokyo or na-siliconvalley instead, or choose a provider that serves this region."
+PLACEMENT = (
+    'Set "placement": {"region": "aws:ap-southeast-1"} in wrangler.jsonc, or choose a provider that serves this region.'
+)
+
+
+def advice(platform: str) -> str:
+    """What to do when the upstream refuses the region that calls come from."""
+    return PLACEMENT if platform == "cloudflare" else ADVICE
+
+
+def warning(region: str | None, config: Config) -> str | None:
+    """The sentence that helps, where this region must not call OpenAI and the configuration does; else None."""
+    if region is None or config.demo or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
+        return None
+    hosts = [urlsplit(one.base_url).hostname or "" for one in config.providers]
+    if not any(host == "openai.com" or host.endswith(".openai.com") for host in hosts):
+        return None
+    if region in _UNSERVED_COLOS:
+        return (
+            f"This call came in at Cloudflare's data centre {region}. Unless a placement moves the Worker, calls leave "
+            f"from there as well, where OpenAI does not serve: they are refused with 403. {PLACEMENT}"
+        )
+    return (
+        f"This function runs in {region}, where OpenAI does not serve: calls are refused and can block the account. "
+        f"{ADVICE}"
+    )

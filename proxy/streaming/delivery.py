@@ -1,0 +1,155 @@
+"""The reply's way out: what the caller gets of a call, its last words if it could not end by itself, its log line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy import log
+from proxy.access import headers
+from proxy.call import Call, media_type
+from proxy.errors import (
+    ClientGone,
+    DeadlineReached,
+    ProxyError,
+    ResponseTooLarge,
+    Unexpected,
+    UpstreamNotStreaming,
+)
+from proxy.messages import Headers, Reply, Stream
+from proxy.protocols.endings import Progress
+
+_SSE = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
+
+
+async def open_reply(call: Call, stream: Stream) -> Reply:
+    """Wait for the head, or for a ping that is due before it, and start the reply with that.
+
+    Raises what the stream raises up to there, with the stream closed: until then an error has its own status.
+    """
+    try:
+        first = await stream.next() or b""
+        if call.whole:
+            first += b"".join([piece async for piece in stream])
+            await stream.aclose()
+        limit = call.request.plain_limit
+        if limit is not None and call.is_sse is False and (call.length or 0) > limit:
+            raise ResponseTooLarge(limit, f"this platform ({call.host.platform})")
+    except BaseException:
+        await stream.aclose()
+        raise
+    if call.headers is None:
+        head = Headers([("content-type", "text/event-stream; charset=utf-8")])
+    else:
+        head = Headers(headers.downward(call.headers, call.own_key))
+    if call.length is not None:
+        head.set("content-length", str(call.length))
+    if media_type(head) == "text/event-stream":
+        for name, value in _SSE:
+            head.set(name, value)
+    return Reply(call.status, head, first if call.whole else Delivery(call, stream, first))
+
+
+def seal(call: Call, reply: Reply) -> Reply:
+    """Add what every reply carries, and write the log line of one that is whole already."""
+    for name, value in call.reply_headers:
+        reply.headers.set(name, value)
+    reply.headers.set("x-sluice-request-id", call.id)
+    headers.cors(reply.headers, call.request.headers, call.config)
+    body = reply.body
+    if isinstance(body, bytes):
+        if "content-length" not in reply.headers and reply.status not in (204, 304):
+            reply.headers.set("content-length", str(len(body)))
+        elapsed = call.elapsed()
+        sent = 0 if call.request.method == "HEAD" else len(body)
+        log.finished(call, reply.status, sent, call.ending, ttfb=elapsed, first_chunk=elapsed)
+    return reply
+
+
+class Delivery(Stream):
+    """The body of a reply that goes out piece by piece, each of them ready to be flushed.
+
+    In an event stream a failure becomes the protocol's last words. In any other body it is raised, and the adapter
+    breaks the connection off, so that nobody takes half a file for a whole one.
+    """
+
+    def __init__(self, call: Call, stream: Stream, first: bytes) -> None:
+        self._call = call
+        self._stream = stream
+        self._first = first
+        self._early = call.headers is None
+        self._progress = Progress(call.protocol, call.choices)
+        self._status = call.status
+        self._head_at = call.elapsed()
+        self._first_at: float | None = None
+        self._bytes = 0
+        self._ending: str | None = None
+        self._closed = False
+        # Why it could not end by itself, and whether anything worth keeping had come by then.
+        self.failure: ProxyError | None = None
+        self.has_text = False
+
+    async def next(self, seconds: float | None = None) -> bytes | None:
+        if self._ending is not None:
+            raise StopAsyncIteration
+        try:
+            piece = await self._piece(seconds)
+        except StopAsyncIteration:
+            self._ending = "complete"
+            raise
+        except ProxyError as error:
+            piece = self._last_words(error)
+        except Exception as error:  # whatever it was, the caller must not take silence for an end
+            log.crashed(self._call, error)
+            piece = self._last_words(Unexpected())
+        if piece:
+            self._bytes += len(piece)
+            if self._first_at is None:
+                self._first_at = self._call.elapsed()
+        return piece
+
+    async def _piece(self, seconds: float | None) -> bytes | None:
+        piece: bytes | None = self._first
+        self._first = b""
+        while piece == b"":  # the head has come; the adapter has sent it
+            piece = await self._stream.next(seconds)
+            if self._early and self._call.is_sse is False:
+                raise UpstreamNotStreaming
+        if piece and self._call.is_sse:
+            self._progress.feed(piece)
+        return piece
+
+    def _last_words(self, error: ProxyError) -> bytes:
+        self._ending = error.code
+        self.failure = error
+        self.has_text = self._progress.text or (self._call.protocol == "other" and self._bytes > 0)
+        if not self._early and not self._call.is_sse:
+            raise error
+        if isinstance(error, DeadlineReached) and (end := self._progress.truncated("deadline")) is not None:
+            return end
+        return self._progress.failed(error)
+
+    async def hand_over(self) -> Any:
+        """The body as the platform's own stream, which is then the caller's alone; None where it must be iterated.
+
+        The log line is written now: nobody here will see the end.
+        """
+        if (native := self._stream.native) is not None:
+            self._call.handed_over = True
+            await self.close_unlogged()
+            log.finished(self._call, self._status, None, log.HANDED_OVER, ttfb=self._head_at, first_chunk=None)
+        return native
+
+    async def close_unlogged(self) -> None:
+        """Close, and leave the log line to whoever makes another reply of this."""
+        self._closed = True
+        await self._stream.aclose()
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        try:
+            await self.close_unlogged()
+        finally:
+            ending = self._ending or ClientGone.code
+            head, first = self._head_at, self._first_at
+            log.finished(self._call, self._status, self._bytes, ending, ttfb=head, first_chunk=first)

@@ -1,0 +1,395 @@
+"""The bundles as they are uploaded: what is in them, that each build is the same, and that they run by themselves."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from proxy.__main__ import main
+from proxy.cli import bundle
+from proxy.cli.bundle import ROOT
+from proxy.endpoints.console import page
+from proxy.errors import ConfigError
+from tests.support import parts
+from tests.support.client import Connection, call
+from tests.support.events import recorded
+from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
+
+KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
+EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+NAMES = ("scf-web", "scf-event", "aws")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    for name in (*NAMES, "cloudflare"):
+        assert main(["bundle", name, "--output", str(folder)]) == 0
+    return folder
+
+
+def unpacked(built: Path, name: str, target: Path) -> Path:
+    """The zip unpacked with its modes, as a platform does."""
+    with zipfile.ZipFile(built / f"sluice-{name}.zip") as archive:
+        archive.extractall(target)
+        for entry in archive.infolist():
+            os.chmod(target / entry.filename, entry.external_attr >> 16)
+    return target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> None:
+    with zipfile.ZipFile(built / f"sluice-{name}.zip") as archive:
+        names = set(archive.namelist())
+        modes = {entry.filename: (entry.external_attr >> 16) & 0o777 for entry in archive.infolist()}
+        metadata = [archive.read(one).decode() for one in names if one.endswith(".dist-info/METADATA")]
+        dates = {entry.date_time for entry in archive.infolist()}
+    tops = {one.partition("/")[0] for one in names}
+    assert {"handler.py", "proxy", "httpx", "httpcore", "h11", "anyio", "certifi", "LICENSE"} <= tops
+    assert not tops & {"tests", "benchmarks", "requests", "regex", "pip", "uv", "bin", "docs"}
+    assert {"tiktoken", "tiktoken_ext"} <= tops
+    assert ("mangum" in tops, "aws_bootstrap" in names) == ((True, True) if name == "aws" else (False, False))
+    assert ("exceptiongroup" in tops) == (name != "aws"), "it belongs to Python 3.10 alone"
+    assert "proxy/cli/bundle.py" not in names and "proxy/__main__.py" not in names
+    assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
+    assert ("uvicorn" in tops, "scf_bootstrap" in names) == ((True, True) if name == "scf-web" else (False, False))
+    assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
+    assert {mode for one, mode in modes.items() if "bootstrap" in one} <= {0o755}
+    assert dates == {(1980, 1, 1, 0, 0, 0)}
+    roots = [one for one in names if one.startswith("proxy/transports/certificates/")]
+    assert len(roots) > 100, "certificates that OpenSSL finds by name"
+    systems = {one.rpartition("-")[0].rpartition("cpython-")[2] for one in names if one.endswith(".so")}
+    both = {"313-aarch64-linux", "313-x86_64-linux"}  # one zip for every architecture
+    assert systems == (both if name == "aws" else {"310-x86_64-linux"})
+    assert len(metadata) == len([one for one in tops if one.endswith(".dist-info")])
+
+
+COUNTING = """
+import sys; sys.path[:] = [sys.argv[1], *[one for one in sys.path if "site-packages" not in one and one]]
+import time
+from proxy import prices, tokens
+count = tokens.count_prompt({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}, "chat",
+                            tokens.budget(time.monotonic))
+assert sys.modules["tiktoken"].__file__.startswith(sys.argv[1])
+print(count.tokens, count.certainty, prices.find("gpt-4o", None).context_window)
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_counts_with_nothing_else_installed(built: Path, name: str) -> None:
+    python = parts.need_python("3.13" if name == "aws" else "3.10")
+    command = [python, "-S", "-c", COUNTING, str(built / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=built)
+    assert done.stdout == "8 exact 128000\n", done.stderr
+
+
+def test_a_bundle_can_be_made_without_counting(tmp_path: Path) -> None:
+    assert main(["bundle", "scf-event", "--no-tokens", "--output", str(tmp_path)]) == 0
+    folder = tmp_path / "scf-event"
+    assert not (folder / "tiktoken").exists() and not list(folder.rglob("*.tiktoken.gz"))
+    assert (folder / "proxy" / "data" / "prices.json").exists()
+    python = parts.need_python("3.10")
+    code = COUNTING.replace("count = ", "print(tokens.installed()); count = ")
+    command = [python, "-S", "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.stdout == "False\n" and "without its token vocabularies" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_source_is_compiled_for_the_platform_s_python(built: Path, name: str) -> None:
+    version = "3.13" if name == "aws" else "3.10"
+    parts.need_python(version)
+    folder = built / name
+    sources = {path.relative_to(folder) for path in folder.rglob("*.py")}
+    compiled = {path.relative_to(folder) for path in folder.rglob("*.pyc")}
+    assert compiled == {
+        path.parent / "__pycache__" / f"{path.stem}.cpython-{version.replace('.', '')}.pyc" for path in sources
+    }
+    flags = {int.from_bytes((folder / path).read_bytes()[4:8], "little") for path in compiled}
+    assert flags == {0b01}, "a hash that nobody checks: a zip's times are too coarse"
+    assert str(built).encode() not in b"".join((folder / path).read_bytes() for path in compiled)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The modes of a folder and of all that is in it, by name."""
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "cloudflare"])
+def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Path) -> None:
+    """Also from another folder, on another day, and where new files are nobody else's to read."""
+    other = tmp_path / "elsewhere" / "deep"
+    before = os.umask(0o077)
+    try:
+        assert bundle.run(name, str(other)) == 0
+    finally:
+        os.umask(before)
+    sums = [hashlib.sha256((folder / f"sluice-{name}.zip").read_bytes()).hexdigest() for folder in (built, other)]
+    assert sums[0] == sums[1]
+    assert modes(built / name) == modes(other / name)
+    programs = {path for path, mode in modes(other / name).items() if mode == 0o755 and (other / name / path).is_file()}
+    assert programs == {path for path in ("scf_bootstrap", "aws_bootstrap") if (other / name / path).exists()}
+    assert {mode for path, mode in modes(other / name).items() if path not in programs} == {0o755, 0o644}
+    assert (other / f"sluice-{name}.zip").stat().st_mode & 0o777 == 0o644
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def process(command: list[str], port: int, **more: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that is up, until the end of the `with`."""
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]
+    try:
+        until = time.monotonic() + CEILING
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert started.poll() is None and time.monotonic() < until, started.stdout.read() if started.stdout else ""
+            time.sleep(0.01)
+        yield started
+    finally:
+        started.terminate()
+        started.wait(CEILING)
+        if started.stdout:
+            started.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def function(built: Path, tmp_path_factory: pytest.TempPathFactory, _upstream: Upstream) -> Iterator[int]:
+    """The web function's port: the unpacked zip, started by its scf_bootstrap under Python 3.10 and nothing else."""
+    python = parts.need_python("3.10")
+    folder = unpacked(built, "scf-web", tmp_path_factory.mktemp("user"))
+    port = free_port()
+    # Stands in for the platform's interpreter, and moves the server to a free port of this machine.
+    moved = f"from proxy.adapters import scf_web as w; w.HOST, w.PORT = '127.0.0.1', {port}; w.main()"
+    stand_in = folder / "python3.10"
+    stand_in.write_text(
+        f'#!/bin/bash\n[ "$*" = "-u -m proxy.adapters.scf_web" ] || exit 9\nexec {python} -u -c "{moved}"\n'
+    )
+    stand_in.chmod(0o755)
+    bootstrap = folder / "scf_bootstrap"
+    bootstrap.write_text(bootstrap.read_text().replace("/var/lang/python310/bin/python3.10", str(stand_in)))
+    environ = {"OPENAI_BASE_URL": _upstream.url, "PATH": "/bin:/usr/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    with process([str(bootstrap)], port, env=environ, cwd="/"):
+        yield port
+
+
+def test_the_unpacked_function_streams_event_by_event(function: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, *(step for _ in range(5) for step in (chunk(EVENT), Wait())), END))
+    connection = Connection(function)
+    connection.send("POST", "/v1/chat/completions", (*KEY, ("X-Scf-Timeout", "300000")), b'{"stream":true}')
+    for got in connection.writes(connection.head()):
+        assert got == EVENT
+        upstream.proceed()
+    connection.close()
+
+
+def test_many_calls_at_once_on_one_instance(function: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, chunk(EVENT), Wait(), chunk(EVENT), END))
+    connections = [Connection(function) for _ in range(20)]
+    for one in connections:
+        one.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+    streams = [one.writes(one.head()) for one in connections]
+    assert [next(one) for one in streams] == [EVENT] * 20
+    for _ in connections:
+        upstream.proceed()
+    assert [list(one) for one in streams] == [[EVENT]] * 20
+    for one in connections:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(function: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Debian's nginx in front of the function, buffering as it does unless it is told otherwise."""
+    nginx = parts.need("nginx")
+    folder = tmp_path_factory.mktemp("nginx")
+    port = free_port()
+    (folder / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port};
+    # HTTP/1.0 to the function: what comes in HTTP chunks nginx hands on at once even where it buffers.
+    proxy_buffering on; proxy_http_version 1.0;
+    location / {{ proxy_pass http://127.0.0.1:{function}; }}
+  }}
+}}
+""")
+    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    with process(command, port):
+        yield port
+
+
+def test_behind_a_buffering_nginx_the_stream_still_flows(behind_nginx: int, upstream: Upstream) -> None:
+    upstream.play((SSE_HEAD, *(step for _ in range(5) for step in (chunk(EVENT), Wait())), END))
+    connection = Connection(behind_nginx)
+    connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
+    for got in connection.writes(connection.head()):
+        assert got == EVENT
+        upstream.proceed()
+    connection.close()
+
+
+def test_the_openai_sdk_talks_to_it(behind_nginx: int, upstream: Upstream) -> None:
+    sdk: Any = openai.OpenAI(base_url=f"http://127.0.0.1:{behind_nginx}/v1", api_key="sk-mine")
+    messages = [{"role": "user", "content": "你好"}]
+    with sdk as client:
+        upstream.play(stream(EVENT, EVENT, b"data: [DONE]\n\n"))
+        pieces = client.chat.completions.create(model="m", messages=messages, stream=True)
+        assert "".join(piece.choices[0].delta.content for piece in pieces) == "xx"
+        upstream.play(whole(b'{"id":"c","object":"chat.completion","choices":[]}'))
+        assert client.chat.completions.create(model="m", messages=messages).id == "c"
+
+
+def imported_at_once(tree: ast.Module) -> Iterator[str]:
+    """The modules of this project that are imported when the module is."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+
+
+@pytest.mark.parametrize("name", bundle.BUNDLES)
+def test_no_module_of_a_bundle_needs_one_that_was_left_out(name: str, tmp_path: Path) -> None:
+    """Worker bundles leave counting out: a module there must import it where it is needed, or be left out too."""
+    bundle.add_sources(dataclasses.replace(bundle.BUNDLES[name], packages=()), tmp_path)
+    modules = {path.relative_to(ROOT).with_suffix("") for path in (ROOT / "proxy").rglob("*.py")}
+    missing = {".".join(one.parts) for one in modules if not (tmp_path / one).with_suffix(".py").exists()}
+    assert missing  # adapters of other platforms at least
+    needed = {
+        (str(path.relative_to(tmp_path)), one)
+        for path in (tmp_path / "proxy").rglob("*.py")
+        for one in imported_at_once(ast.parse(path.read_text()))
+        if one in missing or one.rpartition(".")[0] in missing
+    }
+    assert not needed
+
+
+def test_every_bundle_has_the_whole_console(built: Path) -> None:
+    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json")}
+    for name in NAMES:
+        assert {path.name for path in (built / name / "proxy" / "endpoints" / "console").iterdir()} >= files, name
+    folder = built / "cloudflare" / "src" / "proxy" / "endpoints" / "console"
+    assert {path.suffix for path in folder.iterdir()} == {".py"}
+    packed = runpy.run_path(str(folder / "packed.py"))["FILES"]
+    assert packed == {name: (page.HERE / name).read_text(encoding="utf-8") for name in files}
+
+
+def test_the_console_page_is_in_the_bundle(function: int) -> None:
+    found = call(function, "GET", "/").body
+    assert b"/v1</code>" in found and b"tencent-scf-web" in found
+
+
+def test_the_unpacked_event_function_answers_under_the_platform_s_python(
+    built: Path, tmp_path: Path, upstream: Upstream
+) -> None:
+    python = parts.need_python("3.10")
+    folder = unpacked(built, "scf-event", tmp_path)
+    upstream.play(stream(EVENT, b"data: [DONE]\n\n"))
+    code = "import json, sys, handler; event = json.load(sys.stdin)\nprint(json.dumps(handler.main_handler(event, {})))"
+    environ = {"OPENAI_BASE_URL": upstream.url, "PYTHONPATH": str(folder), "LOG_LEVEL": "off"}
+    event = json.dumps(recorded("scf-function-url"))
+    done = subprocess.run(
+        [python, "-c", code], input=event, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["statusCode"] == 200 and answer["body"] == (EVENT + b"data: [DONE]\n\n").decode()
+
+
+def test_a_bundle_that_is_too_large_names_its_largest_file(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    (tmp_path / "large.bin").write_bytes(b"x" * 2_000_000)
+    tight = dataclasses.replace(bundle.BUNDLES["scf-web"], limit=1_000_000)
+    with pytest.raises(ConfigError, match=r"2 MB unpacked .* takes 1 MB.* large\.bin with 2\.0 MB"):
+        bundle.check_size(tight, tmp_path)
+    bundle.check_size(bundle.BUNDLES["scf-web"], tmp_path)
+    with pytest.raises(ConfigError, match=r"large\.bin has 2 MB and the platform takes 1 MB"):
+        bundle.check_zip(dataclasses.replace(tight, zip_limit=1_000_000), tmp_path / "large.bin")
+    bundle.check_zip(tight, tmp_path / "large.bin")
+
+
+def test_a_package_that_is_not_locked_is_told() -> None:
+    with pytest.raises(ConfigError, match="has no nothing"):
+        bundle.subset("httpx==1 \\\n    --hash=sha256:00\n", ("httpx", "nothing"))
+    assert (
+        bundle.subset("# c\nh11==1 \\\n    --hash=x\nhttpx==2 ; y \\\n    --hash=z\n", ("httpx",))
+        == "httpx==2 ; y \\\n    --hash=z\n"
+    )
+
+
+def test_what_cannot_be_installed_or_compiled_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = dataclasses.replace(bundle.BUNDLES["scf-event"], wheels="no-such-platform")
+    monkeypatch.setitem(bundle.BUNDLES, "scf-event", wrong)
+    assert bundle.run("scf-event", str(tmp_path)) == 1
+    assert "The packages could not be installed" in capsys.readouterr().err
+    (tmp_path / "broken.py").write_text("def")
+    current = dataclasses.replace(wrong, python=f"{sys.version_info[0]}.{sys.version_info[1]}")
+    with pytest.raises(ConfigError, match=r"Compiling failed: [\s\S]*broken\.py"):
+        bundle.compile_all(current, tmp_path)
+
+
+def test_without_the_platform_s_python_it_goes_uncompiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.py").write_text("x = 1")
+    bundle.compile_all(dataclasses.replace(bundle.BUNDLES["scf-web"], python="3.1"), tmp_path)
+    assert not list(tmp_path.rglob("*.pyc"))
+    assert "Python 3.1 is not on this machine" in capsys.readouterr().out
+
+
+def test_without_uv_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match="pip install uv"):
+        bundle._uv()
+
+
+def test_a_stand_in_that_is_no_such_python_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = tmp_path / "python3.9"
+    fake.write_text("#!/bin/sh\necho not here; exit 127\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert bundle.find_python("3.9") is None
+
+
+def test_the_owner_s_own_file_goes_along_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle_root, root = bundle.ROOT, tmp_path / "root"
+    root.mkdir()
+    for name in ("proxy", "handler.py", "LICENSE"):
+        (root / name).symlink_to(bundle_root / name)
+    (root / "sluice.toml").write_text('proxy_key = "pk"')
+    monkeypatch.setattr(bundle, "ROOT", root)
+    folder = tmp_path / "scf-event"
+    folder.mkdir()
+    bundle.add_sources(dataclasses.replace(bundle.BUNDLES["scf-event"], packages=()), folder)
+    assert (folder / "sluice.toml").read_text() == 'proxy_key = "pk"'
+    assert "keys that stand in it are in the zip too" in capsys.readouterr().out

@@ -1,0 +1,79 @@
+"""`python -m proxy` from a terminal that knows nothing of the project's environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from proxy import __main__ as command
+from tests.support.paths import ROOT
+
+MINT = ["-m", "proxy", "keys", "mint", "--name", "alice"]
+SECRET = {"SIGNING_SECRET": "s" * 32}
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python without any package, as a machine's own is."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def run(python: Path, words: Sequence[str] = MINT, **environ: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in ("VENV", "PYTHONPATH")}
+    environ = {**inherited, **SECRET, **environ}
+    return subprocess.run(
+        [str(python), *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_python_without_packages_hands_over_to_the_project_s_environment(bare: Path) -> None:
+    done = run(bare, VENV=sys.prefix)
+    assert done.returncode == 0 and done.stdout.startswith("sk-sluice-"), done.stderr
+
+
+def test_without_that_environment_the_command_says_what_is_missing(bare: Path, tmp_path: Path) -> None:
+    done = run(bare, VENV=str(tmp_path))
+    assert done.returncode == 1 and "itsdangerous" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_counting_in_a_fresh_clone_says_what_to_run(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.md").write_text("some text")
+    done = run(bare, ["-m", "proxy", "tokens", str(tmp_path / "text.md")], VENV=str(tmp_path))
+    assert done.returncode == 1 and "Run `make setup`" in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_python_that_has_the_packages_runs_the_command_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command.environment() is None
+    monkeypatch.setattr(sys, "argv", ["proxy", "limits", "--platform", "server"])
+    assert command.start() == 0
+
+
+def test_a_reader_that_leaves_is_no_failure_of_ours() -> None:
+    script = f'"{sys.executable}" -m proxy limits | head -n 1 >/dev/null'
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+
+
+def test_the_environment_does_not_hand_over_to_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda _: None)
+    monkeypatch.setenv("VENV", sys.prefix)
+    assert command.environment() is None
+    other = tmp_path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    other.parent.mkdir()
+    other.touch()
+    monkeypatch.setenv("VENV", str(tmp_path))
+    assert command.environment() == other
+    monkeypatch.setattr(sys, "argv", ["proxy", "limits"])
+    monkeypatch.setattr(
+        "proxy.cli.child.run",
+        lambda told: 7 if told[1:] == ["-m", "proxy", "limits"] else 0,
+    )
+    assert command.start() == 7

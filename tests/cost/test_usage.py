@@ -1,0 +1,86 @@
+"""Finding the token counts in answers of every kind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from proxy.cost import usage
+from proxy.wire import bounded_json, content_encoding
+from tests.support.core import Listed, request, run
+from tests.support.paths import SHARED
+
+STREAMS = SHARED / "data" / "streams"
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b'{"usage": {"prompt_tokens": 1}, "choices": []}', {"prompt_tokens": 1}),
+        (b'data: {"usage":null}\n\ndata: {"usage":{"a":2}}\n\ndata: {"usage":null}', {"a": 2}),
+        (b'{"x":"\\"usage\\": {}"}', {}),
+        (b'{"usage" "x"}', {}),
+        (b'{"usage":{"cut', {}),
+        (b'{"usage":5}', {}),
+        (b'{"usage":' + b"[" * 4000, {}),
+        (b"", {}),
+    ],
+)
+def test_the_last_usage_object_counts(data: bytes, found: dict[str, Any]) -> None:
+    assert usage.find_usage(data) == found
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    record: dict[str, Any] = {}
+    usage.note(record, b'{"usage":{"prompt_tokens":true,"input_tokens":4,"prompt_tokens_details":5}}')
+    assert record == {"gen_ai.usage.input_tokens": 4}
+
+
+def test_packed_answers_are_opened_for_the_log_alone() -> None:
+    body = gzip.compress(b'{"model":"m","usage":{"prompt_tokens":3}}' + b" " * 200_000)
+    lines: list[str] = []
+    headers = (("content-type", "application/json"), ("content-encoding", "gzip"))
+    _, pieces = run(Listed(body[:40], body[40:], headers=headers), request(body=b"{}"), lines)
+    assert b"".join(pieces) == body
+    assert json.loads(lines[-1])["gen_ai.usage.input_tokens"] == 3
+
+
+def test_a_body_over_a_megabyte_is_not_kept() -> None:
+    lines: list[str] = []
+    pieces = (b'{"usage":{"prompt_tokens":3}', b" " * 1_000_001, b" ", b"}")
+    run(Listed(*pieces, headers=(("content-type", "application/json"),)), request(body=b"{}"), lines)
+    assert "gen_ai.usage.input_tokens" not in json.loads(lines[-1])
+
+
+def test_what_cannot_be_opened_is_left_alone() -> None:
+    assert content_encoding.plain(b"x", "br", 10) == b""
+    assert content_encoding.plain(b"nothing packed", "gzip", 10) == b""
+    assert content_encoding.plain(b"", "gzip", 10) == b""
+    assert len(content_encoding.plain(gzip.compress(b" " * 1_000_000), "gzip", 100)) <= 65_536
+
+
+@pytest.mark.skipif(not STREAMS.exists(), reason="the recorded streams are not beside this checkout")
+def test_the_counts_of_every_recorded_stream_are_found() -> None:
+    index = [json.loads(line) for line in (STREAMS / "INDEX.jsonl").read_text().splitlines()]
+    checked = 0
+    for row in index:
+        told = row["usage"] or {}
+        wanted = told.get("prompt_tokens", told.get("input_tokens"))
+        if not isinstance(wanted, int) or row["api"] not in ("chat", "responses"):
+            continue
+        record: dict[str, Any] = {}
+        for piece in (STREAMS / row["file"]).read_bytes().replace(b"\r\n", b"\n").split(b"\n\n"):
+            usage.note(record, piece)
+        assert record.get("gen_ai.usage.input_tokens") == wanted, row["file"]
+        checked += 1
+    assert checked > 100
+
+
+def test_a_word_that_is_repeated_without_end_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    monkeypatch.setattr(bounded_json, "check", tries.append)
+    assert usage.find_usage(b'{"usage":' * 100_000) == {}
+    assert len(tries) == usage._LOOKS

@@ -1,0 +1,88 @@
+"""serverless.yml means what we mean: Tencent's own toolkit makes the requests out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.errors import ConfigError
+from proxy.settings import config
+from tests.support import node
+from tests.support.paths import ROOT
+
+ENVIRONMENT = {"ACCESS": "proxy-key", "OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk"}
+
+
+def inputs_of(name: str) -> dict[str, Any]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    text = re.sub(r"\$\{env:([A-Z_]+)\}", lambda match: ENVIRONMENT[match[1]], text)
+    inputs: dict[str, Any] = yaml.safe_load(text)["inputs"]
+    return inputs
+
+
+@pytest.fixture(scope="module", params=["serverless.yml", "serverless.event.yml"])
+def requests(request: pytest.FixtureRequest) -> Any:
+    return {"name": request.param, **node.run("scf_requests.js", inputs_of(request.param))}
+
+
+def test_the_function_is_the_one_that_we_mean(requests: Any) -> None:
+    made = requests["function"]
+    web = requests["name"] == "serverless.yml"
+    assert made["Type"] == ("HTTP" if web else "Event")
+    assert made["Runtime"] == "Python3.10"
+    assert (made["Timeout"], made["InitTimeout"], made["MemorySize"]) == (300, 30, 256)
+    assert made["PublicNetConfig"]["PublicNetStatus"] == "ENABLE"
+    assert made["InstallDependency"] == "FALSE"
+    if web:
+        assert made["InstanceConcurrencyConfig"] == {"DynamicEnabled": "FALSE", "MaxConcurrency": 50}
+        assert "Handler" not in made
+    else:
+        assert made["Handler"] == "handler.main_handler"
+    variables = {one["Key"]: one["Value"] for one in made["Environment"]["Variables"]}
+    assert variables == ENVIRONMENT
+    assert not [name for name in variables if name.startswith(("SCF_", "QCLOUD_", "TENCENTCLOUD_"))]
+
+
+def test_the_url_is_public_and_leaves_cors_to_the_code(requests: Any) -> None:
+    made = requests["trigger"]
+    told = json.loads(made["TriggerDesc"])
+    assert (made["Action"], made["Type"], made["Qualifier"], made["Enable"]) == (
+        "CreateTrigger",
+        "http",
+        "$DEFAULT",
+        "OPEN",
+    )
+    assert told["AuthType"] == "NONE"
+    assert told["NetConfig"] == {"EnableIntranet": False, "EnableExtranet": True}
+    assert "CorsConfig" not in told
+
+
+@pytest.mark.parametrize(
+    ("environ", "fine"),
+    [
+        (ENVIRONMENT, True),
+        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "", "PROXY_KEY": ""}, True),
+        ({**ENVIRONMENT, "PROXY_KEY": ""}, False),
+        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "sk-x", "PROXY_KEY": ""}, False),
+        ({**ENVIRONMENT, "ACCESS": ""}, True),
+    ],
+)
+def test_what_the_template_sets_is_neither_open_nor_dead_in_silence(environ: dict[str, str], fine: bool) -> None:
+    if fine:
+        assert not config.load(environ).allow_anonymous
+        return
+    with pytest.raises(ConfigError) as refused:
+        config.load(environ)
+    assert refused.value.param in environ
+
+
+def test_the_bootstrap_is_as_the_platform_wants_it() -> None:
+    path = ROOT / "scf_bootstrap"
+    text = path.read_bytes()
+    assert text.startswith(b"#!/bin/bash\n") and b"\r" not in text
+    assert b"\nexec /var/lang/python310/bin/python3.10 -u " in text
+    assert path.stat().st_mode & 0o777 == 0o755

@@ -1,0 +1,56 @@
+"""The model that the console and the banner begin with."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.endpoints.default_model import first_model
+from proxy.settings import config
+
+
+@pytest.mark.parametrize(
+    ("url", "model"),
+    [
+        ("https://api.openai.com/v1", "gpt-4o-mini"),
+        ("https://api.deepseek.com", "deepseek-chat"),
+        ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
+        ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
+        ("https://api.moonshot.cn/v1", "moonshot-v1-8k"),
+        ("https://api.moonshot.ai/v1", "moonshot-v1-8k"),
+        ("https://open.bigmodel.cn/api/paas/v4", "glm-4-flash"),
+        ("https://api.mistral.ai/v1", "mistral-small-latest"),
+        ("https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.0-flash"),
+        ("https://api.x.ai/v1", "grok-3-mini"),
+        ("https://openrouter.ai/api/v1", "openai/gpt-4o-mini"),
+        ("https://API.OpenAI.com:443/v1", "gpt-4o-mini"),
+        ("https://llm.example.com/v1", "YOUR-MODEL"),
+    ],
+)
+def test_a_vendor_s_host_names_a_model_of_that_vendor(url: str, model: str) -> None:
+    assert first_model(config.load({"OPENAI_BASE_URL": url})) == model
+
+
+def test_the_demo_and_the_default_have_theirs() -> None:
+    assert first_model(config.load({"DEMO": "1"})) == "demo"
+    assert first_model(config.load({})) == "gpt-4o-mini"
+
+
+def upstreams(*tables: dict[str, Any]) -> config.Config:
+    named = [{"name": f"n{at}", "base_url": "https://api.x.ai/v1", **one} for at, one in enumerate(tables)]
+    return config.load({"UPSTREAMS": json.dumps(named)})
+
+
+def test_a_configured_name_is_taken_before_a_guess() -> None:
+    assert first_model(upstreams({"models": ["a-*", "plain"]})) == "plain"
+    assert first_model(upstreams({"models": ["plain"], "aliases": {"mine": "theirs"}})) == "mine"
+    assert first_model(upstreams({}, {"models": ["second"]})) == "second"
+
+
+def test_patterns_alone_leave_the_host() -> None:
+    assert first_model(upstreams({"models": ["grok-*"]})) == "grok-3-mini"
+    default = {"name": "n9", "base_url": "https://api.deepseek.com"}
+    assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-chat"

@@ -1,0 +1,115 @@
+"""The last words of streams, and what a stream must have said for them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.errors import UpstreamDisconnected, UpstreamRefused
+from proxy.protocols import endings
+from proxy.protocols.endings import Progress
+from proxy.wire import sse
+
+
+def chat(*choices: dict[str, Any], **more: Any) -> bytes:
+    return sse.event({"id": "c1", "created": 7, "model": "m", "choices": list(choices), **more})
+
+
+def said(index: int, finish: str | None = None, **delta: Any) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "finish_reason": finish}
+
+
+def read(data: bytes | None) -> list[dict[str, Any]]:
+    assert data is not None
+    return list(sse.objects(data))
+
+
+def test_each_open_choice_is_closed_and_finished_ones_are_not() -> None:
+    progress = Progress("chat", 3)
+    progress.feed(sse.event({"id": "", "choices": []}))  # Azure's first
+    progress.feed(chat(said(0, role="assistant", content="")))
+    assert progress.truncated("deadline") is None
+    progress.feed(chat(said(0, content="a"), said(1, content="b")))
+    progress.feed(chat(said(1, "stop")))
+    end = progress.truncated("deadline")
+    first, second = read(end)
+    assert (first["id"], first["model"], first["created"], first["object"]) == ("c1", "m", 7, "chat.completion.chunk")
+    assert first["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}]
+    assert second["choices"][0]["index"] == 2
+    assert first["sluice"] == {"truncated": "deadline"}
+    assert end is not None and end.endswith(endings.DONE)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": "x"},
+        {"reasoning_content": "x"},
+        {"refusal": "x"},
+        {"tool_calls": [{"index": 0}]},
+        {"audio": {"id": "a"}},
+    ],
+)
+def test_anything_but_the_role_counts_as_said(delta: dict[str, Any]) -> None:
+    progress = Progress("chat")
+    progress.feed(chat(said(0, role="assistant", **delta)))
+    assert progress.truncated("deadline") is not None
+
+
+def test_a_whole_answer_only_lacks_its_done() -> None:
+    progress = Progress("chat")
+    progress.feed(chat(said(0, content="x")) + chat(said(0, "stop")))
+    assert progress.truncated("deadline") == endings.DONE
+
+
+def test_completions_are_closed_with_text() -> None:
+    progress = Progress("completions")
+    progress.feed(chat({"index": 0, "text": "x", "finish_reason": None}))
+    (end,) = read(progress.truncated("response_limit"))
+    assert end["object"] == "text_completion"
+    assert end["choices"] == [{"index": 0, "text": "", "logprobs": None, "finish_reason": "length"}]
+
+
+def test_a_response_becomes_incomplete_with_the_next_number() -> None:
+    progress = Progress("responses")
+    progress.feed(sse.event({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "status": "x"}}))
+    assert progress.truncated("deadline") is None
+    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 8, "delta": "a"}))
+    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 9, "delta": "a"}))
+    ((name, data),) = sse.events(progress.truncated("deadline") or b"")
+    told = json.loads(data)
+    assert (name, told["type"], told["sequence_number"]) == ("response.incomplete", "response.incomplete", 10)
+    assert (told["response"]["id"], told["response"]["status"]) == ("r", "incomplete")
+    assert told["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
+def test_comments_do_not_set_the_number_back() -> None:
+    progress = Progress("responses")
+    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 41, "delta": "a"}))
+    progress.feed(b": ping\n\n")
+    assert read(progress.failed(UpstreamDisconnected()))[0]["sequence_number"] == 42
+
+
+def test_other_streams_cannot_be_closed_truthfully() -> None:
+    progress = Progress("other")
+    progress.feed(chat(said(0, content="x")))
+    assert progress.truncated("deadline") is None
+    assert progress.failed(UpstreamDisconnected()).startswith(b"event: error\n")
+
+
+@pytest.mark.parametrize("first", [b"data: [1]\n\n", sse.event({"choices": 5, "id": "x"}), sse.event({"choices": [3]})])
+def test_strange_streams_break_nothing(first: bytes) -> None:
+    progress = Progress("chat")
+    progress.feed(first)
+    assert progress.truncated("deadline") is None
+    assert b"error" in progress.failed(UpstreamDisconnected())
+
+
+def test_a_failure_has_no_done() -> None:
+    for protocol in ("chat", "completions", "responses", "other"):
+        last = Progress(protocol).failed(UpstreamRefused(429, [], b"", {"message": "m", "code": "c"}, 2.0))
+        assert b"[DONE]" not in last
+        (told,) = read(last)
+        assert told["error"]["retry_after"] == 2.0 and told["error"]["status"] == 429

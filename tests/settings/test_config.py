@@ -1,0 +1,191 @@
+"""Settings: every mistake stops start-up with a sentence that names it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy.errors import ConfigError
+from proxy.settings import config
+from tests.support.documents import made
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENAI_API_KEY", "two words"),
+        ("ALLOW_REFERENCES", "files,everything"),
+        ("OPENAI_API_KEY", "ключ"),
+        ("OPENAI_BASE_URL", "api.openai.com"),
+        ("OPENAI_BASE_URL", "https://user:pw@host/v1"),
+        ("OPENAI_BASE_URL", "https://host/v1?x=1"),
+        ("OPENAI_BASE_URL", "https://host/v1/chat/completions"),
+        ("OPENAI_BASE_URL", "https://hóst/v1"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:99999/v1"),
+        ("PROXY_KEY", "with:colon"),
+        ("ALLOW_ANONYMOUS", "maybe"),
+        ("ALLOW_ORIGINS", "chat.example.com"),
+        ("METERING", "sometimes"),
+        ("METERING", ","),
+        ("CONTEXT_GUARD", "yes"),
+        ("MAX_OUTPUT_TOKENS", "1.5"),
+        ("MAX_OUTPUT_TOKENS", "5"),
+        ("MAX_COST_USD", "-1"),
+        ("FORWARD_HEADERS", "Authorization"),
+        ("FORWARD_HEADERS", "bad name"),
+        ("FORWARD_HEADERS", "X-Scf-Secret-Key"),
+        ("ACCESS", "open"),
+        ("MAX_BODY_MB", "-1"),
+        ("TIMEOUT_SECONDS", "ten"),
+        ("TIMEOUT_SECONDS", "nan"),
+        ("LOG_LEVEL", "loud"),
+        ("TIMEOUT", "300"),
+        ("TIMEOUT", "soon"),
+        ("CONFIG_FILE", "/does/not/exist.toml"),
+        ("MODERATION", "maybe"),
+        ("MODERATION", ","),
+        ("MODERATION_INPUT", "1"),
+        ("MODERATION_OUTPUT", "1"),
+        ("MODERATION_LEVEL", "low"),
+        ("MODERATION_ON_ERROR", "ajar"),
+        ("TMS_SECRET_ID", "two words"),
+        ("TMS_SECRET_ID", "two,keys"),
+        ("TMS_REGION", "Guangzhou!"),
+        ("TMS_HOST", "tms.example.com"),
+        ("SIGNING_SECRET", "s"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load_with_file({name: value})
+    message = refused.value.message
+    assert message.startswith(name) and message.endswith(".") and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("OPENAI_API_KEY", " a , b,", ("a", "b")),
+        ("OPENAI_KEY", "old", ("old",)),
+        ("OPENAI_BASE_URL", "https://api.openai.com", "https://api.openai.com/v1"),
+        ("OPENAI_BASE_URL", "https://api.perplexity.ai/", "https://api.perplexity.ai"),
+        ("OPENAI_BASE_URL", "http://[::1]:11434/v1", "http://[::1]:11434/v1"),
+        ("ALLOW_PATHS", "/v1/files/, batches", ("files", "batches")),
+        ("FORWARD_HEADERS", "X-A, x-b", ("x-a", "x-b")),
+        ("CONSOLE", "OFF", False),
+        ("DEMO", "yes", True),
+        ("LOG_LEVEL", "WARNING", "warning"),
+        ("TIMEOUT", "120000", 120.0),
+        ("MAX_BODY_MB", "2.5", 2.5),
+        ("PROXY_KEY", "", ()),
+        ("METERING", "off", ()),
+        ("METERING", "on", ("log",)),
+        ("METERING", "comment, HEADER", ("log", "header", "comment")),
+        ("CONTEXT_GUARD", "Truncate", "truncate"),
+        ("CONTEXT_GUARD", "0", "off"),
+        ("MAX_OUTPUT_TOKENS", "4000", 4000),
+        ("MAX_COST_USD", "0.05", 0.05),
+        ("MODERATION", "off", ()),
+        ("MODERATION_OUTPUT", "0", False),
+        ("MODERATION_WORDS", "a b, 禁词", ("a b", "禁词")),
+        ("TMS_SECRET_ID", "AKID", "AKID"),
+        ("TMS_HOST", "tms.intl.tencentcloudapi.com", "tms.intl.tencentcloudapi.com"),
+    ],
+)
+def test_values_are_read(name: str, value: str, read: object) -> None:
+    loaded = config.load({name: value})
+    field = {"OPENAI_KEY": "openai_api_key", "TIMEOUT": "timeout_seconds"}.get(name, name.lower())
+    assert getattr(loaded, field, None) == read
+
+
+def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
+    assert config.load({"OPENAI_KEY": "old", "OPENAI_API_KEY": "new"}).openai_api_key == ("new",)
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k"}, "PROXY_KEY must be set"),
+        ({"ACCESS": "proxy-key"}, "PROXY_KEY must be set"),
+        ({"ACCESS": "proxy-key", "PROXY_KEY": "p"}, "OPENAI_API_KEY must be set"),
+        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}, "OPENAI_API_KEY must not be set"),
+    ],
+)
+def test_the_deployer_s_word_on_access_is_held_against_the_keys(environ: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.load(environ)
+
+
+def test_access_as_the_keys_have_it_is_fine() -> None:
+    assert config.load({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}).access == "proxy-key"
+    assert config.load({"ACCESS": "pass-through", "PROXY_KEY": "p"}).access == "pass-through"
+
+
+def test_an_old_name_in_the_environment_wins_over_the_file() -> None:
+    assert config.load({"OPENAI_KEY": "env"}, 'openai_api_key = "file"').openai_api_key == ("env",)
+
+
+def test_both_time_outs_at_once_are_refused() -> None:
+    with pytest.raises(ConfigError, match="TIMEOUT and TIMEOUT_SECONDS"):
+        config.load({"TIMEOUT": "60000", "TIMEOUT_SECONDS": "60"})
+
+
+def test_a_file_stands_below_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'openai_api_key = ["a", "b"]\ntimeout_seconds = 30\nconsole = false\nproxy_key = "file"\nlog_level = ""'
+    )
+    loaded = config.load_with_file({"CONFIG_FILE": str(file), "PROXY_KEY": "environment"})
+    assert loaded.openai_api_key == ("a", "b")
+    assert (loaded.timeout_seconds, loaded.console, loaded.proxy_key) == (30.0, False, ("environment",))
+    assert loaded.log_level == "info"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = ", "cannot be read"),
+        ("unknown = 1", "unknown setting: unknown"),
+        ("[openai_api_key]\na = 1", "openai_api_key takes"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.load({}, text)
+
+
+def test_a_repr_never_shows_a_key() -> None:
+    assert "secret" not in repr(config.load({"OPENAI_API_KEY": "secret"}))
+
+
+def test_the_document_lists_every_setting_with_its_default_and_an_example() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### `([A-Z_]+)`\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert set(sections) == {setting.name for setting in config.SETTINGS}
+    for setting in config.SETTINGS:
+        assert f"{setting.name}=" in sections[setting.name], f"no example for {setting.name}"
+        shown = re.search(r"Default: `([^`]*)`|Default: (none)", sections[setting.name])
+        assert shown, setting.name
+        default = None if shown[2] else setting.read(shown[1])
+        assert default == setting.default or (default is None and not setting.default), setting.name
+    for name in {*config.ALIASES, config.MILLISECONDS}:
+        assert f"`{name}`" in text, name
+
+
+def test_every_example_in_the_document_is_valid() -> None:
+    text = made((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"))
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= len(config.SETTINGS)
+    files = ("CONFIG_FILE", "MODERATION_WORDS_FILE")
+    for block in blocks:
+        lines = re.findall(r"^export ([A-Z_]+)=(?:'([^']*)'|(\S*))$", block, re.MULTILINE)
+        assert lines, block
+        config.load({name: quoted or plain for name, quoted, plain in lines if name not in files})
+
+
+def test_a_proxy_key_that_looks_like_a_minted_one_stops_start_up() -> None:
+    with pytest.raises(ConfigError, match="PROXY_KEY takes keys that do not begin with sk-sluice-"):
+        config.load({"PROXY_KEY": "sk-sluice-owner"})

@@ -1,0 +1,262 @@
+"""What every engine to the upstream keeps: connections, promises, silence about what it was not asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from proxy import transports
+from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamTimeout
+from proxy.settings import config
+from proxy.transports import ClosableUpstream
+from proxy.transports.demo import DemoUpstream
+from proxy.transports.direct import DirectUpstream
+from proxy.transports.httpx import HttpxUpstream
+from proxy.transports.tls import tls_context
+from proxy.upstream import Outgoing, Patience, Target
+from tests.support.core import host
+from tests.support.proxies import SOCKS, only_proxies
+from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
+
+T = TypeVar("T")
+CONTEXT = ssl.create_default_context()
+ENGINES: tuple[Any, ...] = (DirectUpstream, HttpxUpstream)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Any:
+    """Each engine in turn."""
+    return request.param
+
+
+class Wall:
+    """A wall clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def outgoing(base_url: str, method: str = "GET", body: bytes = b"") -> Outgoing:
+    target = Target("default", base_url, "sk-x")
+    return Outgoing(target, method, "models/a%2Fb", "x=%7E", [("accept", "*/*")], body, Patience(2, 2, 2))
+
+
+def run(engine: Any, go: Callable[[ClosableUpstream], Awaitable[T]], wall: Wall | None = None) -> T:
+    async def inner() -> T:
+        upstream: ClosableUpstream = engine(wall or Wall(), CONTEXT)
+        await upstream.warm()
+        try:
+            return await go(upstream)
+        finally:
+            await upstream.aclose()
+
+    return asyncio.run(inner())
+
+
+async def read(upstream: ClosableUpstream, base_url: str) -> bytes:
+    answer = await upstream.send(outgoing(base_url))
+    try:
+        return b"".join([piece async for piece in answer.body])
+    finally:
+        await answer.body.aclose()
+        await answer.body.aclose()
+
+
+def test_an_empty_key_adds_no_credential_to_those_that_the_call_brings(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+
+    async def go(one: ClosableUpstream) -> None:
+        for headers in ([], [("authorization", "TC3-HMAC-SHA256 x")]):
+            call = replace(outgoing(upstream.url, "POST", b"{}"), target=Target("x", upstream.url, ""), headers=headers)
+            answer = await one.send(call)
+            async for _ in answer.body:
+                pass
+            await answer.body.aclose()
+
+    run(engine, go)
+    assert [one.header("authorization") for one in upstream.received] == [None, "TC3-HMAC-SHA256 x"]
+
+
+def test_an_empty_path_is_the_base_address_itself(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+    address = upstream.url.removesuffix("/v1")
+
+    async def go(one: ClosableUpstream) -> None:
+        call = replace(outgoing(address, "POST", b"{}"), target=Target("x", address, ""), path="", query="")
+        await (await one.send(call)).body.aclose()
+
+    run(engine, go)
+    assert upstream.received[0].target == "/"
+
+
+def test_tls_is_made_ready_where_only_moderation_needs_it() -> None:
+    plain = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "UPSTREAM_ENGINE": "direct"}
+    keys = {"TMS_SECRET_ID": "a", "TMS_SECRET_KEY": "b", "MODERATION_OPENAI_KEY": "k", "PROXY_KEY": "p"}
+    tencent = {**plain, **keys, "MODERATION": "tencent"}
+    there = {**plain, **keys, "MODERATION": "openai", "MODERATION_OPENAI_BASE_URL": "https://api.openai.com"}
+    for settings, wanted in ((plain, False), (tencent, True), (there, True)):
+        made = transports.make(config.load(settings), host())
+        assert isinstance(made, DirectUpstream) and (made._context is not None) == wanted
+
+
+def test_the_target_stands_on_the_wire_as_it_was_given(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+    assert run(engine, lambda one: read(one, upstream.url)) == b"1"
+    assert upstream.received[0].target == "/v1/models/a%2Fb?x=%7E"
+    assert upstream.received[0].header("content-length") is None
+    assert upstream.received[0].header("host") == f"127.0.0.1:{upstream.port}"
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(29.0, 1), (31.0, 2)])
+def test_connections_that_have_been_idle_by_the_wall_clock_are_dropped(
+    engine: Any, upstream: Upstream, idle: float, connections: int
+) -> None:
+    """A function that was frozen for minutes has no other clock that shows it."""
+    upstream.play(whole(b"1"))
+    wall = Wall()
+
+    async def go(one: ClosableUpstream) -> None:
+        wall.seconds += idle
+        await read(one, upstream.url)
+        wall.seconds += idle
+        await read(one, upstream.url)
+
+    before = upstream.connections
+    run(engine, go, wall)
+    assert upstream.connections - before == connections
+
+
+def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstream) -> None:
+    upstream.choose = lambda request: (
+        (head(200, ("Content-Length", "2")) + b"a", Sleep(0.2), b"b") if len(upstream.received) == 1 else whole(b"2")
+    )
+    wall = Wall()
+
+    async def go(one: ClosableUpstream) -> bytes:
+        answer = await one.send(outgoing(upstream.url))
+        wall.seconds += 100
+        assert await read(one, upstream.url) == b"2"
+        rest = b"".join([piece async for piece in answer.body])
+        await answer.body.aclose()
+        return rest
+
+    assert run(engine, go, wall) == b"ab"
+
+
+def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream) -> None:
+    """Ten kept connections that all close on their next request: each call still gets its answer."""
+    upstream.choose = lambda request: (
+        (Sleep(0.2), *whole(b"1"))
+        if len(upstream.received) <= 10
+        else (Cut(),)
+        if len(upstream.received) == 11
+        else whole(b"2")
+    )
+
+    async def go(one: ClosableUpstream) -> bytes:
+        await asyncio.gather(*(read(one, upstream.url) for _ in range(10)))
+        return await read(one, upstream.url)
+
+    assert run(engine, go) == b"2"
+
+
+def test_a_second_failure_is_told(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"), (Cut(),))
+
+    async def go(one: ClosableUpstream) -> None:
+        await read(one, upstream.url)
+        with pytest.raises(UpstreamDisconnected):
+            await read(one, upstream.url)
+
+    run(engine, go)
+    assert len(upstream.received) == 3
+
+
+@pytest.mark.parametrize("how", [Cut(), Cut(reset=True)])
+@pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 200 OK\r\nContent-Ty"])
+def test_an_answer_that_has_begun_is_never_asked_for_twice(
+    engine: Any, upstream: Upstream, begun: bytes, how: Cut
+) -> None:
+    upstream.play(whole(b"1"), (begun, Sleep(0.1), how))
+
+    async def go(one: ClosableUpstream) -> None:
+        await read(one, upstream.url)
+        with pytest.raises(UpstreamDisconnected):
+            await read(one, upstream.url)
+
+    run(engine, go)
+    assert len(upstream.received) == 2
+
+
+def test_a_body_makes_a_length_even_for_delete(engine: Any, upstream: Upstream) -> None:
+    upstream.play(whole(b"1"))
+
+    async def go(one: ClosableUpstream) -> None:
+        await (await one.send(outgoing(upstream.url, "DELETE", b"{}"))).body.aclose()
+
+    run(engine, go)
+    assert upstream.received[0].body == b"{}"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: bool) -> None:
+    upstream.play((head(200, ("Content-Length", "2")) + b"a", Wait()) if begun else (Wait(),))
+    waits = Patience(2, 0.2, 0.3)
+
+    async def go(one: ClosableUpstream) -> None:
+        answer = await one.send(replace(outgoing(upstream.url), patience=waits))
+        try:
+            async for _ in answer.body:
+                pass
+        finally:
+            await answer.body.aclose()
+
+    with pytest.raises(UpstreamTimeout, match=r"0\.3 s" if begun else r"0\.2 s"):
+        run(engine, go)
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings", "kind"),
+    [
+        ({}, {}, DirectUpstream),
+        ({}, {"UPSTREAM_ENGINE": "httpx"}, HttpxUpstream),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, {}, HttpxUpstream),
+        ({"all_proxy": "http://127.0.0.1:1"}, {}, HttpxUpstream),
+        ({"all_proxy": SOCKS, "https_proxy": "127.0.0.1:7890"}, {}, HttpxUpstream),
+        ({"all_proxy": SOCKS}, {"UPSTREAM_ENGINE": "direct"}, DirectUpstream),
+        ({"all_proxy": SOCKS, "no_proxy": "api.openai.com,.api2d.net"}, {}, DirectUpstream),
+        ({"http_proxy": SOCKS}, {}, DirectUpstream),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, {"UPSTREAM_ENGINE": "direct"}, DirectUpstream),
+        ({}, {"DEMO": "1"}, DemoUpstream),
+    ],
+)
+def test_the_settings_and_an_outbound_proxy_choose_the_engine(
+    environ: dict[str, str], settings: dict[str, str], kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_proxies(monkeypatch, environ)
+    assert type(transports.make(config.load(settings), host())) is kind
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_certificates_that_cannot_be_read_are_told_at_start_up(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nothing")
+    with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+        kind()
+
+
+def test_other_certificates_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    assert len(tls_context().get_ca_certs()) > 100
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    context = tls_context()
+    assert context.get_ca_certs() == [] and context.verify_mode == ssl.CERT_REQUIRED
