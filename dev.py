@@ -76,10 +76,10 @@ def test(more: list[str]) -> int:
 
 
 def lint(_: list[str]) -> int:
-    """Style, formatting and types."""
+    """Style, formatting, types, and that imports go one way."""
     install("requirements-dev.txt")
     steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-    return max([call("python", "-m", *step) for step in steps])
+    return max(*[call("python", "-m", *step) for step in steps], call("lint-imports", "--no-logo"))
 
 
 def bench(more: list[str]) -> int:

@@ -1,127 +1,212 @@
-"""One call on its way through the core: what is known of it so far. Stages read and fill it, relay owns it."""
+"""One call on its way through the core: what its caller sent, what was decided about it, and what happened.
+
+Stages read and fill it; relay owns it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from proxy.access.auth import Caller
-from proxy.errors import UpstreamRefused
 from proxy.host import Host
-from proxy.messages import Headers, Request
+from proxy.messages import Headers, Request, media_type
+from proxy.protocols import registry
+from proxy.protocols.base import Protocol
+from proxy.protocols.usage import Usage
 from proxy.settings.config import Config
+from proxy.upstream import Target, Upstream
 from proxy.wire.path_table import Endpoint, endpoint
 from proxy.wire.paths import Route
 
 if TYPE_CHECKING:
-    from proxy.cost.upper_bound import Bound
-    from proxy.moderation.stage import Checks
-    from proxy.tokens.prompt import Count
-    from proxy.upstream import Target, Upstream
     from proxy.wire.json_edit import Document
     from proxy.wire.multipart import Field
 
-# The share of a time limit that is kept back for the last words: 10 %, at most 2 s (the design's rule).
-MARGIN_SHARE, MARGIN_MOST = 0.1, 2.0
-
+T = TypeVar("T")
+# The share of a time limit that is reserved for ending the answer properly: 10 %, at most 2 s.
+MARGIN_SHARE, MAX_MARGIN_SECONDS = 0.1, 2.0
+MAX_CHOICES = 128
 # A segment of an unknown path that is a word or a version, and so no key.
 _HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
-class OnceMore:
-    """What to ask an upstream with once more, after it has refused what a stage put into the request.
+class Grant:
+    """What a signed key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families."""
 
-    `is_meant` says whether a refusal minds that, `document` is the request without it. `names_field` says whether the
-    refusal does so for certain; only then, and when the second try has worked, `learn` is called, with the target.
+    models: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`key` is the caller's own upstream key, None where the server's are used; `id` is safe to log.
+
+    `grant` is what a signed key is for, None for every other caller.
+    """
+
+    key: str | None
+    id: str
+    grant: Grant | None = None
+
+    @property
+    def own_key(self) -> bool:
+        """Whether the caller pays for the call itself."""
+        return self.key is not None
+
+    def __repr__(self) -> str:
+        return f"Caller({self.id})"  # never a key
+
+
+@dataclass(slots=True)
+class Body:
+    """The request's body: what the caller asked.
+
+    `received` is the body as it came. `document` is it as JSON, with the stages' edits, `form` its parts; each is None
+    where the body is not that, or nobody has read it. `native` is a body that goes up unread, as the platform's own
+    stream. `fields` are the members that relaying itself depends on.
+    """
+
+    received: bytes = b""
+    document: Document | None = None
+    form: tuple[Field, ...] | None = None
+    native: Any = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def outgoing(self) -> bytes:
+        """The body as it goes up."""
+        return self.received if self.document is None else self.document.data
+
+
+@dataclass(slots=True)
+class Retry:
+    """The request without `added`, members that a stage put in: for an upstream that refuses them.
+
+    What is learned from the refusal goes into `lessons` of the host, for `model` at that upstream. `used` says that the
+    request has gone up without them.
     """
 
     document: Document
-    is_meant: Callable[[UpstreamRefused], bool]
-    names_field: Callable[[UpstreamRefused], bool]
-    learn: Callable[[Target], None]
+    added: tuple[str, ...]
+    lessons: dict[tuple[str, str], float]
+    model: str
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What was decided before the call goes up.
+
+    `targets` are where it may go, in the order to try them. `max_output` is how many tokens each answer may have, None
+    where nobody limits them: the body that goes up says so in its target's words. `wants_events`: the upstream is asked
+    for a stream, whatever the caller asked for. `reads_answer`: the answer must be readable here. `keeps_document`: the
+    request's parsed form is needed after the call went up.
+    """
+
+    targets: list[Target] = field(default_factory=list)
+    max_output: int | None = None
+    wants_events: bool = False
+    reads_answer: bool = False
+    keeps_document: bool = False
+    retry: Retry | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What happened: the target, the answer's head, and what the log is told.
+
+    `length` is the body's size in bytes if known, `whole` says that one piece is all of it. `native` is a body that can
+    go down as the platform's own stream; `handed_over` says that the platform has taken it. `ending` is complete, or
+    an error's code. `details` are further fields of the log line.
+    """
+
+    target: Target | None = None
+    upstream_status: int | None = None
+    upstream_request_id: str | None = None
+    attempts: list[str] = field(default_factory=list)
+    status: int = 200
+    headers: Headers | None = None
+    length: int | None = None
+    whole: bool = False
+    native: Any = None
+    handed_over: bool = False
+    reply_headers: list[tuple[str, str]] = field(default_factory=list)
+    ending: str = "complete"
+    model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    prices_date: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def go_to(self, target: Target) -> None:
+        """Note the target that the call goes to now; what the one before it answered no longer counts."""
+        self.target = target
+        self.upstream_status = self.upstream_request_id = None
+
+    def forget_upstream(self) -> None:
+        """Several upstreams were asked at once, so none of them is the call's."""
+        self.target = self.upstream_status = self.upstream_request_id = None
+        self.attempts.clear()
+
+    def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
+        """Note the answer's head."""
+        self.status, self.headers, self.length, self.whole = status, headers, length, whole
 
 
 class Call:
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
-    `sent_body` is the request's body as it came; `document` is it as JSON, with what stages have changed in it, `form`
-    its parts, each None where it is not that or nobody has looked. `max_output` is how many tokens each answer may have
-    at the most, where somebody limits them: the body that goes up says so in the words of its target.
-    `native_body` is a request's body that goes up unread, `native` an answer's that can go down so, as the platform's
-    own streams; `handed_over` says that the platform has taken the latter. `wants_events`: the upstream is asked for a
-    stream, whatever the caller asked for. `once_more` is what to ask with after a refusal. `asked_usage`: a stream's
-    usage was asked for on the caller's behalf.
-    `counts` is how many tokens its prompt has, by model, where a stage has counted them, `bound` more than it can
-    have, and `texts_counted` that with its texts counted. `other_models` are those that it names besides its own.
-    `targets` is where the call may go, in the order to try them, and `target` the one that it is with.
-    `plain_answer`: what comes back must be readable here.
-    `checks` says what a content filter looks at, None where it looks at nothing. `upstream` is there for a stage's own
-    calls.
+    `upstream` is there for a stage's own calls.
     """
 
-    def __init__(self, request: Request, config: Config, host: Host) -> None:
+    def __init__(self, request: Request, config: Config, host: Host, upstream: Upstream) -> None:
         self.request = request
         self.config = config
         self.host = host
+        self.upstream = upstream
         self.started = host.clock.now()
+        self.ends_at: float | None = None
+        if request.deadline is not None:
+            margin = min(MAX_MARGIN_SECONDS, MARGIN_SHARE * request.deadline)
+            self.ends_at = self.started + request.deadline - margin
         self.id = host.new_id()
         self.cold = host.take_cold()
         self.route: Route | None = None
         self.caller: Caller | None = None
-        self.sent_body = b""
-        self.document: Document | None = None
-        self.form: tuple[Field, ...] | None = None
-        self.native_body: Any = None
-        self.fields: dict[str, Any] = {}
-        self.status = 200
-        self.headers: Headers | None = None
-        self.length: int | None = None
-        self.whole = False
-        self.native: Any = None
-        self.handed_over = False
-        self.wants_events = False
-        self.once_more: OnceMore | None = None
-        self.asked_usage = False
-        self.counts: dict[str, Count] = {}
-        self.texts_counted: dict[str, int] = {}
-        self.other_models: list[Any] | None = None
-        self.bound: Bound | None = None
-        self.max_output: int | None = None
-        self.targets: list[Target] = []
-        self.target: Target | None = None
-        self.plain_answer = False
-        self.checks: Checks | None = None
-        self.upstream: Upstream | None = None
-        self.reply_headers: list[tuple[str, str]] = []
-        self.record: dict[str, Any] = {}
-        self.ending = "complete"
-        self.ends_at: float | None = None
-        if request.deadline is not None:
-            margin = min(MARGIN_MOST, MARGIN_SHARE * request.deadline)
-            self.ends_at = self.started + request.deadline - margin
+        self.body = Body()
+        self.plan = Plan()
+        self.outcome = Outcome()
+        self._states: dict[type[Any], Any] = {}
 
-    def take(self, target: Target) -> None:
-        """Take note of the target that the call now goes to."""
-        self.target = target
-        self.record["upstream"] = target.name
-        self.record["upstream_status"] = self.record["upstream_request_id"] = None  # the last one's, if there was one
+    def state(self, kind: type[T]) -> T:
+        """What a feature remembers of this call: the one `kind()` of it, made when it is first asked for."""
+        if kind not in self._states:
+            self._states[kind] = kind()
+        found: T = self._states[kind]
+        return found
 
-    def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
-        """Take note of the answer's head, its body's length in bytes if known, and whether one piece is all of it."""
-        self.status, self.headers, self.length, self.whole = status, headers, length, whole
+    def forget(self, *kinds: type[Any]) -> None:
+        """Drop what `state` keeps of these kinds: the request has changed."""
+        for kind in kinds:
+            self._states.pop(kind, None)
 
-    @property
-    def body(self) -> bytes:
-        """The request's body as it goes up."""
-        return self.sent_body if self.document is None else self.document.data
+    def forget_request(self) -> None:
+        """Drop the request's parsed form: a large one would fill memory for as long as its answer takes.
+
+        States that say `holds_request` go with it.
+        """
+        document = self.body.document
+        if document is not None and not self.plan.keeps_document:
+            self.body.document = type(document)(document.data, document.members)
+            self.forget(*[kind for kind in self._states if getattr(kind, "holds_request", False)])
 
     @property
     def bytes_in(self) -> int | None:
-        """The size of the request's body, None where it passes unread and does not say."""
-        return len(self.sent_body) if self.native_body is None else self.request.length
+        """The size of the request's body, None where it passes unread and does not announce its length."""
+        return len(self.body.received) if self.body.native is None else self.request.length
 
     @property
     def path(self) -> str:
@@ -158,13 +243,14 @@ class Call:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """What the table of paths says of this call, None for one that is no inference."""
+        """The call's row in the table of paths, None where it is no inference."""
         return endpoint(self.path) if self.request.method == "POST" else None
 
     @property
-    def protocol(self) -> str:
-        """chat, completions, responses or other."""
-        return self.route.protocol if self.route and self.request.method == "POST" else "other"
+    def protocol(self) -> Protocol:
+        """The protocol of the call's path; `registry.OTHER` where it has none."""
+        is_post = self.route is not None and self.request.method == "POST"
+        return registry.get(self.route.protocol) if is_post and self.route else registry.OTHER
 
     @property
     def shown_path(self) -> str:
@@ -177,26 +263,22 @@ class Call:
     @property
     def streamed(self) -> bool:
         """Whether the caller asked for a stream."""
-        return self.fields.get("stream") is True or "stream=true" in self.request.query.split("&")
+        return self.body.fields.get("stream") is True or "stream=true" in self.request.query.split("&")
 
     @property
     def choices(self) -> int:
         """How many choices were asked for, 1 unless the body says otherwise."""
-        count = self.fields.get("n")
-        return count if isinstance(count, int) and 1 <= count <= 128 else 1
+        count = self.body.fields.get("n")
+        return count if isinstance(count, int) and 1 <= count <= MAX_CHOICES else 1
 
     @property
     def is_sse(self) -> bool | None:
-        """Whether the upstream's answer is an event stream that can be looked into; None before its head has come."""
-        if self.headers is None:
+        """Whether the upstream's answer is an event stream that can be read here; None before its head has come."""
+        headers = self.outcome.headers
+        if headers is None:
             return None
-        return media_type(self.headers) == "text/event-stream" and "content-encoding" not in self.headers
+        return media_type(headers) == "text/event-stream" and "content-encoding" not in headers
 
     def elapsed(self) -> float:
         """Seconds since the call came in."""
         return self.host.clock.now() - self.started
-
-
-def media_type(headers: Headers) -> str:
-    """The Content-Type without its parameters, lower case, or ''."""
-    return (headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -5,7 +5,7 @@ The core takes all of these as arguments, so that it runs the same under asyncio
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -16,7 +16,10 @@ class Pump(Protocol):
     """Reads pieces ahead of its reader, one at the most, so that a wait can be given up and taken up again."""
 
     async def next(self, seconds: float | None) -> bytes | None:
-        """As messages.Stream.next."""
+        """The next piece, or None when `seconds` went by without one; the wait can be taken up again.
+
+        Raises StopAsyncIteration at the end, and whatever reading raised.
+        """
 
     async def aclose(self) -> None:
         """Stop reading; returns when the reading has really stopped."""
@@ -31,7 +34,7 @@ class Clock(Protocol):
     def wall(self) -> float:
         """Unix time in seconds."""
 
-    def pump(self, pieces: AsyncGenerator[bytes, None]) -> Pump:
+    def pump(self, pieces: AsyncIterable[bytes]) -> Pump:
         """Start to read `pieces`."""
 
     async def sleep(self, seconds: float) -> None:

@@ -7,14 +7,11 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from proxy import startup
 from proxy.access import auth, redaction
 from proxy.call import Call
 from proxy.host import Host
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
-# What an upstream says by itself; one that is hostile, or only careless, may put a caller's words into it.
-_UPSTREAM_S = ("upstream_request_id", "gen_ai.response.model")
 _MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
 HANDED_OVER = "handed_over"
 _LEVELS = ("debug", "info", "warning", "error", "off")
@@ -63,18 +60,37 @@ def finished(
             "cold_start": call.cold,
             "key_id": call.caller.id if call.caller else None,
             "ending": ending,
-            "gen_ai.request.model": _name(call.fields.get("model"), secrets),
+            "gen_ai.request.model": _name(call.body.fields.get("model"), secrets),
             "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
-            **{name: _clean(value, secrets) for name, value in call.record.items()},
-            **{name: _name(call.record.get(name), secrets) for name in _UPSTREAM_S},
+            **_outcome(call, secrets),
         },
     )
 
 
-def configured(call: Call) -> None:
-    """Write a line for each setting that should be changed."""
-    for message in startup.warnings(call.config):
-        line(call.host, call.config.log_level, "warning", {"event": "configuration", "message": message})
+def _outcome(call: Call, secrets: set[str]) -> dict[str, Any]:
+    """What happened, in the log's names; OpenTelemetry's where it has some (opentelemetry.io/docs/specs/semconv/gen-ai,
+    read 2026-11-23).
+    """
+    outcome, usage = call.outcome, call.outcome.usage
+    attempts = ", ".join(outcome.attempts)
+    return {
+        "upstream": _clean(outcome.target.name, secrets) if outcome.target else None,
+        "upstream_status": outcome.upstream_status,
+        # What an upstream says by itself: one that is hostile, or only careless, may put a caller's words into it.
+        "upstream_request_id": _name(outcome.upstream_request_id, secrets),
+        "attempts": _clean(attempts, secrets) or None,
+        "gen_ai.response.model": _name(outcome.model, secrets),
+        "gen_ai.usage.input_tokens": usage.input,
+        "gen_ai.usage.output_tokens": usage.output,
+        "gen_ai.usage.cache_read.input_tokens": usage.cached,
+        "gen_ai.usage.reasoning.output_tokens": usage.reasoning,
+        "audio_input_tokens": usage.audio_input,
+        "audio_output_tokens": usage.audio_output,
+        "usage_source": usage.source,
+        "cost_usd": outcome.cost_usd,
+        "prices_date": outcome.prices_date,
+        **{name: _clean(value, secrets) for name, value in outcome.details.items()},
+    }
 
 
 def _wanted(level: str, least: str) -> bool:

@@ -1,18 +1,15 @@
-"""The only types that cross between the core and an adapter: Headers, Request, Reply, Stream.
+"""The only types that cross between the core and an adapter: Headers, Request, Reply, ByteStream.
 
 Header names are lower-case here, values are text as Latin-1 reads the wire. Bodies are bytes and stay bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from proxy.errors import BodyTooLarge, IncompleteBody
-
-if TYPE_CHECKING:
-    from proxy.streaming.envelope import Envelope
 
 
 class Headers:
@@ -65,44 +62,44 @@ class Headers:
 
 
 class ByteStream(Protocol):
-    """An async iterator of bytes. Whoever iterates it closes it; closing cancels the upstream call."""
+    """An async iterator of bytes. Whoever iterates it closes it; closing cancels the upstream call.
 
-    def __aiter__(self) -> ByteStream: ...
+    Within the core the first piece of an answer says that its head has come: it is empty, or the whole body. In an
+    event stream every piece ends where an event ends. A failure is raised as a ProxyError.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def __anext__(self) -> bytes: ...
 
     async def aclose(self) -> None: ...
 
 
-class Stream:
-    """A ByteStream whose next piece can be waited for with a limit: what stages wrap.
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """What a stage puts around the stream of an answer.
 
-    In an SSE stream every piece ends where an event ends. An empty piece means that the upstream's head has come.
+    `passive`: it changes nothing and can do without the bytes, so a platform's own stream may bypass it.
     """
 
+    wrap: Callable[[ByteStream], ByteStream]
+    passive: bool = False
+
+
+class Envelope(Protocol):
+    """How a door that takes one value back carries a body. `streaming.envelope.Envelope` says what each member means."""
+
     @property
-    def native(self) -> Any:
-        """The body as the platform's own stream, once its head has come; None where it must pass through Python.
+    def limit(self) -> int: ...
 
-        A stage that only looks on hands up what the stream below it has.
-        """
-        return None
+    @property
+    def where(self) -> str: ...
 
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        """The next piece, or None when `seconds` went by without one (the wait can be taken up again).
+    def room(self, headers: Headers) -> int: ...
 
-        Raises StopAsyncIteration at the end, and a ProxyError when the upstream failed.
-        """
-        raise StopAsyncIteration
+    def size(self, body: bytes, headers: Headers) -> int: ...
 
-    async def aclose(self) -> None:
-        """Cancel what is under way below. Closing twice is allowed."""
-
-    def __aiter__(self) -> Stream:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await self.next() or b""
+    def text_size(self, text: bytes) -> int: ...
 
 
 @dataclass(slots=True)
@@ -172,3 +169,8 @@ class Reply:
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes | ByteStream = b""
+
+
+def media_type(headers: Headers) -> str:
+    """The Content-Type without its parameters, lower case, or ''."""
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower()

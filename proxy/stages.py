@@ -1,77 +1,106 @@
 """The features of a call, as one ordered list. relay runs the list and knows no feature by name.
 
-A stage is a module with one job. It may `prepare(call)`, before anything goes up: read or edit the body, set headers,
-or raise a ProxyError. It may `wrap(call, stream)`: return a Stream that watches, changes or interrupts the given one,
-or the given one where it has nothing to do. Preparing runs from the top of the list down, and the first to prepare is
-the innermost to wrap: the last stage of the list is the one next to the client.
+A stage is a module with one function, `apply(call)`. It may read or edit the request, set headers, or raise a
+ProxyError to refuse the call; it returns a Wrapper for the answer's stream, or None where it leaves that alone. Stages
+run from the top of the list down, and the first one's wrapper is the innermost: the last stage is next to the client.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
-from typing import Any, Protocol
 
 from proxy.call import Call
-from proxy.cost import usage
-from proxy.messages import Stream
-from proxy.moderation import stage
-from proxy.streaming import assemble, deadline, keepalive
+from proxy.messages import ByteStream, Wrapper
 
-
-class Stage(Protocol):
-    """What the modules in STAGES are."""
-
-    def prepare(self, call: Call) -> Awaitable[None] | None:
-        """Look at or change the call before it goes up. Raises ProxyError to refuse it.
-
-        A stage that may have to work for long returns something to wait for, and lets others go on meanwhile.
-        """
-
-    def wrap(self, call: Call, stream: Stream) -> Stream:
-        """Stand between the upstream's answer and the client."""
+Apply = Callable[[Call], Awaitable[Wrapper | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seldom:
-    """A stage that not every deployment needs: its module is imported when a call first wants it, not at cold start."""
+class Stage:
+    """One feature: its module below `proxy`, imported when a call first needs it, and the calls that do."""
 
-    name: str
+    module: str
     wanted: Callable[[Call], bool]
 
-    def prepare(self, call: Call) -> Awaitable[None] | None:
-        """As Stage.prepare."""
-        waiting: Awaitable[None] | None = self._module().prepare(call) if self.wanted(call) else None
-        return waiting
 
-    def wrap(self, call: Call, stream: Stream) -> Stream:
-        """As Stage.wrap."""
-        return self._module().wrap(call, stream) if self.wanted(call) else stream
-
-    def _module(self) -> Any:
-        return import_module(f"proxy.{self.name}")
-
-
-def _guards(call: Call) -> bool:
-    asks = call.protocol == "chat" and call.document is not None and "truncation" in call.document
-    return asks or call.config.context_guard != "off"
-
-
-def _sends_with_held_key(call: Call) -> bool:
+def _has_key_to_guard(call: Call) -> bool:
     return call.holds_credential and call.request.method not in ("GET", "HEAD")
 
 
+def _has_renamed_model(call: Call) -> bool:
+    return any(target.model is not None for target in call.plan.targets)
+
+
+def _has_moderation(call: Call) -> bool:
+    return bool(call.config.moderation) or (call.protocol.known and call.body.document is not None)
+
+
+def _checks_context(call: Call) -> bool:
+    document = call.body.document
+    asks = call.protocol.has_history and document is not None and "truncation" in document
+    return asks or call.config.context_guard != "off"
+
+
+def _uses_tokens(call: Call) -> bool:
+    return call.request.method == "POST"
+
+
+def _always(_: Call) -> bool:
+    return True
+
+
+def _is_metered(call: Call) -> bool:
+    return bool(call.config.metering) and call.protocol.known
+
+
+def _is_assembled(call: Call) -> bool:
+    from proxy.streaming import assemble
+
+    return assemble.wanted(call)
+
+
 STAGES: tuple[Stage, ...] = (
-    Seldom("access.account_references", _sends_with_held_key),
-    Seldom("routing.model_allowlist", lambda call: bool(call.allowed_models)),
-    Seldom("routing.model_alias", lambda call: any(target.model is not None for target in call.targets)),
-    stage,
-    Seldom("cost.context_limit", _guards),
-    Seldom("cost.cost_limit", lambda call: call.has_limits),
-    usage,
-    Seldom("cost.metering", lambda call: bool(call.config.metering)),
-    deadline,
-    assemble,
-    keepalive,
+    Stage("access.account_references", _has_key_to_guard),
+    Stage("routing.model_allowlist", lambda call: bool(call.allowed_models)),
+    Stage("routing.model_alias", _has_renamed_model),
+    Stage("moderation.stage", _has_moderation),
+    Stage("cost.context_limit", _checks_context),
+    Stage("cost.cost_limit", lambda call: call.has_limits),
+    Stage("cost.usage", _uses_tokens),
+    Stage("streaming.timing", _always),
+    Stage("cost.metering", _is_metered),
+    Stage("streaming.assemble", _is_assembled),
 )
+# A body of more bytes than this is copied by an edit for so long that others have their turn after each stage.
+_LARGE_BYTES = 1_000_000
+
+
+async def apply(call: Call) -> list[Wrapper]:
+    """Run every stage that the call needs. Raises a ProxyError where one refuses it."""
+    wrappers = []
+    for stage in STAGES:
+        if not stage.wanted(call):
+            continue
+        before = call.body.document
+        wrapper = await _function(stage.module)(call)
+        if wrapper is not None:
+            wrappers.append(wrapper)
+        if call.body.document is not before and len(call.body.received) > _LARGE_BYTES:
+            await call.host.clock.sleep(0)
+    return wrappers
+
+
+def wrap(stream: ByteStream, wrappers: list[Wrapper]) -> ByteStream:
+    """`stream` in all its wrappers, the first one innermost."""
+    for wrapper in wrappers:
+        stream = wrapper.wrap(stream)
+    return stream
+
+
+@lru_cache(maxsize=32)
+def _function(module: str) -> Apply:
+    function: Apply = import_module(f"proxy.{module}").apply
+    return function

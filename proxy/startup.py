@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from proxy import log
 from proxy.errors import ConfigError
+from proxy.host import Host
+from proxy.settings import config as settings
 from proxy.settings import parsers
+from proxy.settings.config import Config
 
-if TYPE_CHECKING:
-    from proxy.settings.config import Config
+
+def load(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
+    """The settings, as `settings.config.read` reads them, if they go together. Raises ConfigError."""
+    loaded = settings.read(environ, file, name)
+    check(loaded)
+    return loaded
+
+
+def load_with_file(environ: Mapping[str, str]) -> Config:
+    """As `load`, with the file that CONFIG_FILE names, or else the `sluice.toml` beside handler.py if there is one."""
+    loaded = settings.read_with_file(environ)
+    check(loaded)
+    return loaded
 
 
 def check(loaded: Config) -> None:
@@ -55,6 +70,12 @@ def warnings(loaded: Config) -> list[str]:
             f"PROXY_KEY has a key of fewer than {parsers.SHORT_KEY} characters; make a longer one: openssl rand -hex 16"
         ]
     return []
+
+
+def log_warnings(config: Config, host: Host) -> None:
+    """Write a log line for each setting that should be changed."""
+    for message in warnings(config):
+        log.line(host, config.log_level, "warning", {"event": "configuration", "message": message})
 
 
 def can_verify() -> bool:

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from proxy.access import auth
+from proxy import startup
+from proxy.call import Caller
 from proxy.errors import UpstreamDisconnected, UpstreamTimeout
-from proxy.messages import Reply, Stream
+from proxy.messages import Reply
 from proxy.platforms import limits
 from proxy.relay import relay
-from proxy.settings import config
 from tests.support.core import SSE, Listed, error_of, host, request, run
 
 TEXT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
@@ -67,11 +67,11 @@ def test_a_deadline_ends_a_stream_that_never_falls_silent() -> None:
 
 def test_a_deadline_that_passes_while_the_client_is_slow_counts_too() -> None:
     async def go() -> bytes:
-        reply = await relay(request(deadline=0.2), config.load({}), Listed(TEXT, TEXT, TEXT), host())
-        assert isinstance(reply.body, Stream)
-        assert await reply.body.next() == TEXT
+        reply = await relay(request(deadline=0.2), startup.load({}), Listed(TEXT, TEXT, TEXT), host())
+        assert not isinstance(reply.body, bytes)
+        assert await anext(reply.body) == TEXT
         await asyncio.sleep(0.3)
-        last = await reply.body.next() or b""
+        last = await anext(reply.body)
         await reply.body.aclose()
         return last
 
@@ -119,7 +119,7 @@ def test_leaving_before_the_answer_is_logged_and_raised() -> None:
     lines: list[str] = []
 
     async def go() -> None:
-        task = asyncio.ensure_future(relay(request(), config.load({}), Listed(wait=5), host(lines)))
+        task = asyncio.ensure_future(relay(request(), startup.load({}), Listed(wait=5), host(lines)))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -133,7 +133,7 @@ def test_leaving_during_a_stream_closes_the_upstream() -> None:
     upstream = Listed(TEXT, 5.0)
 
     async def go() -> None:
-        reply = await relay(request(), config.load({}), upstream, host())
+        reply = await relay(request(), startup.load({}), upstream, host())
         assert not isinstance(reply.body, bytes)
         assert await reply.body.__anext__() == TEXT
         await reply.body.aclose()
@@ -271,7 +271,7 @@ def test_a_log_that_cannot_be_written_costs_no_answer(error: Exception) -> None:
 
     async def go() -> Reply:
         surroundings = dataclasses.replace(host(), write=broken)
-        return await relay(request(body=b"{}"), config.load({}), Listed(b"{}", headers=WHOLE), surroundings)
+        return await relay(request(body=b"{}"), startup.load({}), Listed(b"{}", headers=WHOLE), surroundings)
 
     assert asyncio.run(go()).body == b"{}"
 
@@ -303,34 +303,8 @@ def test_a_body_that_says_it_is_no_json_is_not_looked_at() -> None:
     assert "gen_ai.request.model" not in lines[-1]
 
 
-def test_a_stream_can_be_waited_for_in_steps() -> None:
-    """What an adapter with a limit of its own does: take up the wait again where nothing came."""
-
-    async def go() -> list[bytes | None]:
-        reply = await relay(request(deadline=60), config.load({}), Listed(0.1, TEXT), host())
-        assert isinstance(reply.body, Stream)
-        found = [await reply.body.next(0.02), await reply.body.next(5)]
-        with pytest.raises(StopAsyncIteration):
-            await reply.body.next()
-        with pytest.raises(StopAsyncIteration):
-            await reply.body.next()
-        await reply.body.aclose()
-        return found
-
-    assert asyncio.run(go()) == [None, TEXT]
-
-
-def test_a_stream_of_nothing_is_over_and_can_be_closed() -> None:
-    async def go() -> None:
-        with pytest.raises(StopAsyncIteration):
-            await Stream().next()
-        await Stream().aclose()
-
-    asyncio.run(go())
-
-
 def test_keys_are_in_no_repr() -> None:
-    assert repr(auth.Caller("sk-secret", "own")) == "Caller(own)"
+    assert repr(Caller("sk-secret", "own")) == "Caller(own)"
 
 
 def test_a_limit_is_found_or_missing() -> None:
@@ -348,7 +322,7 @@ def test_a_whole_answer_that_is_not_as_long_as_it_says_is_no_answer() -> None:
 def test_others_have_their_turn_after_a_stage_has_edited_a_large_body(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: dict[int, int] = {}
     for large in (10, 10**9):
-        monkeypatch.setattr("proxy.relay._LARGE", large)
+        monkeypatch.setattr("proxy.stages._LARGE_BYTES", large)
         waits: list[float] = []
 
         async def sleep(_self: object, seconds: float, waits: list[float] = waits) -> None:

@@ -102,16 +102,16 @@ def test_a_path_below_an_inference_path_is_opened_by_its_own_name(opened: str, p
 
 
 def test_what_has_to_be_read_and_is_no_object_is_refused() -> None:
-    from proxy import request_body
+    from proxy import startup
+    from proxy.access import strict_body
     from proxy.call import Call
     from proxy.errors import BadRequest
-    from proxy.settings import config
     from tests.support.core import host
     from tests.support.slices import scanned
 
-    call = Call(request(), config.load({}), host())
+    call = Call(request(), startup.load({}), host(), Listed())
     with pytest.raises(BadRequest):
-        request_body.object_of(call)
-    call.document = scanned(b'{"model":"m"}')  # where nothing was decided by it
+        strict_body.object_of(call)
+    call.body.document = scanned(b'{"model":"m"}')  # where nothing was decided by it
     with pytest.raises(BadRequest):
-        request_body.object_of(call)
+        strict_body.object_of(call)

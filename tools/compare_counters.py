@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _ours() -> Callable[[dict[str, Any]], int]:
     from proxy.tokens import budget, count_prompt
 
-    return lambda request: count_prompt(request, "chat", budget(time.monotonic)).tokens
+    return lambda request: count_prompt(request, [], [], budget(time.monotonic)).tokens
 
 
 def _litellm() -> Callable[[dict[str, Any]], int]:

@@ -14,8 +14,7 @@ from urllib.parse import parse_qsl
 
 from proxy.call import Call
 from proxy.errors import ReferenceNotAllowed
-from proxy.messages import Stream
-from proxy.wire import safe_json, slices
+from proxy.wire import safe_json, work
 from proxy.wire.json_walk import letters, walk
 from proxy.wire.multipart import Field
 from proxy.wire.work import SLICE, Slices
@@ -101,44 +100,34 @@ _TOP_ONLY = ("conversation", "background")
 _BRACKETS = re.compile(r"[\[\].]+")
 
 
-async def prepare(call: Call) -> None:
+async def apply(call: Call) -> None:
     """Raise ReferenceNotAllowed for a reference of a kind that is not open."""
     opened = call.config.allow_references
     if "*" in opened:
         return
     for name, _ in parse_qsl(call.request.query.replace(";", "&"), keep_blank_values=True):
         _check(name, name, KINDS.get(letters(name)), opened)
-    for part in call.form or ():
+    for part in call.body.form or ():
         for name in _BRACKETS.split(part.name):
             _check(name, part.name, KINDS.get(letters(name)), opened)
         if part.filename is None:
             await _look_at_text(call, part, opened)
-    document = call.document
+    document = call.body.document
     if document is None or document.value is None:
         return
-    await slices.run(_look(document.value, call.protocol, opened), call.host.clock)
-    if _stores(call.protocol, document.get("store")) and "store" not in opened:
-        call.document = document.setting({"store": b"false"})
+    await work.run(_look(document.value, call.protocol.known, opened), call.host.clock)
+    if call.protocol.stores(document.get("store")) and "store" not in opened:
+        call.body.document = document.setting({"store": b"false"})
 
 
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Nothing to do."""
-    return stream
-
-
-def _stores(protocol: str, asked: Any) -> bool:
-    """Whether the upstream would keep the answer: of a response always, unless it is told not to."""
-    return asked not in (None, False) if protocol == "chat" else protocol == "responses" and asked is not False
-
-
-def _look(request: dict[str, Any], protocol: str, opened: tuple[str, ...]) -> Slices[None]:
-    """Look at every member of the request but what is data."""
+def _look(request: dict[str, Any], is_known: bool, opened: tuple[str, ...]) -> Slices[None]:
+    """Look at every member of the request but what is data; `is_known`: its protocol is."""
     units = 0
     for name, value, owner, is_data in walk(request):
         units += 1
         if (value or value == {}) and not is_data:
             found = kind(name, value, owner, request)
-            if name == "input" and protocol == "other" and owner is request and isinstance(value, str):
+            if name == "input" and not is_known and owner is request and isinstance(value, str):
                 found = "files" if _EMBEDDED.match(value[:300].strip()) else found
             shown = f"type {value[:40]!r}" if name == "type" and isinstance(value, str) else name
             _check(shown, name, found, opened)
@@ -211,13 +200,13 @@ async def _look_at_text(call: Call, part: Field, opened: tuple[str, ...]) -> Non
 
     Raises BadRequest for what begins like JSON and is none, where that is no prompt.
     """
-    text = part.text(call.sent_body)
+    text = part.text(call.body.received)
     name = next((one for one in reversed(_BRACKETS.split(part.name)) if one), "")
     field = {name: text}
     _check(part.name, part.name, kind(name, text, field, field), opened)
     if text.lstrip()[:1] in ("{", "[") and not name.endswith(_FORM_PROMPTS):
-        read = await slices.run(safe_json.read(b'{"": %b}' % text.encode()), call.host.clock)
-        await slices.run(_look({name: read.value[""]}, "other", opened), call.host.clock)
+        read = await work.run(safe_json.read(b'{"": %b}' % text.encode()), call.host.clock)
+        await work.run(_look({name: read.value[""]}, False, opened), call.host.clock)
 
 
 def _check(name: str, param: str, kind: str | None, opened: tuple[str, ...]) -> None:

@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from proxy.call import Caller
 from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
 from proxy.messages import Headers
 from proxy.settings.config import Config
+from proxy.settings.parsers import SIGNED_KEY_PREFIX
 from proxy.wire.path_table import endpoint, is_inference, is_listing
 from proxy.wire.paths import Route
-
-MINTED = "sk-sluice-"
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a minted key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families."""
-
-    models: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    max_output_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """`key` is the caller's own upstream key, None where the server's are used; `id` is safe to log.
-
-    `grant` is what a minted key is for, None for every other caller.
-    """
-
-    key: str | None
-    id: str
-    grant: Grant | None = None
-
-    @property
-    def own_key(self) -> bool:
-        """Whether the caller pays by itself."""
-        return self.key is not None
-
-    def __repr__(self) -> str:
-        return f"Caller({self.id})"  # never a key
 
 
 def mode(config: Config) -> str:
@@ -77,7 +46,7 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
         if not sent:
             raise KeyMissing(f"No key was sent. {hint}")
         key = sent.rpartition(":")[2]
-        if key.startswith(MINTED) and config.signing_secret:
+        if key.startswith(SIGNED_KEY_PREFIX) and config.signing_secret:
             from proxy.access import signed_keys  # only for those who come with such a key
 
             found = signed_keys.admit(key, config.signing_secret, config.revoked_keys, now)
@@ -97,7 +66,7 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
         raise KeyMissing(f"No provider key was sent. {hint}")
     # Also behind another colon, or another `Bearer`: none of these may ever go up.
     parts = own.replace(":", " ").split()
-    ours = any(part.startswith(MINTED) or _matching(part, config.proxy_key) for part in parts)
+    ours = any(part.startswith(SIGNED_KEY_PREFIX) or _matching(part, config.proxy_key) for part in parts)
     if ours or " " in own or not (own.isascii() and own.isprintable()):
         raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
     return Caller(own, key_id)

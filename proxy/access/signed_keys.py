@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.access.auth import MINTED, Grant
+from proxy.call import Grant
 from proxy.errors import KeyInvalid
 from proxy.settings import parsers
+from proxy.settings.parsers import SIGNED_KEY_PREFIX
 
 # What stands in every key, and what may be left out at its end.
 _ALWAYS = 3
@@ -44,7 +45,7 @@ def mint(key: Key, secrets: Sequence[str]) -> str:
     while not fields[-1]:  # what is not limited takes no room, for a key should be short
         fields.pop()
     signed = _serializer(secrets).dumps(fields)
-    return MINTED + (signed if isinstance(signed, str) else signed.decode())
+    return SIGNED_KEY_PREFIX + (signed if isinstance(signed, str) else signed.decode())
 
 
 def read(text: str, secrets: Sequence[str]) -> Key:
@@ -52,7 +53,7 @@ def read(text: str, secrets: Sequence[str]) -> Key:
     from itsdangerous import BadData
 
     try:
-        fields: list[Any] = list(_serializer(secrets).loads(text.removeprefix(MINTED)))
+        fields: list[Any] = list(_serializer(secrets).loads(text.removeprefix(SIGNED_KEY_PREFIX)))
         name, key_id, expires, models, paths, most = [*fields, *_UNLIMITED[len(fields) - _ALWAYS :]]
         grant = Grant(parsers.commas(models), parsers.commas(paths), int(most) or None)
         return Key(str(name), str(key_id), int(expires), grant)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from contextlib import suppress
 from typing import Any, cast
 
-from proxy import error_reply, log, transports
+from proxy import error_reply, log, startup, transports
 from proxy.adapters import log_output
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id
@@ -87,7 +87,7 @@ class App:
     def start(self) -> tuple[config.Config, ClosableUpstream]:
         """The settings and the upstream, made at the first call of this. Raises ConfigError."""
         if self._config is None or self._upstream is None:
-            loaded = config.load_with_file(os.environ if self._environ is None else self._environ)
+            loaded = startup.load_with_file(os.environ if self._environ is None else self._environ)
             self._upstream = self._upstream or transports.make(loaded, self.host)
             self._config = loaded
         return self._config, self._upstream

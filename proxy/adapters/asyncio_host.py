@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterable, Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,7 +32,7 @@ class AsyncioClock:
     def wall(self) -> float:
         return time.time()
 
-    def pump(self, pieces: AsyncGenerator[bytes, None]) -> AsyncioPump:
+    def pump(self, pieces: AsyncIterable[bytes]) -> AsyncioPump:
         return AsyncioPump(pieces)
 
     async def sleep(self, seconds: float) -> None:
@@ -48,7 +48,7 @@ class AsyncioClock:
 class AsyncioPump:
     """One task reads `pieces` and stays at most one piece ahead of whoever takes them, so back-pressure holds."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
         self._pieces = pieces
         self._loop = asyncio.get_running_loop()
         self._piece: bytes | None = None

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proxy import error_reply, log, transports
+from proxy import error_reply, log, startup, transports
 from proxy.adapters import aws_events
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.aws_runtime import Response, RuntimeApi
@@ -25,7 +25,6 @@ from proxy.host import Capabilities, Host
 from proxy.messages import Reply
 from proxy.platforms.limits import number
 from proxy.relay import relay
-from proxy.settings import config
 
 # The platform makes these itself, and refuses a prelude that has them (RFC 9110 section 7.6.1, and the length).
 _NOT_IN_PRELUDE = frozenset(
@@ -37,7 +36,7 @@ class StreamFunction:
     """The function for the life of its process. Raises ConfigError when a setting is wrong."""
 
     def __init__(self, environ: Mapping[str, str], write: Callable[[str], None] = write_line) -> None:
-        self._config = config.load_with_file(environ)
+        self._config = startup.load_with_file(environ)
         self._host = Host(
             platform="aws-lambda-stream",
             capabilities=Capabilities(

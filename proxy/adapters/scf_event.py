@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from proxy import error_reply, log, transports
+from proxy import error_reply, log, startup, transports
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id
 from proxy.adapters.log_output import write_line
@@ -128,7 +128,7 @@ class EventFunction:
     def _start(self, context: Mapping[str, Any]) -> tuple[config.Config, transports.ClosableUpstream]:
         """The settings and the upstream, made at the first call. Raises ConfigError at each until they are right."""
         if self._config is None or self._upstream is None:
-            loaded = config.load_with_file(self._environ)
+            loaded = startup.load_with_file(self._environ)
             self._upstream = transports.make(loaded, self._host)
             self._config = loaded
             self._warn(loaded)

@@ -18,7 +18,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, create_proxy, to_js
 
-from proxy import error_reply
+from proxy import error_reply, startup
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.adapters.ids import new_id, write_line
 from proxy.errors import ClientGone, ConfigError
@@ -57,7 +57,7 @@ class Worker:
             return _whole(reply)
         if reply.status in _BODILESS or asked.method == "HEAD":  # nobody would ever ask for a piece
             with contextlib.suppress(StopAsyncIteration):
-                await reply.body.next()  # the end, for the log line
+                await reply.body.__anext__()  # the end, for the log line
             await reply.body.aclose()
             return _response(reply, None)
         native = await reply.body.hand_over()
@@ -67,7 +67,7 @@ class Worker:
         try:
             # Pings need each piece to pass through Python, which is what CPU time is spent on here.
             settings = {"KEEPALIVE_SECONDS": "0", **_settings(env)}
-            self._config = config.load(settings)
+            self._config = startup.load(settings)
         except ConfigError as error:
             self._mistake = error
             return
@@ -196,7 +196,7 @@ class _Outlet:
     async def _pull(self, controller: Any) -> None:
         self._pulling = True
         try:
-            piece = await self._body.next()
+            piece = await self._body.__anext__()
         except StopAsyncIteration:
             await self._end()
             controller.close()

@@ -58,10 +58,7 @@ _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
 _WORKERS = ("adapters/workers.py", "transports/fetch.py")
 # What counts tokens, which a Worker has no tiktoken for.
 _COUNTING = (
-    *(
-        f"tokens/{name}.py"
-        for name in ("accounted", "vocabulary", "prompt", "schema", "images", "completion", "responses")
-    ),
+    *(f"tokens/{name}.py" for name in ("accounted", "vocabulary", "prompt", "schema", "images", "completion")),
     *(f"cost/{name}.py" for name in ("audio_size", "schema_size", "upper_bound")),
 )
 _ENGINES = tuple(f"transports/{name}.py" for name in ("connection", "direct", "http1", "httpx", "tls"))

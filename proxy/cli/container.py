@@ -13,10 +13,10 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn
 
+from proxy import startup
 from proxy.access import auth
 from proxy.cli import serve
 from proxy.errors import ConfigError
-from proxy.settings import config
 
 HOST, PORT = "0.0.0.0", 9000
 HEALTH_SECONDS = 3.0
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def check(environ: Mapping[str, str]) -> None:
     """Raise ConfigError where nobody has said what is served, or to whom."""
-    settings = config.load_with_file(environ)
+    settings = startup.load_with_file(environ)
     if not settings.given & serve.MEANT:
         raise ConfigError(
             "Nothing is set. Set OPENAI_API_KEY (or UPSTREAMS) and PROXY_KEY (or SIGNING_SECRET), or "

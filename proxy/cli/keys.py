@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from proxy.access.auth import Grant
+from proxy import startup
 from proxy.access.signed_keys import NAME, Key, mint, read
+from proxy.call import Grant
 from proxy.cost.cost_limit import LEAST_OUTPUT
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
@@ -110,4 +111,4 @@ def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
 def _settings(environ: Mapping[str, str]) -> config.Config:
     """The two settings that matter for keys: minting needs no upstream, and none of its keys."""
     names = ("SIGNING_SECRET", "REVOKED_KEYS")
-    return config.load({"DEMO": "1", **{name: environ[name] for name in names if name in environ}})
+    return startup.load({"DEMO": "1", **{name: environ[name] for name in names if name in environ}})

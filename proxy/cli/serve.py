@@ -87,14 +87,14 @@ def started(app: App) -> App:
 
 def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | None]:
     """Fill in what running on one's own machine needs; the made-up proxy key, if there is one. Raises ConfigError."""
-    settings = config.load_with_file(environ)
+    settings = startup.load_with_file(environ)
     if demo or not settings.given & MEANT:
         environ["DEMO"] = "1"
-        return config.load_with_file(environ), None
+        return startup.load_with_file(environ), None
     if auth.mode(settings) == "closed":
         # A page in the same browser can call 127.0.0.1 too, and must not be able to spend the owner's money.
         environ["PROXY_KEY"] = made_up = f"local-{secrets.token_urlsafe(18)}"
-        return config.load_with_file(environ), made_up
+        return startup.load_with_file(environ), made_up
     return settings, None
 
 

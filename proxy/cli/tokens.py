@@ -16,6 +16,7 @@ from proxy import tokens
 from proxy.cost import prices
 from proxy.cost.prices import Tokens
 from proxy.errors import NotInstalled
+from proxy.protocols import registry
 from proxy.tokens import vocabulary
 from proxy.tokens.models import model_of
 from proxy.tokens.prompt import Count, Counter
@@ -95,7 +96,9 @@ def _request(what: str, found: Any, model: str) -> tuple[str, str, Count]:
         protocol = "responses"
     if not {"messages", "input", "prompt", "instructions"} & set(request):  # some other JSON: the text that it is
         return what, model, _count_text(json.dumps(found, ensure_ascii=False), model)
-    return what, str(request["model"]), tokens.count_prompt(request, protocol, _budget())
+    chat, budget = registry.get(protocol).as_chat(request), _budget()
+    counted = tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
+    return what, str(request["model"]), counted
 
 
 def _text(source: BinaryIO, head: bytes, size: int | None, model: str) -> Count:

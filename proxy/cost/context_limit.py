@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxy import request_body
+from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import estimate
 from proxy.errors import ContextTooLong, PathNotAllowed
-from proxy.messages import Stream
-from proxy.wire import safe_json, slices
+from proxy.wire import safe_json, work
 from proxy.wire.path_table import FREE
 
 # For a model whose tokenizer is not ours the count may be off by so much; only more than that is refused.
@@ -24,32 +23,29 @@ _ANSWER_TOKENS = 4_096
 _TRIES = 8
 
 
-async def prepare(call: Call) -> None:
+async def apply(call: Call) -> None:
     """Hold the prompt against the model's context window. Raises ContextTooLong, PathNotAllowed."""
-    row = call.endpoint
-    if row is None or row.cost == FREE or call.form is not None:
+    row, guard, protocol = call.endpoint, call.config.context_guard, call.protocol
+    if row is None or row.cost == FREE or call.body.form is not None:
         return
-    if call.protocol == "other" and row.limits:
-        if call.config.context_guard != "off":
-            raise PathNotAllowed(f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and does not hold there yet.")
-        return
-    truncates = _wants_truncation(call)
-    guard = call.config.context_guard
+    if not protocol.known and row.limits:
+        raise PathNotAllowed(f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and does not hold there yet.")
+    truncates = _takes_truncation(call)
     if guard == "off" and not truncates:
         return
-    await request_body.read_strictly(call, "its length is checked here before it goes up")
-    request = request_body.object_of(call)
+    await strict_body.read(call, "its length is checked here before it goes up")
+    request = strict_body.object_of(call)
     price = estimate.price_of(call, request.get("model"))
     window = price.context_window if price else None
-    if call.protocol == "responses" and request.get("truncation") == "auto":
-        return  # the upstream shortens it by itself
+    if protocol.truncates(request):
+        return  # the upstream shortens it itself
     asked = estimate.output_of(request, row) or 0
     if window is None or (await estimate.bound(call)).tokens + asked <= window:
         return
     tokens, certainty = await _most(call, request)
     if tokens <= (window - asked) * (DOUBT if certainty == "estimate" else 1):
         return
-    if call.protocol == "chat" and (truncates or guard == "truncate"):
+    if protocol.has_history and (truncates or guard == "truncate"):
         room = window - (asked or min(_ANSWER_TOKENS, window // 4))
         if await _shorten(call, request, room):
             return
@@ -78,29 +74,24 @@ async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
     return counted.tokens, counted.certainty if measured else "estimate"
 
 
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Nothing to do."""
-    return stream
-
-
-def _wants_truncation(call: Call) -> bool:
-    """Whether the caller asks for it, in the words of the Responses API. The chat API does not know the field."""
-    if call.protocol != "chat" or call.document is None:
+def _takes_truncation(call: Call) -> bool:
+    """Whether the caller asks for it, with the field of the Responses API; the chat API has none, so it is removed."""
+    if not call.protocol.has_history or call.body.document is None:
         return False
-    asked = call.document.get("truncation")
+    asked = call.body.document.get("truncation")
     if asked in ("auto", "disabled"):
-        call.document = call.document.without(("truncation",))
+        call.body.document = call.body.document.without(("truncation",))
     return bool(asked == "auto")
 
 
 def _model(call: Call) -> Any:
     """What the first upstream calls the model: its tokenizer counts."""
-    return call.targets[0].model or request_body.object_of(call).get("model")
+    return call.plan.targets[0].model or strict_body.object_of(call).get("model")
 
 
 async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     """Leave out the oldest turns until the rest fits into `room` tokens; False where not even the last one does."""
-    messages, document = request.get("messages"), call.document
+    messages, document = request.get("messages"), call.body.document
     if document is None or not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return False
     counted = await estimate.count(call, _model(call))
@@ -110,13 +101,11 @@ async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
     if not dropped:
         return False
     member = next(one for one in document.members if one.name == "messages")
-    spans = await slices.run(safe_json.item_spans(document.data, member.value), call.host.clock)
-    call.document = document.without_items("messages", spans, dropped)
-    call.counts.clear()
-    call.texts_counted.clear()
-    call.bound = None
-    call.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
-    call.record["dropped_messages"] = len(dropped)
+    spans = await work.run(safe_json.item_spans(document.data, member.value), call.host.clock)
+    call.body.document = document.without_items("messages", spans, dropped)
+    call.forget(estimate.TokenCounts, estimate.PromptBound)
+    call.outcome.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
+    call.outcome.details["dropped_messages"] = len(dropped)
     return True
 
 
@@ -132,13 +121,13 @@ def _dropped(
     for turn in _turns(messages):
         # What a turn takes is about what it takes alone; only when that is enough the rest is counted as a whole.
         alone = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
-        left -= tokens.count_prompt(alone, "chat", budget).tokens - 3
+        left -= tokens.count_prompt(alone, [], [], budget).tokens - 3
         dropped |= set(turn)
         if budget.spent:
             break
         if left <= room:
             kept = [message for position, message in enumerate(messages) if position not in dropped]
-            counted = tokens.count_prompt({**request, "messages": kept}, "chat", tokens.budget(now))
+            counted = tokens.count_prompt({**request, "messages": kept}, [], [], tokens.budget(now))
             if counted.certainty != "at_least" and counted.tokens <= room:
                 return dropped
             tries += 1

@@ -11,14 +11,13 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from proxy import request_body
+from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import estimate, multipliers
 from proxy.cost.prices import MILLION, Price
 from proxy.errors import BadRequest, CostTooHigh, MethodNotAllowed, PathNotAllowed
-from proxy.messages import Stream
 from proxy.routing import model_allowlist
-from proxy.wire import path_table, slices
+from proxy.wire import path_table, work
 from proxy.wire.path_table import Endpoint
 
 # The Responses API takes no lower limit; an answer shorter than that is none.
@@ -34,18 +33,18 @@ _THINKS = re.compile(r"qwen-?3(?!.*(?:instruct|coder|max))", re.IGNORECASE)
 _OPEN_ENDED = "This endpoint's owner limits what one request may cost, and"
 
 
-async def prepare(call: Call) -> None:
+async def apply(call: Call) -> None:
     """Find the limit of each answer. Raises CostTooHigh, BadRequest or PathNotAllowed."""
     config, allowed = call.config, call.allowed_output
-    if call.request.method in ("GET", "HEAD", "DELETE") and not call.sent_body:
+    if call.request.method in ("GET", "HEAD", "DELETE") and not call.body.received:
         return  # it asks for nothing
     row = _limited(call)
     if row is None:
         return
     if call.endpoint is None:
         raise MethodNotAllowed(f"/v1/{row.path} is limited here: send it with POST.")
-    request = request_body.object_of(call)
-    if (name := await slices.run(multipliers.unknown(request, row.limits), call.host.clock)) is not None:
+    request = strict_body.object_of(call)
+    if (name := await work.run(multipliers.unknown(request, row.limits), call.host.clock)) is not None:
         raise CostTooHigh(f"{_OPEN_ENDED} {name} may multiply that. Leave it out.", param=name)
     answers = estimate.answers_of(request, row)
     beside = _thought(call, request) if row.limits else 0
@@ -65,14 +64,9 @@ async def prepare(call: Call) -> None:
         most = each if most is None else min(most, each)
     if most is None or (asked is None and await _ends_before(call, request, most)):
         return
-    call.max_output = most
+    call.plan.max_output = most
     if asked is None or most < asked or not _all_counts(request, row):
-        call.reply_headers.append(("x-sluice-max-output-tokens", str(most)))
-
-
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Nothing to do."""
-    return stream
+        call.outcome.reply_headers.append(("x-sluice-max-output-tokens", str(most)))
 
 
 def _limited(call: Call) -> Endpoint | None:
@@ -100,7 +94,7 @@ async def _ends_before(call: Call, request: dict[str, Any], most: int) -> bool:
 
 def _all_counts(request: dict[str, Any], row: Endpoint) -> bool:
     """Whether every limit that was sent is a number that everybody reads alike."""
-    from proxy.cost.output_limit import is_limit
+    from proxy.routing.output_limit import is_limit
 
     return all(request.get(name) is None or is_limit(request[name]) for name in row.limits)
 
@@ -119,7 +113,7 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
     models = (request.get("model"), *await model_allowlist.others_of(call))
     if len(models) > _MODELS:
         raise CostTooHigh(f"{_OPEN_ENDED} more than {_MODELS} models are too many to reckon with.", param="models")
-    if (member := await slices.run(multipliers.dearer(request), call.host.clock)) is not None:
+    if (member := await work.run(multipliers.dearer(request), call.host.clock)) is not None:
         raise CostTooHigh(
             f"{_OPEN_ENDED} {member} makes this one dearer than is known here. Leave it out.", param=member
         )
@@ -207,7 +201,7 @@ def _dearest(
 
 def _beside(call: Call, request: dict[str, Any]) -> int:
     """Tokens that are charged like an answer's, beside its limit: a prediction that was wrong, a budget to think."""
-    members = call.document.members if call.document and request.get("prediction") is not None else ()
+    members = call.body.document.members if call.body.document and request.get("prediction") is not None else ()
     return _thought(call, request) + sum(one.end - one.value for one in members if one.name == "prediction")
 
 
@@ -219,8 +213,8 @@ def _thought(call: Call, request: dict[str, Any]) -> int:
     budget = request.get("thinking_budget")
     if budget is None:
         asked = request.get("enable_thinking")
-        model = next((one.model for one in call.targets if one.model), None) or str(request.get("model"))[:300]
-        is_qwen = any(_DASHSCOPE.search(one.base_url) for one in call.targets)
+        model = next((one.model for one in call.plan.targets if one.model), None) or str(request.get("model"))[:300]
+        is_qwen = any(_DASHSCOPE.search(one.base_url) for one in call.plan.targets)
         thinks = is_qwen and (_ALWAYS_THINKS.search(model) or (asked is None and _THINKS.search(model)))
         if asked in (None, False) and not thinks:
             return 0

@@ -1,15 +1,16 @@
-"""What a request weighs before it goes up: its tokens, the model's limits, its price. Shared by those who limit it."""
+"""What a request may use before it goes up: its tokens, the model's limits, its price. Shared by those who limit it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxy import request_body
+from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import prices
 from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
-from proxy.wire import slices
+from proxy.protocols import registry
+from proxy.wire import work
 from proxy.wire.path_table import Endpoint
 
 if TYPE_CHECKING:
@@ -17,21 +18,40 @@ if TYPE_CHECKING:
     from proxy.tokens.prompt import Count
     from proxy.upstream import Target
 
+
+class PromptBound:
+    """The call's bound, made once; its texts are the request's."""
+
+    holds_request = True
+
+    def __init__(self) -> None:
+        self.bound: Bound | None = None
+
+
+class TokenCounts:
+    """The prompt's tokens by model, and its bounds with the texts counted, each made once."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, Count] = {}
+        self.bounds: dict[str, int] = {}
+
+
 # What nobody means: JSON may hold numbers of thousands of digits, and what is made of them cannot be written again.
 _ABSURD = 1_000_000_000
 
 
 async def bound(call: Call) -> Bound:
     """More tokens than the prompt can have, by its bytes. Nothing is counted, so it costs next to nothing."""
-    if call.bound is None:
+    state = call.state(PromptBound)
+    if state.bound is None:
         try:
             from proxy.cost import upper_bound
         except ImportError:  # a Worker's bundle has none of the files that count
             raise NotInstalled from None
 
-        size = len(call.body)
-        call.bound = await slices.run(upper_bound.of(request_body.object_of(call), size), call.host.clock)
-    return call.bound
+        size = len(call.body.outgoing)
+        state.bound = await work.run(upper_bound.of(strict_body.object_of(call), size), call.host.clock)
+    return state.bound
 
 
 async def upper(call: Call, model: Any = None) -> int:
@@ -49,13 +69,16 @@ async def texts_counted(call: Call, model: Any = None) -> int:
     """As `bound`, with the texts counted by OpenAI's tokenizers, whoever's model it is: then only about a bound."""
     from proxy import tokens
 
-    found, name = await bound(call), request_body.object_of(call).get("model") if model is None else model
-    known = str(name)
-    if known not in call.texts_counted:
-        call.texts_counted[known] = await call.host.clock.offload(
-            lambda: min(found.tokens, tokens.upper(found, name, tokens.budget(call.host.clock.now)))
-        )
-    return call.texts_counted[known]
+    loose, name = await bound(call), strict_body.object_of(call).get("model") if model is None else model
+    bounds = call.state(TokenCounts).bounds
+
+    def counted() -> int:
+        count_text, image_tokens = tokens.text_counter(name, tokens.budget(call.host.clock.now))
+        return min(loose.tokens, loose.counted(count_text, image_tokens))
+
+    if str(name) not in bounds:
+        bounds[str(name)] = await call.host.clock.offload(counted)
+    return bounds[str(name)]
 
 
 async def count(call: Call, model: Any = None) -> Count:
@@ -63,43 +86,46 @@ async def count(call: Call, model: Any = None) -> Count:
 
     Raises BadRequest for JSON that is nested too deeply, NotInstalled where this deployment cannot count.
     """
-    request = request_body.object_of(call)
+    request = strict_body.object_of(call)
     model = request.get("model") if model is None else model
     name = model if isinstance(model, str) else ""
-    if name not in call.counts:
-        call.counts[name] = await count_aside(call, {**request, "model": model})
-    return call.counts[name]
+    counts = call.state(TokenCounts).exact
+    if name not in counts:
+        counts[name] = await count_aside(call, {**request, "model": model})
+    return counts[name]
 
 
 async def count_aside(call: Call, request: dict[str, Any]) -> Count:
     """As `count`, of another request than the call's own; nothing is remembered."""
     from proxy import tokens
 
-    # A conversation that is to be compacted is one of the Responses API.
-    protocol = "responses" if call.path.startswith("responses/") else call.protocol
+    protocol = registry.below(call.path)  # a conversation that is to be compacted is one of the Responses API
+
+    def counted() -> Count:
+        budget, chat = tokens.budget(call.host.clock.now), protocol.as_chat(request)
+        return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
+
     try:
-        return await call.host.clock.offload(
-            lambda: tokens.count_prompt(request, protocol, tokens.budget(call.host.clock.now))
-        )
+        return await call.host.clock.offload(counted)
     except RecursionError:
         raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
 
 
 def prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
     """What each of the upstreams that the call may yet go to calls `model`, and its price there, None if unknown."""
-    kinds = {(one.name, one.base_url): one for one in call.targets}
-    return [(_theirs(one, model), price_of(call, model, one)) for one in kinds.values()]
+    upstreams = {(target.name, target.base_url): target for target in call.plan.targets}
+    return [(_name_at(target, model), price_of(call, model, target)) for target in upstreams.values()]
 
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:
     """The entry for `model`, by the name that the caller has for it, at the upstream that the call goes to."""
-    if not isinstance(model, str) or len(model) > request_body.MAX_MODEL or call.config.demo:
+    if not isinstance(model, str) or len(model) > strict_body.MAX_MODEL_LENGTH or call.config.demo:
         return None
-    target = target or call.target or call.targets[0]
-    return prices.find(_theirs(target, model), target.base_url, call.config.prices_file)
+    target = target or call.outcome.target or call.plan.targets[0]
+    return prices.find(_name_at(target, model), target.base_url, call.config.prices_file)
 
 
-def _theirs(target: Target, model: Any) -> Any:
+def _name_at(target: Target, model: Any) -> Any:
     """What the target calls `model`."""
     return (target.provider.renamed(model) if target.provider and isinstance(model, str) else None) or model
 
@@ -123,11 +149,7 @@ def answers_of(request: dict[str, Any], row: Endpoint | None) -> int:
         if not _is_count(value):
             raise BadRequest(f"{name} must be a whole number of 1 or more, of a size that can be meant.", param=name)
         most = max(most, value)
-    prompt = request.get("prompt")
-    if row is not None and row.protocol == "completions" and isinstance(prompt, list):
-        # A list of numbers is one prompt, made of tokens; a list of anything else is so many prompts.
-        most *= 1 if set(map(type, prompt)) == {int} else max(1, len(prompt))
-    return most
+    return most * (registry.get(row.protocol).prompts(request) if row is not None else 1)
 
 
 def _is_count(value: Any) -> bool:

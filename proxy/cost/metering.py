@@ -1,157 +1,144 @@
-"""The stage that tells what a call used and cost, also where the upstream does not (METERING; off unless set).
+"""The stage that reports what a call used and cost, also where the upstream does not (METERING; off unless set).
 
-A stream's usage is asked for, and its chunk taken out again where the caller had not asked. An upstream that tells
-nothing, or a stream that was cut, is counted after the last byte went out, and the figure is marked as an estimate.
+Sluice requests a stream's usage and strips that chunk if the caller did not ask for it. If the upstream reports
+nothing, or the stream was cut, the tokens are counted after the last byte went out and marked as an estimate.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from proxy.call import Call, OnceMore
+from proxy.access import strict_body
+from proxy.call import Call, Retry
 from proxy.cost import estimate
-from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia, UpstreamRefused
-from proxy.messages import Stream
-from proxy.protocols.spoken import messages_of
-from proxy.routing.refusals import REFUSALS, names
-from proxy.wire import sse
+from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
+from proxy.messages import ByteStream, Wrapper
+from proxy.protocols.base import answer_messages
+from proxy.routing import refusals
+from proxy.wire import bounded_json, content_encoding, sse
 
 if TYPE_CHECKING:
+    from proxy.cost.prices import Tokens
     from proxy.tokens.prompt import Count
 
-INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
-_ASKED_IN = ("chat", "completions")
-_ASKED = ("stream_options",)
+_ADDED = ("stream_options",)
 _KEPT_BYTES = 4_000_000
+_OPENED_BYTES = 16_000_000  # of a compressed answer
 # What a stream with usage says in all other chunks. No text can look so: in it a quotation mark has a backslash.
 _NO_USAGE = b',"usage":null'
 
 
-def prepare(call: Call) -> None:
-    """Ask for the usage of a stream. An upstream that refuses the field is asked once more, and not again."""
-    if not call.config.metering or not call.streamed or call.protocol not in _ASKED_IN or call.native_body is not None:
-        return
-    options = call.fields.get("stream_options")
-    if isinstance(options, dict) and options.get("include_usage") is True:
-        return
-    model, host = str(call.fields.get("model")), call.host
-    if call.document is None or not isinstance(options, (dict, type(None))):
-        return
-    if host.knows(host.no_usage, call.targets[0].name, model):
-        return
-    wanted = json.dumps({**(options or {}), "include_usage": True}).encode()
-    as_sent = call.document
-
-    def is_meant(refused: UpstreamRefused) -> bool:
-        """Whether the upstream knows no such field: then the caller's own request is sent, and no usage comes."""
-        meant = refused.status in REFUSALS and (names(refused, _ASKED) or b"stream_options" in refused.body())
-        call.asked_usage = call.asked_usage and not meant
-        return meant
-
-    call.once_more = OnceMore(
-        as_sent,
-        is_meant,
-        lambda refused: names(refused, _ASKED),
-        lambda target: host.learn(host.no_usage, target.name, model),
-    )
-    call.document, call.asked_usage = as_sent.setting({"stream_options": wanted}), True
+async def apply(call: Call) -> Wrapper:
+    """Ask for the usage of a stream, and watch the answer. An upstream that refuses the field is not asked again."""
+    return Wrapper(partial(Metered, call, _ask_for_usage(call)))
 
 
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Watch the answers of calls that generate text."""
-    if not call.config.metering or call.protocol == "other":
-        return stream
-    return _Metered(call, stream)
+def _ask_for_usage(call: Call) -> Retry | None:
+    """Put the option into the request; what is returned says whether the upstream has taken it."""
+    document, options = call.body.document, call.body.fields.get("stream_options")
+    if not call.streamed or not call.protocol.has_usage_option or call.body.native is not None or document is None:
+        return None
+    if not isinstance(options, (dict, type(None))) or (options and options.get("include_usage") is True):
+        return None
+    if refusals.is_known(call, call.host.no_usage):
+        return None
+    value = json.dumps({**(options or {}), "include_usage": True}).encode()
+    call.plan.retry = refusals.retry(call, document, _ADDED, call.host.no_usage)
+    call.body.document = document.setting({"stream_options": value})
+    return call.plan.retry
 
 
-class _Metered(Stream):
-    def __init__(self, call: Call, stream: Stream) -> None:
+class Metered:
+    """Keeps what was said, for counting, until the upstream has reported its usage.
+
+    A class, not a generator: the figures are due when the stream is closed, not before its end reaches the caller.
+    """
+
+    def __init__(self, call: Call, asked: Retry | None, stream: ByteStream) -> None:
         self._call = call
+        self._asked = asked
         self._stream = stream
         self._kept: list[bytes] = []
         self._size = 0
         self._settled = False
-        self._said = False
+        self._commented = False
 
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        if self._said:
+    def __aiter__(self) -> Metered:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._commented:
             raise StopAsyncIteration
         call = self._call
         try:
-            piece = await self._stream.next(seconds)
+            piece = await self._stream.__anext__()
         except StopAsyncIteration:
             if call.is_sse and call.streamed and "comment" in call.config.metering:
-                self._said = True
+                self._commented = True
                 await self._settle()
-                return _comment(call.record)
+                return _comment(call)
             raise
-        if not piece:
-            return piece
-        self._keep(piece)
-        return without_usage(piece) if call.asked_usage and call.is_sse else piece
+        if piece:
+            self._keep(piece)
+        added = self._asked is not None and not self._asked.used
+        return without_usage(piece) if added and call.is_sse else piece
 
     def _keep(self, piece: bytes) -> None:
-        """Keep what was said, for counting, until the upstream has told its usage."""
-        if OUTPUT in self._call.record:
+        if self._call.outcome.usage.output is not None:
             self._kept.clear()
         elif self._size <= _KEPT_BYTES:
             self._size += len(piece)
             self._kept.append(piece)
 
     async def aclose(self) -> None:
+        """Close the stream below and settle, also when the caller leaves meanwhile."""
         try:
             await self._stream.aclose()
-        finally:  # also when the caller leaves during this
+        finally:
             await self._settle()
 
     async def _settle(self) -> None:
-        """Fill the log's record in; a reply whose head is still to come gets the header."""
-        call = self._call
-        if self._settled or call.headers is None:
+        """Complete the figures for the log; a reply whose head is still to come gets the headers."""
+        call, outcome = self._call, self._call.outcome
+        if self._settled or outcome.headers is None:
             return
         self._settled = True
-        record = call.record
-        if OUTPUT not in record and not await self._estimate():
+        usage = outcome.usage
+        if usage.output is None and not await self._estimate():
             return
-        record.setdefault("usage_source", "upstream")
-        model = record.get("gen_ai.response.model")
-        price = estimate.price_of(call, model) or estimate.price_of(call, call.fields.get("model"))
-        tier = call.document.get("service_tier") if call.document else None
-        cost = (
-            price.cost(_tokens(record), call.host.clock.wall(), tier if isinstance(tier, str) else None)
-            if price
-            else None
-        )
+        usage.source = usage.source or "upstream"
+        price = estimate.price_of(call, outcome.model) or estimate.price_of(call, call.body.fields.get("model"))
+        tier = call.body.document.get("service_tier") if call.body.document else None
+        wall = call.host.clock.wall()
+        cost = price.cost(_tokens(call), wall, tier if isinstance(tier, str) else None) if price else None
         if cost is not None and price is not None:
-            record["cost_usd"] = float(round(cost, 10))
-            record["prices_date"] = price.date
+            outcome.cost_usd, outcome.prices_date = float(round(cost, 10)), price.date
         if "header" in call.config.metering:
             if cost is not None:
-                call.reply_headers.append(("x-sluice-cost-usd", f"{round(cost, 10).normalize():f}"))
-            told = f"input={record.get(INPUT, 0)}; output={record[OUTPUT]}; source={record['usage_source']}"
-            call.reply_headers.append(("x-sluice-usage", told))
+                outcome.reply_headers.append(("x-sluice-cost-usd", f"{round(cost, 10).normalize():f}"))
+            value = f"input={usage.input or 0}; output={usage.output}; source={usage.source}"
+            outcome.reply_headers.append(("x-sluice-usage", value))
 
     async def _estimate(self) -> bool:
         """Count what went through, aside from everybody else's calls; False where that is not possible here."""
         call, kept = self._call, b"".join(self._kept)
         self._kept.clear()
-        from proxy import request_body, tokens
-
         try:
-            await request_body.read_strictly(call, "its tokens are counted")
-            request = request_body.object_of(call)
-            prompt = await estimate.count(call, call.target.model if call.target else None)
+            await strict_body.read(call, "its tokens are counted")
+            request = strict_body.object_of(call)
+            prompt = await estimate.count(call, call.outcome.target.model if call.outcome.target else None)
         except (BadRequest, NotInstalled, UnsupportedMedia):
             return False
 
         def count() -> Count | None:
+            from proxy import tokens
             from proxy.tokens import completion
 
-            said = messages_of(kept, call)
+            messages = _messages(call, kept)
             budget = tokens.budget(call.host.clock.now)
-            model = call.record.get("gen_ai.response.model")
-            return completion.count(request, said, budget, model) if said else None
+            return completion.count(request, messages, budget, call.outcome.model) if messages else None
 
         try:
             answer = await call.host.clock.offload(count)
@@ -159,10 +146,25 @@ class _Metered(Stream):
             return False
         if answer is None:
             return False
-        call.record[INPUT], call.record[OUTPUT] = prompt.tokens, answer.tokens
+        usage = call.outcome.usage
+        usage.input, usage.output = prompt.tokens, answer.tokens
         partly = "at_least" in (prompt.certainty, answer.certainty) or self._size > _KEPT_BYTES
-        call.record["usage_source"] = "at_least" if partly else "estimate"
+        usage.source = "at_least" if partly else "estimate"
         return True
+
+
+def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
+    """What a stream or a whole JSON answer said; an empty list where nothing can be read."""
+    if call.is_sse:
+        messages = call.protocol.messages(data)
+    else:
+        if call.outcome.headers:
+            data = content_encoding.plain(data, content_encoding.encoding(call.outcome.headers), _OPENED_BYTES)
+        try:
+            messages = answer_messages(bounded_json.loads(data))
+        except (ValueError, RecursionError):
+            messages = []
+    return [message for message in messages if any(value for name, value in message.items() if name != "role")]
 
 
 def without_usage(piece: bytes) -> bytes:
@@ -179,25 +181,26 @@ def _is_usage(event: bytes) -> bool:
     """Whether this is the chunk that only came because it was asked for: usage, and no choice."""
     if b'"usage"' not in event:
         return False
-    found = list(sse.objects(event))
-    return len(found) == 1 and found[0].get("choices") == [] and isinstance(found[0].get("usage"), dict)
+    chunks = list(sse.objects(event))
+    return len(chunks) == 1 and chunks[0].get("choices") == [] and isinstance(chunks[0].get("usage"), dict)
 
 
-def _tokens(record: dict[str, Any]) -> Any:
+def _tokens(call: Call) -> Tokens:
     from proxy.cost.prices import Tokens
 
+    usage = call.outcome.usage
     return Tokens(
-        input=record.get(INPUT, 0),
-        output=record[OUTPUT],
-        cached=record.get("gen_ai.usage.cache_read.input_tokens", 0),
-        reasoning=record.get("gen_ai.usage.reasoning.output_tokens", 0),
-        audio_input=record.get("audio_input_tokens", 0),
-        audio_output=record.get("audio_output_tokens", 0),
+        input=usage.input or 0,
+        output=usage.output or 0,
+        cached=usage.cached or 0,
+        reasoning=usage.reasoning or 0,
+        audio_input=usage.audio_input or 0,
+        audio_output=usage.audio_output or 0,
     )
 
 
-def _comment(record: dict[str, Any]) -> bytes:
-    """The last words of a stream that no client takes for an event: lines with a colon in front are comments."""
-    names = {INPUT: "input_tokens", OUTPUT: "output_tokens", "usage_source": "source", "cost_usd": "cost_usd"}
-    told = {short: record.get(name) for name, short in names.items()}
-    return b": sluice " + json.dumps(told).encode() + b"\n\n"
+def _comment(call: Call) -> bytes:
+    """The figures as a line that no client takes for an event: one that starts with a colon is a comment."""
+    usage, cost = call.outcome.usage, call.outcome.cost_usd
+    figures = {"input_tokens": usage.input, "output_tokens": usage.output, "source": usage.source, "cost_usd": cost}
+    return b": sluice " + json.dumps(figures).encode() + b"\n\n"

@@ -73,12 +73,13 @@ class Bound:
     has_sound: bool = False
     keeps_long: bool = False  # something is to be kept for an hour, which is dearer
 
-    def counted(self, count: Callable[[str], int], image_tokens: int = IMAGE_TOKENS) -> int:
+    def counted(self, count: Callable[[str], int], image_tokens: int | None = None) -> int:
         """The bound with each text's own tokens in place of its bytes, and two more where it meets its neighbours.
 
-        `image_tokens` is the most that an image has for this model.
+        `image_tokens` is the most that an image has for this model, None where that is not known.
         """
-        rest = self.tokens - self.text_bytes - self.images * (IMAGE_TOKENS - image_tokens)
+        saved = 0 if image_tokens is None else IMAGE_TOKENS - image_tokens
+        rest = self.tokens - self.text_bytes - self.images * saved
         return rest + sum(count(text) + 2 for text in self.texts)
 
     def name(self, member: str, what: str) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import request_body
+from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import estimate, prices
 from proxy.cost.prices import Price, Tokens, table_date
 
 
 async def answer(call: Call) -> dict[str, Any]:
-    """The tokens of the chat request in `call.body`, the model's limits, and prices in US dollars.
+    """The tokens of the chat request in `call.body.outgoing`, the model's limits, and prices in US dollars.
 
     Figures that nobody knows are None. Raises BadRequest for a body that is no JSON object, NotInstalled where this
     deployment cannot count.
     """
-    request = request_body.object_of(call)
+    request = strict_body.object_of(call)
     model = request.get("model")
     counted = await estimate.count(call)
     price = _price_of(call, request.get("model"))

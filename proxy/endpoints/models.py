@@ -18,8 +18,8 @@ from proxy.host import Pump
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets, upstream_stream
 from proxy.settings.providers import Provider, candidates
-from proxy.upstream import Outgoing, Upstream, patience, silent_for
-from proxy.wire import safe_json, slices, work
+from proxy.upstream import Outgoing, patience, silent_for
+from proxy.wire import safe_json, work
 from proxy.wire.wildcards import matches
 
 _MOST = 16_000_000  # bytes of one upstream's list
@@ -39,7 +39,7 @@ def applies(call: Call) -> bool:
     return len(held) > 1 or call.config.routes_by_model or bool(caller.grant and caller.grant.models)
 
 
-async def answer(call: Call, upstream: Upstream) -> Reply:
+async def answer(call: Call) -> Reply:
     """All upstreams' models by the names that callers use, asked for at once, without those that a key is not for.
 
     An upstream that does not answer is left out, and the log says so; the last one's error is raised where no list has
@@ -47,7 +47,7 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
     """
     await call.request.read(_MOST)  # only behind the body can a caller be seen to leave
     pumps = [
-        (one, None if one.kind == "azure" else call.host.clock.pump(_ask(call, upstream, one)))
+        (one, None if one.kind == "azure" else call.host.clock.pump(_ask(call, one)))
         for one in call.config.providers
         if one.holds
     ]
@@ -64,20 +64,18 @@ async def answer(call: Call, upstream: Upstream) -> Reply:
             except UpstreamError as error:
                 failure = error
                 missing.append(one.name)
-            await slices.run(_add(listed, call.config.providers, one, entries), call.host.clock)
+            await work.run(_add(listed, call.config.providers, one, entries), call.host.clock)
     finally:
         for _, pump in pumps:
             if pump is not None:
                 await pump.aclose()
     if len(pumps) > 1:  # they wrote over one another's
-        for name in ("upstream", "upstream_status", "upstream_request_id", "attempts"):
-            call.record.pop(name, None)
+        call.outcome.forget_upstream()
     if failure is not None and not listed:
         raise failure
     if missing:
-        call.record["models_missing"] = ", ".join(missing)
-    models = call.caller.grant.models if call.caller and call.caller.grant else ()
-    told = await slices.run(_told(listed, models), call.host.clock)
+        call.outcome.details["models_missing"] = ", ".join(missing)
+    told = await work.run(_told(listed, call.allowed_models), call.host.clock)
     return Reply(200, Headers([("content-type", "application/json")]), told)
 
 
@@ -94,13 +92,13 @@ async def _within(call: Call, pump: Pump, until: float) -> bytes:
     return piece
 
 
-async def _ask(call: Call, upstream: Upstream, one: Provider) -> AsyncGenerator[bytes, None]:
+async def _ask(call: Call, one: Provider) -> AsyncGenerator[bytes, None]:
     """One upstream's list, as one piece."""
     asked = headers.upward(Headers([("accept", "application/json")]), call.config, False, True)
     found = targets.of_provider(call, one)
     waits = patience(call.config, SECONDS)
     outgoing = Outgoing(found[0], "GET", "models", "", asked, b"", waits)
-    reply = await failover.send(call, found, outgoing, lambda made: upstream_stream.send(call, upstream, made))
+    reply = await failover.send(call, found, outgoing, lambda made: upstream_stream.send(call, made))
     try:
         yield await upstream_stream.read_at_most(reply.body, _MOST)
     finally:
@@ -112,7 +110,7 @@ async def _entries(call: Call, data: bytes) -> list[Any]:
     with suppress(BadRequest):
         plain = data.lstrip()[:1] == b"["  # some providers send the list alone
         read = safe_json.read(b'{"data":%s}' % data if plain else data)
-        found = (await slices.run(read, call.host.clock)).value.get("data")
+        found = (await work.run(read, call.host.clock)).value.get("data")
         if isinstance(found, list):
             return found
     raise UpstreamNotReadable

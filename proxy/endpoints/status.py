@@ -15,7 +15,7 @@ from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets
 from proxy.settings import regions
-from proxy.upstream import Outgoing, Patience, Target, Upstream, silent_for
+from proxy.upstream import Outgoing, Patience, Target, silent_for
 from proxy.wire.path_table import INPUT_TOKENS
 from proxy.wire.paths import Route
 
@@ -25,7 +25,7 @@ _COUNTED = Route("chat/completions", own=False)  # what a tally is of
 SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SCF's default is 3
 
 
-async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
+async def answer(call: Call, route: Route) -> Reply:
     """One of our own pages. Raises MethodNotAllowed, UnknownPath, and for `?deep=1` what `auth.admit` raises."""
     if route.path == INPUT_TOKENS:
         return await _tally(call)
@@ -34,7 +34,7 @@ async def answer(call: Call, route: Route, upstream: Upstream) -> Reply:
     if route.path == "healthz":
         return _json(200, {"status": "ok"})
     if route.path == "readyz":
-        return await _ready(call, upstream)
+        return await _ready(call)
     if not call.config.console:
         raise UnknownPath
     from proxy.endpoints.console import page  # nothing of it belongs into a function's cold start
@@ -49,13 +49,13 @@ async def _tally(call: Call) -> Reply:
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     auth.check_path(call.caller, "POST", _COUNTED, call.config)
     await request_body.take(call, "its tokens are counted here")
-    call.targets = targets.choose(call)
+    call.plan.targets = targets.choose(call)
     from proxy.endpoints import input_tokens  # nothing of it belongs into a function's cold start
 
     return _json(200, await input_tokens.answer(call))
 
 
-async def _ready(call: Call, upstream: Upstream) -> Reply:
+async def _ready(call: Call) -> Reply:
     """Whether calls can be answered: configuration is valid if we got here; `?deep=1` also asks the upstream."""
     warnings = []
     access = auth.mode(call.config)
@@ -78,7 +78,7 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
     }
     status = 200
     if "deep=1" in call.request.query.split("&"):
-        asked = await _ask(call, upstream)
+        asked = await _ask(call)
         if len(asked) == 1:
             told["upstream"] = asked[0]
         else:
@@ -88,14 +88,14 @@ async def _ready(call: Call, upstream: Upstream) -> Reply:
     return _json(status, told)
 
 
-async def _ask(call: Call, upstream: Upstream) -> list[dict[str, Any]]:
+async def _ask(call: Call) -> list[dict[str, Any]]:
     """What each upstream says to GET /models with a key that this caller's calls would go up with; all at once."""
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     await call.request.read(READ_BYTES)  # only behind the body can a caller be seen to leave
     clock = call.host.clock
     started = clock.now()
     until = started + models.seconds_left(call, DEEP_SECONDS)
-    pumps = [(target, clock.pump(_status(call, upstream, target))) for target in targets.each(call)]
+    pumps = [(target, clock.pump(_status(call, target))) for target in targets.each(call)]
     found = []
     try:
         for target, pump in pumps:
@@ -112,12 +112,12 @@ async def _ask(call: Call, upstream: Upstream) -> list[dict[str, Any]]:
     return found
 
 
-async def _status(call: Call, upstream: Upstream, target: Target) -> AsyncGenerator[bytes, None]:
+async def _status(call: Call, target: Target) -> AsyncGenerator[bytes, None]:
     """The status of one upstream's answer, in digits."""
     asked = [("accept", "application/json"), ("accept-encoding", "identity")]
     waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
     made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
-    reply = await upstream.send(made)
+    reply = await call.upstream.send(made)
     await reply.body.aclose()
     yield b"%d" % reply.status
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxy.moderation.checkers import Text
 from proxy.moderation.sentences import ends, ends_between, in_word
+from proxy.moderation.verdict import Text
 from proxy.moderation.windows import remembered
-from proxy.protocols.texts import Place, Said, is_escaped, is_name, joined, of_event, readable, readable_length
+from proxy.protocols.base import Protocol
+from proxy.protocols.texts import EventTexts, Place, is_escaped, is_name, joined, readable, readable_length
 
 # Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
 SECONDS, LENGTH = 0.5, 400
@@ -81,8 +82,8 @@ class Cutter:
     While `busy` only size ends a batch: the checks are behind, and what comes meanwhile is better asked about at once.
     """
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
         self._threads: dict[Place, _Thread] = {}
         self._events: list[bytes] = []
         self._bytes = 0
@@ -93,7 +94,7 @@ class Cutter:
 
     def feed(self, event: bytes, now: float) -> list[Batch]:
         """Take one event that came at `now`, in seconds; the batches that end in front of it or with it."""
-        said = of_event(event, self._kind)
+        said = self._protocol.event_texts(event)
         batches: list[Batch] = []
         if self._length and said.new and not self.busy and self._ends_before(*said.new[0]):
             batches.append(self._close())
@@ -151,7 +152,7 @@ class Cutter:
     def _is_between_words(self) -> bool:
         return all(thread.between_words for thread in self._threads.values())
 
-    def _is_over(self, said: Said, now: float) -> bool:
+    def _is_over(self, said: EventTexts, now: float) -> bool:
         if said.ended is None:
             return True
         age = now - self._since
@@ -191,7 +192,7 @@ class Cutter:
             thread.forget(text)
         thread.ended = True
 
-    def _end(self, said: Said) -> None:
+    def _end(self, said: EventTexts) -> None:
         for place, thread in self._threads.items():
             if said.ended is None or place[0] in said.ended:
                 thread.ended = True

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxy import request_body
+from proxy.access import strict_body
 from proxy.call import Call
 from proxy.errors import BadRequest
-from proxy.moderation.checkers import Text
+from proxy.moderation.checks import Checks
 from proxy.moderation.request_texts import request_texts
-from proxy.moderation.stage import Checks
+from proxy.moderation.verdict import Text
 from proxy.moderation.windows import LENGTH
 from proxy.wire import multipart
-from proxy.wire.path_table import endpoint
+from proxy.wire.path_table import endpoint, row_of
 
-# Where the prompt usually stands in what is stored below a path: what an error names.
-_PARAMS = {"chat": "messages", "completions": "prompt", "responses": "input"}
 # Prompts that some servers take as what a model makes of text: nobody can read them here.
 _EMBEDDED = "prompt_embeds"
 # What a piece costs besides its characters, in characters.
@@ -43,15 +41,15 @@ async def prompt_of(call: Call) -> list[Text]:
 
 def param(call: Call, checks: Checks) -> str | None:
     """The name of the request's member that an error about its prompt names."""
-    row = endpoint(call.path)
-    return row.prompt[0] if row and row.prompt else _PARAMS.get(checks.kind)
+    row = endpoint(call.path) or row_of(checks.protocol.name)
+    return row.prompt[0] if row and row.prompt else None
 
 
 def _members(call: Call) -> Iterable[tuple[str, Any]]:
     """The request's members: of a form its fields of text, else those of a JSON object."""
-    if call.form is not None:
-        return multipart.texts(call.form, call.sent_body)
-    request = request_body.object_of(call)
+    if call.body.form is not None:
+        return multipart.texts(call.body.form, call.body.received)
+    request = strict_body.object_of(call)
     if _EMBEDDED in request:
         raise BadRequest(
             f"{_EMBEDDED} cannot be read, and this server checks prompts. Send the prompt as text.",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.call import Call
-from proxy.moderation.checkers import BLOCK, FREE, PASS, Failed, Text, moderator
-from proxy.moderation.stage import HEADER, Checks, told
+from proxy.moderation.checkers import FREE, moderator
+from proxy.moderation.checks import HEADER, Checks, header_value
+from proxy.moderation.verdict import BLOCK, PASS, Failed, Text
 
 _GRAVITY = (None, "pass", "error_open", "error", "block")
 
@@ -47,7 +48,8 @@ class Panel:
         call, label = self._call, None
         self._characters += sum(max(_LEAST, len(text.new)) for text in texts)
         for name in call.config.moderation if texts else ():
-            call.record["moderation_checks"] = call.record.get("moderation_checks", 0) + 1
+            details = call.outcome.details
+            details["moderation_checks"] = details.get("moderation_checks", 0) + 1
             try:
                 if name not in FREE and self._characters > call.config.moderation_max_characters:
                     raise Failed("too_long")
@@ -67,11 +69,11 @@ class Panel:
 
     def apply(self, outcome: Outcome) -> None:
         """Note an outcome for the log and, as long as the head has not gone out, for the caller."""
-        record = self._call.record
-        if _GRAVITY.index(outcome.says) <= _GRAVITY.index(record.get("moderation")):
+        details = self._call.outcome.details
+        if _GRAVITY.index(outcome.says) <= _GRAVITY.index(details.get("moderation")):
             return
-        record["moderation"] = outcome.says
+        details["moderation"] = outcome.says
         if outcome.label is not None:
-            record["moderation_label"] = outcome.label
+            details["moderation_label"] = outcome.label
         more = {"block": "blocked", "error": "failed", "error_open": "unchecked"}.get(outcome.says, "")
-        self._call.reply_headers.append((HEADER, told(self._checks, more)))
+        self._call.outcome.reply_headers.append((HEADER, header_value(self._checks, more)))

@@ -7,71 +7,46 @@ the order of the text. Whole answers are held back as a whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
-from typing import Any
 
 from proxy.call import Call
 from proxy.errors import ContentFiltered, ModerationUnavailable, ProxyError
 from proxy.host import Pump
-from proxy.messages import Stream
+from proxy.messages import ByteStream, Wrapper
 from proxy.moderation import whole_answer
 from proxy.moderation.batcher import Batch, Cutter
-from proxy.moderation.checkers import Text
+from proxy.moderation.checks import Checks
 from proxy.moderation.prompt import param, prompt_of
 from proxy.moderation.runner import Outcome, Panel
-from proxy.moderation.stage import Checks
-from proxy.protocols.endings import Progress
+from proxy.moderation.verdict import Text
 from proxy.wire import sse
 
 # With so many checks under way text is gathered into larger ones, with so many or so much held nothing more is read.
 _BUSY, _MOST, _HELD_BYTES = 4, 8, 262_144
-# What finds the texts to check.
-_Finding = Callable[[], Awaitable[Sequence[Text]]]
 
 
-def wrap(call: Call, checks: Checks, stream: Stream) -> Stream:
-    """The stream behind its checks."""
-    return _Gate(call, checks, stream) if checks.answer else _Asked(call, checks, stream)
+def wrapper(call: Call, checks: Checks) -> Wrapper:
+    """Holds the answer back until it has been checked, or only the call until its prompt has."""
+    if checks.answer:
+        return Wrapper(lambda stream: _Gate(call, checks, stream).pieces())
+    return Wrapper(partial(_checked_first, call, checks), passive=True)
 
 
-class _Asked(Stream):
+async def _checked_first(call: Call, checks: Checks, stream: ByteStream) -> AsyncGenerator[bytes, None]:
     """The prompt is checked before anything goes up; the answer passes untouched."""
-
-    def __init__(self, call: Call, checks: Checks, stream: Stream) -> None:
-        self._call = call
-        self._checks = checks
-        self._panel = Panel(call, checks)
-        self._stream = stream
-        self._check: _Check | None = None
-        self._passed = False
-
-    @property
-    def native(self) -> Any:
-        return self._stream.native
-
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        if not self._passed:
-            clock = self._call.host.clock
-            until = None if seconds is None else clock.now() + seconds
-            if self._check is None:
-                texts = partial(prompt_of, self._call)
-                self._check = _Check(self._call, self._panel, texts)
-            if not await self._check.comes(seconds):
-                return None
-            _admit(self._call, self._checks, self._panel, self._check.outcome)
-            self._passed = True
-            seconds = None if until is None else max(0.0, until - clock.now())
-        return await self._stream.next(seconds)
-
-    async def aclose(self) -> None:
-        if self._check is not None:
-            await self._check.aclose()
-        await self._stream.aclose()
+    try:
+        await _admit(call, checks)
+        async for piece in stream:
+            yield piece
+    finally:
+        await stream.aclose()
 
 
-def _admit(call: Call, checks: Checks, panel: Panel, outcome: Outcome) -> None:
-    """Let a prompt pass, or raise what its caller is told."""
+async def _admit(call: Call, checks: Checks) -> None:
+    """Check the prompt. Raises what its caller is told where it does not pass."""
+    panel = Panel(call, checks)
+    outcome = await panel.judge(await prompt_of(call))
     panel.apply(outcome)
     if outcome.says == "block":
         raise ContentFiltered(param=param(call, checks))
@@ -80,11 +55,9 @@ def _admit(call: Call, checks: Checks, panel: Panel, outcome: Outcome) -> None:
 
 
 class _Check:
-    """One check under way, of texts that may still have to be found. Behind them there may be something `unreadable`,
-    which only counts where they pass.
-    """
+    """One check under way, of texts after which there may be something `unreadable`, which only counts if they pass."""
 
-    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text] | _Finding, unreadable: bool = False) -> None:
+    def __init__(self, call: Call, panel: Panel, texts: Sequence[Text], unreadable: bool) -> None:
         self._panel = panel
         self._texts = texts
         self._unreadable = unreadable
@@ -92,7 +65,7 @@ class _Check:
         self._pump: Pump = call.host.clock.pump(self._run())
 
     async def comes(self, seconds: float | None) -> bool:
-        """Whether the outcome is there, at the latest after so many seconds."""
+        """Whether the outcome is there, at the latest after this many seconds."""
         return await self._pump.next(seconds) is not None
 
     async def aclose(self) -> None:
@@ -100,55 +73,47 @@ class _Check:
         await self._pump.aclose()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        texts = await self._texts() if callable(self._texts) else self._texts
-        self.outcome = await self._panel.judge(texts)
+        self.outcome = await self._panel.judge(self._texts)
         if self._unreadable and self.outcome.lets_through:
             self.outcome = self._panel.unseen("unreadable_answer")
         yield b""
 
 
-class _Gate(Stream):
+class _Gate:
     """One task reads ahead and starts the checks; whoever takes the pieces applies their outcomes."""
 
-    def __init__(self, call: Call, checks: Checks, stream: Stream) -> None:
+    def __init__(self, call: Call, checks: Checks, stream: ByteStream) -> None:
         self._call = call
         self._checks = checks
         self._panel = Panel(call, checks)
         self._stream = stream
-        self._cutter = Cutter(checks.kind)
-        self._progress = Progress(checks.kind, call.choices)
+        self._cutter = Cutter(checks.protocol)
+        self._state = checks.protocol.state(call.choices)
         self._queue: deque[tuple[bytes, _Check | None]] = deque()
         self._held = 0
-        self._pump: Pump | None = None
         self._listening = self._paused = self._over = False
 
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        if self._over:
-            raise StopAsyncIteration
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """What has passed its check, in order, up to the first piece that does not."""
         clock = self._call.host.clock
-        if self._pump is None:
-            self._pump = clock.pump(self._read())
-        until = None if seconds is None else clock.now() + seconds
-        while True:
-            now = clock.now()
-            if (batch := self._cutter.tick(now)) is not None:
-                self._start(batch)
-            waits = [one for one in (None if until is None else until - now, self._cutter.wait(now)) if one is not None]
-            wait = max(0.0, min(waits)) if waits else None
-            if not self._queue:
-                came = await self._listen(self._pump, wait)
-            else:
+        pump = clock.pump(self._read())
+        try:
+            while not self._over:
+                if (batch := self._cutter.tick(clock.now())) is not None:
+                    self._start(batch)
+                wait = self._cutter.wait(clock.now())
+                if not self._queue:
+                    if not await self._listen(pump, wait):
+                        return
+                    continue
                 check = self._queue[0][1]
-                came = check is None or await check.comes(wait)
-                if came:
-                    return await self._release(self._pump)
-            if not came and until is not None and clock.now() >= until:
-                return None
+                if check is None or await check.comes(wait):
+                    yield await self._release(pump)
+        finally:
+            await self._close(pump)
 
-    async def aclose(self) -> None:
-        self._over = True
-        if self._pump is not None:
-            await self._pump.aclose()
+    async def _close(self, pump: Pump) -> None:
+        await pump.aclose()
         for _, check in self._queue:
             if check is not None:
                 await check.aclose()
@@ -156,16 +121,21 @@ class _Gate(Stream):
         await self._stream.aclose()
 
     async def _listen(self, pump: Pump, seconds: float | None) -> bool:
-        """Whether there is something to look at. Raises what the reading ended with, once the queue is empty."""
+        """Wait for the reader to have filled the queue, or for `seconds`; False when it has come to the end.
+
+        Raises what the reading failed with, once the queue is empty.
+        """
         self._listening = True
         try:
-            return await pump.next(seconds) is not None
-        except (StopAsyncIteration, ProxyError):
+            await pump.next(seconds)
+        except StopAsyncIteration:
+            return bool(self._queue)
+        except ProxyError:
             if not self._queue:
                 raise
-            return True
         finally:
             self._listening = False
+        return True
 
     async def _release(self, pump: Pump) -> bytes:
         """The first in the queue, whose outcome is there."""
@@ -176,15 +146,15 @@ class _Gate(Stream):
             await check.aclose()
             self._panel.apply(check.outcome)
             if check.outcome.says == "block":
-                words = self._progress.filtered(self._call.config.moderation_message, events)
-                await self.aclose()
-                return words
+                self._over = True
+                await self._close(pump)  # what comes after a hit is given up at once
+                return self._state.filtered(self._call.config.moderation_message, events)
             if not check.outcome.lets_through:
                 raise ModerationUnavailable("answer")
         if self._paused:
             await pump.next(0)  # the reader waits for that
         if self._call.is_sse:
-            self._progress.feed(events)
+            self._state.feed(events)
         return events
 
     def _start(self, batch: Batch) -> None:
@@ -201,10 +171,8 @@ class _Gate(Stream):
     async def _read(self) -> AsyncGenerator[bytes, None]:
         """Fill the queue. What it yields says no more than that there is something to look at."""
         if self._checks.prompt:
-            panel = Panel(self._call, self._checks)
-            outcome = await panel.judge(await prompt_of(self._call))
-            _admit(self._call, self._checks, panel, outcome)
-        first = await self._stream.next() or b""
+            await _admit(self._call, self._checks)
+        first = await self._stream.__anext__()
         if not self._call.is_sse:
             whole = await whole_answer.checked(self._call, self._checks, self._panel, first, self._stream)
             self._queue.append((whole, None))
@@ -226,7 +194,7 @@ class _Gate(Stream):
                         self._paused = False
                 if self._listening:
                     yield b""
-                piece = await self._stream.next() or b""
+                piece = await self._stream.__anext__()
         except StopAsyncIteration:
             self._start_rest()
         except ProxyError:

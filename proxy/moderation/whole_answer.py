@@ -7,19 +7,18 @@ from typing import Any
 
 from proxy.call import Call
 from proxy.errors import BadRequest, ModerationUnavailable
-from proxy.messages import Headers, Stream
-from proxy.moderation.checkers import Text
+from proxy.messages import ByteStream, Headers
+from proxy.moderation.checks import Checks
 from proxy.moderation.runner import Panel
-from proxy.moderation.stage import Checks
+from proxy.moderation.verdict import Text
 from proxy.protocols import texts
-from proxy.protocols.endings import incomplete
-from proxy.wire import content_encoding, safe_json, slices
+from proxy.wire import content_encoding, safe_json, work
 
 _MOST_BYTES = 16_000_000  # more than any answer in text
 _NODES = 2_000  # values that are looked at in a few milliseconds
 
 
-async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream: Stream) -> bytes:
+async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream: ByteStream) -> bytes:
     """The answer that begins with `first`: as it came, or with what is withheld replaced.
 
     Raises ModerationUnavailable where it could not be checked, and that is not to pass.
@@ -31,7 +30,7 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
         if size > _MOST_BYTES:
             _must_pass(panel, panel.unseen("too_large"))
     body = b"".join(pieces)
-    headers = call.headers or Headers()
+    headers = call.outcome.headers or Headers()
     # An encoding that cannot be opened here was not asked for; an upstream that uses it all the same is not understood.
     plain = (
         content_encoding.plain(body, content_encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
@@ -48,11 +47,11 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
         else:
             _must_pass(panel, outcome)
     if answer is not None and withheld:
-        body = json.dumps(without(answer, checks.kind, withheld, call.config.moderation_message)).encode()
+        body = json.dumps(checks.protocol.withheld(answer, withheld, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
         headers.remove("etag")  # it names what the upstream sent
     if body:
-        call.head_came(call.status, headers, len(body), whole=True)
+        call.outcome.head_came(call.outcome.status, headers, len(body), whole=True)
     return body
 
 
@@ -76,30 +75,6 @@ def _must_pass(panel: Panel, outcome: Any) -> None:
 async def _object(call: Call, data: bytes) -> dict[str, Any] | None:
     """The answer, if every client reads the same in it."""
     try:
-        return (await slices.run(safe_json.read(data), call.host.clock)).value
+        return (await work.run(safe_json.read(data), call.host.clock)).value
     except BadRequest:
         return None
-
-
-def without(answer: dict[str, Any], kind: str, positions: list[int | None], message: str) -> dict[str, Any]:
-    """The answer with `message` in place of the choices at `positions`.
-
-    Where one is None, that is all that it says beside them, which is left out, with `message` for what had no choices.
-    """
-    kept = answer if None not in positions else texts.without_texts(answer)
-    if isinstance(answer.get("choices"), list):
-        return {
-            **kept,
-            "choices": [
-                _closed(choice, kind, message) if at in positions else choice
-                for at, choice in enumerate(answer["choices"])
-            ],
-        }
-    return {**kept, **(incomplete(message) if kind == "responses" else {"choices": [_closed({}, kind, message)]})}
-
-
-def _closed(choice: Any, kind: str, message: str) -> dict[str, Any]:
-    index = choice.get("index", 0) if isinstance(choice, dict) else 0
-    chat = {"message": {"role": "assistant", "content": message, "refusal": None}}
-    said: dict[str, Any] = chat if kind == "chat" else {"text": message}
-    return {"index": index, **said, "logprobs": None, "finish_reason": "content_filter"}

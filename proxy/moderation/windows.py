@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from proxy.moderation import invisible
-from proxy.moderation.checkers import Text
 from proxy.moderation.sentences import BEFORE_LENGTH, in_word
+from proxy.moderation.verdict import Text
 
 # The list of words looks at so many characters in half a millisecond, at the worst ones in 20 ms: ligatures that become
 # 18 letters each, and marks in an order that normalising must change, which takes the square of their number.

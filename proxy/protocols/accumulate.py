@@ -16,7 +16,7 @@ _MESSAGE = {"role": "assistant", "content": None, "refusal": None}
 _LEVELS = 50
 
 
-class Completion:
+class Accumulator:
     """Takes the chunks of one stream, in their order. Unknown fields are kept, as far as they can be understood."""
 
     def __init__(self) -> None:

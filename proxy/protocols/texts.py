@@ -6,7 +6,7 @@ Only what is known to be no text is left out, so that a provider's own field is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -46,7 +46,7 @@ Piece = tuple[Place, str]
 
 
 @dataclass(slots=True)
-class Said:
+class EventTexts:
     """What one event says.
 
     `new` are pieces of texts with their places, `repeated` whole texts, which may have been said before. `ended` are
@@ -115,10 +115,10 @@ def _says_nothing(key: str, value: Any, name: str, owner: dict[str, Any]) -> boo
     return key == "result" and owner.get("type") == "image_generation_call"
 
 
-def of_event(event: bytes, kind: str) -> Said:
-    """What one event says, as a client would read it."""
-    said = Said()
-    # Some clients also read an event that the stream breaks off behind, and some read line by line.
+def of_events(event: bytes, read: Callable[[dict[str, Any], EventTexts], None]) -> EventTexts:
+    """What one event says, as a client would read it; `read` knows the protocol's objects."""
+    said = EventTexts()
+    # Some clients also read an event that the stream breaks off in, and some read line by line.
     for _, data in sse.events(event + b"\n\n"):
         if data.strip() == b"[DONE]":
             said.ended = None
@@ -130,16 +130,15 @@ def of_event(event: bytes, kind: str) -> Said:
         except RecursionError:
             said.unreadable = True
             continue
-        if not isinstance(found, dict):
-            said.new += [(("raw",), text) for _, text in strings(found)]
-        elif kind == "responses":
-            _of_response(found, said)
+        if isinstance(found, dict):
+            read(found, said)
         else:
-            _of_chunk(found, said)
+            said.new += [(("raw",), text) for _, text in strings(found)]
     return said
 
 
-def _of_chunk(found: dict[str, Any], said: Said) -> None:
+def of_chunk(found: dict[str, Any], said: EventTexts) -> None:
+    """Add what a chunk says, of the chat or the completions API."""
     choices = found.get("choices")
     for position, choice in enumerate(choices if isinstance(choices, list) else ()):
         if not isinstance(choice, dict):
@@ -173,7 +172,8 @@ def _without_doubles(pieces: list[Piece]) -> list[Piece]:
     return [piece for piece in pieces if piece[0][0] != "reasoning_details"]
 
 
-def _of_response(found: dict[str, Any], said: Said) -> None:
+def of_response_event(found: dict[str, Any], said: EventTexts) -> None:
+    """Add what an event of the Responses API says."""
     kind = str(found.get("type"))
     if kind == "error":
         said.ended = None

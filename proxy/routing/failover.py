@@ -11,9 +11,10 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from proxy.call import Call
+from proxy.call import Call, Retry
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.routing import model_field
+from proxy.routing.refusals import may_mind, names
 from proxy.settings import regions
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.path_table import is_inference
@@ -33,34 +34,33 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, ask: Ask) 
     `ask` sends one call and raises UpstreamRefused for a status of 400 or more.
     """
     waiting = [*targets]
-    attempts: list[str] = []
-    learn: Callable[[Target], None] | None = None
+    lesson: Retry | None = None
     while True:
         target = waiting.pop(0)
-        call.take(target)
+        call.outcome.go_to(target)
         try:
             answer = await ask(dressed(call, outgoing, target))
-            if learn is not None:
-                learn(target)
+            if lesson is not None:
+                call.host.learn(lesson.lessons, target.name, lesson.model)
             return answer
         except UpstreamError as error:
-            once_more, call.once_more = call.once_more, None
-            if once_more is not None and isinstance(error, UpstreamRefused) and once_more.is_meant(error):
-                call.document = once_more.document
-                learn = once_more.learn if once_more.names_field(error) else None
+            retry = call.plan.retry
+            if retry and not retry.used and isinstance(error, UpstreamRefused) and may_mind(error, retry.added):
+                retry.used = True
+                call.body.document = retry.document
+                # Only what the upstream names for certain is remembered, and only if it works without.
+                lesson = retry if names(error, retry.added) else None
                 waiting.insert(0, target)
                 continue
-            call.once_more, learn = once_more, None
+            lesson = None
             rest(call, target, error)
-            attempts.append(f"{target.id} {error.status if isinstance(error, UpstreamRefused) else error.code}")
+            status = error.status if isinstance(error, UpstreamRefused) else error.code
+            call.outcome.attempts.append(f"{target.id} {status}")
             # A body that passes unread is gone once it has been sent.
             if not waiting or outgoing.native is not None or not _moves_on(call, error):
                 raise
             if not isinstance(error, UpstreamRefused) or error.status >= 500:
                 _put_last(waiting, target.name)  # another key does not mend a host
-        finally:
-            if attempts:
-                call.record["attempts"] = ", ".join(attempts)
 
 
 def _put_last(waiting: list[Target], name: str) -> None:
@@ -108,14 +108,14 @@ def dressed(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
     """The call as `target` wants it: with its name for the model, its limits' names, its headers, its paths."""
     one = target.provider
     path, data, headers = outgoing.path, outgoing.body, outgoing.headers
-    document = call.document
-    if document is not None and call.max_output is not None and call.endpoint is not None:
-        from proxy.cost import output_limit
+    document = call.body.document
+    if document is not None and call.plan.max_output is not None and call.endpoint is not None:
+        from proxy.routing import output_limit
 
-        document = output_limit.limited(document, call.endpoint.limits, target, call.max_output)
+        document = output_limit.limited(document, call.endpoint.limits, target, call.plan.max_output)
     if target.model is not None:
         path = model_field.rename_path(call, path, target.model)
-        if call.form is not None:
+        if call.body.form is not None:
             data = model_field.rename_form(call, target.model)
         elif document is not None:
             document = document.setting({"model": json.dumps(target.model).encode()})

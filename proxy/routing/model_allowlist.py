@@ -7,22 +7,28 @@ from urllib.parse import parse_qsl
 
 from proxy.call import Call
 from proxy.errors import BadRequest, ModelNotAllowed
-from proxy.messages import Stream
 from proxy.routing.model_field import is_one_name, named
-from proxy.wire import slices
+from proxy.wire import work
 from proxy.wire.json_walk import walk
 from proxy.wire.wildcards import matches
 from proxy.wire.work import SLICE, Slices
 
 # Names for models besides those that have the word in them.
 _OTHER_NAMES = ("engine", "deployment", "deployment_id", "engine_id", "preset")
-_MOST = 100
+_MAX_NAMES = 100
 _DRAWS = "image_generation"
 
 
-async def prepare(call: Call) -> None:
+class OtherModels:
+    """The models that a call names besides its own, looked for once."""
+
+    def __init__(self) -> None:
+        self.names: list[Any] | None = None
+
+
+async def apply(call: Call) -> None:
     """Raise ModelNotAllowed for a model that the key is not for, BadRequest where none can be read for certain."""
-    models = call.caller.grant.models if call.caller and call.caller.grant else ()
+    models = call.allowed_models
     name = named(call)
     if name is None:
         raise BadRequest(
@@ -38,9 +44,10 @@ async def prepare(call: Call) -> None:
 
 async def others_of(call: Call) -> list[Any]:
     """What `others` finds, looked for once a call."""
-    if call.other_models is None:
-        call.other_models = await slices.run(others(call), call.host.clock)
-    return call.other_models
+    state = call.state(OtherModels)
+    if state.names is None:
+        state.names = await work.run(others(call), call.host.clock)
+    return state.names
 
 
 def others(call: Call) -> Slices[list[Any]]:
@@ -50,10 +57,10 @@ def others(call: Call) -> Slices[list[Any]]:
     BadRequest for more than anybody falls back on: each costs work.
     """
     found: dict[Any, None] = {value: None for name, value in _query(call.request.query) if _names_model(name)}
-    for part in call.form or ():
+    for part in call.body.form or ():
         if _names_model(part.name) and part.name != "model":
-            found[part.text(call.sent_body)] = None
-    request = call.document.value if call.document else None
+            found[part.text(call.body.received)] = None
+    request = call.body.document.value if call.body.document else None
     lists: set[int] = set()  # objects inside of what names models
     units = 0
     for name, value, owner, is_data in walk(request or {}):
@@ -71,8 +78,8 @@ def others(call: Call) -> Slices[list[Any]]:
                     found[value] = None
             elif _is_drawing(name, value) and owner.get("model") is None:
                 found["the provider's own for images"] = None  # a tool that another model does the work of
-        if len(found) > _MOST:
-            raise BadRequest(f"More than {_MOST} models are named. Name fewer.", param="models")
+        if len(found) > _MAX_NAMES:
+            raise BadRequest(f"More than {_MAX_NAMES} models are named. Name fewer.", param="models")
         if units >= SLICE:
             yield units
             units = 0
@@ -90,8 +97,3 @@ def _names_model(name: str) -> bool:
 
 def _query(query: str) -> list[tuple[str, str]]:
     return parse_qsl(query.replace(";", "&"), keep_blank_values=True)
-
-
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Nothing to do."""
-    return stream

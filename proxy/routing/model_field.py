@@ -23,10 +23,10 @@ def named(call: Call) -> str | None:
     path = call.path
     if is_listing(call.request.method, path):
         return unquote(path.removeprefix(LISTED)) if path.startswith(LISTED) else None
-    if call.form is not None:
+    if call.body.form is not None:
         field = _field(call)
-        return field.text(call.sent_body) if field else None
-    model = call.document.get("model") if call.document else None
+        return field.text(call.body.received) if field else None
+    model = call.body.document.get("model") if call.body.document else None
     return model if isinstance(model, str) else None
 
 
@@ -42,9 +42,9 @@ def rename_path(call: Call, path: str, name: str) -> str:
 
 def rename_form(call: Call, name: str) -> bytes:
     """The call's form with `name` for its model."""
-    field, data = _field(call), call.sent_body
+    field, data = _field(call), call.body.received
     return data if field is None else b"".join([data[: field.start], name.encode(), data[field.end :]])
 
 
 def _field(call: Call) -> Field | None:
-    return next((part for part in call.form or () if part.name == "model"), None)
+    return next((part for part in call.body.form or () if part.name == "model"), None)

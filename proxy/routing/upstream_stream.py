@@ -1,7 +1,7 @@
-"""Where a reply's bytes come from: the upstream call as a Stream that stages can wrap.
+"""Where a reply's bytes come from: the upstream call as a stream that stages can wrap.
 
-Its first step sends the call; an empty piece then says that the head has come. So a stage that waits for the next
-piece waits for the head and for the events in one and the same way.
+Its first step sends the call; an empty piece then says that the head has come. So whoever waits for the next piece
+waits for the head and for the events in the same way.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from math import isfinite
 from typing import Any
 
 from proxy.access import headers, redaction
-from proxy.call import Call, media_type
+from proxy.call import Call
 from proxy.errors import UpstreamDisconnected, UpstreamMalformed, UpstreamRefused
-from proxy.host import Clock, Pump
-from proxy.messages import ByteStream, Headers, Stream
+from proxy.messages import ByteStream, Headers, media_type
 from proxy.routing import failover
 from proxy.settings import regions
-from proxy.upstream import Answer, Outgoing, Upstream
+from proxy.upstream import Answer, Outgoing
 from proxy.wire import content_encoding, sse
 
 # A body whose length is announced and at most this is read before the head goes out, so that a cut becomes a clean
@@ -35,38 +34,12 @@ _ERROR_EVENT = re.compile(
 )
 
 
-class Source(Stream):
-    """One upstream call as a Stream. It is only pumped from the first limited wait on: others need no second task."""
-
-    def __init__(self, call: Call, upstream: Upstream, outgoing: Outgoing) -> None:
-        self._call = call
-        self._pieces = pieces(call, upstream, outgoing)
-        self._clock: Clock = call.host.clock
-        self._pump: Pump | None = None
-
-    @property
-    def native(self) -> Any:
-        return None if self._call.host.capabilities.rewrites_stream else self._call.native
-
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        if self._pump is None:
-            if seconds is None:
-                return await self._pieces.__anext__()
-            self._pump = self._clock.pump(self._pieces)
-        return await self._pump.next(seconds)
-
-    async def aclose(self) -> None:
-        if self._pump is not None:
-            await self._pump.aclose()
-        await self._pieces.aclose()
-
-
-async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
+async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
     """Send the call, fill in the answer's head, and yield its body; SSE in whole events.
 
     Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises.
     """
-    answer = await failover.send(call, call.targets, outgoing, lambda one: send(call, upstream, one))
+    answer = await failover.send(call, call.plan.targets, outgoing, lambda dressed: send(call, dressed))
     try:
         is_events = media_type(answer.headers) == "text/event-stream"
         name = content_encoding.encoding(answer.headers)
@@ -79,11 +52,11 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
             whole = b"".join([piece async for piece in answer.body])
             if len(whole) != length and not (call.request.method == "HEAD" or answer.status in (204, 304)):
                 raise UpstreamDisconnected
-            call.head_came(answer.status, answer.headers, length, whole=True)
+            call.outcome.head_came(answer.status, answer.headers, length, whole=True)
             yield whole
             return
-        call.head_came(answer.status, answer.headers, length)
-        call.native = answer.native
+        call.outcome.head_came(answer.status, answer.headers, length)
+        call.outcome.native = answer.native
         yield b""
         if not call.is_sse:
             async for piece in answer.body:
@@ -101,7 +74,7 @@ async def pieces(call: Call, upstream: Upstream, outgoing: Outgoing) -> AsyncGen
         if rest := splitter.rest():
             yield _blackened(rest, secrets)
     finally:
-        if not call.handed_over:
+        if not call.outcome.handed_over:
             await answer.body.aclose()
 
 
@@ -127,11 +100,11 @@ def _length(head: Headers) -> int | None:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else None
 
 
-async def send(call: Call, upstream: Upstream, outgoing: Outgoing) -> Answer:
+async def send(call: Call, outgoing: Outgoing) -> Answer:
     """The upstream's answer. Raises UpstreamRefused for a status of 400 or more, and whatever `upstream` raises."""
-    answer = await upstream.send(outgoing)
-    call.record["upstream_status"] = answer.status
-    call.record["upstream_request_id"] = answer.headers.get("x-request-id")
+    answer = await call.upstream.send(outgoing)
+    call.outcome.upstream_status = answer.status
+    call.outcome.upstream_request_id = answer.headers.get("x-request-id")
     if answer.status < 400:
         return answer
     if answer.status > 599:  # servers and platforms have no line for it, and some fail at it
@@ -152,7 +125,7 @@ async def _refusal(call: Call, answer: Answer) -> UpstreamRefused:
     value = redaction.parsed(plain)
     error = _error_object(value)
     if error.get("code") == regions.REFUSED:
-        call.record["hint"] = (
+        call.outcome.details["hint"] = (
             f"The upstream does not serve the region that this call came from. {regions.advice(call.host.platform)}"
         )
     waits = _seconds(answer.headers.get("retry-after"))

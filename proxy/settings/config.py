@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from proxy import startup
 from proxy.errors import ConfigError
 from proxy.settings import parsers, providers
 from proxy.settings.providers import Provider
@@ -152,7 +151,7 @@ class Config:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
 
 
-def load(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
+def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
     """Read the settings from `environ` and, below them, from the text of `sluice.toml`, or of a file of another `name`.
 
     Raises ConfigError with one sentence that names the first setting that cannot be used.
@@ -172,22 +171,20 @@ def load(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
     loaded = Config(**settled, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
-    loaded = replace(loaded, providers=_providers(loaded, environ, table, file))
-    startup.check(loaded)
-    return loaded
+    return replace(loaded, providers=_providers(loaded, environ, table, file))
 
 
-def load_with_file(environ: Mapping[str, str]) -> Config:
-    """As `load`, with the file that CONFIG_FILE names, or else the `sluice.toml` beside handler.py if there is one."""
+def read_with_file(environ: Mapping[str, str]) -> Config:
+    """As `read`, with the file that CONFIG_FILE names, or else the `sluice.toml` beside handler.py if there is one."""
     from pathlib import Path
 
     named = environ.get("CONFIG_FILE", "").strip()
     path = Path(named) if named else Path(__file__).resolve().parents[2] / "sluice.toml"
     if not named and not path.exists():
-        return load(environ)
+        return read(environ)
     from proxy.settings import text_file
 
-    return load(environ, text_file.read(path, "CONFIG_FILE", bool(named)), path.name)
+    return read(environ, text_file.read(path, "CONFIG_FILE", bool(named)), path.name)
 
 
 def _providers(

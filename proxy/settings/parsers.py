@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from proxy.wire.path_table import ENDPOINTS
 
+SIGNED_KEY_PREFIX = "sk-sluice-"  # of keys that `keys mint` makes
 # What can look at texts; each is a file of that name in moderation/checkers/.
 MODERATORS = ("openai", "tencent", "words")
 # Kinds of things in the owner's account that a request may refer to (access/account_references.py).
@@ -179,7 +180,7 @@ def proxy_keys(value: str) -> tuple[str, ...]:
     found = keys(value)
     if any(":" in key for key in found):
         raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
-    if any(key.startswith("sk-sluice-") for key in found):
+    if any(key.startswith(SIGNED_KEY_PREFIX) for key in found):
         raise ValueError("takes keys that do not begin with sk-sluice-, as minted ones do")
     for key in found:
         _made_up(key)

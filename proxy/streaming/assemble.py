@@ -1,139 +1,125 @@
 """The stage that keeps a buffered answer from being lost to a time limit: asked for as a stream, put together here.
 
-A caller who wants one JSON value behind a short limit gets a 504 when the answer takes longer, and pays for it. As a
-stream the text so far is there when time is up: it becomes a chat.completion that says that it was cut short.
+A caller who wants one JSON value within a short limit gets a 504 when the answer takes longer, and pays for it. As a
+stream the text so far is there when time is up: it becomes an answer that says that it was cut short.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from proxy.call import Call, OnceMore
+from proxy.call import Call
 from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected, UpstreamRefused
-from proxy.messages import Headers, Stream
-from proxy.protocols.accumulate import Completion
-from proxy.routing.refusals import REFUSALS, names
+from proxy.messages import ByteStream, Headers, Wrapper
+from proxy.routing import refusals
 from proxy.wire import bounded_json, sse
+
+if TYPE_CHECKING:
+    from proxy.protocols.accumulate import Accumulator
 
 # With more time than this left an answer is rarely cut off, and bytes pass through untouched (the design's rule).
 SHORT_SECONDS = 60.0
-_ASKED = ("stream", "stream_options")
+_ADDED = ("stream", "stream_options")
 
 
-def prepare(call: Call) -> None:
-    """Ask the upstream for a stream with its usage, where ASSEMBLE says so and the answer can be put together."""
-    if not _applies(call):
-        return
+async def apply(call: Call) -> Wrapper | None:
+    """Ask the upstream for a stream with its usage, where the answer can be put together here."""
+    document = call.body.document
+    if document is None or not _applies(call):
+        return None
+    call.plan.retry = refusals.retry(call, document, _ADDED, call.host.no_events)
     values = {"stream": b"true", "stream_options": b'{"include_usage":true}'}
-    if call.document is None:
-        return
-    as_sent, model, host = call.document, _model(call), call.host
-    call.once_more = OnceMore(
-        as_sent,
-        # Those that validate by a framework name the field somewhere in a text or a list of their own.
-        lambda refused: refused.status in REFUSALS and (names(refused, _ASKED) or b"stream_options" in refused.body()),
-        lambda refused: names(refused, _ASKED),
-        lambda target: host.learn(host.no_events, target.name, model),
-    )
-    call.document, call.wants_events = as_sent.setting(values), True
+    call.body.document, call.plan.wants_events = document.setting(values), True
+    return Wrapper(partial(assembled, call))
 
 
-def wrap(call: Call, stream: Stream) -> Stream:
-    """Put the answer together, where it was asked for as a stream on the caller's behalf."""
-    return _Assembled(call, stream) if call.wants_events else stream
+def wanted(call: Call) -> bool:
+    """Whether ASSEMBLE says so for this call."""
+    config, deadline = call.config, call.request.deadline
+    if not call.protocol.assembles or call.streamed or config.assemble == "off":
+        return False
+    return config.assemble == "always" or (deadline is not None and deadline < SHORT_SECONDS)
 
 
 def _applies(call: Call) -> bool:
-    if call.protocol != "chat" or call.streamed or call.config.assemble == "off" or _is_known(call):
-        return False
-    modalities = call.fields.get("modalities")
-    if call.fields.get("audio") is not None or (isinstance(modalities, (list, str)) and "audio" in modalities):
-        return False  # sound in pieces is another encoding than sound in one
-    if call.config.assemble == "always":
-        return True
-    return call.request.deadline is not None and call.request.deadline < SHORT_SECONDS
+    fields = call.body.fields
+    modalities = fields.get("modalities")
+    if fields.get("audio") is not None or (isinstance(modalities, (list, str)) and "audio" in modalities):
+        return False  # sound in pieces is encoded differently than sound in one
+    return not refusals.is_known(call, call.host.no_events)
 
 
-def _is_known(call: Call) -> bool:
-    return call.host.knows(call.host.no_events, call.targets[0].name, _model(call))
-
-
-def _model(call: Call) -> str:
-    return str(call.fields.get("model"))
-
-
-class _Assembled(Stream):
+async def assembled(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
     """One piece: the whole answer. An upstream that answers with JSON all the same is passed through."""
-
-    def __init__(self, call: Call, stream: Stream) -> None:
-        self._call = call
-        self._stream = stream
-        self._done = False
-        self._completion = Completion()
-        self._ended = False
-
-    async def next(self, seconds: float | None = None) -> bytes | None:
-        if self._done:
-            raise StopAsyncIteration
-        call = self._call
-        try:
-            while True:
-                piece = await self._stream.next(seconds)
-                if piece is None or call.is_sse is False:
-                    return piece
-                self._take(piece)
-        except StopAsyncIteration:
+    accumulator = call.protocol.accumulator()
+    ended = False
+    failure: ProxyError | None = None
+    try:
+        async for piece in stream:
             if call.is_sse is False:
-                raise
-            # A clean end without the last words is what a cut looks like behind some gateways.
-            return self._whole(None if self._ended or self._completion.is_finished else UpstreamDisconnected())
-        except ProxyError as error:
-            return self._whole(error)
-
-    def _take(self, piece: bytes) -> None:
-        for _, data in sse.events(piece):
-            if data == b"[DONE]":
-                self._ended = True
-                continue
-            try:
-                found = bounded_json.loads(data)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(found, dict):
-                self._completion.add(found)
-                if error := found.get("error"):
-                    raise _told(error)
-
-    def _whole(self, failure: ProxyError | None) -> bytes:
-        """The answer, or as much of it as came before `failure`; raises that where nothing had."""
-        call = self._call
-        if failure is not None and not self._completion.has_text:
-            raise failure
-        if not self._completion.has_choices:
-            raise UpstreamDisconnected
-        answer = self._completion.whole()
-        if failure is not None:
-            reason = "deadline" if isinstance(failure, DeadlineReached) else "upstream"
-            answer["sluice"] = {"truncated": reason}
-            call.reply_headers.append(("x-sluice-truncated", reason))
-            call.ending = failure.code
-        told = _encoded(answer)
-        headers = call.headers or Headers()
-        headers.set("content-type", "application/json")
-        call.head_came(call.status, headers, len(told), whole=True)
-        self._done = True
-        return told
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+                yield piece
+            else:
+                ended = _add(accumulator, piece) or ended
+    except ProxyError as error:
+        if call.is_sse is False:
+            raise
+        failure = error
+    finally:
+        await stream.aclose()
+    if call.is_sse is False:
+        return
+    # A clean end without an ending is what a cut looks like through some gateways.
+    if failure is None and not ended and not accumulator.is_finished:
+        failure = UpstreamDisconnected()
+    yield _whole(call, accumulator, failure)
 
 
-def _told(error: Any) -> UpstreamRefused:
+def _add(accumulator: Accumulator, piece: bytes) -> bool:
+    """Take a piece of whole events; returns whether the stream ends with it. Raises UpstreamRefused for an error."""
+    ended = False
+    for _, data in sse.events(piece):
+        if data == b"[DONE]":
+            ended = True
+            continue
+        try:
+            chunk = bounded_json.loads(data)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(chunk, dict):
+            accumulator.add(chunk)
+            if error := chunk.get("error"):
+                raise _refusal(error)
+    return ended
+
+
+def _whole(call: Call, accumulator: Accumulator, failure: ProxyError | None) -> bytes:
+    """The answer, or as much of it as came before `failure`; raises that where nothing had come."""
+    outcome = call.outcome
+    if failure is not None and not accumulator.has_text:
+        raise failure
+    if not accumulator.has_choices:
+        raise UpstreamDisconnected
+    answer = accumulator.whole()
+    if failure is not None:
+        reason = "deadline" if isinstance(failure, DeadlineReached) else "upstream"
+        answer["sluice"] = {"truncated": reason}
+        outcome.reply_headers.append(("x-sluice-truncated", reason))
+        outcome.ending = failure.code
+    body = _encoded(answer)
+    headers = outcome.headers or Headers()
+    headers.set("content-type", "application/json")
+    outcome.head_came(outcome.status, headers, len(body), whole=True)
+    return body
+
+
+def _refusal(error: Any) -> UpstreamRefused:
     """An error that came as an event: it gets the status that it names, or 502."""
     fields = error if isinstance(error, dict) else {"message": str(error)}
-    told = [fields.get(name) for name in ("status", "status_code", "code")]
-    status = next((one for one in told if isinstance(one, int) and 400 <= one < 600), 502)
+    named = [fields.get(name) for name in ("status", "status_code", "code")]
+    status = next((value for value in named if isinstance(value, int) and 400 <= value < 600), 502)
     head = [("content-type", "application/json; charset=utf-8")]
     return UpstreamRefused(status, head, json.dumps({"error": error}).encode(), fields, None)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.call import Call, media_type
+from proxy.call import Call
 from proxy.errors import DeadlineReached, ResponseTooLarge
-from proxy.messages import Headers, Reply
-from proxy.protocols.endings import Progress
+from proxy.messages import Envelope, Headers, Reply, media_type
 from proxy.streaming.delivery import Delivery
-from proxy.streaming.envelope import Envelope
 
 
 async def hold(call: Call, reply: Reply) -> Reply:
@@ -47,7 +45,7 @@ async def _collect(call: Call, headers: Headers, delivery: Delivery, envelope: E
             size += envelope.text_size(piece) if envelope is not None and call.is_sse else len(piece)
             if envelope is None or size <= room:
                 continue
-            if call.is_sse and call.protocol != "other":
+            if call.is_sse and call.protocol.known:
                 shrunk = _Shrunk(call, envelope, room)
                 for one in pieces:
                     shrunk.add(one)
@@ -58,12 +56,12 @@ async def _collect(call: Call, headers: Headers, delivery: Delivery, envelope: E
         await delivery.close_unlogged()
     body = b"".join(pieces) if shrunk is None else shrunk.end()
     if shrunk is not None and shrunk.is_full:
-        call.ending = ResponseTooLarge.code
+        call.outcome.ending = ResponseTooLarge.code
         headers.set("x-sluice-truncated", "response_limit")
     elif (failure := delivery.failure) is not None:
         if not delivery.has_text:
             raise failure
-        call.ending = failure.code
+        call.outcome.ending = failure.code
         headers.set("x-sluice-truncated", "deadline" if isinstance(failure, DeadlineReached) else "upstream")
     return body
 
@@ -101,10 +99,10 @@ class _Shrunk:
         raise ResponseTooLarge(self._envelope.limit, self._envelope.where)
 
     def _last_words(self) -> bytes | None:
-        progress = Progress(self._call.protocol, self._call.choices)
+        state = self._call.protocol.state(self._call.choices)
         for event in self._events:
-            progress.feed(event)
-        return progress.truncated("response_limit")
+            state.feed(event)
+        return state.truncated("response_limit")
 
     def _keep(self, events: list[bytes]) -> None:
         for event in events:

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy import log
 from proxy.access import headers
-from proxy.call import Call, media_type
+from proxy.call import Call
 from proxy.errors import (
     ClientGone,
     DeadlineReached,
@@ -15,43 +15,43 @@ from proxy.errors import (
     Unexpected,
     UpstreamNotStreaming,
 )
-from proxy.messages import Headers, Reply, Stream
-from proxy.protocols.endings import Progress
+from proxy.messages import ByteStream, Headers, Reply, media_type
 
 _SSE = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
 
 
-async def open_reply(call: Call, stream: Stream) -> Reply:
+async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
     """Wait for the head, or for a ping that is due before it, and start the reply with that.
 
-    Raises what the stream raises up to there, with the stream closed: until then an error has its own status.
+    `passive`: no stage needs the bytes, so the platform's own stream may bypass them. Raises what the stream raises up
+    to there, with the stream closed: until then an error has its own status.
     """
     try:
-        first = await stream.next() or b""
-        if call.whole:
+        first = await stream.__anext__()
+        if call.outcome.whole:
             first += b"".join([piece async for piece in stream])
             await stream.aclose()
         limit = call.request.plain_limit
-        if limit is not None and call.is_sse is False and (call.length or 0) > limit:
+        if limit is not None and call.is_sse is False and (call.outcome.length or 0) > limit:
             raise ResponseTooLarge(limit, f"this platform ({call.host.platform})")
     except BaseException:
         await stream.aclose()
         raise
-    if call.headers is None:
+    if call.outcome.headers is None:
         head = Headers([("content-type", "text/event-stream; charset=utf-8")])
     else:
-        head = Headers(headers.downward(call.headers, call.own_key))
-    if call.length is not None:
-        head.set("content-length", str(call.length))
+        head = Headers(headers.downward(call.outcome.headers, call.own_key))
+    if call.outcome.length is not None:
+        head.set("content-length", str(call.outcome.length))
     if media_type(head) == "text/event-stream":
         for name, value in _SSE:
             head.set(name, value)
-    return Reply(call.status, head, first if call.whole else Delivery(call, stream, first))
+    return Reply(call.outcome.status, head, first if call.outcome.whole else Delivery(call, stream, first, passive))
 
 
 def seal(call: Call, reply: Reply) -> Reply:
     """Add what every reply carries, and write the log line of one that is whole already."""
-    for name, value in call.reply_headers:
+    for name, value in call.outcome.reply_headers:
         reply.headers.set(name, value)
     reply.headers.set("x-sluice-request-id", call.id)
     headers.cors(reply.headers, call.request.headers, call.config)
@@ -61,24 +61,25 @@ def seal(call: Call, reply: Reply) -> Reply:
             reply.headers.set("content-length", str(len(body)))
         elapsed = call.elapsed()
         sent = 0 if call.request.method == "HEAD" else len(body)
-        log.finished(call, reply.status, sent, call.ending, ttfb=elapsed, first_chunk=elapsed)
+        log.finished(call, reply.status, sent, call.outcome.ending, ttfb=elapsed, first_chunk=elapsed)
     return reply
 
 
-class Delivery(Stream):
+class Delivery:
     """The body of a reply that goes out piece by piece, each of them ready to be flushed.
 
     In an event stream a failure becomes the protocol's last words. In any other body it is raised, and the adapter
     breaks the connection off, so that nobody takes half a file for a whole one.
     """
 
-    def __init__(self, call: Call, stream: Stream, first: bytes) -> None:
+    def __init__(self, call: Call, stream: ByteStream, first: bytes, passive: bool) -> None:
         self._call = call
         self._stream = stream
         self._first = first
-        self._early = call.headers is None
-        self._progress = Progress(call.protocol, call.choices)
-        self._status = call.status
+        self._passive = passive and not call.host.capabilities.rewrites_stream
+        self._early = call.outcome.headers is None
+        self._state = call.protocol.state(call.choices)
+        self._status = call.outcome.status
         self._head_at = call.elapsed()
         self._first_at: float | None = None
         self._bytes = 0
@@ -88,11 +89,14 @@ class Delivery(Stream):
         self.failure: ProxyError | None = None
         self.has_text = False
 
-    async def next(self, seconds: float | None = None) -> bytes | None:
+    def __aiter__(self) -> Delivery:
+        return self
+
+    async def __anext__(self) -> bytes:
         if self._ending is not None:
             raise StopAsyncIteration
         try:
-            piece = await self._piece(seconds)
+            piece = await self._piece()
         except StopAsyncIteration:
             self._ending = "complete"
             raise
@@ -101,40 +105,39 @@ class Delivery(Stream):
         except Exception as error:  # whatever it was, the caller must not take silence for an end
             log.crashed(self._call, error)
             piece = self._last_words(Unexpected())
-        if piece:
-            self._bytes += len(piece)
-            if self._first_at is None:
-                self._first_at = self._call.elapsed()
+        self._bytes += len(piece)
+        if self._first_at is None:
+            self._first_at = self._call.elapsed()
         return piece
 
-    async def _piece(self, seconds: float | None) -> bytes | None:
-        piece: bytes | None = self._first
-        self._first = b""
-        while piece == b"":  # the head has come; the adapter has sent it
-            piece = await self._stream.next(seconds)
+    async def _piece(self) -> bytes:
+        piece, self._first = self._first, b""
+        while not piece:  # the head has come; the adapter has sent it
+            piece = await self._stream.__anext__()
             if self._early and self._call.is_sse is False:
                 raise UpstreamNotStreaming
-        if piece and self._call.is_sse:
-            self._progress.feed(piece)
+        if self._call.is_sse:
+            self._state.feed(piece)
         return piece
 
     def _last_words(self, error: ProxyError) -> bytes:
         self._ending = error.code
         self.failure = error
-        self.has_text = self._progress.text or (self._call.protocol == "other" and self._bytes > 0)
+        self.has_text = self._state.has_text or (not self._call.protocol.known and self._bytes > 0)
         if not self._early and not self._call.is_sse:
             raise error
-        if isinstance(error, DeadlineReached) and (end := self._progress.truncated("deadline")) is not None:
+        if isinstance(error, DeadlineReached) and (end := self._state.truncated("deadline")) is not None:
             return end
-        return self._progress.failed(error)
+        return self._state.failed(error)
 
     async def hand_over(self) -> Any:
         """The body as the platform's own stream, which is then the caller's alone; None where it must be iterated.
 
         The log line is written now: nobody here will see the end.
         """
-        if (native := self._stream.native) is not None:
-            self._call.handed_over = True
+        native = self._call.outcome.native if self._passive else None
+        if native is not None:
+            self._call.outcome.handed_over = True
             await self.close_unlogged()
             log.finished(self._call, self._status, None, log.HANDED_OVER, ttfb=self._head_at, first_chunk=None)
         return native

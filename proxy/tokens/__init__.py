@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.cost.upper_bound import Bound
     from proxy.tokens.prompt import Count
     from proxy.tokens.vocabulary import Budget
 
@@ -43,38 +42,39 @@ def budget(now: Callable[[], float]) -> Budget:
     return found
 
 
-def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Count:
-    """The tokens that a request's prompt has. `protocol` is chat, completions or responses; others count as texts.
+def count_prompt(chat: dict[str, Any], estimate: list[str], at_least: list[str], budget: Budget) -> Count:
+    """The tokens that a chat request's prompt has.
 
-    Raises NotInstalled where this deployment was made without vocabularies.
+    `estimate` are reasons why the count is only an estimate, `at_least` those why it is a lower bound. Raises
+    NotInstalled where this deployment was made without vocabularies.
     """
     _vocabulary()
     from proxy.tokens import prompt
-    from proxy.tokens.responses import as_chat
 
-    if protocol == "chat":
-        return prompt.count(request, budget)
-    if protocol == "responses":
-        chat, unknown = as_chat(request)
-        why = ["the Responses API is counted by the chat API's rules"]
-        return prompt.count(chat, budget, estimate=why, at_least=unknown)
+    return prompt.count(chat, budget, estimate=estimate, at_least=at_least)
+
+
+def count_texts(request: dict[str, Any], budget: Budget) -> Count:
+    """The tokens of the texts in a request that is no conversation. Raises NotInstalled as `count_prompt` does."""
+    _vocabulary()
+    from proxy.tokens import prompt
+
     return prompt.count_texts(request, request.get("prompt", request.get("input")), budget)
 
 
-def upper(bound: Bound, model: Any, budget: Budget) -> int:
-    """The bound of a prompt for `model`, with its texts counted.
+def text_counter(model: Any, budget: Budget) -> tuple[Callable[[str], int], int | None]:
+    """What counts a text for `model`, and the most tokens that an image has for it, None where that is not known.
 
-    Never fewer tokens than they have in its encoding: what the budget does not suffice for counts as its bytes.
+    A text never counts as fewer tokens than it has in the model's encoding: what the budget does not suffice for counts
+    as its bytes.
     """
     vocabulary = _vocabulary()
     from proxy.tokens import images
     from proxy.tokens.models import model_of
 
-    found = model_of(model)
-    vocabulary.load(found.encoding)
-    most = images.most_of(found)
-    count = partial(vocabulary.upper, name=found.encoding, budget=budget)
-    return bound.counted(count) if most is None else bound.counted(count, most)
+    known = model_of(model)
+    vocabulary.load(known.encoding)
+    return partial(vocabulary.upper, name=known.encoding, budget=budget), images.most_of(known)
 
 
 def _vocabulary() -> Any:

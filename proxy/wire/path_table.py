@@ -11,21 +11,23 @@ from dataclasses import dataclass
 # How a ceiling on a call's cost can be held: input and output are tokens with a price; only input is; nothing is paid;
 # nobody knows beforehand.
 TOKENS, INPUT, FREE, UNKNOWN = "tokens", "input", "free", "unknown"
+# What `Endpoint.protocol` is where a path has no protocol of its own.
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One call that has a model answer something and leaves nothing behind: what a server's own key is open for.
 
-    `path` is what follows `/v1/`. `protocol` is whose rules a stream follows. `form`: it takes multipart/form-data.
-    `prompt` are the members that hold what the caller wrote, the one that errors name first. `limits` are the members
-    that limit an answer's tokens, the newest name first. `generates`: it makes something whose length is paid for;
-    `writes`: that is a model's own text.
-    `cost` is one of the words above. `deployed`: Azure has it below a deployment.
+    `path` is what follows `/v1/`. `protocol` is the module of proxy/protocols that knows its streams. `form`: it takes
+    multipart/form-data. `prompt` are the members that hold what the caller wrote, the one that errors name first.
+    `limits` are the members that limit an answer's tokens, the newest name first. `generates`: it makes something whose
+    length is paid for; `writes`: that is a model's own text. `cost` is one of the words above. `deployed`: Azure has it
+    below a deployment.
     """
 
     path: str
-    protocol: str = "other"
+    protocol: str = OTHER
     form: bool = False
     prompt: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -107,6 +109,17 @@ _STORES = frozenset("conversations files skills uploads".split())
 def endpoint(path: str) -> Endpoint | None:
     """The row for a path below `/v1`, None for one that is no inference."""
     return _BY_PATH.get(path)
+
+
+def protocol_below(path: str) -> str:
+    """The protocol of a path, or of the call that made what lies below it: stored and background answers."""
+    rows = (row for row in ENDPOINTS if row.protocol != OTHER)
+    return next((row.protocol for row in rows if path == row.path or path.startswith(f"{row.path}/")), OTHER)
+
+
+def row_of(protocol: str) -> Endpoint | None:
+    """The row of a protocol's own path, None for no protocol."""
+    return next((row for row in ENDPOINTS if row.protocol == protocol != OTHER), None)
 
 
 def takes_form(path: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy.errors import BadRequest, UnknownPath
-from proxy.wire.path_table import ENDPOINTS, FAMILIES, INPUT_TOKENS, endpoint
+from proxy.wire.path_table import ENDPOINTS, FAMILIES, INPUT_TOKENS, OTHER, endpoint
 
 OWN = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
 # What gateways and other proxies put in front of /v1: behind these, as behind nothing, any path is relayed.
@@ -44,9 +44,9 @@ class Route:
 
     @property
     def protocol(self) -> str:
-        """Whose rules a stream's last words follow: chat, completions, responses or other."""
+        """The name of the protocol that the path's streams follow."""
         row = endpoint(self.path)
-        return row.protocol if row else "other"
+        return row.protocol if row else OTHER
 
 
 # Nearly every call has one of a few paths; those that are refused are looked at each time.

@@ -13,6 +13,10 @@ from typing import Any
 
 from proxy.wire import bounded_json
 
+# Comments, which clients pass over. An empty line after a comment dispatches an event in some clients once an id has
+# been seen; without that line none does.
+PING = b": ping\n\n"
+PING_WITH_IDS = b": ping\n"
 # Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
 # event has ended either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.access import headers
 from proxy.messages import Headers
-from proxy.settings import config
 
-CONFIG = config.load({})
+CONFIG = startup.load({})
 NAME = st.sampled_from(
     "authorization cookie host content-length transfer-encoding connection x-scf-secret-key cf-ray x-amzn-trace-id "
     "x-real-ip forwarded x-forwarded-for content-type user-agent x-stainless-os openai-organization api-key".split()

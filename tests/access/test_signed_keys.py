@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.access import auth, signed_keys
-from proxy.access.auth import Grant
+from proxy.call import Grant
 from proxy.errors import ConfigError, KeyInvalid
 from proxy.messages import Reply, Request
-from proxy.settings import config
+from proxy.settings.parsers import SIGNED_KEY_PREFIX
 from tests.routing.test_failover import made, run
 from tests.routing.test_providers import FORM, MODEL
 from tests.support.core import error_of
@@ -103,7 +104,7 @@ def test_nothing_altered_is_let_in() -> None:
 
 @pytest.mark.parametrize("fields", [[], ["a"], "text", 3, {"a": 1}, ["a", "b", 1, "", "", 0, "more"], ["a", "b", 1, 2]])
 def test_a_key_of_another_version_is_refused_and_breaks_nothing(fields: Any) -> None:
-    sent = auth.MINTED + signed_keys._serializer([SECRET]).dumps(fields)
+    sent = SIGNED_KEY_PREFIX + signed_keys._serializer([SECRET]).dumps(fields)
     reply, _ = ask(request(sent))
     assert reply.status == 401 and error_of(reply)["code"] == "invalid_api_key"
 
@@ -349,15 +350,15 @@ def test_the_log_has_the_key_s_name_and_never_the_key() -> None:
 )
 def test_a_secret_that_protects_nothing_stops_start_up(settings: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        config.load(settings)
+        startup.load(settings)
 
 
 def test_a_deployment_without_what_verifying_takes_stops_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proxy.startup.can_verify", lambda: False)
     with pytest.raises(ConfigError, match="SIGNING_SECRET needs the package itsdangerous"):
-        config.load(SETTINGS)
+        startup.load(SETTINGS)
 
 
 def test_a_secret_is_a_protection_that_the_deployer_may_name() -> None:
-    assert auth.mode(config.load({**SETTINGS, "ACCESS": "proxy-key"})) == "proxy-key"
-    assert auth.mode(config.load({"DEMO": "1", "SIGNING_SECRET": SECRET})) == "proxy-key"
+    assert auth.mode(startup.load({**SETTINGS, "ACCESS": "proxy-key"})) == "proxy-key"
+    assert auth.mode(startup.load({"DEMO": "1", "SIGNING_SECRET": SECRET})) == "proxy-key"

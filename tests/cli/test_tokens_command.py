@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from proxy import __main__, tokens
+from proxy import __main__, startup, tokens
 from proxy.cli import tokens as command
 from proxy.errors import NotInstalled
 from tests.support.core import Listed, error_of, request, run
@@ -190,7 +190,6 @@ def test_json_that_is_nested_too_deeply_is_the_caller_s_mistake(monkeypatch: pyt
 
 def test_a_deployment_without_vocabularies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.errors import ConfigError
-    from proxy.settings import config
 
     def cannot(*_: Any) -> None:
         raise NotInstalled
@@ -202,8 +201,8 @@ def test_a_deployment_without_vocabularies_says_so(monkeypatch: pytest.MonkeyPat
     assert not tokens.installed()
     for name, value in (("CONTEXT_GUARD", "reject"), ("MAX_COST_USD", "1")):
         with pytest.raises(ConfigError, match=f"{name} counts tokens"):
-            config.load({name: value})
-    assert config.load({"MAX_OUTPUT_TOKENS": "100", "METERING": "on"}).max_output_tokens == 100
+            startup.load({name: value})
+    assert startup.load({"MAX_OUTPUT_TOKENS": "100", "METERING": "on"}).max_output_tokens == 100
 
 
 def test_a_worker_s_bundle_lacks_all_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:

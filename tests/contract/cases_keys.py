@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from proxy.access.auth import Grant
 from proxy.access.signed_keys import Key, mint
+from proxy.call import Grant
 from tests.contract.case import STREAMED, Ask, Case, Want
 from tests.contract.parts import OK, bearer, goes_up_with, local
 from tests.support.upstream import Received, stream, whole

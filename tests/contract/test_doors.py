@@ -17,7 +17,7 @@ from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.platforms.limits import number
-from proxy.protocols.accumulate import Completion
+from proxy.protocols.accumulate import Accumulator
 from proxy.wire import sse
 from tests.conftest import Serve
 from tests.contract.case import CALLER, STREAMED, Ask
@@ -101,7 +101,7 @@ def content(data: bytes) -> str:
 
 def completed(data: bytes) -> dict[str, Any]:
     """What a client accumulates; tests/core holds this against the SDK's own way, which takes minutes for so much."""
-    made = Completion()
+    made = Accumulator()
     for found in sse.objects(data):
         made.add(found)
     return made.whole()

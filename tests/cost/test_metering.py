@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.cost import metering
 from proxy.messages import Reply
 from proxy.upstream import Target
@@ -125,25 +127,24 @@ def test_any_other_refusal_stands() -> None:
 
 def test_a_model_that_once_refused_is_not_asked_again() -> None:
     from proxy.call import Call
-    from proxy.settings import config
     from tests.support.core import host
 
     place = host()
     place.learn(place.no_usage, "default", "gpt-4o-mini")
-    call = Call(request(body=HI), config.load({"METERING": "on"}), place)
+    call = Call(request(body=HI), startup.load({"METERING": "on"}), place, Listed())
     from proxy.wire.paths import normalise_path
 
-    call.route, call.document = normalise_path("/v1/chat/completions"), scanned(HI)
-    call.fields = {"stream": True, "model": "gpt-4o-mini"}
-    call.targets = [Target("default", "https://x/v1", "sk")]
-    metering.prepare(call)
-    assert call.body == HI
-    call.targets = [Target("other", "https://x/v1", "sk")]
-    metering.prepare(call)
-    assert b"include_usage" in call.body
-    call.document, call.sent_body = None, b"no JSON"
-    metering.prepare(call)
-    assert call.body == b"no JSON"
+    call.route, call.body.document = normalise_path("/v1/chat/completions"), scanned(HI)
+    call.body.fields = {"stream": True, "model": "gpt-4o-mini"}
+    call.plan.targets = [Target("default", "https://x/v1", "sk")]
+    asyncio.run(metering.apply(call))
+    assert call.body.outgoing == HI
+    call.plan.targets = [Target("other", "https://x/v1", "sk")]
+    asyncio.run(metering.apply(call))
+    assert b"include_usage" in call.body.outgoing
+    call.body.document, call.body.received = None, b"no JSON"
+    asyncio.run(metering.apply(call))
+    assert call.body.outgoing == b"no JSON"
 
 
 def test_whole_answers_tell_the_cost_in_a_header() -> None:
@@ -261,21 +262,17 @@ def test_only_the_chunk_that_was_asked_for_is_taken_out() -> None:
 
 
 def test_a_stream_that_is_left_early_is_counted() -> None:
-    import asyncio
-
-    from proxy.messages import Stream
     from proxy.relay import relay
-    from proxy.settings import config
     from tests.support.core import host
 
     lines: list[str] = []
 
     async def go() -> None:
         reply = await relay(
-            request(body=HI, headers=KEY), config.load({"METERING": "1"}), Listed(TEXT, 5.0), host(lines)
+            request(body=HI, headers=KEY), startup.load({"METERING": "1"}), Listed(TEXT, 5.0), host(lines)
         )
-        assert isinstance(reply.body, Stream)
-        await reply.body.next()
+        assert not isinstance(reply.body, bytes)
+        await anext(reply.body)
         await reply.body.aclose()
 
     asyncio.run(go())

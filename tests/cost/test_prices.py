@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.cost import prices
 from proxy.cost.prices import Price, Tokens, find
 from proxy.errors import ConfigError
-from proxy.settings import config
 from tools import prices as making
 
 OLD = pytest.mark.skipif(sys.version_info < (3, 11), reason="genai-prices, which the table is made of, wants 3.11")
@@ -166,7 +166,7 @@ def test_the_owner_s_file_comes_first(tmp_path: Path) -> None:
     assert found and (found.provider, found.date, found.context_window) == ("own", "2026-01-02", 1000)
     assert found.cost(Tokens(1_000_000, 1_000_000), NOON) == Decimal("0.3")
     assert find("gpt-4o-mini", OPENAI, str(own)) == find("gpt-4o-mini", OPENAI)
-    assert config.load({"PRICES_FILE": str(own)}).prices_file == str(own)
+    assert startup.load({"PRICES_FILE": str(own)}).prices_file == str(own)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_used_stops_start_up(text: str, tmp_path: Path) ->
     own = tmp_path / "own.json"
     own.write_text(text)
     with pytest.raises(ConfigError, match="PRICES_FILE names"):
-        config.load({"PRICES_FILE": str(own)})
+        startup.load({"PRICES_FILE": str(own)})
 
 
 def test_without_the_table_nothing_has_a_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.cost import usage
+from proxy.protocols.usage import _MAX_TRIES, Usage, last_object
 from proxy.wire import bounded_json, content_encoding
 from tests.support.core import Listed, request, run
 from tests.support.paths import SHARED
@@ -30,13 +31,12 @@ STREAMS = SHARED / "data" / "streams"
     ],
 )
 def test_the_last_usage_object_counts(data: bytes, found: dict[str, Any]) -> None:
-    assert usage.find_usage(data) == found
+    assert last_object(data) == found
 
 
 def test_what_is_no_number_is_left_out() -> None:
-    record: dict[str, Any] = {}
-    usage.note(record, b'{"usage":{"prompt_tokens":true,"input_tokens":4,"prompt_tokens_details":5}}')
-    assert record == {"gen_ai.usage.input_tokens": 4}
+    found = {"prompt_tokens": True, "input_tokens": 4, "prompt_tokens_details": 5}
+    assert usage.normalised(found) == Usage(input=4)
 
 
 def test_packed_answers_are_opened_for_the_log_alone() -> None:
@@ -71,10 +71,10 @@ def test_the_counts_of_every_recorded_stream_are_found() -> None:
         wanted = told.get("prompt_tokens", told.get("input_tokens"))
         if not isinstance(wanted, int) or row["api"] not in ("chat", "responses"):
             continue
-        record: dict[str, Any] = {}
+        counts = Usage()
         for piece in (STREAMS / row["file"]).read_bytes().replace(b"\r\n", b"\n").split(b"\n\n"):
-            usage.note(record, piece)
-        assert record.get("gen_ai.usage.input_tokens") == wanted, row["file"]
+            counts.update(usage.normalised(last_object(piece)))
+        assert counts.input == wanted, row["file"]
         checked += 1
     assert checked > 100
 
@@ -82,5 +82,5 @@ def test_the_counts_of_every_recorded_stream_are_found() -> None:
 def test_a_word_that_is_repeated_without_end_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
     monkeypatch.setattr(bounded_json, "check", tries.append)
-    assert usage.find_usage(b'{"usage":' * 100_000) == {}
-    assert len(tries) == usage._LOOKS
+    assert last_object(b'{"usage":' * 100_000) == {}
+    assert len(tries) == _MAX_TRIES

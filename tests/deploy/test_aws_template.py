@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy import startup
 from proxy.settings import config
 from tests.support.paths import ROOT
 
@@ -96,7 +97,7 @@ def test_a_template_asks_only_for_what_its_way_needs(name: str) -> None:
         **{setting: ("Ref", parameter) for setting, parameter in own.items()},
     }
     settings = dict.fromkeys(own, "7f3c9a51e0b24d6895aa31c4") | {"ACCESS": variables["ACCESS"]}
-    assert config.load(settings).access == variables["ACCESS"]
+    assert startup.load(settings).access == variables["ACCESS"]
 
 
 def test_the_templates_differ_in_who_may_call_and_in_nothing_else() -> None:

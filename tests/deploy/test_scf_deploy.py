@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy import startup
 from proxy.errors import ConfigError
-from proxy.settings import config
 from tests.support import node
 from tests.support.paths import ROOT
 
@@ -73,10 +73,10 @@ def test_the_url_is_public_and_leaves_cors_to_the_code(requests: Any) -> None:
 )
 def test_what_the_template_sets_is_neither_open_nor_dead_in_silence(environ: dict[str, str], fine: bool) -> None:
     if fine:
-        assert not config.load(environ).allow_anonymous
+        assert not startup.load(environ).allow_anonymous
         return
     with pytest.raises(ConfigError) as refused:
-        config.load(environ)
+        startup.load(environ)
     assert refused.value.param in environ
 
 

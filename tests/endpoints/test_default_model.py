@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.endpoints.default_model import first_model
 from proxy.settings import config
 
@@ -31,17 +32,17 @@ from proxy.settings import config
     ],
 )
 def test_a_vendor_s_host_names_a_model_of_that_vendor(url: str, model: str) -> None:
-    assert first_model(config.load({"OPENAI_BASE_URL": url})) == model
+    assert first_model(startup.load({"OPENAI_BASE_URL": url})) == model
 
 
 def test_the_demo_and_the_default_have_theirs() -> None:
-    assert first_model(config.load({"DEMO": "1"})) == "demo"
-    assert first_model(config.load({})) == "gpt-4o-mini"
+    assert first_model(startup.load({"DEMO": "1"})) == "demo"
+    assert first_model(startup.load({})) == "gpt-4o-mini"
 
 
 def upstreams(*tables: dict[str, Any]) -> config.Config:
     named = [{"name": f"n{at}", "base_url": "https://api.x.ai/v1", **one} for at, one in enumerate(tables)]
-    return config.load({"UPSTREAMS": json.dumps(named)})
+    return startup.load({"UPSTREAMS": json.dumps(named)})
 
 
 def test_a_configured_name_is_taken_before_a_guess() -> None:

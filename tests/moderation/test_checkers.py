@@ -15,16 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.call import Call
 from proxy.errors import ConfigError, UpstreamTimeout
 from proxy.moderation import request_texts, service_call, windows
-from proxy.moderation.checkers import Failed, Text, Verdict, gravest, moderator, tencent, words
+from proxy.moderation.checkers import moderator, tencent, words
 from proxy.moderation.checkers.words import LONGEST, Words, normalised
+from proxy.moderation.checks import Checks
 from proxy.moderation.runner import Panel
-from proxy.moderation.stage import Checks
+from proxy.moderation.verdict import Failed, Text, Verdict, gravest
+from proxy.protocols import registry
 from proxy.relay import relay
-from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 from tests.support.core import Body, Listed, Routed, host, json_answer, request
 
@@ -45,8 +47,7 @@ def answering(value: Any, status: int = 200) -> Routed:
 
 def ask(name: str, upstream: Listed, texts: Sequence[Text], **settings: str) -> Verdict:
     async def go() -> Verdict:
-        call = Call(request(), config.load({"MODERATION": name, "PROXY_KEY": "p", **settings}), host())
-        call.upstream = upstream
+        call = Call(request(), startup.load({"MODERATION": name, "PROXY_KEY": "p", **settings}), host(), upstream)
         return await moderator(name).check(call, texts)
 
     return asyncio.run(go())
@@ -126,14 +127,14 @@ def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: byt
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"MODERATION_WORDS_FILE.*{says}"):
-        config.load({"MODERATION": "words", "MODERATION_WORDS_FILE": str(file)})
+        startup.load({"MODERATION": "words", "MODERATION_WORDS_FILE": str(file)})
 
 
 def test_words_without_a_list_stop_the_start() -> None:
     with pytest.raises(ConfigError, match="MODERATION_WORDS or MODERATION_WORDS_FILE must be set"):
-        config.load({"MODERATION": "words"})
+        startup.load({"MODERATION": "words"})
     with pytest.raises(ConfigError, match="MODERATION_WORDS has a word"):
-        config.load({"MODERATION": "words", "MODERATION_WORDS": "x" * (LONGEST + 1)})
+        startup.load({"MODERATION": "words", "MODERATION_WORDS": "x" * (LONGEST + 1)})
 
 
 def test_a_hundred_thousand_words_are_no_burden() -> None:
@@ -325,12 +326,12 @@ def test_the_keys_of_the_function_s_role_serve_where_none_are_set(monkeypatch: p
     for name in ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError, match="TMS_SECRET_ID must be set"):
-        config.load({"MODERATION": "tencent"})
+        startup.load({"MODERATION": "tencent"})
     monkeypatch.setenv("TENCENTCLOUD_SECRETID", "AKIDrole")
     monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "role-secret")
     monkeypatch.setenv("TENCENTCLOUD_SESSIONTOKEN", "token")
     with pytest.raises(ConfigError, match="TMS_SECRET_KEY must be set"):
-        config.load({"MODERATION": "tencent", "TMS_SECRET_ID": "AKIDexample"})
+        startup.load({"MODERATION": "tencent", "TMS_SECRET_ID": "AKIDexample"})
     upstream = answering(tms("Pass"))
     ask("tencent", upstream, [Text("x")])
     headers = dict(upstream.asked[0].headers)
@@ -397,7 +398,7 @@ def test_pieces_lose_nothing_and_leave_words_whole() -> None:
 def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> None:
     pays = {"MODERATION": f"words,{name}", "MODERATION_WORDS": "x", "MODERATION_OPENAI_KEY": "sk-mod", **KEYS}
     with pytest.raises(ConfigError, match=rf"MODERATION names {name}.*PROXY_KEY must be set.*ALLOW_ANONYMOUS=1"):
-        config.load(pays)
+        startup.load(pays)
     held = {"OPENAI_API_KEY": "sk-server"}
     some: list[dict[str, str]] = [
         {"PROXY_KEY": "p"},
@@ -408,7 +409,7 @@ def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> Non
         {"MODERATION": "words"},
     ]
     for more in some:
-        config.load({**pays, **more})
+        startup.load({**pays, **more})
 
 
 @pytest.mark.parametrize("level", ["closed", "open"])
@@ -438,9 +439,8 @@ def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
     settings = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MAX_CHARACTERS": "1000"}
 
     async def go() -> list[str]:
-        call = Call(request(), config.load({**settings, "PROXY_KEY": "p"}), host())
-        call.upstream = upstream
-        panel = Panel(call, Checks("chat", False, True, False))
+        call = Call(request(), startup.load({**settings, "PROXY_KEY": "p"}), host(), upstream)
+        panel = Panel(call, Checks(registry.get("chat"), False, True, False))
         return [(await panel.judge([Text("x")])).says for _ in range(12)]
 
     assert asyncio.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10
@@ -484,7 +484,7 @@ def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(request_texts, "_strings", counted_read)
 
     async def go() -> None:
-        settings = config.load({"MODERATION": "words", "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1"})
+        settings = startup.load({"MODERATION": "words", "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1"})
         body = json.dumps({"model": "m", "messages": [{"role": "user", "content": prompt}]}).encode()
         upstream = Listed(json.dumps({"choices": [{"message": {"content": prompt}}]}).encode(), headers=JSON)
         surroundings = host()

@@ -8,8 +8,8 @@ import unicodedata
 import pytest
 
 from proxy.moderation import invisible
-from proxy.moderation.checkers import Text
 from proxy.moderation.checkers.words import Words, normalised
+from proxy.moderation.verdict import Text
 from proxy.moderation.windows import LENGTH, remembered, slice_end, sliced
 
 HIDDEN = [chr(code) for code in range(0x110000) if invisible.INVISIBLE.match(chr(code))]

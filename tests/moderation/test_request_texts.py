@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.moderation.request_texts import NODES, request_texts
 from proxy.moderation.windows import LENGTH
 from tests.moderation.test_stage import JSON, WORDS
@@ -200,11 +201,10 @@ def test_a_form_s_texts_are_looked_at(path: str, parts: bytes, code: str | None)
 def test_a_call_that_is_left_before_its_prompt_is_read() -> None:
     async def go() -> None:
         from proxy.relay import relay
-        from proxy.settings import config
         from tests.support.core import host
 
         task = asyncio.ensure_future(
-            relay(request(), config.load({**WORDS, "MODERATION_INPUT": "1"}), Listed(b"{}"), host())
+            relay(request(), startup.load({**WORDS, "MODERATION_INPUT": "1"}), Listed(b"{}"), host())
         )
         await asyncio.sleep(0)
         task.cancel()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Reply
-from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 from tests.support.core import KEY, Listed, Routed, error_of, json_answer, request, run
 
@@ -99,8 +99,8 @@ def test_stored_answers_are_looked_at_as_well() -> None:
 @pytest.mark.parametrize("name", ["MODERATION_INPUT", "MODERATION_OUTPUT"])
 def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
     with pytest.raises(Exception, match=f"{name} is on, so MODERATION must say"):
-        config.load({name: "1"})
-    assert not config.load({name: "0"}).moderation
+        startup.load({name: "1"})
+    assert not startup.load({name: "0"}).moderation
 
 
 # --- prompts

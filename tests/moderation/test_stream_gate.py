@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.errors import UpstreamDisconnected
-from proxy.messages import Reply, Stream
+from proxy.messages import ByteStream, Reply
 from proxy.moderation import batcher, stream_gate
 from proxy.moderation.batcher import Batch, Cutter
-from proxy.moderation.checkers import Text
+from proxy.moderation.verdict import Text
+from proxy.protocols import registry
 from proxy.relay import relay
-from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 from proxy.wire import sse
 from tests.contract.test_bytes import recorded
@@ -124,10 +125,14 @@ class Paced(Listed):
         return answer
 
 
-async def opened(upstream: Listed, more: dict[str, str] | None = None, body: bytes = ASKS + b"}") -> Stream:
-    reply = await relay(request(body=body), config.load({**WORDS, **(more or {})}), upstream, host())
-    assert isinstance(reply.body, Stream)
+async def opened(upstream: Listed, more: dict[str, str] | None = None, body: bytes = ASKS + b"}") -> ByteStream:
+    reply = await relay(request(body=body), startup.load({**WORDS, **(more or {})}), upstream, host())
+    assert not isinstance(reply.body, bytes)
     return reply.body
+
+
+async def _next(body: ByteStream) -> bytes:
+    return await anext(body)
 
 
 def within_seconds(work: Callable[[], Awaitable[None]]) -> None:
@@ -143,7 +148,7 @@ def test_each_sentence_arrives_before_the_next_is_sent(monkeypatch: pytest.Monke
         upstream = Paced(*events)
         body = await opened(upstream)
         for event in events:
-            assert await body.next() == event
+            assert await anext(body) == event
             upstream.permits.put_nowait(None)
         await body.aclose()
 
@@ -159,7 +164,7 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
         upstream = Paced(*events)
         body = await opened(upstream)
         for event in events:
-            assert await body.next() == event
+            assert await anext(body) == event
             upstream.permits.put_nowait(None)
         await body.aclose()
 
@@ -173,7 +178,7 @@ def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pyte
 
     async def go() -> None:
         body = await opened(Paced(event))
-        assert await body.next() == event
+        assert await anext(body) == event
         await body.aclose()
 
     within_seconds(go)
@@ -191,16 +196,16 @@ def test_pings_and_deadlines_go_on_while_a_check_is_under_way() -> None:
         upstream = Routed(chunk("", role="assistant"), chunk("Hi.\n"), DONE, service=never)
         pings = {**API, "KEEPALIVE_SECONDS": "0.01", "KEEPALIVE_FIRST_SECONDS": "0.01"}
         body = await opened(upstream, pings)
-        assert await body.next() == chunk("", role="assistant")
-        assert [await body.next() for _ in range(3)] == [b": ping\n\n"] * 3 and asked.is_set()
+        assert await anext(body) == chunk("", role="assistant")
+        assert [await anext(body) for _ in range(3)] == [b": ping\n\n"] * 3 and asked.is_set()
         await body.aclose()
         assert upstream.body.closed
         prompts = await opened(Routed(DONE, service=never), {**pings, "MODERATION_INPUT": "1"})
-        assert await prompts.next() == b": ping\n\n"
+        assert await anext(prompts) == b": ping\n\n"
         await prompts.aclose()
         alone = {**pings, "MODERATION_INPUT": "1", "MODERATION_OUTPUT": "0"}
         prompts = await opened(Routed(DONE, service=never), alone)
-        assert await prompts.next() == b": ping\n\n"
+        assert await anext(prompts) == b": ping\n\n"
         await prompts.aclose()
         late = asyncio.Event()
 
@@ -209,15 +214,15 @@ def test_pings_and_deadlines_go_on_while_a_check_is_under_way() -> None:
             return json_answer({"results": [{"flagged": False}]})
 
         prompts = await opened(Routed(chunk("Hi."), service=clear), alone)
-        assert await prompts.next() == b": ping\n\n"
+        assert await anext(prompts) == b": ping\n\n"
         late.set()
-        while (piece := await prompts.next()) == b": ping\n\n":
+        while (piece := await anext(prompts)) == b": ping\n\n":
             pass
         assert piece == chunk("Hi.")
         await prompts.aclose()
         timed = request(body=ASKS + b"}", deadline=0.3)
-        reply = await relay(timed, config.load({**WORDS, **API}), Routed(chunk("Hi.\n"), service=never), host())
-        assert isinstance(reply.body, Stream)
+        reply = await relay(timed, startup.load({**WORDS, **API}), Routed(chunk("Hi.\n"), service=never), host())
+        assert not isinstance(reply.body, bytes)
         assert b'"deadline"' in b"".join([piece async for piece in reply.body])
         await reply.body.aclose()
 
@@ -252,7 +257,7 @@ def test_checks_are_under_way_together_and_applied_in_order() -> None:
         events = [chunk(f"{word}.\n") for word in ("one", "two", "bad")]
         upstream = Routed(*events, chunk("more.\n"), DONE, service=service)
         body = await opened(upstream, API)
-        first = asyncio.ensure_future(body.next())
+        first = asyncio.ensure_future(_next(body))
         for _ in range(3):
             await started.acquire()
         waiting["bad.\n"].set()
@@ -261,10 +266,10 @@ def test_checks_are_under_way_together_and_applied_in_order() -> None:
         assert not first.done()
         waiting["one.\n"].set()
         assert await first == events[0]
-        assert await body.next() == events[1]
-        assert b"content_filter" in (await body.next() or b"")
+        assert await anext(body) == events[1]
+        assert b"content_filter" in await anext(body)
         with pytest.raises(StopAsyncIteration):
-            await body.next()
+            await anext(body)
         assert upstream.body.closed
 
     within_seconds(go)
@@ -282,7 +287,7 @@ def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_rea
         events = [chunk(f"{i} {'word ' * 20}.\n") for i in range(400)]
         upstream = Routed(*events, service=service)
         body = await opened(upstream, API)
-        reading = asyncio.ensure_future(body.next())
+        reading = asyncio.ensure_future(_next(body))
         await asyncio.sleep(0.05)
         assert 4 <= len(gates) <= stream_gate._MOST
         assert len(upstream.body._steps) > 300
@@ -294,7 +299,7 @@ def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_rea
                 got.append(await reading)
             except StopAsyncIteration:
                 break
-            reading = asyncio.ensure_future(body.next())
+            reading = asyncio.ensure_future(_next(body))
             await asyncio.sleep(0)
         assert b"".join(piece or b"" for piece in got) == b"".join(events)
         assert len(gates) < 200
@@ -318,7 +323,7 @@ def test_a_hit_gives_up_the_checks_behind_it() -> None:
             return json_answer({"results": [{"flagged": True}]})
 
         body = await opened(Routed(chunk("one.\n"), chunk("two.\n"), 1_000, service=service), API)
-        assert b"content_filter" in (await body.next() or b"")
+        assert b"content_filter" in await anext(body)
         assert given_up.is_set()
 
     within_seconds(go)
@@ -330,7 +335,7 @@ def test_a_fault_of_our_own_is_an_error_event_and_no_text(monkeypatch: pytest.Mo
     monkeypatch.setattr(words, "_list", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
     lines: list[str] = []
     with pytest.raises(RuntimeError):
-        config.load(WORDS)
+        startup.load(WORDS)
     monkeypatch.undo()
 
     async def fault(*_: Any) -> Any:
@@ -348,7 +353,7 @@ def test_a_buffered_door_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         place = host()
         place.capabilities = replace(place.capabilities, streams=False)
         upstream = Listed(chunk("Fine.\n"), chunk("forbidden\n"), DONE)
-        return await relay(request(), config.load(WORDS), upstream, place)
+        return await relay(request(), startup.load(WORDS), upstream, place)
 
     reply = asyncio.run(go())
     assert isinstance(reply.body, bytes) and reply.body.startswith(chunk("Fine.\n")) and reply.body.endswith(DONE)
@@ -369,7 +374,7 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
 
         place = host()
         place.capabilities = replace(place.capabilities, rewrites_stream=False)
-        loaded = config.load({**WORDS, "MODERATION_INPUT": "1", "KEEPALIVE_SECONDS": "0", **more})
+        loaded = startup.load({**WORDS, "MODERATION_INPUT": "1", "KEEPALIVE_SECONDS": "0", **more})
         reply = await relay(request(body=ASKS + b"}"), loaded, Native(DONE), place)
         assert isinstance(reply.body, Delivery)
         native = await reply.body.hand_over()
@@ -384,7 +389,7 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
 
 
 def cuts(*events: bytes, kind: str = "chat", now: float = 0.0) -> list[Batch]:
-    made = Cutter(kind)
+    made = Cutter(registry.get(kind))
     batches = [batch for event in events for batch in made.feed(event, now)]
     rest = made.rest()
     return batches + ([rest] if rest else [])
@@ -570,7 +575,7 @@ def arguments(text: str, index: int = 0) -> bytes:
 )
 def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
     for at in range(1, len(text)):
-        made = Cutter("chat")
+        made = Cutter(registry.get("chat"))
         made.feed(arguments(text[:at]), 0)
         batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
         assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
@@ -590,7 +595,7 @@ def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
-    made = Cutter("chat")
+    made = Cutter(registry.get("chat"))
     assert made.wait(0) is None and made.tick(0) is None and made.rest() is None
     assert made.feed(chunk("wor"), 10.0) == []
     assert made.wait(10.2) == pytest.approx(0.8) and made.tick(10.9) is None
@@ -608,13 +613,13 @@ def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None
 
 
 def test_events_that_are_very_large_end_a_batch() -> None:
-    made = Cutter("chat")
+    made = Cutter(registry.get("chat"))
     made.feed(chunk("a"), 0)
     assert len(made.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
 
 
 def test_while_busy_only_size_ends_a_batch() -> None:
-    made = Cutter("chat")
+    made = Cutter(registry.get("chat"))
     made.busy = True
     assert made.feed(chunk("One.\n"), 0) == [] and made.feed(chunk(" Two. "), 5) == []
     assert made.wait(9) is None and made.tick(9) is None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.settings import config
+from proxy import startup
 from tests.conftest import Serve
 from tests.support.documents import made
 from tests.support.paths import ROOT
@@ -105,7 +105,7 @@ def test_the_settings_on_other_pages_are_valid() -> None:
         given = {one: quoted or plain for one, quoted, plain in found}
         assert given
         given.pop("MODERATION_WORDS_FILE", None)  # a file of the reader's own
-        config.load({**given, **({"MODERATION_WORDS": "word"} if "MODERATION" in given else {})})
+        startup.load({**given, **({"MODERATION_WORDS": "word"} if "MODERATION" in given else {})})
 
 
 def test_both_readmes_tell_the_same() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.protocols.accumulate import Completion
+from proxy.protocols.accumulate import Accumulator
 from proxy.wire import sse
 from tests.contract.test_bytes import recorded
 from tests.support.accumulate import accumulated, without_nulls
@@ -18,7 +18,7 @@ BETTER_IN_CHOICE = ("text", "seed", "stop_reason", "native_finish_reason", "toke
 
 
 def completed(*chunks: dict[str, Any]) -> dict[str, Any]:
-    made = Completion()
+    made = Accumulator()
     for chunk in chunks:
         made.add(chunk)
     return made.whole()
@@ -140,7 +140,7 @@ def test_unknown_fields_are_never_lost() -> None:
 
 
 def test_what_is_no_chunk_is_passed_over() -> None:
-    made = Completion()
+    made = Accumulator()
     for other in ({"id": "x"}, {"choices": 1}, {"object": "", "choices": [{"index": 0, "delta": {"content": "x"}}]}):
         made.add(other)
     assert (made.has_choices, made.has_text, made.is_finished) == (False, False, False)
@@ -155,7 +155,7 @@ def test_an_answer_that_broke_off_says_so() -> None:
 
 
 def test_logprobs_that_are_no_lists_keep_what_came_first() -> None:
-    completion = Completion()
+    completion = Accumulator()
     for logprobs in ({"content": [1], "refusal": None, "x": 1}, {"content": [2], "refusal": [3], "x": 2}, None):
         completion.add({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": logprobs}]})
     (choice,) = completion.whole()["choices"]
@@ -164,7 +164,7 @@ def test_logprobs_that_are_no_lists_keep_what_came_first() -> None:
 
 
 def test_a_long_answer_is_put_together_in_time_that_grows_with_its_length_alone() -> None:
-    completion = Completion()
+    completion = Accumulator()
     for number in range(40_000):
         calls = [{"index": number % 5_000, "function": {"arguments": "z" * 20}}]
         completion.add({"choices": [{"index": 0, "delta": {"content": "x" * 50, "tool_calls": calls}}]})

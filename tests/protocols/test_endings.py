@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from proxy.errors import UpstreamDisconnected, UpstreamRefused
-from proxy.protocols import endings
-from proxy.protocols.endings import Progress
+from proxy.protocols import registry
+from proxy.protocols.base import StreamState
+from proxy.protocols.chunks import DONE
 from proxy.wire import sse
+
+
+def state_of(protocol: str, choices: int = 1) -> StreamState:
+    return registry.get(protocol).state(choices)
 
 
 def chat(*choices: dict[str, Any], **more: Any) -> bytes:
@@ -27,19 +32,19 @@ def read(data: bytes | None) -> list[dict[str, Any]]:
 
 
 def test_each_open_choice_is_closed_and_finished_ones_are_not() -> None:
-    progress = Progress("chat", 3)
-    progress.feed(sse.event({"id": "", "choices": []}))  # Azure's first
-    progress.feed(chat(said(0, role="assistant", content="")))
-    assert progress.truncated("deadline") is None
-    progress.feed(chat(said(0, content="a"), said(1, content="b")))
-    progress.feed(chat(said(1, "stop")))
-    end = progress.truncated("deadline")
+    state = state_of("chat", 3)
+    state.feed(sse.event({"id": "", "choices": []}))  # Azure's first
+    state.feed(chat(said(0, role="assistant", content="")))
+    assert state.truncated("deadline") is None
+    state.feed(chat(said(0, content="a"), said(1, content="b")))
+    state.feed(chat(said(1, "stop")))
+    end = state.truncated("deadline")
     first, second = read(end)
     assert (first["id"], first["model"], first["created"], first["object"]) == ("c1", "m", 7, "chat.completion.chunk")
     assert first["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}]
     assert second["choices"][0]["index"] == 2
     assert first["sluice"] == {"truncated": "deadline"}
-    assert end is not None and end.endswith(endings.DONE)
+    assert end is not None and end.endswith(DONE)
 
 
 @pytest.mark.parametrize(
@@ -53,32 +58,32 @@ def test_each_open_choice_is_closed_and_finished_ones_are_not() -> None:
     ],
 )
 def test_anything_but_the_role_counts_as_said(delta: dict[str, Any]) -> None:
-    progress = Progress("chat")
-    progress.feed(chat(said(0, role="assistant", **delta)))
-    assert progress.truncated("deadline") is not None
+    state = state_of("chat")
+    state.feed(chat(said(0, role="assistant", **delta)))
+    assert state.truncated("deadline") is not None
 
 
 def test_a_whole_answer_only_lacks_its_done() -> None:
-    progress = Progress("chat")
-    progress.feed(chat(said(0, content="x")) + chat(said(0, "stop")))
-    assert progress.truncated("deadline") == endings.DONE
+    state = state_of("chat")
+    state.feed(chat(said(0, content="x")) + chat(said(0, "stop")))
+    assert state.truncated("deadline") == DONE
 
 
 def test_completions_are_closed_with_text() -> None:
-    progress = Progress("completions")
-    progress.feed(chat({"index": 0, "text": "x", "finish_reason": None}))
-    (end,) = read(progress.truncated("response_limit"))
+    state = state_of("completions")
+    state.feed(chat({"index": 0, "text": "x", "finish_reason": None}))
+    (end,) = read(state.truncated("response_limit"))
     assert end["object"] == "text_completion"
     assert end["choices"] == [{"index": 0, "text": "", "logprobs": None, "finish_reason": "length"}]
 
 
 def test_a_response_becomes_incomplete_with_the_next_number() -> None:
-    progress = Progress("responses")
-    progress.feed(sse.event({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "status": "x"}}))
-    assert progress.truncated("deadline") is None
-    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 8, "delta": "a"}))
-    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 9, "delta": "a"}))
-    ((name, data),) = sse.events(progress.truncated("deadline") or b"")
+    state = state_of("responses")
+    state.feed(sse.event({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "status": "x"}}))
+    assert state.truncated("deadline") is None
+    state.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 8, "delta": "a"}))
+    state.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 9, "delta": "a"}))
+    ((name, data),) = sse.events(state.truncated("deadline") or b"")
     told = json.loads(data)
     assert (name, told["type"], told["sequence_number"]) == ("response.incomplete", "response.incomplete", 10)
     assert (told["response"]["id"], told["response"]["status"]) == ("r", "incomplete")
@@ -86,30 +91,30 @@ def test_a_response_becomes_incomplete_with_the_next_number() -> None:
 
 
 def test_comments_do_not_set_the_number_back() -> None:
-    progress = Progress("responses")
-    progress.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 41, "delta": "a"}))
-    progress.feed(b": ping\n\n")
-    assert read(progress.failed(UpstreamDisconnected()))[0]["sequence_number"] == 42
+    state = state_of("responses")
+    state.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 41, "delta": "a"}))
+    state.feed(b": ping\n\n")
+    assert read(state.failed(UpstreamDisconnected()))[0]["sequence_number"] == 42
 
 
 def test_other_streams_cannot_be_closed_truthfully() -> None:
-    progress = Progress("other")
-    progress.feed(chat(said(0, content="x")))
-    assert progress.truncated("deadline") is None
-    assert progress.failed(UpstreamDisconnected()).startswith(b"event: error\n")
+    state = state_of("other")
+    state.feed(chat(said(0, content="x")))
+    assert state.truncated("deadline") is None
+    assert state.failed(UpstreamDisconnected()).startswith(b"event: error\n")
 
 
 @pytest.mark.parametrize("first", [b"data: [1]\n\n", sse.event({"choices": 5, "id": "x"}), sse.event({"choices": [3]})])
 def test_strange_streams_break_nothing(first: bytes) -> None:
-    progress = Progress("chat")
-    progress.feed(first)
-    assert progress.truncated("deadline") is None
-    assert b"error" in progress.failed(UpstreamDisconnected())
+    state = state_of("chat")
+    state.feed(first)
+    assert state.truncated("deadline") is None
+    assert b"error" in state.failed(UpstreamDisconnected())
 
 
 def test_a_failure_has_no_done() -> None:
     for protocol in ("chat", "completions", "responses", "other"):
-        last = Progress(protocol).failed(UpstreamRefused(429, [], b"", {"message": "m", "code": "c"}, 2.0))
+        last = state_of(protocol).failed(UpstreamRefused(429, [], b"", {"message": "m", "code": "c"}, 2.0))
         assert b"[DONE]" not in last
         (told,) = read(last)
         assert told["error"]["retry_after"] == 2.0 and told["error"]["status"] == 429

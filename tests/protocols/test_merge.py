@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.protocols import registry
 from proxy.protocols.merge import Coalescer, encoded
 from proxy.wire import sse
 from proxy.wire.sse import split
@@ -19,7 +20,7 @@ FILES = recorded()
 
 
 def coalesced(protocol: str, *pieces: bytes) -> bytes:
-    made = Coalescer(protocol)
+    made = Coalescer(registry.get(protocol))
     return b"".join([event for piece in pieces for event in made.feed(piece)] + made.rest())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.errors import (
     ProxyError,
     UpstreamDisconnected,
@@ -18,7 +19,6 @@ from proxy.errors import (
 from proxy.host import Host
 from proxy.messages import Reply, Request
 from proxy.relay import relay
-from proxy.settings import config
 from tests.support.core import SSE, error_of, host, request
 from tests.support.several import Does, Several
 
@@ -50,7 +50,7 @@ def run(
     on: Host | None = None,
 ) -> tuple[Reply, bytes]:
     async def go() -> tuple[Reply, bytes]:
-        settled = config.load({**settings, **({"UPSTREAMS": json.dumps(upstreams)} if upstreams else {})})
+        settled = startup.load({**settings, **({"UPSTREAMS": json.dumps(upstreams)} if upstreams else {})})
         reply = await relay(asked or request(body=JSON_BODY), settled, upstream, on or made())
         if isinstance(reply.body, bytes):
             return reply, reply.body

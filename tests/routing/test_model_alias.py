@@ -9,11 +9,11 @@ import httpx
 import pytest
 from openai import AzureOpenAI
 
+from proxy import startup
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Headers
 from proxy.routing import azure
 from proxy.routing.model_field import named
-from proxy.settings import config
 from proxy.wire.work import SLICE, Slices
 from tests.routing.test_failover import SETTINGS, failing, made, refusal, run
 from tests.routing.test_providers import ALL, FORM, MODEL, A, B, body, form
@@ -121,7 +121,7 @@ def test_an_answer_that_trickles_in_ends_with_the_deadline() -> None:
 
 
 def test_an_answer_that_is_too_long_to_hold_keeps_the_upstream_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.routing.model_alias._MOST", 10)
+    monkeypatch.setattr("proxy.routing.model_alias._MAX_BYTES", 10)
     pieces = Does(pieces=(b'{"model":', b'"gpt-4o-mini"', b"}"))
     _, told = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
     assert told == b'{"model":"gpt-4o-mini"}'
@@ -199,7 +199,7 @@ def test_a_long_list_is_put_together_in_slices(monkeypatch: pytest.MonkeyPatch) 
         done.extend(units)
         return value
 
-    monkeypatch.setattr("proxy.endpoints.models.slices.run", run_here)
+    monkeypatch.setattr("proxy.endpoints.models.work.run", run_here)
     many = json.dumps({"data": [{"id": f"b-{number}", "owned_by": "b"} for number in range(5_000)]}).encode()
     one = json.dumps({"data": [{"id": "b-1", "tags": [[]] * 20_000}]}).encode()
     for answer, count in ((many, 5_000), (one, 1)):
@@ -317,4 +317,4 @@ def test_a_key_in_the_model_s_place_is_not_logged() -> None:
     lines: list[str] = []
     run(Several(), request(body=body("kb")), upstreams=[A, B, ALL], on=made(lines))
     assert '"kb"' not in lines[0]
-    assert config.load({"OPENAI_API_KEY": "k1", "PROXY_KEY": "pk"}).secrets == ("pk", "k1")
+    assert startup.load({"OPENAI_API_KEY": "k1", "PROXY_KEY": "pk"}).secrets == ("pk", "k1")

@@ -11,9 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from proxy import startup
 from proxy.errors import ConfigError
 from proxy.messages import Headers, Request
-from proxy.settings import config, providers_file, regions
+from proxy.settings import providers_file, regions
 from proxy.wire.wildcards import matches
 from tests.routing.test_failover import SETTINGS, run
 from tests.support import core
@@ -70,7 +71,7 @@ def test_many_stars_take_no_time() -> None:
 
 
 def test_the_example_is_valid_and_says_what_it_means() -> None:
-    found = config.load({**SECRETS, "PROXY_KEY": "pk"}, EXAMPLE)
+    found = startup.load({**SECRETS, "PROXY_KEY": "pk"}, EXAMPLE)
     names = [one.name for one in found.providers]
     assert names == ["deepseek", "openai", "azure", "openrouter"]
     assert found.providers[0].keys == ("ds-1", "ds-2") and all(one.keys for one in found.providers)
@@ -122,7 +123,7 @@ def test_the_document_has_every_field() -> None:
 )
 def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, says: str) -> None:
     with pytest.raises(ConfigError) as told:
-        config.load({"UPSTREAMS": json.dumps([A, {**B, field: value}])})
+        startup.load({"UPSTREAMS": json.dumps([A, {**B, field: value}])})
     assert told.value.message.startswith(f"UPSTREAMS: upstreams[1].{says}")
     toml = {"name": '"b"', "base_url": '"https://b.example"', field: _toml(value)}
     lines = "\n".join(f"{name} = {text}" for name, text in toml.items())
@@ -131,7 +132,7 @@ def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, says: st
     )
     at = file.splitlines().index(f"{field} = {_toml(value)}") + 1
     with pytest.raises(ConfigError) as told:
-        config.load({}, file)
+        startup.load({}, file)
     assert told.value.message.startswith(f"sluice.toml, line {at}: upstreams[1].{says}")
 
 
@@ -155,7 +156,7 @@ def _toml(value: Any) -> str:
 )
 def test_what_is_no_list_of_upstreams_stops_start_up(text: str, says: str) -> None:
     with pytest.raises(ConfigError) as told:
-        config.load({"UPSTREAMS": text})
+        startup.load({"UPSTREAMS": text})
     assert told.value.message.startswith(says) and told.value.param == "UPSTREAMS"
 
 
@@ -174,13 +175,13 @@ def test_what_is_no_list_of_upstreams_stops_start_up(text: str, says: str) -> No
 )
 def test_a_file_s_mistakes_have_lines_too(file: str, says: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(says)):
-        config.load({}, file)
+        startup.load({}, file)
 
 
 def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> None:
     one = {**A, "base_url": "$ADDRESS", "headers": {"X-Token": "$TOKEN"}}
     environ = {"UPSTREAMS": json.dumps([one]), "TOKEN": "secret-1", "ADDRESS": "https://a.example/v2/"}
-    found = config.load(environ).providers[0]
+    found = startup.load(environ).providers[0]
     assert found.base_url == "https://a.example/v2"
     assert found.headers == (("x-token", "secret-1"),)
     assert "secret-1" not in repr(found) and "ka" not in repr(found)
@@ -188,13 +189,13 @@ def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> N
 
 def test_a_list_of_keys_may_name_several_variables() -> None:
     one = {**A, "keys": "$ONE, k2,$TWO"}
-    found = config.load({"UPSTREAMS": json.dumps([one]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
+    found = startup.load({"UPSTREAMS": json.dumps([one]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
     assert found.keys == ("k1", "k2", "k3", "k4")
 
 
 def test_upstreams_with_keys_and_without_do_not_go_together() -> None:
     with pytest.raises(ConfigError, match=r"upstreams\[1\] has no keys while others have"):
-        config.load({"UPSTREAMS": json.dumps([A, {**B, "keys": ""}])})
+        startup.load({"UPSTREAMS": json.dumps([A, {**B, "keys": ""}])})
     # The default one, which OPENAI_BASE_URL names without a key, hides nobody.
     upstream = Several()
     settings = {**SETTINGS, "OPENAI_BASE_URL": "https://x.example/v1"}
@@ -212,9 +213,9 @@ def test_pass_through_to_upstreams_with_models_alone_has_somewhere_to_list_them(
 
 def test_the_environment_s_upstreams_win_over_the_file_s() -> None:
     file = '[[upstreams]]\nname = "file"\nbase_url = "https://f.example"'
-    found = config.load({"UPSTREAMS": json.dumps([A])}, file)
+    found = startup.load({"UPSTREAMS": json.dumps([A])}, file)
     assert [one.name for one in found.providers] == ["a"]
-    found = config.load({"OPENAI_API_KEY": "k"}, file)
+    found = startup.load({"OPENAI_API_KEY": "k"}, file)
     assert [one.name for one in found.providers] == ["file", "default", "api2d"]
 
 
@@ -368,10 +369,10 @@ def test_a_form_without_a_model_goes_to_those_that_take_all() -> None:
 
 
 def test_the_region_s_warning_looks_at_every_upstream() -> None:
-    settings = config.load({"UPSTREAMS": json.dumps([A, {**ALL, "base_url": "https://api.openai.com/v1"}])})
+    settings = startup.load({"UPSTREAMS": json.dumps([A, {**ALL, "base_url": "https://api.openai.com/v1"}])})
     assert regions.warning("ap-hongkong", settings) and not regions.warning("ap-tokyo", settings)
-    assert regions.warning("ap-hongkong", config.load({"UPSTREAMS": json.dumps([A])})) is None
-    assert regions.warning("ap-hongkong", config.load({"DEMO": "1"})) is None
+    assert regions.warning("ap-hongkong", startup.load({"UPSTREAMS": json.dumps([A])})) is None
+    assert regions.warning("ap-hongkong", startup.load({"DEMO": "1"})) is None
 
 
 def test_prices_are_those_of_the_upstream_and_its_name_for_the_model() -> None:

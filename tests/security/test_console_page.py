@@ -13,11 +13,11 @@ from types import ModuleType
 
 import pytest
 
+from proxy import startup
 from proxy.cli import bundle
 from proxy.endpoints.console import page
 from proxy.endpoints.console.page import base_url
 from proxy.messages import Headers, Request
-from proxy.settings import config
 from tests.support import core
 
 
@@ -47,7 +47,7 @@ def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
 
 def rendered(path: str = "/", host: str = "relay.example", **settings: str) -> tuple[str, dict[str, str]]:
     asked = Request("GET", path, "", Headers([("host", host)]))
-    page_text = page.render(asked, config.load(settings), core.host()).decode()
+    page_text = page.render(asked, startup.load(settings), core.host()).decode()
     return page_text, dict(page.headers())
 
 

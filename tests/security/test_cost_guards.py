@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from proxy.access.auth import Grant
 from proxy.access.signed_keys import Key, mint
+from proxy.call import Grant
 from proxy.cost import multipliers, schema_size
 from proxy.errors import ContextTooLong
 from proxy.tokens import images, prompt

@@ -9,36 +9,30 @@ from typing import Any
 
 import pytest
 
-from proxy import request_body
-from proxy.cost import context_limit, estimate
+from proxy import startup
+from proxy.access import strict_body
+from proxy.call import Call
+from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled
 from proxy.routing import refusals
 from proxy.wire import bounded_json, safe_json
-
-
-def test_a_stage_that_nothing_was_set_for_lets_calls_pass() -> None:
-    row = SimpleNamespace(cost="tokens", limits=("max_tokens",), path="messages")
-    config = SimpleNamespace(context_guard="off", max_cost_usd=None, max_output_tokens=None)
-    request = SimpleNamespace(method="POST")
-    call: Any = SimpleNamespace(
-        endpoint=row, form=None, protocol="other", config=config, caller=None, request=request, sent_body=b"x"
-    )
-    asyncio.run(context_limit.prepare(call))
-    assert not hasattr(call, "max_output")
+from proxy.wire.paths import Route
+from tests.support.core import Listed, host, request
 
 
 def test_a_bundle_that_cannot_count_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "proxy.cost.upper_bound", None)
     monkeypatch.delattr("proxy.cost.upper_bound", raising=False)
-    call: Any = SimpleNamespace(bound=None)
+    call = Call(request(), startup.load({}), host(), Listed())
     with pytest.raises(NotInstalled):
         asyncio.run(estimate.bound(call))
 
 
 def test_a_call_without_a_body_has_nothing_to_be_read() -> None:
-    call: Any = SimpleNamespace(document=None, request=None, sent_body=b"", path="batches/b/cancel")
-    asyncio.run(request_body.read_strictly(call, "its tokens are counted"))
-    assert call.document is None
+    call = Call(request("/v1/batches/b/cancel", b""), startup.load({}), host(), Listed())
+    call.route = Route("batches/b/cancel", own=False)
+    asyncio.run(strict_body.read(call, "its tokens are counted"))
+    assert call.body.document is None
 
 
 def test_very_many_values_are_no_answer_of_a_model() -> None:

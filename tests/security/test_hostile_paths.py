@@ -15,16 +15,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.access.auth import admit, check_path
 from proxy.errors import BadRequest, PathNotAllowed, UnknownPath
 from proxy.messages import Headers
-from proxy.settings import config
 from proxy.wire.paths import PATH_MOST, normalise_path
 from tests.support.core import Listed, request, run
 from tests.support.hostile import METHODS, PATHS, times
 
 SERVER = {"OPENAI_API_KEY": "sk-server", "PROXY_KEY": "pk-one"}
-CONFIG = config.load(SERVER)
+CONFIG = startup.load(SERVER)
 SENT = (("authorization", "Bearer pk-one"),)
 CALLER = admit(Headers(SENT), CONFIG, 0.0)
 INFERENCE = {b"chat/completions", b"completions", b"responses", b"embeddings", b"moderations"}

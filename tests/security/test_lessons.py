@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.host import Host
 from proxy.messages import Headers
 from proxy.relay import relay
-from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 from tests.support.core import KEY, SSE, Body, host, request
 
@@ -61,7 +61,7 @@ def call(
 
     async def go() -> None:
         asked = request(body=body.replace(b": ", b":"), headers=KEY)
-        reply = await relay(asked, config.load(settings), upstream, place)
+        reply = await relay(asked, startup.load(settings), upstream, place)
         if not isinstance(reply.body, bytes):
             async for _ in reply.body:
                 pass

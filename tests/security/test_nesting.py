@@ -52,7 +52,7 @@ MAY = {
     "wire/bounded_json.py": "counts",
     "wire/json_edit.py": "reads the value of a member, all of which have been counted",
     "wire/safe_json.py": "counts",
-    "cost/usage.py": "counts",
+    "protocols/usage.py": "counts",
     "cost/prices.py": "the project's own table, or the owner's",
     "settings/providers_file.py": "a setting of the owner's",
     "adapters/workers.py": "settings of the owner's",

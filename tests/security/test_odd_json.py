@@ -9,7 +9,8 @@ import pytest
 
 from proxy.cost import usage
 from proxy.errors import UpstreamDisconnected, UpstreamRefused
-from proxy.protocols.endings import Progress
+from proxy.protocols import registry
+from proxy.protocols.usage import Usage, last_object
 from tests.support.core import Listed, error_of, request, run
 
 CHAT, TALLY = "/v1/chat/completions", "/v1/chat/completions/input_tokens"
@@ -62,23 +63,21 @@ def test_no_depth_is_a_mistake_of_ours(name: bytes, inner: bytes) -> None:
 
 
 def test_an_upstream_s_half_character_reaches_the_last_words() -> None:
-    progress = Progress("chat")
+    state = registry.get("chat").state()
     refused = UpstreamRefused(400, [], b"", {"message": "half \ud83d"})
-    assert progress.failed(refused).startswith(b'data: {"error":{"message":"half ?"')
+    assert state.failed(refused).startswith(b'data: {"error":{"message":"half ?"')
 
 
 def test_an_upstream_s_endless_number_is_no_place_in_a_sequence() -> None:
-    progress = Progress("responses")
-    progress.feed(b'data: {"type":"response.created","sequence_number":%b}\n\n' % (b"9" * 4_300))
-    assert b'"sequence_number":0' in progress.failed(UpstreamDisconnected())
+    state = registry.get("responses").state()
+    state.feed(b'data: {"type":"response.created","sequence_number":%b}\n\n' % (b"9" * 4_300))
+    assert b'"sequence_number":0' in state.failed(UpstreamDisconnected())
 
 
 @pytest.mark.parametrize("count", [b"9" * 4_000, b"-1", b"1" + b"0" * 40, b"true", b"1e5", b'"9"'])
 def test_an_upstream_s_impossible_usage_is_not_reckoned_with(count: bytes) -> None:
     told = b'{"model":"gpt-4o-mini","usage":{"prompt_tokens":5,"completion_tokens":%b}}' % count
-    record: dict[str, object] = {}
-    usage.note(record, told)
-    assert record == {"gen_ai.response.model": "gpt-4o-mini", "gen_ai.usage.input_tokens": 5}
+    assert usage.normalised(last_object(told)) == Usage(input=5)
     lines: list[str] = []
     body = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]}'
     reply, _ = run(Listed(told, headers=JSON), request(body=body), lines, settings=COUNTED)

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.access.auth import Grant
+from proxy import startup
 from proxy.access.signed_keys import Key, mint
-from proxy.settings import config
+from proxy.call import Grant
 from tests.support.core import Listed, error_of, request, run
 from tests.support.paths import SHARED
 
@@ -299,7 +299,7 @@ def test_names_have_a_limit_before_they_meet_a_cache() -> None:
     for lru in (prices.find, models._model_of):
         lru.cache_clear()
     loaded = {"METERING": "on", "MAX_COST_USD": "1", "CONTEXT_GUARD": "reject"}
-    config.load(loaded)
+    startup.load(loaded)
     for path in ("chat/completions", "chat/completions/input_tokens", "responses"):
         body = json.dumps({"model": "m" * 1_000_000, "messages": [], "input": "x"}).encode()
         reply, _ = run(Listed(b"{}", headers=JSON), request(f"/v1/{path}", body), settings=loaded)

@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 import pytest
 
+from proxy import startup
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.errors import ConfigError
-from proxy.settings import config
 from tests.conftest import Serve
 from tests.contract.case import Ask
 from tests.contract.drivers import (
@@ -189,7 +189,7 @@ def test_a_wrong_setting_is_told_without_its_value(settings: dict[str, str]) -> 
     answer = function({"httpMethod": "POST", "path": "/v1/chat/completions", "headers": {}}, None)
     function.close()
     with pytest.raises(ConfigError) as raised:
-        config.load(settings)
+        startup.load(settings)
     assert answer["statusCode"] == 500 and len(lines) == 1
     assert not leaks("\n".join([*lines, answer["body"], str(raised.value), repr(raised.value)]).encode())
 
@@ -199,7 +199,7 @@ def test_a_wrong_setting_is_told_without_its_value(settings: dict[str, str]) -> 
 )
 def test_a_settings_file_that_cannot_be_read_is_told_without_its_text(text: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        config.load({}, text)
+        startup.load({}, text)
     assert not leaks(repr(raised.value).encode())
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from proxy.access import signed_keys
-from proxy.access.auth import Grant
+from proxy.call import Grant
 from proxy.cost import schema_size, upper_bound
 from proxy.errors import TooComplex
 from proxy.tokens.schema import Renderer, TooLarge
 from proxy.tokens.vocabulary import Budget
 from proxy.wire import safe_json, work
 from tests.support.core import KEY, Listed, error_of, request, run
+from tests.support.counting import count_prompt
 
 JSON = (("content-type", "application/json"),)
 CHAT, COMPLETIONS, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"
@@ -560,7 +561,7 @@ def test_a_member_that_stands_twice_in_arguments_is_counted_twice() -> None:
     from proxy import tokens
 
     once, twice = (called({}, arguments=text) for text in ('{"a":"one two three"}', '{"a":"one two three","a":"x"}'))
-    counts = [tokens.count_prompt(one, "chat", tokens.budget(time.monotonic)).tokens for one in (once, twice)]
+    counts = [count_prompt(one, "chat", tokens.budget(time.monotonic)).tokens for one in (once, twice)]
     assert counts[0] < counts[1]
 
 

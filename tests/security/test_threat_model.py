@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from proxy import request_body, tokens
-from proxy.access import account_references
+from proxy import tokens
+from proxy.access import account_references, strict_body
 from proxy.adapters import asgi, log_output
 from proxy.errors import BadRequest, ReferenceNotAllowed, TooComplex, UnsupportedMedia
 from proxy.routing import upstream_stream
@@ -142,7 +142,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         ),
         "one text, if it is not plain ASCII": f"{safe_json.MAX_TEXT:,} characters",
         "nesting": f"{bounded_json.LEVELS} levels",
-        "model name": f"{request_body.MAX_MODEL} characters",
+        "model name": f"{strict_body.MAX_MODEL_LENGTH} characters",
         "parts of a form": f"{multipart.MAX_PARTS:,}",
         "counting one request": counting,
         "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",

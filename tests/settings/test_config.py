@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy import startup
 from proxy.errors import ConfigError
 from proxy.settings import config
 from tests.support.documents import made
@@ -60,7 +61,7 @@ from tests.support.paths import ROOT
 )
 def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        config.load_with_file({name: value})
+        startup.load_with_file({name: value})
     message = refused.value.message
     assert message.startswith(name) and message.endswith(".") and "\n" not in message
 
@@ -96,13 +97,13 @@ def test_a_mistake_is_one_sentence_that_names_the_setting(name: str, value: str)
     ],
 )
 def test_values_are_read(name: str, value: str, read: object) -> None:
-    loaded = config.load({name: value})
+    loaded = startup.load({name: value})
     field = {"OPENAI_KEY": "openai_api_key", "TIMEOUT": "timeout_seconds"}.get(name, name.lower())
     assert getattr(loaded, field, None) == read
 
 
 def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
-    assert config.load({"OPENAI_KEY": "old", "OPENAI_API_KEY": "new"}).openai_api_key == ("new",)
+    assert startup.load({"OPENAI_KEY": "old", "OPENAI_API_KEY": "new"}).openai_api_key == ("new",)
 
 
 @pytest.mark.parametrize(
@@ -116,21 +117,21 @@ def test_the_openai_name_of_a_key_wins_over_the_old_one() -> None:
 )
 def test_the_deployer_s_word_on_access_is_held_against_the_keys(environ: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        config.load(environ)
+        startup.load(environ)
 
 
 def test_access_as_the_keys_have_it_is_fine() -> None:
-    assert config.load({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}).access == "proxy-key"
-    assert config.load({"ACCESS": "pass-through", "PROXY_KEY": "p"}).access == "pass-through"
+    assert startup.load({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}).access == "proxy-key"
+    assert startup.load({"ACCESS": "pass-through", "PROXY_KEY": "p"}).access == "pass-through"
 
 
 def test_an_old_name_in_the_environment_wins_over_the_file() -> None:
-    assert config.load({"OPENAI_KEY": "env"}, 'openai_api_key = "file"').openai_api_key == ("env",)
+    assert startup.load({"OPENAI_KEY": "env"}, 'openai_api_key = "file"').openai_api_key == ("env",)
 
 
 def test_both_time_outs_at_once_are_refused() -> None:
     with pytest.raises(ConfigError, match="TIMEOUT and TIMEOUT_SECONDS"):
-        config.load({"TIMEOUT": "60000", "TIMEOUT_SECONDS": "60"})
+        startup.load({"TIMEOUT": "60000", "TIMEOUT_SECONDS": "60"})
 
 
 def test_a_file_stands_below_the_environment(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_file_stands_below_the_environment(tmp_path: Path) -> None:
     file.write_text(
         'openai_api_key = ["a", "b"]\ntimeout_seconds = 30\nconsole = false\nproxy_key = "file"\nlog_level = ""'
     )
-    loaded = config.load_with_file({"CONFIG_FILE": str(file), "PROXY_KEY": "environment"})
+    loaded = startup.load_with_file({"CONFIG_FILE": str(file), "PROXY_KEY": "environment"})
     assert loaded.openai_api_key == ("a", "b")
     assert (loaded.timeout_seconds, loaded.console, loaded.proxy_key) == (30.0, False, ("environment",))
     assert loaded.log_level == "info"
@@ -154,11 +155,11 @@ def test_a_file_stands_below_the_environment(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_the_file_is_told(text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        config.load({}, text)
+        startup.load({}, text)
 
 
 def test_a_repr_never_shows_a_key() -> None:
-    assert "secret" not in repr(config.load({"OPENAI_API_KEY": "secret"}))
+    assert "secret" not in repr(startup.load({"OPENAI_API_KEY": "secret"}))
 
 
 def test_the_document_lists_every_setting_with_its_default_and_an_example() -> None:
@@ -183,9 +184,9 @@ def test_every_example_in_the_document_is_valid() -> None:
     for block in blocks:
         lines = re.findall(r"^export ([A-Z_]+)=(?:'([^']*)'|(\S*))$", block, re.MULTILINE)
         assert lines, block
-        config.load({name: quoted or plain for name, quoted, plain in lines if name not in files})
+        startup.load({name: quoted or plain for name, quoted, plain in lines if name not in files})
 
 
 def test_a_proxy_key_that_looks_like_a_minted_one_stops_start_up() -> None:
     with pytest.raises(ConfigError, match="PROXY_KEY takes keys that do not begin with sk-sluice-"):
-        config.load({"PROXY_KEY": "sk-sluice-owner"})
+        startup.load({"PROXY_KEY": "sk-sluice-owner"})

@@ -9,10 +9,11 @@ import secrets
 
 import pytest
 
+from proxy import startup
 from proxy.cli import serve
 from proxy.errors import ConfigError
 from proxy.relay import relay
-from proxy.settings import config, parsers
+from proxy.settings import parsers
 from tests.support.core import Listed, host, request, run
 from tests.support.paths import ROOT
 
@@ -37,7 +38,7 @@ GOOD = "3f9c1b7a52d84e60"
 def test_what_came_along_with_a_key_stops_the_start(name: str, key: str, says: str) -> None:
     shown = {"OPENAI_KEY": "OPENAI_API_KEY"}.get(name, name)
     with pytest.raises(ConfigError, match=rf"^{shown} takes .*{says}.*\.$") as told:
-        config.load({name: key})
+        startup.load({name: key})
     assert GOOD not in told.value.message
 
 
@@ -46,16 +47,16 @@ def test_so_it_does_in_upstreams(key: str, monkeypatch: pytest.MonkeyPatch) -> N
     one = {"name": "a", "base_url": "https://a.test/v1"}
     for value, environ in ((key, {}), ("$A_KEY", {"A_KEY": key})):
         with pytest.raises(ConfigError, match=r"upstreams\[0\]\.keys takes .*without"):
-            config.load({"UPSTREAMS": json.dumps([{**one, "keys": value}]), **environ})
+            startup.load({"UPSTREAMS": json.dumps([{**one, "keys": value}]), **environ})
     with pytest.raises(ConfigError, match=r"upstreams\[0\]\.headers takes .*without quotation marks"):
-        config.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f'"{GOOD}"'}}])})
-    (found,) = config.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f" {GOOD}\t"}}])}).providers
+        startup.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f'"{GOOD}"'}}])})
+    (found,) = startup.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f" {GOOD}\t"}}])}).providers
     assert found.headers == (("x-key", GOOD),)
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "PROXY_KEY"])
 def test_white_space_around_a_key_is_left_out(name: str) -> None:
-    loaded = config.load({name: f" \u00a0{GOOD}\r\n, {GOOD}x\t"})
+    loaded = startup.load({name: f" \u00a0{GOOD}\r\n, {GOOD}x\t"})
     assert getattr(loaded, name.lower()) == (GOOD, f"{GOOD}x")
 
 
@@ -81,13 +82,13 @@ def test_white_space_around_a_key_is_left_out(name: str) -> None:
 )
 def test_a_sample_is_no_proxy_key(key: str) -> None:
     with pytest.raises(ConfigError, match=r"^PROXY_KEY is a sample .*openssl rand -hex 16\.$"):
-        config.load({"PROXY_KEY": f"{GOOD},{key}"})
+        startup.load({"PROXY_KEY": f"{GOOD},{key}"})
 
 
 @pytest.mark.parametrize("secret", ["a-long-random-text-for-signing", "5f1c0d8be0c94c51b64e0d2f7a9e3c11", "x" * 24])
 def test_a_sample_signs_nothing(secret: str) -> None:
     with pytest.raises(ConfigError, match=r"^SIGNING_SECRET is a sample"):
-        config.load({"SIGNING_SECRET": secret, "OPENAI_API_KEY": "k"})
+        startup.load({"SIGNING_SECRET": secret, "OPENAI_API_KEY": "k"})
 
 
 def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
@@ -98,7 +99,7 @@ def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
         parsers.is_sample("x" * 500) and not parsers.is_sample("key" * 500 + "x9") and not parsers.is_sample("20261126")
     )
     for key in ("correct-horse-battery-staple", "team-blue-2026", "a-key-for-callers", "test", "proxy-key", "sk-test"):
-        assert config.load({"PROXY_KEY": key}).proxy_key == (key,)
+        assert startup.load({"PROXY_KEY": key}).proxy_key == (key,)
 
 
 def test_a_short_key_is_warned_about() -> None:
@@ -111,13 +112,13 @@ def test_a_short_key_is_warned_about() -> None:
     assert any(one.startswith(sentence) for one in json.loads(reply.body)["warnings"])
     warned = json.loads(lines[0])
     assert (warned["level"], warned["event"]) == ("warning", "configuration") and sentence in warned["message"]
-    assert f"Warning    {sentence}" in serve.banner(config.load(settings), "127.0.0.1", 1, None)
+    assert f"Warning    {sentence}" in serve.banner(startup.load(settings), "127.0.0.1", 1, None)
     assert "zq7" not in lines[0] + str(reply.body)
-    assert "Warning" not in serve.banner(config.load({"PROXY_KEY": GOOD}), "127.0.0.1", 1, None)
+    assert "Warning" not in serve.banner(startup.load({"PROXY_KEY": GOOD}), "127.0.0.1", 1, None)
 
     async def twice() -> None:
         again: list[str] = []
-        surroundings, loaded = host(again), config.load(settings)
+        surroundings, loaded = host(again), startup.load(settings)
         for _ in range(2):
             await relay(request("/readyz", b"", method="GET"), loaded, Listed(), surroundings)
         assert sum(sentence in line for line in again) == 1
@@ -135,4 +136,4 @@ def test_no_document_shows_a_key_that_would_be_taken() -> None:
     assert len(shown) >= 3
     for key in shown:
         with pytest.raises(ConfigError, match="is a sample"):
-            config.load({"PROXY_KEY": key})
+            startup.load({"PROXY_KEY": key})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy import startup
 from proxy.errors import ConfigError
 from proxy.settings import config
 
@@ -20,7 +21,7 @@ MORE = {"MODERATION_WORDS_FILE": {"MODERATION": "words"}}
 
 
 def load(name: str, path: Path | str) -> config.Config:
-    return config.load_with_file({name: str(path), **MORE.get(name, {})})
+    return startup.load_with_file({name: str(path), **MORE.get(name, {})})
 
 
 @pytest.mark.parametrize("name", CONTENTS)
@@ -86,11 +87,11 @@ def test_a_file_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_file_that_is_found_by_itself_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "__file__", str(tmp_path / "proxy" / "settings" / "config.py"))
-    assert config.load_with_file({}).config_file is None
+    assert startup.load_with_file({}).config_file is None
     file = tmp_path / "sluice.toml"
     file.write_bytes(CONTENTS["CONFIG_FILE"].encode("gbk"))
     with pytest.raises(ConfigError, match=rf"^{file} cannot be read: line 1 is not UTF-8"):
-        config.load_with_file({})
+        startup.load_with_file({})
 
 
 def test_a_mistake_in_another_file_names_that_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proxy import startup
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Reply, Request
 from proxy.wire import sse
@@ -148,14 +149,13 @@ def test_the_model_is_remembered_for_the_life_of_the_process() -> None:
     import asyncio
 
     from proxy.relay import relay
-    from proxy.settings import config
     from tests.support.core import host
 
     upstream, place = Choosy(*REFUSALS[0]), host()
 
     async def go() -> None:
         for _ in range(2):
-            await relay(asked(), config.load({}), upstream, place)
+            await relay(asked(), startup.load({}), upstream, place)
 
     asyncio.run(go())
     assert [one.body for one in upstream.sent] == [ASKED, PLAIN, PLAIN]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from proxy import startup
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.errors import UpstreamDisconnected
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply
 from proxy.relay import relay
-from proxy.settings import config
 from proxy.streaming.envelope import Envelope, json_size
 from proxy.wire import sse
 from tests.support.core import Listed, error_of, request
@@ -29,7 +29,7 @@ def held(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions
     place = Host("test", able, AsyncioClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
     asked = request(path)
     asked.envelope = envelope
-    return asyncio.run(relay(asked, config.load({}), upstream, place))
+    return asyncio.run(relay(asked, startup.load({}), upstream, place))
 
 
 def word(text: str, **more: Any) -> bytes:

@@ -7,12 +7,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from proxy import startup
 from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.errors import ProxyError
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply, Request
 from proxy.relay import relay
-from proxy.settings import config
 from proxy.upstream import Answer, Outgoing
 
 SSE = (("content-type", "text/event-stream"),)
@@ -124,7 +124,7 @@ def run(
     """The reply and its pieces; an error that breaks the body off is raised."""
 
     async def go() -> tuple[Reply, list[bytes]]:
-        reply = await relay(asked or request(), config.load(settings or {}), upstream, host(lines, limit))
+        reply = await relay(asked or request(), startup.load(settings or {}), upstream, host(lines, limit))
         if isinstance(reply.body, bytes):
             return reply, [reply.body]
         try:

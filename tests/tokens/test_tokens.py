@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from proxy import tokens
 from proxy.errors import ConfigError, NotInstalled
+from proxy.protocols.responses_prompt import as_chat
 from proxy.tokens import completion, images, prompt, vocabulary
 from proxy.tokens.models import CL100K, O200K, model_of
-from proxy.tokens.responses import as_chat
 from proxy.tokens.schema import MOST, Renderer, TooLarge
 from proxy.tokens.vocabulary import Budget
+from tests.support.counting import count_prompt
 from tests.support.paths import SHARED
 
 TRUTH = SHARED / "data" / "tokens" / "truth-open.jsonl"
@@ -589,9 +590,9 @@ def test_the_responses_api_counts_like_the_chat_that_costs_as_much() -> None:
     assert chat["tool_choice"] == {"type": "function", "function": {"name": "f"}}
     assert chat["response_format"]["json_schema"] == schema
     assert len(unknown) == 3
-    found = tokens.count_prompt(request, "responses", plenty())
+    found = count_prompt(request, "responses", plenty())
     assert found.certainty == "at_least" and found.tokens > 40
-    short = tokens.count_prompt({"model": "gpt-4o", "input": "Hi", "tool_choice": "auto"}, "responses", plenty())
+    short = count_prompt({"model": "gpt-4o", "input": "Hi", "tool_choice": "auto"}, "responses", plenty())
     assert (short.tokens, short.certainty) == (counted(user("Hi", model="gpt-4o")).tokens, "estimate")
 
 
@@ -600,7 +601,7 @@ def test_the_responses_api_counts_like_the_chat_that_costs_as_much() -> None:
     [("Hello there", 2), (["Hello", "there"], 2), ([1, 2, 3], 3), ([[1, 2], [3]], 3), (None, 0)],
 )
 def test_older_endpoints_count_their_texts_alone(given_: Any, expected: int) -> None:
-    assert tokens.count_prompt({"model": "gpt-4o", "prompt": given_}, "completions", plenty()).tokens == expected
+    assert count_prompt({"model": "gpt-4o", "prompt": given_}, "completions", plenty()).tokens == expected
 
 
 # The vocabularies.
@@ -731,7 +732,7 @@ ANY = st.recursive(
 @given(st.dictionaries(NAMES, ANY, max_size=6))
 def test_no_json_makes_counting_fail(request_: dict[str, Any]) -> None:
     for protocol in ("chat", "responses", "completions"):
-        assert tokens.count_prompt(request_, protocol, plenty()).tokens >= 0
+        assert count_prompt(request_, protocol, plenty()).tokens >= 0
     completion.count(request_, [request_], plenty())
 
 

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from proxy import transports
+from proxy import startup, transports
 from proxy.errors import ConfigError, UpstreamDisconnected, UpstreamTimeout
-from proxy.settings import config
 from proxy.transports import ClosableUpstream
 from proxy.transports.demo import DemoUpstream
 from proxy.transports.direct import DirectUpstream
@@ -104,7 +103,7 @@ def test_tls_is_made_ready_where_only_moderation_needs_it() -> None:
     tencent = {**plain, **keys, "MODERATION": "tencent"}
     there = {**plain, **keys, "MODERATION": "openai", "MODERATION_OPENAI_BASE_URL": "https://api.openai.com"}
     for settings, wanted in ((plain, False), (tencent, True), (there, True)):
-        made = transports.make(config.load(settings), host())
+        made = transports.make(startup.load(settings), host())
         assert isinstance(made, DirectUpstream) and (made._context is not None) == wanted
 
 
@@ -243,7 +242,7 @@ def test_the_settings_and_an_outbound_proxy_choose_the_engine(
     environ: dict[str, str], settings: dict[str, str], kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_proxies(monkeypatch, environ)
-    assert type(transports.make(config.load(settings), host())) is kind
+    assert type(transports.make(startup.load(settings), host())) is kind
 
 
 @pytest.mark.parametrize("kind", ENGINES)

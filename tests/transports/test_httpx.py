@@ -9,9 +9,8 @@ import ssl
 import httpcore
 import pytest
 
-from proxy import transports
+from proxy import startup, transports
 from proxy.errors import ConfigError, UpstreamUnreachable
-from proxy.settings import config
 from proxy.transports import httpx as through_httpx
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.outbound import proxy_for
@@ -29,7 +28,7 @@ def test_a_proxy_that_cannot_be_used_is_told_at_start_up_with_the_ways_out(monke
         with pytest.raises(
             ConfigError, match=r"^all_proxy names .*unset all_proxy, or set UPSTREAM_ENGINE=direct"
         ) as told:
-            transports.make(config.load({}), host())
+            transports.make(startup.load({}), host())
         assert "secret" not in told.value.message
 
 

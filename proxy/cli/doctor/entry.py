@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from proxy import startup
 from proxy.cli.doctor.addresses import origin_of, region_of
 from proxy.cli.doctor.door import Door, Heard
 from proxy.cli.doctor.report import Report
-from proxy.settings import config, regions
+from proxy.settings import regions
 
 SKEW_SECONDS = 60
 COLD_MS = 700  # above what any network here adds: a process that had to start
@@ -100,4 +101,4 @@ def _region(door: Door, report: Report, warned: bool) -> None:
 
 def is_unserved(region: str) -> bool:
     """Whether OpenAI's own service is not to be called from this region."""
-    return regions.warning(region, config.load({})) is not None or region in _UNSERVED_ELSEWHERE
+    return regions.warning(region, startup.load({})) is not None or region in _UNSERVED_ELSEWHERE

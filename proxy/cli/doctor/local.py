@@ -42,7 +42,7 @@ def examine(environ: Mapping[str, str], root: Path, report: Report, context: ssl
     report.add("python.ok", version=platform.python_version())
     _packages(report)
     try:
-        settings = config.load_with_file(environ)
+        settings = startup.load_with_file(environ)
     except ConfigError as error:
         report.add("settings.wrong", message=error.message)
         settings = None

@@ -10,29 +10,8 @@ from typing import Protocol, cast
 from proxy.access import auth
 from proxy.call import Call
 from proxy.errors import ConfigError
+from proxy.moderation.verdict import Text, Verdict
 from proxy.settings.config import Config
-
-PASS, REVIEW, BLOCK = "pass", "review", "block"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """`new` is to be checked, `before` the end of what was checked ahead of it: a word may begin there."""
-
-    new: str
-    before: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One of PASS, REVIEW, BLOCK; `label` names the reason for the log, never the text."""
-
-    says: str
-    label: str | None = None
-
-
-class Failed(Exception):
-    """A check that gave no verdict; the text is a short code for the log."""
 
 
 class Moderator(Protocol):
@@ -70,8 +49,3 @@ def check(config: Config) -> None:
                 "random text: openssl rand -hex 16), or anybody could use that key up; ALLOW_ANONYMOUS=1 permits it.",
                 param="PROXY_KEY",
             )
-
-
-def gravest(verdicts: Sequence[Verdict]) -> Verdict:
-    """The first of the worst."""
-    return max(verdicts, key=lambda verdict: (PASS, REVIEW, BLOCK).index(verdict.says), default=Verdict(PASS))

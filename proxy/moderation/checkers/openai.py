@@ -13,7 +13,7 @@ from typing import Any
 from proxy.call import Call
 from proxy.errors import ConfigError
 from proxy.moderation import service_call
-from proxy.moderation.checkers import BLOCK, PASS, REVIEW, Failed, Text, Verdict, gravest
+from proxy.moderation.verdict import BLOCK, PASS, REVIEW, Failed, Text, Verdict, gravest
 from proxy.settings.config import Config
 from proxy.settings.providers import DEFAULT
 from proxy.upstream import Target

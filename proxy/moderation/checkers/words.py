@@ -11,8 +11,8 @@ from operator import add
 from proxy.call import Call
 from proxy.errors import ConfigError
 from proxy.moderation import invisible
-from proxy.moderation.checkers import BLOCK, PASS, Text, Verdict
 from proxy.moderation.sentences import BEFORE_LENGTH, in_word
+from proxy.moderation.verdict import BLOCK, PASS, Text, Verdict
 from proxy.moderation.windows import LENGTH, sliced
 from proxy.settings.config import Config
 

@@ -1,0 +1,156 @@
+"""What the chat and the completions API share: streams of chunks, each with a list of choices. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from proxy.errors import ProxyError
+from proxy.protocols.base import Protocol, StreamState, as_list, last_event
+from proxy.wire import sse
+
+if TYPE_CHECKING:
+    from proxy.protocols.texts import EventTexts
+
+DONE = b"data: [DONE]\n\n"
+_HEAD = ("id", "object", "created", "model")
+# A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+# Fields of a chunk that may differ between two that are merged; the first one's stays, as clients take it.
+PASSING = frozenset(("created", "obfuscation", "sequence_number"))
+
+
+class ChunkState(StreamState):
+    """Pieces are parsed until text has been seen, and again when they hold a finish reason."""
+
+    __slots__ = ("_choices", "_finished", "_first", "_protocol")
+
+    def __init__(self, protocol: ChunkProtocol, choices: int) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._choices = choices
+        self._finished: set[int] = set()
+        self._first: dict[str, Any] = {}
+
+    def feed(self, piece: bytes) -> None:
+        if self.has_text and not _FINISHED.search(piece):
+            return
+        for chunk in sse.objects(piece):
+            # Azure's first chunk has no id and no choices: the one that names the stream is needed.
+            if not self._first and chunk.get("id"):
+                self._first = chunk
+            for choice in as_list(chunk.get("choices")):
+                if isinstance(choice, dict):
+                    self._feed_choice(choice)
+
+    def truncated(self, reason: str) -> bytes | None:
+        if not self.has_text:
+            return None
+        mark = {"sluice": {"truncated": reason}}
+        ends = [last_event(self._chunk(self._closed(index), mark)) for index in self._open()]
+        return b"".join([*ends, DONE])
+
+    def filtered(self, message: str, held: bytes) -> bytes:
+        if not self._first:
+            named = next((chunk for chunk in sse.objects(held) if chunk.get("id")), {})
+            self._first = {name: value for name, value in named.items() if name in _HEAD}
+        said = self._protocol.filtered(message, not self.has_text)
+        ends = [
+            sse.event(self._chunk({**self._closed(index), "finish_reason": "content_filter", **said}, {}))
+            for index in self._open()
+        ]
+        return b"".join([*ends, DONE])
+
+    def failed(self, error: ProxyError) -> bytes:
+        return last_event({"error": error.fields()})
+
+    def _feed_choice(self, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta")
+        # Anything but the role: content, reasoning, a refusal, a tool call, audio.
+        said = {**delta, "role": None} if isinstance(delta, dict) else {"text": choice.get("text")}
+        self.has_text = self.has_text or any(said.values())
+        index = choice.get("index", 0)
+        if choice.get("finish_reason") and isinstance(index, int):
+            self._finished.add(index)
+
+    def _open(self) -> list[int]:
+        return [index for index in range(self._choices) if index not in self._finished]
+
+    def _chunk(self, choice: dict[str, Any], mark: dict[str, Any]) -> dict[str, Any]:
+        head = dict(zip(_HEAD, ("", self._protocol.chunk_object, 0, ""), strict=True))
+        named = {name: self._first.get(name, value) for name, value in head.items()}
+        return {**named, "choices": [choice], **mark}
+
+    def _closed(self, index: int) -> dict[str, Any]:
+        return {"index": index, **self._protocol.silence, "logprobs": None, "finish_reason": "length"}
+
+
+class ChunkProtocol(Protocol):
+    """A protocol whose streams are chunks. Subclasses say what a choice looks like."""
+
+    known = True
+    has_usage_option = True
+    chunk_object = ""
+    silence: dict[str, Any] = {}  # noqa: RUF012 — never changed
+
+    def state(self, choices: int = 1) -> StreamState:
+        return ChunkState(self, choices)
+
+    def ping(self, has_ids: bool) -> bytes | None:
+        return sse.PING_WITH_IDS if has_ids else sse.PING
+
+    def event_texts(self, event: bytes) -> EventTexts:
+        from proxy.protocols import texts  # few answers are filtered
+
+        return texts.of_events(event, texts.of_chunk)
+
+    def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
+        from proxy.protocols import texts  # few answers are withheld
+
+        kept = answer if None not in positions else texts.without_texts(answer)
+        choices = answer.get("choices")
+        if not isinstance(choices, list):
+            return {**kept, "choices": [self._withheld_choice({}, message)]}
+        replaced = [
+            self._withheld_choice(choice, message) if at in positions else choice for at, choice in enumerate(choices)
+        ]
+        return {**kept, "choices": replaced}
+
+    def filtered(self, message: str, first: bool) -> dict[str, Any]:
+        """The members of a choice that say `message`; `first`: nothing has been said before."""
+        raise NotImplementedError
+
+    def message(self, message: str) -> dict[str, Any]:
+        """The members of a whole answer's choice that say `message`."""
+        raise NotImplementedError
+
+    def _withheld_choice(self, choice: Any, message: str) -> dict[str, Any]:
+        index = choice.get("index", 0) if isinstance(choice, dict) else 0
+        return {"index": index, **self.message(message), "logprobs": None, "finish_reason": "content_filter"}
+
+
+def merged_chunk(held: dict[str, Any], following: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any] | None:
+    """Both chunks as one with `choice`; None where anything else differs, or usage would be lost."""
+    if held.get("usage") and not following.get("usage"):
+        return None
+    names = (held.keys() | following.keys()) - {"choices", "usage"} - PASSING
+    if any(held.get(name) != following.get(name) for name in names):
+        return None
+    usage = {"usage": following["usage"]} if "usage" in following else {}
+    return {**held, "choices": [choice], **usage}
+
+
+def merged_choice(first: dict[str, Any], second: dict[str, Any], text: str, value: Any) -> dict[str, Any] | None:
+    """The choice that both belong to, with `value` as the member `text` and their logprobs joined.
+
+    None where another field differs.
+    """
+    from proxy.protocols.merge import DIFFERENT, joined_logprobs, logprobs_member
+
+    names = (first.keys() | second.keys()) - {text, "logprobs"}
+    if any(first.get(name) != second.get(name) for name in names):
+        return None
+    logprobs = joined_logprobs(first.get("logprobs"), second.get("logprobs"))
+    if logprobs is DIFFERENT:
+        return None
+    return {**second, **first, **logprobs_member({**first, **second}, logprobs), text: value}

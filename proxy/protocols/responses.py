@@ -1,0 +1,152 @@
+"""The Responses API (platform.openai.com/docs/api-reference/responses, read 2026-11-23). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxy.errors import ProxyError
+from proxy.protocols.base import Protocol, StreamState, last_event, without
+from proxy.wire import sse
+
+if TYPE_CHECKING:
+    from proxy.protocols.texts import EventTexts
+
+# A sequence number of thousands of digits, which JSON allows, Python could not write again.
+_MAX_NUMBER = 2**53
+
+
+class ResponseState(StreamState):
+    """Keeps the last piece that has a sequence number, and the `response` that names the stream."""
+
+    __slots__ = ("_first", "_last")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first: dict[str, Any] = {}
+        self._last = b""
+
+    def feed(self, piece: bytes) -> None:
+        if b"sequence_number" in piece:  # not a comment, whether the upstream's or ours
+            self._last = piece
+        if self.has_text:
+            return
+        for event in sse.objects(piece):
+            if not self._first and (event.get("id") or event.get("response")):
+                self._first = event
+            self.has_text = self.has_text or str(event.get("type")).endswith(".delta")
+
+    def truncated(self, reason: str) -> bytes | None:
+        if not self.has_text:
+            return None
+        incomplete = {
+            "status": "incomplete",
+            # The API knows two reasons; the real one stands beside it.
+            "incomplete_details": {"reason": "max_output_tokens"},
+            "sluice": {"truncated": reason},
+        }
+        return last_event(self._incomplete(self._next_number(), incomplete), "response.incomplete")
+
+    def filtered(self, message: str, held: bytes) -> bytes:
+        """The message as one more piece of the text under way, if there is one, and in the response itself."""
+        if not self._first:
+            named = next((event for event in sse.objects(held) if event.get("id") or event.get("response")), {})
+            if isinstance(response := named.get("response"), dict):
+                from proxy.protocols.texts import without_texts  # few answers are withheld
+
+                self._first = {"response": without_texts(response)}
+        number = self._next_number()
+        events = []
+        deltas = [event for event in sse.objects(self._last) if event.get("type") == "response.output_text.delta"]
+        if deltas:
+            piece = without(deltas[-1], ("obfuscation", "logprobs"))
+            piece |= {"delta": message, "logprobs": [], "sequence_number": number}
+            events.append(sse.event(piece, "response.output_text.delta"))
+            number += 1
+        end = self._incomplete(number, _withheld(message))
+        return b"".join([*events, sse.event(end, "response.incomplete")])
+
+    def failed(self, error: ProxyError) -> bytes:
+        fields = error.fields()
+        event = {"type": "error", "sequence_number": self._next_number(), **without(fields, ("type",)), "error": fields}
+        return last_event(event, "error")
+
+    def _incomplete(self, number: int, members: dict[str, Any]) -> dict[str, Any]:
+        response = self._first.get("response")
+        named = response if isinstance(response, dict) else {}
+        return {"type": "response.incomplete", "sequence_number": number, "response": {**named, **members}}
+
+    def _next_number(self) -> int:
+        numbers = [event.get("sequence_number") for event in sse.objects(self._last)]
+        return max((number for number in numbers if isinstance(number, int) and number < _MAX_NUMBER), default=-1) + 1
+
+
+class Responses(Protocol):
+    """Typed events with sequence numbers."""
+
+    name = "responses"
+    known = True
+
+    def state(self, choices: int = 1) -> StreamState:
+        return ResponseState()
+
+    def ping(self, has_ids: bool) -> bytes | None:
+        return sse.PING_WITH_IDS if has_ids else sse.PING
+
+    def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
+        """Deltas of one item, which differ in their text and their number alone."""
+        from proxy.protocols.merge import DIFFERENT, joined_logprobs, logprobs_member
+
+        if not str(held.get("type")).endswith(".delta") or held.keys() != following.keys():
+            return None
+        if not isinstance(held.get("delta"), str) or not isinstance(following.get("delta"), str):
+            return None
+        logprobs = joined_logprobs(held.get("logprobs"), following.get("logprobs"))
+        free = ("delta", "logprobs", "created", "obfuscation", "sequence_number")
+        if logprobs is DIFFERENT or without(held, free) != without(following, free):
+            return None
+        # The number of the last one, so that numbers go up and a client that resumes continues after it.
+        number = {name: following[name] for name in ("sequence_number",) if name in following}
+        delta = held["delta"] + following["delta"]
+        return {**held, "delta": delta, **number, **logprobs_member(held, logprobs)}
+
+    def event_texts(self, event: bytes) -> EventTexts:
+        from proxy.protocols import texts  # few answers are filtered
+
+        return texts.of_events(event, texts.of_response_event)
+
+    def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
+        from proxy.protocols import texts  # few answers are withheld
+
+        kept = answer if None not in positions else texts.without_texts(answer)
+        return {**without(kept, ("choices",)), **_withheld(message)}  # a provider may add choices of its own
+
+    def messages(self, events: bytes) -> list[dict[str, Any]]:
+        # Text, reasoning summaries, the arguments of calls: whatever comes in deltas was generated.
+        deltas = [
+            event["delta"]
+            for event in sse.objects(events)
+            if str(event.get("type")).endswith(".delta") and isinstance(event.get("delta"), str)
+        ]
+        return [{"content": "".join(deltas)}] if deltas else []
+
+    def as_chat(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]] | None:
+        from proxy.protocols.responses_prompt import as_chat  # few requests are counted
+
+        chat, unknown = as_chat(request)
+        return chat, ["the Responses API is counted by the chat API's rules"], unknown
+
+    def stores(self, asked: Any) -> bool:
+        return asked is not False  # always, unless it is told not to
+
+    def truncates(self, request: dict[str, Any]) -> bool:
+        return request.get("truncation") == "auto"
+
+
+def _withheld(message: str) -> dict[str, Any]:
+    """The members of a response that was withheld: `message` stands in place of what it said."""
+    text = {"type": "output_text", "text": message, "annotations": []}
+    item = {"type": "message", "id": "msg_withheld", "status": "incomplete", "role": "assistant", "content": [text]}
+    return {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": [item]}
+
+
+PROTOCOL = Responses()
