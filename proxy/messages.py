@@ -87,7 +87,7 @@ class Wrapper:
 
 
 class Envelope(Protocol):
-    """How a door that takes one value back carries a body. `streaming.envelope.Envelope` says what each member means."""
+    """How a door that takes one value back carries a body. See `streaming.envelope.Envelope`."""
 
     @property
     def limit(self) -> int: ...
