@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from proxy.errors import BodyTooLarge, IncompleteBody
 
@@ -75,8 +75,7 @@ class ByteStream(Protocol):
     async def aclose(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapper:
+class Wrapper(NamedTuple):
     """What a stage puts around the stream of an answer.
 
     `passive`: it changes nothing and can do without the bytes, so a platform's own stream may bypass it.

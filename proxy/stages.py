@@ -8,9 +8,9 @@ run from the top of the list down, and the first one's wrapper is the innermost:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from typing import NamedTuple
 
 from proxy.call import Call
 from proxy.messages import ByteStream, Wrapper
@@ -18,8 +18,7 @@ from proxy.messages import ByteStream, Wrapper
 Apply = Callable[[Call], Awaitable[Wrapper | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """One feature: its module below `proxy`, imported when a call first needs it, and the calls that do."""
 
     module: str

@@ -73,11 +73,11 @@ def note(call: Call, piece: bytes) -> None:
 
 def normalised(usage: dict[str, Any]) -> Usage:
     """A provider's usage object as figures with the same meaning for all."""
-    counts = Usage()
+    counts = {}
     for name, paths in _PATHS.items():
         found = (_at(usage, path) for path in paths)
-        setattr(counts, name, next((n for n in found if n or (n is not None and name not in _RARE)), None))
-    return counts
+        counts[name] = next((count for count in found if count or (count is not None and name not in _RARE)), None)
+    return Usage(**counts)
 
 
 def _at(usage: Any, path: tuple[str, ...]) -> int | None:

@@ -12,7 +12,6 @@ from typing import Any
 from proxy.call import Call
 from proxy.errors import PathNotAllowed
 from proxy.messages import Wrapper
-from proxy.moderation.checks import HEADER, Checks, header_value
 from proxy.protocols import registry
 
 FIELDS = ("moderation", "moderation_level")
@@ -29,9 +28,12 @@ async def apply(call: Call) -> Wrapper | None:
     if call.protocol.known and document is not None:
         asked = {name: document.get(name) for name in FIELDS if name in document}
         call.body.document = document.without(FIELDS)
+    if not config.moderation and not asked:
+        return None
+    from proxy.moderation.checks import HEADER, Checks, header_value  # few deployments have a filter
+
     if not config.moderation:
-        if asked:
-            call.outcome.reply_headers.append((HEADER, "off"))
+        call.outcome.reply_headers.append((HEADER, "off"))
         return None
     protocol, row = registry.below(call.path), call.endpoint
     if not protocol.known and row is not None and row.writes and config.moderation_output:

@@ -6,11 +6,12 @@ from functools import lru_cache
 from importlib import import_module
 
 from proxy.protocols.base import Protocol
-from proxy.wire.path_table import protocol_below
+from proxy.wire.path_table import ENDPOINTS, protocol_below
+from proxy.wire.path_table import OTHER as NONE
 
 OTHER = Protocol()
-# The modules that `get` imports by name. Cold starts pay for the one that a call needs, and bundles hold all of them.
-MODULES = ("chat", "completions", "responses")
+# The modules that `get` imports by name, as the table of paths has them. Cold starts pay for the one that a call needs.
+MODULES = frozenset(endpoint.protocol for endpoint in ENDPOINTS) - {NONE}
 
 
 @lru_cache(maxsize=16)

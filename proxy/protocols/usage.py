@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
 from typing import Any
 
 from proxy.wire import bounded_json
@@ -16,23 +15,30 @@ _OBJECT_BYTES = 4_096
 _MAX_TRIES = 8
 
 
-@dataclass(slots=True)
 class Usage:
     """Tokens of one call, None where nobody reported them. `source` is upstream, estimate or at_least."""
 
-    input: int | None = None
-    output: int | None = None
-    cached: int | None = None
-    reasoning: int | None = None
-    audio_input: int | None = None
-    audio_output: int | None = None
-    source: str | None = None
+    __slots__ = ("audio_input", "audio_output", "cached", "input", "output", "reasoning", "source")
+
+    def __init__(self, **counts: int | None) -> None:
+        self.input = counts.get("input")
+        self.output = counts.get("output")
+        self.cached = counts.get("cached")
+        self.reasoning = counts.get("reasoning")
+        self.audio_input = counts.get("audio_input")
+        self.audio_output = counts.get("audio_output")
+        self.source: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Usage) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def update(self, newer: Usage) -> None:
         """Take every figure that `newer` has: a stream may report its usage several times, the last one counts."""
-        for field in fields(newer):
-            if (value := getattr(newer, field.name)) is not None:
-                setattr(self, field.name, value)
+        for name in self.__slots__:
+            if (value := getattr(newer, name)) is not None:
+                setattr(self, name, value)
 
 
 def last_object(data: bytes) -> dict[str, Any]:
