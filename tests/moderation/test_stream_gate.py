@@ -196,7 +196,9 @@ def test_pings_and_deadlines_go_on_while_a_check_is_under_way() -> None:
         upstream = Routed(chunk("", role="assistant"), chunk("Hi.\n"), DONE, service=never)
         pings = {**API, "KEEPALIVE_SECONDS": "0.01", "KEEPALIVE_FIRST_SECONDS": "0.01"}
         body = await opened(upstream, pings)
-        assert await anext(body) == chunk("", role="assistant")
+        while (first := await anext(body)) == b": ping\n\n":  # on a busy machine
+            pass
+        assert first == chunk("", role="assistant")
         assert [await anext(body) for _ in range(3)] == [b": ping\n\n"] * 3 and asked.is_set()
         await body.aclose()
         assert upstream.body.closed
