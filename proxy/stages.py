@@ -35,7 +35,10 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seldom:
-    """A stage that not every deployment needs: its module is imported when a call first wants it, not at cold start."""
+    """A stage that not every deployment needs: its module is imported when a call first wants it, not at cold start.
+
+    Its name is written in full: bundles follow it like an import.
+    """
 
     name: str
     wanted: Callable[[Call], bool]
@@ -50,7 +53,7 @@ class Seldom:
         return self._module().wrap(call, stream) if self.wanted(call) else stream
 
     def _module(self) -> Any:
-        return import_module(f"proxy.{self.name}")
+        return import_module(self.name)
 
 
 def _guards(call: Call) -> bool:
@@ -63,14 +66,14 @@ def _sends_with_held_key(call: Call) -> bool:
 
 
 STAGES: tuple[Stage, ...] = (
-    Seldom("access.account_references", _sends_with_held_key),
-    Seldom("routing.model_allowlist", lambda call: bool(call.allowed_models)),
-    Seldom("routing.model_alias", lambda call: any(target.model is not None for target in call.targets)),
+    Seldom("proxy.access.account_references", _sends_with_held_key),
+    Seldom("proxy.routing.model_allowlist", lambda call: bool(call.allowed_models)),
+    Seldom("proxy.routing.model_alias", lambda call: any(target.model is not None for target in call.targets)),
     stage,
-    Seldom("cost.context_limit", _guards),
-    Seldom("cost.cost_limit", lambda call: call.has_limits),
+    Seldom("proxy.cost.context_limit", _guards),
+    Seldom("proxy.cost.cost_limit", lambda call: call.has_limits),
     usage,
-    Seldom("cost.metering", lambda call: bool(call.config.metering)),
+    Seldom("proxy.cost.metering", lambda call: bool(call.config.metering)),
     deadline,
     assemble,
     keepalive,
