@@ -36,6 +36,7 @@ TEXTS_ZH = {
     "unpacked bundle": "解压后的包",
     "zip": "zip",
     "environment": "全部环境变量",
+    "Worker": "Worker",
     "one variable": "单个变量",
     "name or value of a variable": "变量的名称或值",
     "memory": "内存",

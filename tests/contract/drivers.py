@@ -21,8 +21,12 @@ from tests.support.workers import Workers
 
 
 class Driver(Protocol):
-    """`can` names what the door is able to do; cases that need more are not run through it."""
+    """`can` names what the door is able to do; cases that need more are not run through it.
 
+    `function` is its function's name in the registry of platforms.
+    """
+
+    function: str
     can: frozenset[str]
 
     def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
@@ -35,6 +39,7 @@ class Driver(Protocol):
 class ScfWebDriver:
     """Tencent's web function: its app behind the server that it starts, with the headers that the platform adds."""
 
+    function = "tencent-scf-web"
     can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
@@ -52,6 +57,7 @@ class ScfWebDriver:
 class ScfEventDriver:
     """Tencent's event function, called with events of one door."""
 
+    function = "tencent-scf-event"
     door = "scf-function-url"
     can = frozenset({REWRITES, RAW_PATH, DOTS})
 
@@ -86,6 +92,7 @@ class ScfGatewayDriver(ScfEventDriver):
 class LambdaDriver:
     """The buffered Lambda function, called with events of one door."""
 
+    function = "aws-lambda-buffered"
     door = "aws-function-url"
     can = frozenset({REWRITES, RAW_PATH, DOTS, BINARY})
 
@@ -128,6 +135,7 @@ class AlbDriver(LambdaDriver):
 class LambdaStreamDriver:
     """The streaming Lambda function in processes of its own, behind the simulator of the Runtime API."""
 
+    function = "aws-lambda-stream"
     can = frozenset({STREAMS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
@@ -148,8 +156,11 @@ class LambdaStreamDriver:
 class WorkersDriver:
     """The built Worker under Pyodide; guarded, each piece of an answer passes through Python."""
 
+    function = "cloudflare"
+    can = frozenset({STREAMS, DISCONNECTS, BINARY, RAW_PATH})
+
     def __init__(self, workers: Workers, guarded: bool) -> None:
-        self.can = frozenset({STREAMS, DISCONNECTS, BINARY, RAW_PATH, *((REWRITES,) if guarded else ())})
+        self.can = self.can | {REWRITES} if guarded else self.can
         self._workers = workers
         self._more = {"STREAM_GUARD": "1"} if guarded else {}
 
@@ -163,6 +174,7 @@ class WorkersDriver:
 class AsgiDriver:
     """The ASGI adapter behind real uvicorn, over a real socket."""
 
+    function = "server"
     engine = "direct"
     can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 

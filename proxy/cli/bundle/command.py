@@ -11,10 +11,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from proxy.cli.bundle.archive import check_size, check_zip, pack, set_modes, total_size
 from proxy.cli.bundle.bytecode import compile_all
 from proxy.cli.bundle.packages import add_packages
 from proxy.cli.bundle.sources import add_sources
-from proxy.cli.bundle.zip import check_size, check_zip, pack, set_modes, total_size
 from proxy.errors import ConfigError
 from proxy.platforms import registry
 

@@ -35,12 +35,11 @@ def add_packages(bundle: Bundle, folder: Path) -> None:
                 shutil.copyfile(compiled, folder / "tiktoken" / compiled.name)
     # Where only modules are uploaded, a package's description never arrives, and `.txt` would count as a module.
     modules_only = bundle.sources != "."
+    left_out = (*_LEFT_OUT_FILES, "METADATA") if modules_only else _LEFT_OUT_FILES
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and path.name in _LEFT_OUT:
             shutil.rmtree(path)
-        elif path.is_file() and (path.name in _LEFT_OUT_FILES or path.suffix == ".pyi"):
-            path.unlink()
-        elif modules_only and path.name == "METADATA":
+        elif path.is_file() and (path.name in left_out or path.suffix == ".pyi"):
             path.unlink()
         elif modules_only and path.suffix == ".txt":  # a licence
             path.rename(path.with_suffix(""))
