@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.adapters.aws_buffered import BufferedFunction
@@ -194,3 +195,18 @@ class AsgiHttpxDriver(AsgiDriver):
     """The same with httpx to the upstream, which outbound proxies need."""
 
     engine = "httpx"
+
+
+# All but the Worker, which takes the host that runs it.
+DRIVERS: dict[str, Callable[[Serve], Driver]] = {
+    "asgi": AsgiDriver,
+    "asgi-httpx": AsgiHttpxDriver,
+    "scf-web": ScfWebDriver,
+    "scf-event": ScfEventDriver,
+    "scf-gateway": ScfGatewayDriver,
+    "aws-function-url": LambdaDriver,
+    "aws-http-api": HttpApiDriver,
+    "aws-rest-api": RestApiDriver,
+    "aws-alb": AlbDriver,
+    "aws-stream": LambdaStreamDriver,
+}

@@ -16,8 +16,7 @@ from proxy.platforms.limits import LIMITS
 from proxy.platforms.platform import Function
 from proxy.platforms.registry import BUNDLES, FUNCTIONS, PLATFORMS, adapters, platform_of
 from tests.contract.case import STREAMS
-from tests.contract.drivers import WorkersDriver
-from tests.contract.test_contract import DRIVERS
+from tests.contract.drivers import DRIVERS, WorkersDriver
 from tests.support.paths import ROOT
 
 
