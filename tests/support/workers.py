@@ -22,7 +22,7 @@ def install_sdk() -> Path:
     sdk = node.HERE / "python_modules"
     if not sdk.exists():
         node.pip_install(*_SDK, "--target", str(sdk), "-r", str(node.HERE / "requirements.txt"))
-    return sdk
+    return sdk.resolve()  # Pyodide mounts no folder that is a link
 
 
 class Workers:
