@@ -23,7 +23,6 @@ VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 LEAST = (3, 10)
-BUNDLES = ("scf-web", "scf-event", "aws", "cloudflare")
 
 
 def main(arguments: list[str]) -> int:
@@ -90,6 +89,8 @@ def bench(more: list[str]) -> int:
 
 def bundle(more: list[str]) -> int:
     """One platform's folder and zip under build/, or every platform's; `--no-tokens` leaves counting out."""
+    from proxy.platforms.registry import BUNDLES  # not at the top: an older Python must be told that it is too old
+
     install("requirements-dev.txt")
     options = [one for one in more if one.startswith("-")]
     names = [one for one in more if not one.startswith("-")] or BUNDLES

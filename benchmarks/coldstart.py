@@ -18,8 +18,9 @@ from pathlib import Path
 
 from benchmarks.cores import Cores
 from benchmarks.relays import ROOT, StartError, environment
-from proxy.cli import bundle
-from proxy.cli.bundle import BUNDLES, find_python
+from proxy.cli.bundle.bytecode import find_python
+from proxy.cli.bundle.command import build_bundle
+from proxy.platforms.registry import BUNDLES
 
 CEILING = 30.0  # seconds that one process may take
 _BODY = '{"model": "bench-1", "messages": [{"role": "user", "content": "What is a sluice?"}]}'
@@ -46,7 +47,7 @@ def measure(up: int, starts: int, cores: Cores) -> tuple[Cold, Cold, Cold]:
     """
     python = find_python(BUNDLES["aws"].python)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        if python is None or bundle.run("aws", folder):
+        if python is None or build_bundle("aws", folder):
             raise StartError("The bundle for AWS cannot be built here, and its cold start is what is measured.")
         built = str(Path(folder) / "aws")
         environ = environment(OPENAI_BASE_URL=f"http://127.0.0.1:{up}/v1", LOG_LEVEL="off") | {"PYTHONPATH": built}

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from benchmarks.relays import ROOT
-from proxy.cli.bundle import find_python
+from proxy.cli.bundle.bytecode import find_python
 from proxy.cli.lambda_simulator import Invocation, RuntimeApiServer
 
 STARTS = 15

@@ -26,7 +26,7 @@ from benchmarks import load, relays
 from benchmarks.cores import Cores
 from benchmarks.load import LoadError
 from benchmarks.relays import ROOT, StartError, Subject, environment, free_port, started, wait_for
-from proxy.cli.bundle import find_python
+from proxy.cli.bundle.bytecode import find_python
 
 FOLDER = ROOT / "build" / "peers"
 LITELLM, FORWARD, PORTKEY = "1.108.7", "0.8.1", "1.15.2"

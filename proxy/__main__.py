@@ -8,6 +8,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from proxy.platforms import registry
+
 ROOT = Path(__file__).resolve().parent.parent
 # What the commands take. A Python may have some of them for another reason.
 PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
@@ -38,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="processes that share the port, one a core (default 1)",
     )
     bundle = commands.add_parser("bundle", help="make what to upload to a platform")
-    bundle.add_argument("name", choices=("scf-web", "scf-event", "aws", "cloudflare"))
+    bundle.add_argument("name", choices=tuple(registry.BUNDLES))
     bundle.add_argument("--output", default="build", help="the folder to build in (default build)")
     bundle.add_argument(
         "--no-tokens", action="store_true", help="leave out what counting tokens takes: tiktoken and its vocabularies"
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     inspect.add_argument("key", help="the key; - reads it from standard input, where no history keeps it")
     _add_doctor(commands)
     limits = commands.add_parser("limits", help="print what each platform takes, and what happens above that")
-    limits.add_argument("--platform", choices=("tencent", "aws", "cloudflare", "server"), help="only this one")
+    limits.add_argument("--platform", choices=[one.name for one in registry.PLATFORMS], help="only this one")
     limits.add_argument("--write", action="store_true", help="write docs/limits.md and its Chinese page anew")
     options = parser.parse_args(arguments)
     if options.command == "doctor":
@@ -79,9 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         return counting.run(options.file, options.model)
     if options.command == "bundle":
-        from proxy.cli import bundle as making
+        from proxy.cli.bundle.command import build_bundle
 
-        return making.run(options.name, options.output, tokens=not options.no_tokens)
+        return build_bundle(options.name, options.output, tokens=not options.no_tokens)
     from proxy.cli import serve as serving
 
     return serving.run(options.host, options.port, options.demo, options.kind, options.workers)

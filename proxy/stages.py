@@ -19,7 +19,10 @@ Apply = Callable[[Call], Awaitable[Wrapper | None]]
 
 
 class Stage(NamedTuple):
-    """One feature: its module below `proxy`, imported when a call first needs it, and the calls that do."""
+    """One feature: its module, imported when a call first needs it, and the calls that do.
+
+    Modules are named in full: bundles follow these names like imports.
+    """
 
     module: str
     wanted: Callable[[Call], bool]
@@ -62,16 +65,16 @@ def _is_assembled(call: Call) -> bool:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("access.account_references", _has_key_to_guard),
-    Stage("routing.model_allowlist", lambda call: bool(call.allowed_models)),
-    Stage("routing.model_alias", _has_renamed_model),
-    Stage("moderation.stage", _has_moderation),
-    Stage("cost.context_limit", _checks_context),
-    Stage("cost.cost_limit", lambda call: call.has_limits),
-    Stage("cost.usage", _uses_tokens),
-    Stage("streaming.timing", _always),
-    Stage("cost.metering", _is_metered),
-    Stage("streaming.assemble", _is_assembled),
+    Stage("proxy.access.account_references", _has_key_to_guard),
+    Stage("proxy.routing.model_allowlist", lambda call: bool(call.allowed_models)),
+    Stage("proxy.routing.model_alias", _has_renamed_model),
+    Stage("proxy.moderation.stage", _has_moderation),
+    Stage("proxy.cost.context_limit", _checks_context),
+    Stage("proxy.cost.cost_limit", lambda call: call.has_limits),
+    Stage("proxy.cost.usage", _uses_tokens),
+    Stage("proxy.streaming.timing", _always),
+    Stage("proxy.cost.metering", _is_metered),
+    Stage("proxy.streaming.assemble", _is_assembled),
 )
 # A body of more bytes than this is copied by an edit for so long that others have their turn after each stage.
 _LARGE_BYTES = 1_000_000
@@ -101,5 +104,5 @@ def wrap(stream: ByteStream, wrappers: list[Wrapper]) -> ByteStream:
 
 @lru_cache(maxsize=32)
 def _function(module: str) -> Apply:
-    function: Apply = import_module(f"proxy.{module}").apply
+    function: Apply = import_module(module).apply
     return function

@@ -12,6 +12,8 @@ from pathlib import Path
 from proxy.cli import limits_zh
 from proxy.platforms import limit_texts as words
 from proxy.platforms.limits import LIMITS, Limit
+from proxy.platforms.platform import Door, Platform
+from proxy.platforms.registry import DOORS, PLATFORMS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _HEAD = """# Limits
@@ -70,7 +72,8 @@ _FOOT = """
 class Language:
     """What one language's page needs. `translate` and `cite` take the table's own English texts."""
 
-    platforms: Mapping[str, str]
+    title: Callable[[Platform], str]
+    door: Callable[[Door], str]
     head: tuple[str, ...]
     kinds: Mapping[bool, str]
     streams: Mapping[bool, str]
@@ -100,7 +103,8 @@ def run(platform: str | None) -> int:
 def english() -> str:
     """docs/limits.md"""
     language = Language(
-        platforms=words.PLATFORMS,
+        title=lambda platform: platform.title,
+        door=lambda door: door.name,
         head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
         kinds=words.KINDS,
         streams={True: "streams", False: "in one piece"},
@@ -114,7 +118,8 @@ def english() -> str:
 def chinese() -> str:
     """docs/limits.zh-CN.md. Raises KeyError for a text that limit_texts does not translate."""
     language = Language(
-        platforms=words.PLATFORMS_ZH,
+        title=lambda platform: platform.title_zh,
+        door=lambda door: door.name_zh,
         head=limits_zh.HEAD,
         kinds=words.KINDS_ZH,
         streams=words.STREAMS_ZH,
@@ -135,21 +140,26 @@ def write() -> int:
 
 def _tables(language: Language) -> str:
     lines: list[str] = []
-    for platform, title in language.platforms.items():
-        lines += ["", f"## {title}", "", f"| {' | '.join(language.head)} |", "|" + "---|" * len(language.head)]
+    for platform in PLATFORMS:
+        lines += [
+            "",
+            f"## {language.title(platform)}",
+            "",
+            f"| {' | '.join(language.head)} |",
+            "|" + "---|" * len(language.head),
+        ]
         for row in LIMITS:
-            if row.platform == platform:
+            if row.platform == platform.name:
                 lines.append(f"| {' | '.join(_cells(row, language))} |")
     return "\n".join([*lines, ""])
 
 
 def _cells(row: Limit, language: Language) -> tuple[str, ...]:
-    streams = words.STREAMS.get((row.platform, row.door))
-    door = language.translate(row.door)
+    door = DOORS.get((row.platform, row.door))  # None for what holds at every door, or at the upload
     # The page stands as code, so that no renderer takes an underscore or a dot of it for more than it is.
     source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
     return (
-        door if streams is None else f"{door} ({language.streams[streams]})",
+        f"{language.door(door)} ({language.streams[door.streams]})" if door else language.translate(row.door),
         language.translate(row.what),
         words.amount(row, language.units),
         language.kinds[row.hard],

@@ -6,55 +6,16 @@ from collections.abc import Mapping
 
 from proxy.platforms.limits import Limit
 
-PLATFORMS = {
-    "tencent": "Tencent Cloud Functions (SCF)",
-    "aws": "AWS Lambda",
-    "cloudflare": "Cloudflare Workers",
-    "server": "A server of your own",
-}
-# Whether a door lets a stream through; what is no door (uploads) is not here.
-STREAMS = {
-    ("tencent", "web function"): True,
-    ("tencent", "event function"): False,
-    ("aws", "function URL stream"): True,
-    ("aws", "function URL"): False,
-    ("aws", "REST API stream"): True,
-    ("aws", "REST API"): False,
-    ("aws", "HTTP API"): False,
-    ("aws", "ALB"): False,
-    ("cloudflare", "Worker"): True,
-    ("cloudflare", "Worker (free)"): True,
-    ("cloudflare", "Worker (paid)"): True,
-    ("server", "http"): True,
-}
 UNITS = {"bytes": "bytes", "seconds": "s", "milliseconds": "ms"}
 KINDS = {True: "fixed", False: "default"}
-PLATFORMS_ZH = {
-    "tencent": "腾讯云函数 SCF",
-    "aws": "AWS Lambda",
-    "cloudflare": "Cloudflare Workers",
-    "server": "自己的服务器",
-}
 KINDS_ZH = {True: "固定", False: "默认值，可改"}
 STREAMS_ZH = {True: "流式", False: "一次给出"}
 UNITS_ZH = {"bytes": "字节", "seconds": "秒", "milliseconds": "毫秒"}
 # The table's own English texts.
 TEXTS_ZH = {
-    # Doors.
-    "http": "HTTP",
-    "web function": "Web 函数",
-    "event function": "事件函数",
+    # In place of a door. Doors have their names in the registry.
     "upload": "上传",
     "every door": "所有入口",
-    "function URL": "函数 URL",
-    "function URL stream": "函数 URL",
-    "HTTP API": "API Gateway HTTP API",
-    "REST API": "API Gateway REST",
-    "REST API stream": "API Gateway REST",
-    "ALB": "负载均衡 ALB",
-    "Worker": "Worker",
-    "Worker (free)": "Worker（免费套餐）",
-    "Worker (paid)": "Worker（付费套餐）",
     # What.
     "request body": "请求体",
     "request body read": "要读入的请求体（JSON）",
@@ -75,6 +36,7 @@ TEXTS_ZH = {
     "unpacked bundle": "解压后的包",
     "zip": "zip",
     "environment": "全部环境变量",
+    "Worker": "Worker",
     "one variable": "单个变量",
     "name or value of a variable": "变量的名称或值",
     "memory": "内存",

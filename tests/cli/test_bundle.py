@@ -22,10 +22,13 @@ import openai
 import pytest
 
 from proxy.__main__ import main
-from proxy.cli import bundle
-from proxy.cli.bundle import ROOT
+from proxy.cli.bundle import archive, packages, sources
+from proxy.cli.bundle.bytecode import compile_all, find_python
+from proxy.cli.bundle.command import build_bundle
+from proxy.cli.bundle.sources import ROOT, add_sources
 from proxy.endpoints.console import page
 from proxy.errors import ConfigError
+from proxy.platforms.registry import BOOTSTRAPS, BUNDLES
 from tests.support import parts
 from tests.support.client import Connection, call
 from tests.support.events import recorded
@@ -33,13 +36,13 @@ from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
-NAMES = ("scf-web", "scf-event", "aws")
+NAMES = tuple(name for name, bundle in BUNDLES.items() if bundle.python)  # those that are compiled
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("build")
-    for name in (*NAMES, "cloudflare"):
+    for name in BUNDLES:
         assert main(["bundle", name, "--output", str(folder)]) == 0
     return folder
 
@@ -66,7 +69,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert {"tiktoken", "tiktoken_ext"} <= tops
     assert ("mangum" in tops, "aws_bootstrap" in names) == ((True, True) if name == "aws" else (False, False))
     assert ("exceptiongroup" in tops) == (name != "aws"), "it belongs to Python 3.10 alone"
-    assert "proxy/cli/bundle.py" not in names and "proxy/__main__.py" not in names
+    assert not [one for one in names if one.startswith(("proxy/cli/", "proxy/__main__"))]
     assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
     assert ("uvicorn" in tops, "scf_bootstrap" in names) == ((True, True) if name == "scf-web" else (False, False))
     assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
@@ -83,7 +86,8 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
 COUNTING = """
 import sys; sys.path[:] = [sys.argv[1], *[one for one in sys.path if "site-packages" not in one and one]]
 import time
-from proxy import prices, tokens
+from proxy import tokens
+from proxy.cost import prices
 count = tokens.count_prompt({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}, "chat",
                             tokens.budget(time.monotonic))
 assert sys.modules["tiktoken"].__file__.startswith(sys.argv[1])
@@ -93,7 +97,7 @@ print(count.tokens, count.certainty, prices.find("gpt-4o", None).context_window)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bundle_counts_with_nothing_else_installed(built: Path, name: str) -> None:
-    python = parts.need_python("3.13" if name == "aws" else "3.10")
+    python = parts.need_python(BUNDLES[name].python)
     command = [python, "-S", "-c", COUNTING, str(built / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=built)
     assert done.stdout == "8 exact 128000\n", done.stderr
@@ -113,7 +117,7 @@ def test_a_bundle_can_be_made_without_counting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_source_is_compiled_for_the_platform_s_python(built: Path, name: str) -> None:
-    version = "3.13" if name == "aws" else "3.10"
+    version = BUNDLES[name].python
     parts.need_python(version)
     folder = built / name
     sources = {path.relative_to(folder) for path in folder.rglob("*.py")}
@@ -131,20 +135,20 @@ def modes(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
 
 
-@pytest.mark.parametrize("name", [*NAMES, "cloudflare"])
+@pytest.mark.parametrize("name", BUNDLES)
 def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Path) -> None:
     """Also from another folder, on another day, and where new files are nobody else's to read."""
     other = tmp_path / "elsewhere" / "deep"
     before = os.umask(0o077)
     try:
-        assert bundle.run(name, str(other)) == 0
+        assert build_bundle(name, str(other)) == 0
     finally:
         os.umask(before)
     sums = [hashlib.sha256((folder / f"sluice-{name}.zip").read_bytes()).hexdigest() for folder in (built, other)]
     assert sums[0] == sums[1]
     assert modes(built / name) == modes(other / name)
     programs = {path for path, mode in modes(other / name).items() if mode == 0o755 and (other / name / path).is_file()}
-    assert programs == {path for path in ("scf_bootstrap", "aws_bootstrap") if (other / name / path).exists()}
+    assert programs == {path for path in BOOTSTRAPS if (other / name / path).exists()}
     assert {mode for path, mode in modes(other / name).items() if path not in programs} == {0o755, 0o644}
     assert (other / f"sluice-{name}.zip").stat().st_mode & 0o777 == 0o644
 
@@ -274,10 +278,10 @@ def imported_at_once(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{one.name}" for one in node.names)
 
 
-@pytest.mark.parametrize("name", bundle.BUNDLES)
+@pytest.mark.parametrize("name", BUNDLES)
 def test_no_module_of_a_bundle_needs_one_that_was_left_out(name: str, tmp_path: Path) -> None:
     """Worker bundles leave counting out: a module there must import it where it is needed, or be left out too."""
-    bundle.add_sources(dataclasses.replace(bundle.BUNDLES[name], packages=()), tmp_path)
+    add_sources(dataclasses.replace(BUNDLES[name], packages=()), tmp_path)
     modules = {path.relative_to(ROOT).with_suffix("") for path in (ROOT / "proxy").rglob("*.py")}
     missing = {".".join(one.parts) for one in modules if not (tmp_path / one).with_suffix(".py").exists()}
     assert missing  # adapters of other platforms at least
@@ -297,7 +301,7 @@ def test_every_bundle_has_the_whole_console(built: Path) -> None:
     folder = built / "cloudflare" / "src" / "proxy" / "endpoints" / "console"
     assert {path.suffix for path in folder.iterdir()} == {".py"}
     packed = runpy.run_path(str(folder / "packed.py"))["FILES"]
-    assert packed == {name: (page.HERE / name).read_text(encoding="utf-8") for name in files}
+    assert packed == {name: page.compact(name, page.read(name)) for name in files}
 
 
 def test_the_console_page_is_in_the_bundle(function: int) -> None:
@@ -325,20 +329,20 @@ def test_the_unpacked_event_function_answers_under_the_platform_s_python(
 def test_a_bundle_that_is_too_large_names_its_largest_file(tmp_path: Path) -> None:
     (tmp_path / "small").write_bytes(b"x")
     (tmp_path / "large.bin").write_bytes(b"x" * 2_000_000)
-    tight = dataclasses.replace(bundle.BUNDLES["scf-web"], limit=1_000_000)
+    tight = dataclasses.replace(BUNDLES["scf-web"], limit=1_000_000)
     with pytest.raises(ConfigError, match=r"2 MB unpacked .* takes 1 MB.* large\.bin with 2\.0 MB"):
-        bundle.check_size(tight, tmp_path)
-    bundle.check_size(bundle.BUNDLES["scf-web"], tmp_path)
+        archive.check_size(tight, tmp_path)
+    archive.check_size(BUNDLES["scf-web"], tmp_path)
     with pytest.raises(ConfigError, match=r"large\.bin has 2 MB and the platform takes 1 MB"):
-        bundle.check_zip(dataclasses.replace(tight, zip_limit=1_000_000), tmp_path / "large.bin")
-    bundle.check_zip(tight, tmp_path / "large.bin")
+        archive.check_zip(dataclasses.replace(tight, zip_limit=1_000_000), tmp_path / "large.bin")
+    archive.check_zip(tight, tmp_path / "large.bin")
 
 
 def test_a_package_that_is_not_locked_is_told() -> None:
     with pytest.raises(ConfigError, match="has no nothing"):
-        bundle.subset("httpx==1 \\\n    --hash=sha256:00\n", ("httpx", "nothing"))
+        packages.subset("httpx==1 \\\n    --hash=sha256:00\n", ("httpx", "nothing"))
     assert (
-        bundle.subset("# c\nh11==1 \\\n    --hash=x\nhttpx==2 ; y \\\n    --hash=z\n", ("httpx",))
+        packages.subset("# c\nh11==1 \\\n    --hash=x\nhttpx==2 ; y \\\n    --hash=z\n", ("httpx",))
         == "httpx==2 ; y \\\n    --hash=z\n"
     )
 
@@ -346,19 +350,19 @@ def test_a_package_that_is_not_locked_is_told() -> None:
 def test_what_cannot_be_installed_or_compiled_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = dataclasses.replace(bundle.BUNDLES["scf-event"], wheels="no-such-platform")
-    monkeypatch.setitem(bundle.BUNDLES, "scf-event", wrong)
-    assert bundle.run("scf-event", str(tmp_path)) == 1
+    wrong = dataclasses.replace(BUNDLES["scf-event"], wheels="no-such-platform")
+    monkeypatch.setitem(BUNDLES, "scf-event", wrong)
+    assert build_bundle("scf-event", str(tmp_path)) == 1
     assert "The packages could not be installed" in capsys.readouterr().err
     (tmp_path / "broken.py").write_text("def")
     current = dataclasses.replace(wrong, python=f"{sys.version_info[0]}.{sys.version_info[1]}")
     with pytest.raises(ConfigError, match=r"Compiling failed: [\s\S]*broken\.py"):
-        bundle.compile_all(current, tmp_path)
+        compile_all(current, tmp_path)
 
 
 def test_without_the_platform_s_python_it_goes_uncompiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.py").write_text("x = 1")
-    bundle.compile_all(dataclasses.replace(bundle.BUNDLES["scf-web"], python="3.1"), tmp_path)
+    compile_all(dataclasses.replace(BUNDLES["scf-web"], python="3.1"), tmp_path)
     assert not list(tmp_path.rglob("*.pyc"))
     assert "Python 3.1 is not on this machine" in capsys.readouterr().out
 
@@ -367,7 +371,7 @@ def test_without_uv_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="pip install uv"):
-        bundle._uv()
+        packages._uv()
 
 
 def test_a_stand_in_that_is_no_such_python_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -376,20 +380,20 @@ def test_a_stand_in_that_is_no_such_python_is_not_taken(monkeypatch: pytest.Monk
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    assert bundle.find_python("3.9") is None
+    assert find_python("3.9") is None
 
 
 def test_the_owner_s_own_file_goes_along_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle_root, root = bundle.ROOT, tmp_path / "root"
+    root = tmp_path / "root"
     root.mkdir()
     for name in ("proxy", "handler.py", "LICENSE"):
-        (root / name).symlink_to(bundle_root / name)
+        (root / name).symlink_to(ROOT / name)
     (root / "sluice.toml").write_text('proxy_key = "pk"')
-    monkeypatch.setattr(bundle, "ROOT", root)
+    monkeypatch.setattr(sources, "ROOT", root)
     folder = tmp_path / "scf-event"
     folder.mkdir()
-    bundle.add_sources(dataclasses.replace(bundle.BUNDLES["scf-event"], packages=()), folder)
+    add_sources(dataclasses.replace(BUNDLES["scf-event"], packages=()), folder)
     assert (folder / "sluice.toml").read_text() == 'proxy_key = "pk"'
     assert "keys that stand in it are in the zip too" in capsys.readouterr().out

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from proxy.cli import bundle as building
 from proxy.cli.doctor import bundles, extras, local, reach
+from proxy.platforms import registry
 from tests.cli.test_bundle import free_port
 from tests.support.doctor import KEY, Looked, answers, looked, noted, said
 from tests.support.proxies import SOCKS, only_proxies
@@ -233,7 +233,7 @@ def test_a_folder_is_looked_at_as_it_would_be_uploaded(project: Path) -> None:
 def test_a_bundle_that_is_too_large(project: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     from dataclasses import replace
 
-    small = replace(building.BUNDLES["scf-web"], **{field: 100})  # type: ignore[arg-type]
+    small = replace(registry.BUNDLES["scf-web"], **{field: 100})  # type: ignore[arg-type]
     monkeypatch.setattr(bundles, "BUNDLES", {"scf-web": small})
     packed(project)
     assert examined(project).codes == ["bundle.large"]

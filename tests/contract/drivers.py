@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.adapters.aws_buffered import BufferedFunction
@@ -21,8 +22,12 @@ from tests.support.workers import Workers
 
 
 class Driver(Protocol):
-    """`can` names what the door is able to do; cases that need more are not run through it."""
+    """`can` names what the door is able to do; cases that need more are not run through it.
 
+    `function` is its function's name in the registry of platforms.
+    """
+
+    function: str
     can: frozenset[str]
 
     def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
@@ -35,6 +40,7 @@ class Driver(Protocol):
 class ScfWebDriver:
     """Tencent's web function: its app behind the server that it starts, with the headers that the platform adds."""
 
+    function = "tencent-scf-web"
     can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
@@ -52,6 +58,7 @@ class ScfWebDriver:
 class ScfEventDriver:
     """Tencent's event function, called with events of one door."""
 
+    function = "tencent-scf-event"
     door = "scf-function-url"
     can = frozenset({REWRITES, RAW_PATH, DOTS})
 
@@ -86,6 +93,7 @@ class ScfGatewayDriver(ScfEventDriver):
 class LambdaDriver:
     """The buffered Lambda function, called with events of one door."""
 
+    function = "aws-lambda-buffered"
     door = "aws-function-url"
     can = frozenset({REWRITES, RAW_PATH, DOTS, BINARY})
 
@@ -128,6 +136,7 @@ class AlbDriver(LambdaDriver):
 class LambdaStreamDriver:
     """The streaming Lambda function in processes of its own, behind the simulator of the Runtime API."""
 
+    function = "aws-lambda-stream"
     can = frozenset({STREAMS, REWRITES, BINARY, RAW_PATH, DOTS})
 
     def __init__(self, serve: Serve) -> None:
@@ -148,8 +157,11 @@ class LambdaStreamDriver:
 class WorkersDriver:
     """The built Worker under Pyodide; guarded, each piece of an answer passes through Python."""
 
+    function = "cloudflare"
+    can = frozenset({STREAMS, DISCONNECTS, BINARY, RAW_PATH})
+
     def __init__(self, workers: Workers, guarded: bool) -> None:
-        self.can = frozenset({STREAMS, DISCONNECTS, BINARY, RAW_PATH, *((REWRITES,) if guarded else ())})
+        self.can = self.can | {REWRITES} if guarded else self.can
         self._workers = workers
         self._more = {"STREAM_GUARD": "1"} if guarded else {}
 
@@ -163,6 +175,7 @@ class WorkersDriver:
 class AsgiDriver:
     """The ASGI adapter behind real uvicorn, over a real socket."""
 
+    function = "server"
     engine = "direct"
     can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
 
@@ -182,3 +195,18 @@ class AsgiHttpxDriver(AsgiDriver):
     """The same with httpx to the upstream, which outbound proxies need."""
 
     engine = "httpx"
+
+
+# All but the Worker, which takes the host that runs it.
+DRIVERS: dict[str, Callable[[Serve], Driver]] = {
+    "asgi": AsgiDriver,
+    "asgi-httpx": AsgiHttpxDriver,
+    "scf-web": ScfWebDriver,
+    "scf-event": ScfEventDriver,
+    "scf-gateway": ScfGatewayDriver,
+    "aws-function-url": LambdaDriver,
+    "aws-http-api": HttpApiDriver,
+    "aws-rest-api": RestApiDriver,
+    "aws-alb": AlbDriver,
+    "aws-stream": LambdaStreamDriver,
+}

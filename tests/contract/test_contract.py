@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import Serve
 from tests.contract.case import LOCAL, Case
 from tests.contract.cases import CASES
-from tests.contract.drivers import (
-    AlbDriver,
-    AsgiDriver,
-    AsgiHttpxDriver,
-    Driver,
-    HttpApiDriver,
-    LambdaDriver,
-    LambdaStreamDriver,
-    RestApiDriver,
-    ScfEventDriver,
-    ScfGatewayDriver,
-    ScfWebDriver,
-    WorkersDriver,
-)
+from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
 from tests.support.client import Result
 from tests.support.upstream import Upstream
-
-DRIVERS: dict[str, Callable[[Serve], Driver]] = {
-    "asgi": AsgiDriver,
-    "asgi-httpx": AsgiHttpxDriver,
-    "scf-web": ScfWebDriver,
-    "scf-event": ScfEventDriver,
-    "scf-gateway": ScfGatewayDriver,
-    "aws-function-url": LambdaDriver,
-    "aws-http-api": HttpApiDriver,
-    "aws-rest-api": RestApiDriver,
-    "aws-alb": AlbDriver,
-    "aws-stream": LambdaStreamDriver,
-}
 
 
 @pytest.fixture(scope="session", params=(*DRIVERS, "workers", "workers-guarded"))

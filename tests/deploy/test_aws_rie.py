@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.lambda_cold import client_alone
-from proxy.cli import bundle
+from proxy.cli.bundle.command import build_bundle
 from proxy.wire import sse
 from tests.support import parts, rie
 from tests.support.client import call
@@ -27,7 +27,7 @@ PATH = "/2015-03-31/functions/function/invocations"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("aws")
-    assert bundle.run("aws", str(target)) == 0
+    assert build_bundle("aws", str(target)) == 0
     return target / "aws"
 
 

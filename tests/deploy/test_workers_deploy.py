@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proxy.cli import bundle
+from proxy.cli.bundle.command import build_bundle
 from tests.support import node
 from tests.support.paths import ROOT, TESTS
 
@@ -20,7 +20,7 @@ WRANGLER = TESTS / "wrangler"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = tmp_path_factory.mktemp("build")
-    assert bundle.run("cloudflare", str(build)) == 0
+    assert build_bundle("cloudflare", str(build)) == 0
     return build / "cloudflare"
 
 

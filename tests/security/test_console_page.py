@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from proxy import startup
-from proxy.cli import bundle
+from proxy.cli.bundle import sources
 from proxy.endpoints.console import page
 from proxy.endpoints.console.page import base_url
 from proxy.messages import Headers, Request
@@ -102,7 +102,7 @@ def test_the_page_is_light() -> None:
 def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, headers = rendered()
     shutil.copytree(page.HERE, tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
-    bundle.pack_console(tmp_path / "console")
+    sources.pack_console(tmp_path / "console")
     assert {path.suffix for path in (tmp_path / "console").iterdir() if path.is_file()} == {".py"}
     packed = ModuleType("proxy.endpoints.console.packed")
     exec((tmp_path / "console" / "packed.py").read_text(encoding="utf-8"), packed.__dict__)

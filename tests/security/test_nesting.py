@@ -74,9 +74,10 @@ def test_nothing_else_reads_json_without_counting() -> None:
 
 
 def test_no_worker_has_what_runs_under_cpython_alone() -> None:
-    from proxy.cli import bundle
+    from proxy.cli.bundle.sources import chosen
+    from proxy.platforms.registry import BUNDLES
 
-    assert "tokens/prompt.py" in bundle.BUNDLES["cloudflare"].without
+    assert ROOT / "proxy/tokens/prompt.py" not in chosen(BUNDLES["cloudflare"], ROOT)
 
 
 @given(ANYTHING)

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -23,20 +23,7 @@ from proxy.adapters.scf_event import EventFunction
 from proxy.errors import ConfigError
 from tests.conftest import Serve
 from tests.contract.case import Ask
-from tests.contract.drivers import (
-    AlbDriver,
-    AsgiDriver,
-    AsgiHttpxDriver,
-    Driver,
-    HttpApiDriver,
-    LambdaDriver,
-    LambdaStreamDriver,
-    RestApiDriver,
-    ScfEventDriver,
-    ScfGatewayDriver,
-    ScfWebDriver,
-    WorkersDriver,
-)
+from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
 from tests.support.paths import ROOT
 from tests.support.upstream import END, SSE_HEAD, Cut, Script, Upstream, chunk, whole
 from tests.support.workers import Workers
@@ -99,20 +86,6 @@ def asks() -> Iterator[Ask]:
     for number, (path, credential) in enumerate((path, one) for path in PATHS for one in CREDENTIALS):
         sent = (("Authorization", f"Bearer {credential}"), ("X-Key", KEY), ("Cookie", f"k={PROXY}"))
         yield Ask(path=path, headers=(*sent, ("Content-Type", "application/json")), body=BODIES[number % 3])
-
-
-DRIVERS: dict[str, Callable[[Serve], Driver]] = {
-    "asgi": AsgiDriver,
-    "asgi-httpx": AsgiHttpxDriver,
-    "scf-web": ScfWebDriver,
-    "scf-event": ScfEventDriver,
-    "scf-gateway": ScfGatewayDriver,
-    "aws-function-url": LambdaDriver,
-    "aws-http-api": HttpApiDriver,
-    "aws-rest-api": RestApiDriver,
-    "aws-alb": AlbDriver,
-    "aws-stream": LambdaStreamDriver,
-}
 
 
 @pytest.mark.parametrize("name", [*DRIVERS, "workers", "workers-guarded"])

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from proxy.cli.bundle import find_python
+from proxy.cli.bundle.bytecode import find_python
 
 
 def need(program: str) -> str:

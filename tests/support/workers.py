@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from proxy.cli import bundle
+from proxy.cli.bundle.command import build_bundle
 from tests.support import node
 from tests.support.client import call
 from tests.support.upstream import CEILING
@@ -22,7 +22,7 @@ def install_sdk() -> Path:
     sdk = node.HERE / "python_modules"
     if not sdk.exists():
         node.pip_install(*_SDK, "--target", str(sdk), "-r", str(node.HERE / "requirements.txt"))
-    return sdk
+    return sdk.resolve()  # Pyodide mounts no folder that is a link
 
 
 class Workers:
@@ -31,7 +31,7 @@ class Workers:
     def __init__(self, build: Path, trace: bool) -> None:
         environ = node.packages()
         sdk = install_sdk()
-        assert bundle.run("cloudflare", str(build)) == 0
+        assert build_bundle("cloudflare", str(build)) == 0
         self.folder = build / "cloudflare"
         command = [node.node(environ), "workers_host.mjs", str(self.folder / "src"), str(sdk), *(["trace"] * trace)]
         pipe = subprocess.PIPE

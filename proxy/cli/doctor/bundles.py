@@ -6,11 +6,12 @@ import os
 import zipfile
 from pathlib import Path
 
-from proxy.cli.bundle import BUNDLES, Bundle
+from proxy.cli.bundle.sources import DATA, own_files
 from proxy.cli.doctor.report import Report
+from proxy.platforms.platform import Bundle
+from proxy.platforms.registry import BOOTSTRAPS, BUNDLES
 
-_STARTERS = ("scf_bootstrap", "aws_bootstrap")  # what a platform runs by itself
-_SOURCES = (".py", ".json", ".gz", ".js", ".css", ".html")
+_SOURCES = (".py", *DATA)
 _LEFT_OUT = ("__pycache__", "cli")
 
 
@@ -42,7 +43,7 @@ def examine(root: Path, report: Report) -> None:
 
 def newest_source(root: Path, bundle: Bundle) -> Path | None:
     """The file that has changed last among those that this bundle is made of."""
-    files = [root / bundle.origin / name for name in bundle.files]
+    files = [root / bundle.origin / name for name in own_files(bundle)]
     files += [root / "requirements.txt", root / "sluice.toml"]
     files += [
         path
@@ -58,11 +59,11 @@ def _zip(bundle: Bundle, packed: Path, report: Report) -> int | None:
     try:
         with zipfile.ZipFile(packed) as archive:
             entries = archive.infolist()
-            starters = {one: archive.read(one) for one in entries if one.filename in _STARTERS}
+            starters = {one: archive.read(one) for one in entries if one.filename in BOOTSTRAPS}
     except (OSError, zipfile.BadZipFile):
         report.add("bundle.broken", name=name)
         return None
-    if not set(bundle.files) <= {one.filename for one in entries}:
+    if not set(own_files(bundle)) <= {one.filename for one in entries}:
         report.add("bundle.broken", name=name)
     for entry, data in starters.items():
         _starter(name, entry.filename, bool(entry.external_attr >> 16 & 0o111), data, report)
@@ -74,9 +75,9 @@ def _zip(bundle: Bundle, packed: Path, report: Report) -> int | None:
 def _folder(bundle: Bundle, folder: Path, report: Report) -> int:
     """The size of a folder in bytes; the command lines of the platforms upload it with the bits that it has."""
     name = bundle.name
-    if not all((folder / one).is_file() for one in bundle.files):
+    if not all((folder / one).is_file() for one in own_files(bundle)):
         report.add("bundle.broken", name=name)
-    for one in _STARTERS:
+    for one in BOOTSTRAPS:
         path = folder / one
         if path.is_file():
             _starter(name, f"{name}/{one}", os.access(path, os.X_OK), path.read_bytes(), report)

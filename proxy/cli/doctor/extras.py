@@ -5,27 +5,22 @@ from __future__ import annotations
 from proxy.cli.doctor.door import Door
 from proxy.cli.doctor.entry import Entry
 from proxy.cli.doctor.report import Report
-from proxy.platforms.limits import number
+from proxy.platforms import registry
+from proxy.platforms.limits import LIMITS
 from proxy.wire.path_table import INPUT_TOKENS
 
 STATUS_URL = "https://status.openai.com/api/v2/status.json"
 STATUS_SECONDS = 3.0
 BELOW = 4_000_000  # Lambda's envelope of JSON, and base64, take their share of 6 MB
 _ABOVE = 1_000
-_DOORS = {
-    "tencent-scf-web": ("tencent", "web function", "request body"),
-    "tencent-scf-event": ("tencent", "event function", "request body"),
-    "aws-lambda-buffered": ("aws", "function URL", "request body"),
-    "aws-lambda-stream": ("aws", "function URL stream", "request body"),
-}
 
 
 def sizes(door: Door, entry: Entry, report: Report) -> None:
     """A body below the platform's limit and one above, to our own page that counts: neither goes up."""
-    if entry.platform not in _DOORS:
+    limit = body_limit(entry.platform)
+    if limit is None:
         report.add("size.unknown", platform=entry.platform or "?")
         return
-    limit = int(number(*_DOORS[entry.platform]))
     for size, fits in ((BELOW, True), (limit + _ABOVE, False)):
         report.begin(f"{size / 1e6:.1f} MB")
         # Not JSON, so that nothing is counted: the answer is a 400 as soon as all of it has come.
@@ -37,6 +32,16 @@ def sizes(door: Door, entry: Entry, report: Report) -> None:
             report.add("size.lost", size=size, what=heard.what)
         else:
             report.add("size.passed" if through else "size.above", size=size, status=heard.status)
+
+
+def body_limit(name: str) -> int | None:
+    """How large a request body may be at the first door of the function `name`. None where no fixed limit is known."""
+    function = registry.FUNCTIONS.get(name)
+    if function is None:
+        return None
+    place = (registry.platform_of(function).name, function.doors[0].name, "request body")
+    rows = [row for row in LIMITS if row.hard and (row.platform, row.door, row.what) == place]
+    return int(rows[0].number) if rows else None
 
 
 def status_page(door: Door, is_openai: bool, report: Report) -> None:

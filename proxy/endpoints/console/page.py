@@ -88,14 +88,19 @@ def inert(data: Any) -> str:
 @lru_cache(maxsize=1)
 def script() -> str:
     """All scripts as one, in a scope of its own, without their comments and indentation."""
-    text = "\n".join(read(name) for name in SCRIPTS)
-    return '(() => {\n"use strict";\n' + re.sub(r"(?m)^[ \t]*(?://.*)?\n?", "", text) + "})();"
+    return '(() => {\n"use strict";\n' + "".join(compact(name, read(name)) for name in SCRIPTS) + "})();"
 
 
 @lru_cache(maxsize=1)
 def style() -> str:
     """The style sheet without its comments and indentation."""
-    return re.sub(r"(?m)^[ \t]*(?:/\*.*\*/)?\n?", "", read("style.css"))
+    return compact("style.css", read("style.css"))
+
+
+def compact(name: str, text: str) -> str:
+    """A script or a style sheet without comments and indentation, any other file as it is."""
+    comment = {"js": r"//.*", "css": r"/\*.*\*/"}.get(name.rpartition(".")[2])
+    return re.sub(rf"(?m)^[ \t]*(?:{comment})?\n?", "", text) if comment else text
 
 
 def read(name: str) -> str:

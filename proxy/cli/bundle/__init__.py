@@ -1,0 +1,1 @@
+"""`python -m proxy bundle NAME`: what is uploaded to a platform."""

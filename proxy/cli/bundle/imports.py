@@ -1,0 +1,76 @@
+"""Which modules of proxy/ a module needs, found in the sources without importing anything.
+
+Imports inside functions count; imports under TYPE_CHECKING do not. A module that calls `import_module` with a computed
+name writes the possible names as strings, in full (`"proxy.cost.metering"`), and they count as imports. So does every
+module of a package, where only its end is computed (`f"proxy.protocols.{name}"`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Every module of the folder proxy/ in `root`, by its dotted name."""
+    found = {}
+    for path in sorted((root / "proxy").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def closure(root: Path, start: Iterable[str], without: Collection[str] = ()) -> dict[str, Path]:
+    """The modules that `start` needs, directly and through others, and their packages.
+
+    A module in `without` is left out, and so is what only it needs. Raises KeyError where `start` names no module.
+    """
+    known = modules(root)
+    found: dict[str, Path] = {}
+    waiting = {name: known[name] for name in start}
+    while waiting:
+        name, path = waiting.popitem()
+        found[name] = path
+        needed = imported(path.read_text(encoding="utf-8")) | {name.rpartition(".")[0]}
+        needed |= {one for one in known if f"{one.rpartition('.')[0]}.*" in needed}
+        waiting |= {one: known[one] for one in needed & known.keys() - found.keys() if one not in without}
+    return found
+
+
+def imported(source: str) -> set[str]:
+    """The dotted names that a module's source may import: `from a.b import c` gives `a.b` and `a.b.c`.
+
+    `a.b.*` stands for every module of the package `a.b`.
+    """
+    finder = _Finder()
+    finder.visit(ast.parse(source))
+    return finder.names | (finder.strings if finder.by_name else set())
+
+
+class _Finder(ast.NodeVisitor):
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.strings: set[str] = set()
+        self.by_name = False
+
+    def visit_If(self, node: ast.If) -> None:
+        if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.names |= {one.name for one in node.names}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.names |= {node.module or "", *(f"{node.module}.{one.name}" for one in node.names)}
+        self.by_name |= any(one.name == "import_module" for one in node.names)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        start = node.values[0].value if node.values and isinstance(node.values[0], ast.Constant) else None
+        if isinstance(start, str) and start.startswith("proxy.") and start.endswith("."):
+            self.strings.add(f"{start}*")
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.strings.add(node.value)

@@ -1,0 +1,78 @@
+"""The packages of a bundle: locked wheels for the platform's Python, without what no function runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from proxy.cli.bundle.sources import ROOT
+from proxy.errors import ConfigError
+from proxy.platforms.platform import Bundle
+
+# Folders and files of packages that no function runs, and what records how a wheel was installed here.
+_LEFT_OUT = ("tests", "test", "testing", "__pycache__", "bin")
+_LEFT_OUT_FILES = (
+    *("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "entry_points.txt", "WHEEL"),
+    *("py.typed", ".lock", "pytest_plugin.py"),
+)
+
+
+def add_packages(bundle: Bundle, folder: Path) -> None:
+    """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
+    _install(bundle, bundle.packages, bundle.wheels, folder / bundle.sources)
+    for position, system in enumerate(bundle.tiktoken):
+        if not position:
+            _install(bundle, ("tiktoken",), system, folder)
+            continue
+        with TemporaryDirectory() as other:  # the second system's compiled file beside the first's
+            _install(bundle, ("tiktoken",), system, Path(other))
+            for compiled in Path(other, "tiktoken").glob("*.so"):
+                shutil.copyfile(compiled, folder / "tiktoken" / compiled.name)
+    # Where only modules are uploaded, a package's description never arrives, and `.txt` would count as a module.
+    modules_only = bundle.sources != "."
+    left_out = (*_LEFT_OUT_FILES, "METADATA") if modules_only else _LEFT_OUT_FILES
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in _LEFT_OUT:
+            shutil.rmtree(path)
+        elif path.is_file() and (path.name in left_out or path.suffix == ".pyi"):
+            path.unlink()
+        elif modules_only and path.suffix == ".txt":  # a licence
+            path.rename(path.with_suffix(""))
+
+
+def _install(bundle: Bundle, packages: tuple[str, ...], system: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = folder.parent / f"{bundle.name}.requirements"
+    chosen.write_text(subset((ROOT / "requirements.txt").read_text(), packages))
+    command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "-r", str(chosen), "--no-deps"]
+    command += ["--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
+    command += ["--python-platform", system, "--python-version", bundle.python or "3.13"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 — our own arguments
+    finally:
+        chosen.unlink()
+    if done.returncode:
+        raise ConfigError(f"The packages could not be installed: {done.stderr.strip()}")
+
+
+def subset(requirements: str, names: tuple[str, ...]) -> str:
+    """The entries of `names` out of a locked list, hashes and all. Raises ConfigError when one is missing."""
+    entries = dict(re.findall(r"^([a-z0-9-]+)(==.*?)(?=^[a-z#]|\Z)", requirements, re.MULTILINE | re.DOTALL))
+    # Only Pythons that need them have these in their list; the marker in the entry decides.
+    missing = [name for name in names if name not in entries and name not in ("sniffio", "exceptiongroup")]
+    if missing:
+        raise ConfigError(f"requirements.txt has no {missing[0]}; run `make lock`.")
+    return "".join(f"{name}{entries[name]}" for name in names if name in entries)
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).parent / ("uv.exe" if os.name == "nt" else "uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise ConfigError("uv is not installed. `make setup` installs it, or: pip install uv")
+    return found

@@ -1,0 +1,158 @@
+"""Every platform that Sluice runs on. Whatever lists platforms, functions, doors or bundles reads it here.
+
+A new platform is a row of PLATFORMS, its rows in `limits.py`, and one adapter: docs/architecture.md has an example.
+"""
+
+from __future__ import annotations
+
+from proxy.platforms.limits import number
+from proxy.platforms.platform import Bundle, Door, Function, Platform
+
+# In the limits table, these stand in place of a door: what holds at all of a platform's doors, and at the upload.
+EVERY_DOOR, UPLOAD = "every door", "upload"
+
+# Packages that several bundles hold, and modules that several lack.
+_HTTPX = ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "typing-extensions")
+_BEFORE_3_11 = ("exceptiongroup", "sniffio", "tomli")
+_ENGINES = ("proxy.transports.direct", "proxy.transports.httpx")
+_COUNTING = (
+    *("proxy.tokens.completion", "proxy.tokens.images", "proxy.tokens.prompt"),
+    *("proxy.tokens.vocabulary", "proxy.cost.upper_bound"),
+)
+# tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
+_SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
+_SCF_LIMIT = int(number("tencent", UPLOAD, "unpacked bundle"))
+
+# Both functions of each AWS template share one bundle. All of its packages are pure Python but tiktoken, which is taken
+# for both architectures, so one zip serves arm64 and x86_64.
+_AWS = Bundle(
+    "aws",
+    python="3.13",
+    wheels="aarch64-manylinux2014",
+    packages=(*_HTTPX, "mangum"),
+    files=("handler.py",),
+    bootstrap="aws_bootstrap",
+    prefix="/var/task",
+    limit=int(number("aws", UPLOAD, "unpacked bundle")),
+    zip_limit=int(number("aws", UPLOAD, "zip")),
+    tiktoken=("aarch64-manylinux_2_28", "x86_64-manylinux_2_28"),
+)
+
+PLATFORMS = (
+    Platform(
+        "tencent",
+        "Tencent Cloud Functions (SCF)",
+        "腾讯云函数 SCF",
+        (
+            Function(
+                "tencent-scf-web",
+                "proxy.adapters.scf_web",
+                (Door("web function", "Web 函数", streams=True),),
+                Bundle(
+                    "scf-web",
+                    python="3.10",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_BEFORE_3_11, "click", "uvicorn"),
+                    files=("handler.py",),
+                    bootstrap="scf_bootstrap",
+                    prefix="/var/user",
+                    limit=_SCF_LIMIT,
+                    tiktoken=_SCF_TIKTOKEN,
+                    lacks=("proxy.adapters.server_httptools",),
+                ),
+            ),
+            Function(
+                "tencent-scf-event",
+                "proxy.adapters.scf_event",
+                (Door("event function", "事件函数", streams=False),),
+                Bundle(
+                    "scf-event",
+                    python="3.10",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_BEFORE_3_11),
+                    files=("handler.py",),
+                    prefix="/var/user",
+                    limit=_SCF_LIMIT,
+                    tiktoken=_SCF_TIKTOKEN,
+                ),
+            ),
+        ),
+    ),
+    Platform(
+        "aws",
+        "AWS Lambda",
+        "AWS Lambda",
+        (
+            Function(
+                "aws-lambda-buffered",
+                "proxy.adapters.aws_buffered",
+                (
+                    Door("function URL", "函数 URL", streams=False),
+                    Door("HTTP API", "API Gateway HTTP API", streams=False),
+                    Door("REST API", "API Gateway REST", streams=False),
+                    Door("ALB", "负载均衡 ALB", streams=False),
+                ),
+                _AWS,
+            ),
+            Function(
+                "aws-lambda-stream",
+                "proxy.adapters.aws_stream",
+                (
+                    Door("function URL stream", "函数 URL", streams=True),
+                    Door("REST API stream", "API Gateway REST", streams=True),
+                ),
+                _AWS,
+            ),
+        ),
+    ),
+    Platform(
+        "cloudflare",
+        "Cloudflare Workers",
+        "Cloudflare Workers",
+        (
+            Function(
+                "cloudflare",
+                "proxy.adapters.workers",
+                (
+                    Door("Worker", "Worker", streams=True),
+                    Door("Worker (free)", "Worker（免费套餐）", streams=True),
+                    Door("Worker (paid)", "Worker（付费套餐）", streams=True),
+                ),
+                Bundle(
+                    "cloudflare",
+                    python="",  # the platform compiles at the upload, into a snapshot
+                    wheels="x86_64-manylinux2014",
+                    packages=("itsdangerous",),
+                    files=("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
+                    prefix="",
+                    limit=int(number("cloudflare", UPLOAD, "Worker")),
+                    origin="cloudflare",
+                    sources="src",
+                    lacks=(*_ENGINES, *_COUNTING),
+                ),
+            ),
+        ),
+    ),
+    Platform(
+        "server",
+        "A server of your own",
+        "自己的服务器",
+        (Function("server", "proxy.adapters.asgi", (Door("http", "HTTP", streams=True),)),),
+    ),
+)
+
+FUNCTIONS = {function.name: function for platform in PLATFORMS for function in platform.functions}
+DOORS = {(platform.name, door.name): door for platform in PLATFORMS for door in platform.doors}
+BUNDLES = {function.bundle.name: function.bundle for function in FUNCTIONS.values() if function.bundle}
+# The files that platforms execute themselves.
+BOOTSTRAPS = tuple(sorted({bundle.bootstrap for bundle in BUNDLES.values() if bundle.bootstrap}))
+
+
+def adapters(bundle: str) -> tuple[str, ...]:
+    """The modules that a bundle's functions run: where its import closure begins."""
+    return tuple(one.adapter for one in FUNCTIONS.values() if one.bundle and one.bundle.name == bundle)
+
+
+def platform_of(function: Function) -> Platform:
+    """The platform that a function belongs to."""
+    return next(one for one in PLATFORMS if function in one.functions)
