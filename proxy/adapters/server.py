@@ -11,7 +11,7 @@ import asyncio
 import http
 from typing import Any
 
-from proxy.adapters.asgi import HEAD_MOST
+from proxy.adapters.asgi_http import MAX_HEAD_BYTES
 from proxy.errors import BadRequest, IncompleteBody, ProxyError, RequestTimeout
 
 READ_BYTES = 65_536
@@ -37,7 +37,7 @@ def settings(**more: Any) -> dict[str, Any]:
         "log_config": None,  # uvicorn's own needs a standard output, which may be closed
         "access_log": False,  # ours is the log; uvicorn's would repeat it, with the query
         "server_header": False,
-        "h11_max_incomplete_event_size": HEAD_MOST,
+        "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
         **more,
     }
 

@@ -12,7 +12,7 @@ import asyncio
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy.adapters.asgi import HEAD_MOST, field_size
+from proxy.adapters.asgi_http import MAX_HEAD_BYTES, field_size
 from proxy.adapters.server import Refusing, Transport, malformed
 from proxy.errors import HeadersTooLarge
 
@@ -40,8 +40,8 @@ class HttptoolsConnection(Refusing, HttpToolsProtocol):
                 data = self._without_upgrade() + data[offered.args[0] :]
                 continue
             except httptools.HttpParserError:
-                self.refuse(HeadersTooLarge() if self._head > HEAD_MOST else malformed())
-            if self._quiet > HEAD_MOST:  # a field, a chunk's size line or blank lines without an end
+                self.refuse(HeadersTooLarge() if self._head > MAX_HEAD_BYTES else malformed())
+            if self._quiet > MAX_HEAD_BYTES:  # a field, a chunk's size line or blank lines without an end
                 self.refuse(HeadersTooLarge())
             return
 
@@ -91,5 +91,5 @@ class HttptoolsConnection(Refusing, HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._quiet = 0
         self._head += size
-        if self._head > HEAD_MOST:
+        if self._head > MAX_HEAD_BYTES:
             raise HeadersTooLarge

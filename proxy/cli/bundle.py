@@ -55,7 +55,11 @@ class Bundle:
 _AWS = ("adapters/aws_buffered.py", "adapters/aws_events.py", "adapters/aws_runtime.py", "adapters/aws_stream.py")
 _SERVER = ("adapters/server.py", "adapters/server_h11.py", "adapters/server_httptools.py")
 _SCF_ADAPTERS = ("adapters/scf_event.py", "adapters/scf_web.py")
-_WORKERS = ("adapters/workers.py", "transports/fetch.py")
+_WORKERS = (
+    *("adapters/workers.py", "adapters/workers_settings.py", "adapters/workers_stream.py"),
+    "transports/fetch.py",
+)
+_ASGI = ("adapters/asgi.py", "adapters/asgi_http.py")
 # What counts tokens, which a Worker has no tiktoken for.
 _COUNTING = (
     *(f"tokens/{name}.py" for name in ("accounted", "vocabulary", "prompt", "schema", "images", "completion")),
@@ -76,7 +80,12 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "click", "itsdangerous", "tomli", "uvicorn"),
             ("handler.py", "scf_bootstrap"),
-            ("cli", "__main__.py", "adapters/scf_event.py", "adapters/server_httptools.py", *_AWS, *_WORKERS),
+            (
+                *("cli", "__main__.py", "adapters/event_fields.py", "adapters/scf_event.py"),
+                "adapters/server_httptools.py",
+                *_AWS,
+                *_WORKERS,
+            ),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
@@ -87,7 +96,7 @@ BUNDLES = {
             "x86_64-manylinux2014",
             (*_HTTPX, "itsdangerous", "tomli"),
             ("handler.py",),
-            ("cli", "__main__.py", "adapters/scf_web.py", "adapters/asgi.py", *_SERVER, *_AWS, *_WORKERS),
+            ("cli", "__main__.py", "adapters/scf_web.py", *_ASGI, *_SERVER, *_AWS, *_WORKERS),
             "/var/user",
             int(_SCF),
             tiktoken=_SCF_TIKTOKEN,
@@ -100,7 +109,7 @@ BUNDLES = {
             "aarch64-manylinux2014",
             ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "mangum", "typing-extensions"),
             ("handler.py", "aws_bootstrap"),
-            ("cli", "__main__.py", *_SERVER, *_SCF_ADAPTERS, *_WORKERS),
+            ("cli", "__main__.py", *_ASGI, *_SERVER, *_SCF_ADAPTERS, *_WORKERS),
             "/var/task",
             int(number("aws", "upload", "unpacked bundle")),
             int(number("aws", "upload", "zip")),
@@ -114,7 +123,7 @@ BUNDLES = {
             ("itsdangerous",),
             ("wrangler.jsonc", "pyproject.toml", "src/entry.py"),
             (
-                *("cli", "__main__.py", "adapters/asgi.py", "adapters/log_output.py"),
+                *("cli", "__main__.py", *_ASGI, "adapters/event_fields.py", "adapters/log_output.py"),
                 *_SERVER,
                 *_SCF_ADAPTERS,
                 *_AWS,
