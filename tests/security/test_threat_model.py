@@ -147,7 +147,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         "counting one request": counting,
         "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",
         "upstream's error that is searched for secrets": f"{upstream_stream.CHECKED_BYTES // 1024} KB",
-        "log lines waiting to be written": f"{log_output.QUEUE_MOST // 1_000_000} MB",
+        "log lines waiting to be written": f"{log_output.MAX_QUEUED_CHARACTERS // 1_000_000} MB",
     }
 
 
