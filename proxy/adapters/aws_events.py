@@ -11,15 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from proxy.adapters.event_fields import (
-    build_query,
-    build_request,
-    encode_path,
-    encode_query,
-    mapping,
-    pairs,
-    read_headers,
-)
+from proxy.adapters.event_fields import build_query, build_request, mapping, pairs, read_headers
 from proxy.errors import BadRequest
 from proxy.messages import Request
 from proxy.platforms.limits import number
@@ -73,22 +65,24 @@ def door_of(event: Any, streaming: bool = False) -> Door:
 
 
 def wire_path(event: Mapping[str, Any]) -> str:
-    """The path as the caller sent it, as far as the event shows it, without the stage prefix."""
+    """The path as far as the event shows it, without the stage prefix. Some gateways have decoded it."""
     path = str(event.get("rawPath") or event.get("path") or "/")
     stage = mapping(event.get("requestContext")).get("stage")
     # Only v2 gateways leave the stage in the path. The slash: `/dev` must not match `/development`.
     if "rawPath" in event and stage and stage != "$default" and (path + "/").startswith(f"/{stage}/"):
         path = path[len(str(stage)) + 1 :] or "/"
-    return encode_path(path)
+    return path
 
 
 def wire_query(event: Mapping[str, Any], door: Door) -> str:
     """The query as it was sent if the event has it raw, else rebuilt from its parameters."""
     if "rawQueryString" in event:
-        return encode_query(str(event["rawQueryString"] or ""))
+        return str(event["rawQueryString"] or "")
     parameters = pairs(event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"))
     if door is ALB:  # load balancers do not decode parameters
-        parameters = [(unquote_plus(name), unquote_plus(str(value or ""))) for name, value in parameters]
+        parameters = [
+            (unquote_plus(name), "" if value is None else unquote_plus(str(value))) for name, value in parameters
+        ]
     return build_query(parameters)
 
 

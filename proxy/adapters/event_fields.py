@@ -16,7 +16,7 @@ from proxy.errors import BadRequest, ProxyError, ResponseTooLarge
 from proxy.messages import Headers, Request
 from proxy.streaming.envelope import Envelope, fits
 
-# What stays as it is in a path. Whatever else a platform has decoded is encoded again.
+# What stays as it is in a path and in a query: an encoded one does not change.
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 
 
@@ -49,16 +49,6 @@ def read_headers(fields: Any) -> Headers:
     return Headers((name, str(value)) for name, value in pairs(fields) if value is not None)
 
 
-def encode_path(path: str) -> str:
-    """The path as it was on the wire, in case the platform has decoded it."""
-    return quote(path, safe=_PATH_SAFE, errors="replace")
-
-
-def encode_query(query: str) -> str:
-    """The query as it was on the wire, in case the platform has decoded it."""
-    return quote(query, safe=_PATH_SAFE + "?", errors="replace")
-
-
 def build_query(parameters: Iterable[tuple[str, Any]]) -> str:
     """A query string of decoded parameters; null values become empty ones."""
     return urlencode([(name, "" if value is None else value) for name, value in parameters], errors="replace")
@@ -81,12 +71,16 @@ def read_body(body: Any, is_base64: Any) -> bytes:
 def build_request(
     method: str, path: str, query: str, headers: Headers, body: Any, *, is_base64: Any, deadline: float | None
 ) -> Request:
-    """The request of an event. `path` and `query` are encoded, `deadline` is the number of seconds left.
+    """The request of an event. Encodes again what the platform has decoded of `path` and `query`.
+
+    `deadline` is the number of seconds left, None if there is no limit.
 
     Raises BadRequest as read_body does, and IncompleteBody if the body is shorter than its Content-Length.
     """
     data = read_body(body, is_base64)
     origin = f"https://{headers.get('host') or ''}"
+    path = quote(path, safe=_PATH_SAFE, errors="replace")
+    query = quote(query, safe=_PATH_SAFE + "?", errors="replace")
     request = Request(method.upper(), path, query, headers, data, deadline, origin)
     if body is None or isinstance(body, str):  # a body that the platform has parsed is written in another length
         request.check_complete(len(data))

@@ -68,23 +68,22 @@ class EventFunction(FunctionInstance):
 
         Never raises: a failed invocation shows the caller nothing useful.
         """
-        door = FUNCTION_URL  # for the answer to an event that has none
+        started = time.monotonic() if started is None else started
+        context = event_fields.mapping(context)
+        door = FUNCTION_URL  # answers an event that came through no door
         try:
             with event_fields.reading_event():
                 door = door_of(event)
-                deadline = _seconds_left(
-                    event_fields.mapping(context), time.monotonic() if started is None else started
-                )
-                request = to_request(event, door, deadline)
+                request = to_request(event, door, _seconds_left(context, started))
         except ProxyError as error:
             return to_answer(error_reply.answer(error, self.host), door)
-        if region := event_fields.mapping(context).get("tencentcloud_region"):
+        if region := context.get("tencentcloud_region"):
             self.learn_region(str(region))
         return to_answer(self._loop.run_until_complete(self.answer(request)), door)
 
 
 def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
-    """The event as a Request; `deadline` is in seconds. Raises BadRequest and IncompleteBody as build_request does."""
+    """The event as a Request; `deadline` is in seconds. Raises as event_fields.build_request does."""
     headers = event_fields.read_headers(event.get("headers"))
     if door is CLB:
         path, _, query = (headers.get("x-uri") or "/").partition("?")
@@ -96,11 +95,7 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
             parameters = event.get("queryStringParameters")
         query = parameters if isinstance(parameters, str) else event_fields.build_query(event_fields.pairs(parameters))
     headers.remove("accept-encoding")  # the answer must be text, which a compressed body is not
-    path, query, is_base64 = (
-        event_fields.encode_path(path),
-        event_fields.encode_query(query),
-        event.get("isBase64Encoded"),
-    )
+    is_base64 = event.get("isBase64Encoded")
     request = event_fields.build_request(method, path, query, headers, body, is_base64=is_base64, deadline=deadline)
     request.envelope = _envelope(door)
     return request
