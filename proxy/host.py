@@ -49,7 +49,6 @@ class Capabilities:
     """What an adapter's door can do. `body_limit` is the largest request body in bytes, None where there is none."""
 
     streams: bool
-    sees_disconnect: bool
     rewrites_stream: bool
     body_limit: int | None
 

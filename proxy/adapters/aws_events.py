@@ -1,28 +1,28 @@
-"""What the two Lambda adapters have in common: which door an event came through, and what it says. Not an adapter.
+"""AWS Lambda's events, which both of its adapters read: their doors, paths, queries and deadlines. Not an adapter.
 
 Sources: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html (function URL), services-apigateway.html (both
-gateways), services-alb.html, and gettingstarted-limits.html, as noted on 2026-11-23.
+gateways), services-alb.html and gettingstarted-limits.html, read 2026-11-23.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
-from urllib.parse import quote, unquote_plus, urlencode
+from typing import Any
+from urllib.parse import unquote_plus
 
+from proxy.adapters.event_fields import build_query, build_request, mapping, pairs, read_headers
 from proxy.errors import BadRequest
-from proxy.messages import Headers, Request
+from proxy.messages import Request
 from proxy.platforms.limits import number
 
 PLATFORM = "aws"
-_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+FUNCTION_BODY_LIMIT = int(number(PLATFORM, "function URL", "request body"))
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One kind of event: its name in the limits table, and the gateway's own time limit in seconds, if it has one."""
+    """A kind of event: its name in the table of limits, and its gateway's own time limit in seconds, if it has one."""
 
     name: str
     seconds: float | None
@@ -31,6 +31,11 @@ class Door:
     def request_limit(self) -> int:
         """The largest request body in bytes."""
         return int(number(PLATFORM, self.name, "request body"))
+
+    @property
+    def response_limit(self) -> int:
+        """The largest buffered response in bytes, as the JSON value that the function returns."""
+        return int(number(PLATFORM, self.name, "response body"))
 
 
 FUNCTION_URL = Door("function URL", None)
@@ -41,23 +46,18 @@ REST_STREAM = Door("REST API", None)
 ALB = Door("ALB", None)
 
 
-def door_of(event: Any, streaming: bool = False) -> Door | None:
-    """The door that an event came through, by the key that only it has; None for anything that is no HTTP."""
-    context = _mapping(_mapping(event).get("requestContext"))
+def door_of(event: Any, streaming: bool = False) -> Door:
+    """The door that an event came through, by the field that only it has. Raises BadRequest if it is not HTTP."""
+    context = mapping(mapping(event).get("requestContext"))
     if "elb" in context:
         return ALB
     if isinstance(context.get("http"), Mapping):
         # Both send version 2.0. A custom domain hides the gateway's name, but never a function URL's.
         return FUNCTION_URL if ".lambda-url." in str(context.get("domainName")) else HTTP_API
-    # A v2 event behind a custom domain can have a `path` of its own; only v1 has the method at the top.
+    # A v2 event behind a custom domain can have a `path` too. Only v1 has the method at the top.
     if context and "httpMethod" in event and "path" in event:
         return REST_STREAM if streaming else REST_API
-    return None
-
-
-def unknown_event() -> BadRequest:
-    """What to answer to an event that came through no door."""
-    return BadRequest(
+    raise BadRequest(
         "This function only answers HTTP: call it through its function URL, an API Gateway or a load balancer. A test "
         "event without a request in it cannot be relayed.",
         code="unknown_event",
@@ -65,86 +65,46 @@ def unknown_event() -> BadRequest:
 
 
 def wire_path(event: Mapping[str, Any]) -> str:
-    """The path as the caller sent it, as far as the door shows it, without the stage in front."""
-    context = _mapping(event.get("requestContext"))
+    """The path as far as the event shows it, without the stage prefix. Some gateways have decoded it."""
     path = str(event.get("rawPath") or event.get("path") or "/")
-    stage = context.get("stage")
-    # Only a v2 gateway leaves the stage in the path; `/dev` must not eat `/development`.
+    stage = mapping(event.get("requestContext")).get("stage")
+    # Only v2 gateways leave the stage in the path. The slash: `/dev` must not match `/development`.
     if "rawPath" in event and stage and stage != "$default" and (path + "/").startswith(f"/{stage}/"):
         path = path[len(str(stage)) + 1 :] or "/"
-    return quote(path, safe=_PATH_SAFE, errors="replace")
+    return path
 
 
 def wire_query(event: Mapping[str, Any], door: Door) -> str:
-    """The query: as it was sent where the event has it raw, else made anew from its parameters."""
+    """The query as it was sent if the event has it raw, else rebuilt from its parameters."""
     if "rawQueryString" in event:
-        return quote(str(event["rawQueryString"] or ""), safe=_PATH_SAFE + "?", errors="replace")
-    given = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
-    pairs: list[tuple[str, str]] = []
-    for name, value in _mapping(given).items():
-        pairs += [(str(name), "" if one is None else str(one)) for one in _listed(value)]
-    if door is ALB:  # a load balancer hands on what was encoded as it was
-        pairs = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
-    return urlencode(pairs, errors="replace")
+        return str(event["rawQueryString"] or "")
+    parameters = pairs(event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"))
+    if door is ALB:  # load balancers do not decode parameters
+        parameters = [
+            (unquote_plus(name), "" if value is None else unquote_plus(str(value))) for name, value in parameters
+        ]
+    return build_query(parameters)
 
 
 def seconds_left(event: Mapping[str, Any], door: Door, function_left: float | None, wall: float) -> float | None:
-    """Seconds until the function or the gateway in front of it gives up, whichever comes first.
+    """Seconds until the function or its gateway times out, whichever comes first; None if neither does.
 
-    The gateway counts from the event's own request time, which lies before our cold start. `wall` is Unix time.
+    The gateway counts from the time in the event, which is before our cold start. `wall` is Unix time in seconds.
     """
     limits = [] if function_left is None else [function_left]
     if door.seconds is not None:
-        context = _mapping(event.get("requestContext"))
-        begun = context.get("timeEpoch") or context.get("requestTimeEpoch")
-        waited = max(0.0, wall - begun / 1000) if isinstance(begun, (int, float)) else 0.0
+        context = mapping(event.get("requestContext"))
+        started = context.get("timeEpoch") or context.get("requestTimeEpoch")
+        waited = max(0.0, wall - started / 1000) if isinstance(started, (int, float)) else 0.0
         # A clock that is minutes off, or a recorded event, must not end every call before it starts.
         limits.append(door.seconds - (waited if waited < door.seconds else 0.0))
     return max(0.0, min(limits)) if limits else None
 
 
 def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> Request:
-    """The event as a Request. Raises BadRequest where its body is marked as base64 and is none, or has lost its end."""
-    headers = Headers(_headers(event))
-    context = _mapping(event.get("requestContext"))
-    method = _mapping(context.get("http")).get("method") or event.get("httpMethod") or "GET"
-    request = Request(
-        method=str(method).upper(),
-        path=wire_path(event),
-        query=wire_query(event, door),
-        headers=headers,
-        body=_body(event),
-        deadline=deadline,
-        origin=f"https://{headers.get('host') or ''}",
-    )
-    request.check_complete(len(cast("bytes", request.body)))
-    headers.remove("content-length")  # of what the caller sent, not of what the platform made of it
-    return request
-
-
-def _headers(event: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    several = _mapping(event.get("multiValueHeaders"))
-    for name, value in (several or _mapping(event.get("headers"))).items():
-        for one in _listed(value):
-            if one is not None:
-                yield str(name), str(one)
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body")
-    if not isinstance(body, str):
-        return b""
-    if not event.get("isBase64Encoded"):
-        return body.encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError:
-        raise BadRequest("The event's body says that it is base64 and is not.", code="bad_event") from None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    """The event as a Request; `deadline` is in seconds. Raises as event_fields.build_request does."""
+    method = mapping(mapping(event.get("requestContext")).get("http")).get("method") or event.get("httpMethod")
+    headers = read_headers(mapping(event.get("multiValueHeaders")) or event.get("headers"))
+    path, query, body = wire_path(event), wire_query(event, door), event.get("body")
+    is_base64 = event.get("isBase64Encoded")
+    return build_request(str(method or "GET"), path, query, headers, body, is_base64=is_base64, deadline=deadline)

@@ -1,8 +1,8 @@
-"""A client of Lambda's Runtime API over asyncio, with the streamed kind of response. Standard library alone.
+"""A client of Lambda's Runtime API with response streaming, on asyncio and the standard library alone.
 
-The protocol is AWS's "custom runtime" one (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) with response
-streaming (runtimes-custom.html#runtimes-custom-response-streaming), read 2026-11-23. Every request has a connection of
-its own: they are local, and one that failed half-way cannot spoil the next.
+The protocol is that of custom runtimes (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) with streamed responses
+(runtimes-custom.html#runtimes-custom-response-streaming), read 2026-11-23. Each request opens its own connection:
+that is cheap locally, and a request that fails midway cannot affect the next.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TRAILERS = ("Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Erro
 
 
 class RuntimeApi:
-    """`address` is AWS_LAMBDA_RUNTIME_API: host:port."""
+    """The API at `address` (host:port), the value of AWS_LAMBDA_RUNTIME_API."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -27,9 +27,9 @@ class RuntimeApi:
         self._host, self._port = host, int(port)
 
     async def next(self) -> tuple[dict[str, str], bytes]:
-        """The next invocation: its headers, names in lower case, and the event. Waits as long as it takes.
+        """Wait for the next invocation: its headers, with lower-case names, and its event.
 
-        Raises RuntimeApiError when the platform does not give one.
+        Raises RuntimeApiError if the API refuses, and OSError if it cannot be reached.
         """
         reader, writer = await self._send("GET", "invocation/next")
         try:
@@ -42,7 +42,10 @@ class RuntimeApi:
         return headers, body
 
     async def respond(self, request_id: str, status: int, headers: Mapping[str, str], cookies: list[str]) -> Response:
-        """Start a streamed response. The prelude goes out at once: a lazy one hangs the call where no body comes."""
+        """Start a streamed response. Sends the prelude at once: a call without a body would hang otherwise.
+
+        Raises OSError if the platform has hung up.
+        """
         fields = {
             "Transfer-Encoding": "chunked",
             "Lambda-Runtime-Function-Response-Mode": "streaming",
@@ -51,7 +54,7 @@ class RuntimeApi:
         }
         reader, writer = await self._send("POST", f"invocation/{request_id}/response", fields)
         response = Response(reader, writer)
-        # ASCII: so no NUL can stand in it but the eight that end it.
+        # JSON in ASCII has no NUL, so the eight of the separator are the only ones.
         prelude = json.dumps({"statusCode": status, "headers": dict(headers), "cookies": cookies})
         await response.write(prelude.encode("ascii") + _SEPARATOR)
         return response
@@ -78,26 +81,26 @@ class RuntimeApi:
 
 
 class Response:
-    """A response under way. One of `end` and `fail` closes it."""
+    """A streamed response. `end`, `fail` or `drop` closes it. All but `drop` raise OSError if the platform hangs up."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def write(self, piece: bytes) -> None:
-        """Send one piece as a chunk; waits while the platform is slow. Raises OSError when it has hung up."""
-        if piece:  # an empty chunk would be the end
+        """Send a piece as a chunk. Waits while the platform is slow."""
+        if piece:  # an empty chunk would mean the end
             self._writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             await self._writer.drain()
 
     async def end(self) -> None:
-        """The response is complete."""
+        """Complete the response."""
         await self._finish(b"0\r\n\r\n")
 
     async def fail(self, kind: str, message: str) -> None:
-        """The response broke off: say so in the trailers, which is all that is left behind the prelude."""
-        told = json.dumps({"errorMessage": message, "errorType": kind, "stackTrace": []}).encode()
-        values = (kind, base64.b64encode(told).decode("ascii"))
+        """End the response with an error, in the trailers: the status has gone out with the prelude."""
+        error = json.dumps({"errorMessage": message, "errorType": kind, "stackTrace": []}).encode()
+        values = (kind, base64.b64encode(error).decode("ascii"))
         lines = "".join(f"{name}: {value}\r\n" for name, value in zip(_TRAILERS, values, strict=True))
         await self._finish(f"0\r\n{lines}\r\n".encode("ascii"))
 
@@ -105,17 +108,17 @@ class Response:
         try:
             self._writer.write(last)
             await self._writer.drain()
-            await _read_head(self._reader)  # 202; the platform has taken it
+            await _read_head(self._reader)  # 202: the platform has accepted it
         finally:
             self._writer.close()
 
     def drop(self) -> None:
-        """Close without an end: the platform has hung up, or nothing can be said any more."""
+        """Close the connection without an end: the platform has hung up."""
         self._writer.close()
 
 
 class RuntimeApiError(OSError):
-    """The Runtime API did not do what it promises; the process should end."""
+    """The Runtime API refused a request. The process should end."""
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
@@ -126,7 +129,7 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]
 
 
 async def _read_body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
-    """A body of known length, in chunks (RIE sends them), or up to the end of the connection."""
+    """A body with a length, in chunks (as AWS's emulator, RIE, sends it), or up to the end of the connection."""
     if headers.get("transfer-encoding", "").lower() == "chunked":
         pieces: list[bytes] = []
         while size := int((await reader.readline()).partition(b";")[0], 16):

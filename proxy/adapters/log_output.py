@@ -1,7 +1,7 @@
-"""Standard output as the place for log lines: full, stalled or gone, it never stops a call.
+"""Log lines to standard output. If it is full, stalled or closed, calls still go on.
 
-A function writes each line at once, for it may be frozen before anything else runs, and drops it where that would wait
-or fails. A server hands its lines to a thread. Dropped lines are counted, and a later line says how many they were.
+A function may be frozen as soon as it has answered, so it writes each line at once, and drops a line that would block
+or fails. A server queues lines for a thread. Both count the lines they drop and report the number in a later line.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from proxy import log
 if TYPE_CHECKING:
     import threading
 
-# What a server keeps of lines that nobody takes, in characters: some ten thousand calls.
-QUEUE_MOST = 4_000_000
-# How long a normal exit waits for them, in seconds.
+# The limit of a server's queue: about ten thousand calls.
+MAX_QUEUED_CHARACTERS = 4_000_000
+# How long a normal exit waits for the queue, in seconds.
 FLUSH_SECONDS = 1.0
 
 
 def _notice(dropped: int) -> str:
-    """The line that says how many are missing."""
-    told = {"level": "warning", "event": "log_lines_dropped", "dropped": dropped}
-    return json.dumps({"timestamp": log.timestamp(time.time()), **told})
+    """The line that reports how many lines are missing."""
+    timestamp = log.timestamp(time.time())
+    return json.dumps({"timestamp": timestamp, "level": "warning", "event": "log_lines_dropped", "dropped": dropped})
 
 
 def _descriptor() -> int | None:
-    """Standard output's file descriptor; None where it is no file."""
+    """Standard output's file descriptor; None if it is not a file."""
     try:
         return sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):
@@ -40,12 +40,12 @@ def _descriptor() -> int | None:
 
 
 def _writable(descriptor: int | None) -> bool:
-    """Whether a line can be written without waiting. A pipe that says so takes 4,096 bytes (POSIX, PIPE_BUF)."""
+    """Whether a line can be written without blocking. A pipe that is ready takes 4,096 bytes (POSIX, PIPE_BUF)."""
     if descriptor is None:
         return True
     import select
 
-    if not hasattr(select, "poll"):  # pragma: no cover — on Windows, where no function runs
+    if not hasattr(select, "poll"):  # pragma: no cover — Windows, where no function runs
         return True
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
@@ -53,20 +53,20 @@ def _writable(descriptor: int | None) -> bool:
 
 
 class DirectOutput:
-    """Each line to standard output at once, or not at all. For functions."""
+    """Writes each line at once, or drops it. For functions."""
 
     def __init__(self) -> None:
         self._dropped = 0
 
     def __call__(self, line: str) -> None:
-        """Write a line without its end."""
+        """Write a line, given without its line end. Never raises."""
         lines = [_notice(self._dropped), line] if self._dropped else [line]
         try:
             if not _writable(_descriptor()):
                 raise BlockingIOError
-            sys.stdout.write("".join(f"{one}\n" for one in lines))
+            sys.stdout.write("\n".join([*lines, ""]))
             sys.stdout.flush()
-        except (AttributeError, OSError, ValueError):  # gone, full, closed
+        except (AttributeError, OSError, ValueError):  # there is none, it is full, it is closed
             self._dropped += 1
         else:
             self._dropped = 0
@@ -76,36 +76,33 @@ write_line = DirectOutput()
 
 
 class QueuedOutput:
-    """Lines to standard output from a thread of their own, which begins with the first. For servers.
-
-    Lines are queued up to QUEUE_MOST characters. Whoever calls this never waits for standard output.
-    """
+    """Writes lines in a thread, which starts with the first line. For servers: callers never wait."""
 
     def __init__(self) -> None:
         import threading
 
         self._lines: deque[str] = deque()
-        self._size = 0
+        self._size = 0  # of all lines, in characters
         self._dropped = 0
         self._writing = False
-        self._torn = False  # the last thing written is a part of a line
+        self._torn = False  # the last write ended within a line
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def __call__(self, line: str) -> None:
-        """Queue a line without its end, or drop it where too many wait."""
+        """Queue a line, given without its line end. Drops it if the queue is full."""
         with self._changed:
-            if self._size + len(line) > QUEUE_MOST:
+            if self._size + len(line) > MAX_QUEUED_CHARACTERS:
                 self._dropped += 1
                 return
             self._lines.append(line)
             self._size += len(line)
-            if self._thread is None or not self._thread.is_alive():  # a forked process has none
+            if self._thread is None or not self._thread.is_alive():  # a forked process has lost its thread
                 self._thread = self._started()
             self._changed.notify_all()
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
-        """Wait at most `seconds` until everything is written; returns whether it is."""
+        """Wait at most `seconds` until all lines are written. Returns whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
@@ -132,36 +129,36 @@ class QueuedOutput:
                 lines.append(_notice(dropped))
             missing = self._write("".join(f"{line}\n" for line in lines))
             if missing:
-                # The notice is one of the missing lines: what it told is still to be told.
+                # The notice, if there was one, is among the missing: count its lines again, but not itself.
                 with self._changed:
                     self._dropped += missing + dropped - (1 if dropped else 0)
 
     def _write(self, text: str) -> int:
-        """Write whole lines; returns how many of them could not be written."""
+        """Write whole lines. Returns how many could not be written."""
         descriptor = _descriptor()
         if descriptor is None:
             return self._write_text(text)
         rest = memoryview((("\n" if self._torn else "") + text).encode("utf-8", "replace"))
         try:
             while rest:
-                rest = rest[self._some(descriptor, rest) :]
+                rest = rest[self._write_some(descriptor, rest) :]
                 self._torn = bool(rest)
         except OSError:
             return bytes(rest).count(b"\n")
         return 0
 
-    def _some(self, descriptor: int, data: memoryview) -> int:
-        """Write as much as standard output takes now, waiting where it takes nothing; returns the number of bytes."""
+    def _write_some(self, descriptor: int, data: memoryview) -> int:
+        """Write what standard output takes now, or wait until it takes more. Returns the number of bytes written."""
         try:
             return os.write(descriptor, data)
-        except BlockingIOError:  # somebody has made it non-blocking
+        except BlockingIOError:  # another process has made it non-blocking
             import select
 
             select.select([], [descriptor], [])
             return 0
 
     def _write_text(self, text: str) -> int:
-        """The same for a standard output that is no file, or none at all."""
+        """The same for a standard output that is not a file, or does not exist."""
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -172,5 +169,5 @@ class QueuedOutput:
 
 @cache
 def queue() -> QueuedOutput:
-    """The one of this process."""
+    """The queue of this process."""
     return QueuedOutput()

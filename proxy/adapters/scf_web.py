@@ -1,30 +1,24 @@
 """Tencent SCF web function: our ASGI app behind uvicorn on port 9000, started by `scf_bootstrap`.
 
 Sources: cloud.tencent.com/document/product/583/56124 and 583/56126, read 2026-11-23. The server is uvicorn with h11:
-of the servers that can be had it starts with the least CPU and memory, and httpcore brings h11 along anyway
-(docs/deploy-tencent.md has the figures).
+it starts with the least CPU time and memory of all servers, and httpcore needs h11 anyway (docs/deploy-tencent.md has
+the measurements).
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 
-from proxy import log
 from proxy.adapters import server
-from proxy.adapters.asgi import App, Scope
+from proxy.adapters.asgi import App
 from proxy.messages import Headers, Request
 from proxy.platforms.limits import number
-from proxy.settings import regions
-from proxy.settings.config import Config
-from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "tencent", "web function"
 HOST, PORT = "0.0.0.0", 9000
-# The platform's own proxy keeps connections to us; one that we close while it sends a request is a 502 for the caller.
+# The platform's proxy keeps its connections to us. Closing one while it sends a request means a 502 for the caller.
 KEEP_ALIVE_SECONDS = 300
-# What is dropped first when the reply's headers are too many: the last of these is missed most.
+# Prefixes of the headers that are dropped first if a reply has too many; callers miss the last of these most.
 DROP_ORDER = (
     "openai-",
     "x-ratelimit-",
@@ -35,63 +29,44 @@ DROP_ORDER = (
     "content-disposition",
     "x-request-id",
 )
-# The form of Tencent's regions: ap-guangzhou, na-siliconvalley, ap-shanghai-fsi.
+# Tencent's names of regions: ap-guangzhou, na-siliconvalley, ap-shanghai-fsi.
 _REGION = re.compile(r"[a-z]{2}-[a-z]{3,20}(-[a-z]{2,10})?")
 
 
 class ScfWebApp(App):
-    """What the platform adds: its headers tell time-out and region; its proxy takes 4 KB of reply headers.
-
-    An answer of a known length that is no event stream may have 6 MB, as for the other kind of function.
-    """
+    """The app. The platform's request headers hold the time-out and the region; its proxy limits reply headers."""
 
     platform = "tencent-scf-web"
-    warms_counting = False
     body_limit = int(number(PLATFORM, DOOR, "request body"))
-    stops_on_mistake = False  # a process that ends is a bare 405 or 446 to everybody
+    region_variable = "TENCENTCLOUD_REGION"
+    loads_tokens = False
+    exits_on_config_error = False  # callers of a process that has ended get a bare 405 or 446
 
-    def start(self) -> tuple[Config, ClosableUpstream]:
-        first = self._config is None
-        if first:
-            environ: Mapping[str, str] = os.environ if self._environ is None else self._environ
-            self.host.region = environ.get("TENCENTCLOUD_REGION") or None
-        started = super().start()
-        if first and self.host.region:
-            self._warn(started[0])
-        return started
+    def adapt_request(self, request: Request) -> None:
+        """Set the deadline from the function's time-out, and learn the region.
 
-    def request(self, scope: Scope, request: Request) -> Request:
-        """The function's time-out is the deadline; its header counts milliseconds. Learns the region in passing.
-
-        The environment's region is the truth. Without it the first header that can be a region is taken, and no later
-        one: a caller may have sent it, and everybody sees the region in /readyz.
+        The region in the environment wins. Without one, the first header that looks like a region does, and no later
+        one: callers can send that header too, and /readyz shows the region to everybody.
         """
         region = request.headers.get("x-scf-region") or ""
         if self.host.region is None and _REGION.fullmatch(region):
-            self.host.region = region
-            if self._config is not None:
-                self._warn(self._config)
-        limit = request.headers.get("x-scf-timeout") or ""
+            self.learn_region(region)
+        milliseconds = request.headers.get("x-scf-timeout") or ""
+        if milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < 10:
+            request.deadline = int(milliseconds) / 1000
         request.plain_limit = int(number(PLATFORM, DOOR, "response body, not streamed"))
-        request.deadline = int(limit) / 1000 if limit.isascii() and limit.isdigit() and len(limit) < 10 else None
-        return request
 
-    def fit(self, headers: Headers) -> None:
-        """Drop headers in DROP_ORDER until names and values are within the platform's ceiling."""
-        ceiling = number(PLATFORM, DOOR, "response headers")
-        for dropped in DROP_ORDER:
-            if _size(headers) <= ceiling:
+    def fit_headers(self, headers: Headers) -> None:
+        """Drop headers in DROP_ORDER until names and values are within the platform's limit."""
+        limit = number(PLATFORM, DOOR, "response headers")
+        for prefix in DROP_ORDER:
+            if _size(headers) <= limit:
                 return
-            headers.remove_all({name for name, _ in headers if name.startswith(dropped)})
-
-    def _warn(self, settings: Config) -> None:
-        advice = regions.warning(self.host.region, settings)
-        if advice:
-            log.line(self.host, settings.log_level, "warning", {"event": "region", "message": advice})
+            headers.remove_all({name for name, _ in headers if name.startswith(prefix)})
 
 
 def _size(headers: Headers) -> int:
-    """Names, values, and four bytes a line for what stands between them; 200 more for what the server adds."""
+    """Bytes of names and values, with 4 for each line's punctuation and 200 for what the server adds."""
     return 200 + sum(len(name) + len(value) + 4 for name, value in headers)
 
 

@@ -1,8 +1,8 @@
-"""The HTTP server in front of our ASGI app: uvicorn, with what a relay needs of it beyond its defaults.
+"""The HTTP server that runs our ASGI app: uvicorn, with what a relay needs beyond its defaults.
 
-Chosen by measurement (docs/performance.md): with httptools where that is installed, else with h11, on asyncio's own
-loop. uvloop was slower here, and other servers cost a cold start more. What both parsers share is here; what is done
-to each of them is in server_httptools.py and server_h11.py, so that a bundle without httptools never imports it.
+It parses with httptools if that is installed, else with h11, on asyncio's own loop. Measurements decided this
+(docs/performance.md): uvloop was slower here, and other servers cost more at a cold start. This module has what both
+parsers share. server_httptools.py and server_h11.py have the rest, so a bundle without httptools never imports it.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ import asyncio
 import http
 from typing import Any
 
-from proxy.adapters.asgi import HEAD_MOST
+from proxy.adapters.asgi_http import MAX_HEAD_BYTES
 from proxy.errors import BadRequest, IncompleteBody, ProxyError, RequestTimeout
 
 READ_BYTES = 65_536
-# How long what a refused caller still sends is read and dropped. A connection that is closed with unread bytes is
-# reset, and the reset can overtake the answer (RFC 9112, section 9.6).
+# How long a connection stays open after a refusal, while what still arrives is dropped. Closing it with unread bytes
+# resets it, and the reset can overtake the answer (RFC 9112, section 9.6).
 LINGER_SECONDS = 1.0
-
-# How long a caller may leave a request half sent, and at most twice that: one that never ends would hold a connection
-# for good. nginx waits as long (nginx.org/en/docs/http/ngx_http_core_module.html, client_header_timeout).
-HALF_SENT_SECONDS = 60.0
+# How long a request may stay incomplete without progress, up to twice that: otherwise it could hold its connection
+# forever. The same as nginx's (nginx.org/en/docs/http/ngx_http_core_module.html, client_header_timeout).
+INCOMPLETE_SECONDS = 60.0
 
 PROTOCOL = f"{__name__}:Protocol"
 
 
 def settings(**more: Any) -> dict[str, Any]:
-    """The arguments for uvicorn.Config that every server of ours shares. They can be pickled, for several workers."""
+    """The arguments for uvicorn.Config that all our servers share. They can be pickled, as several workers need."""
     return {
         "http": PROTOCOL,
         "loop": "asyncio",
@@ -35,22 +34,22 @@ def settings(**more: Any) -> dict[str, Any]:
         "lifespan": "on",
         "log_level": "critical",
         "log_config": None,  # uvicorn's own needs a standard output, which may be closed
-        "access_log": False,  # ours is the log; uvicorn's would repeat it, with the query
+        "access_log": False,  # we log calls ourselves, without their queries
         "server_header": False,
-        "h11_max_incomplete_event_size": HEAD_MOST,
+        "h11_max_incomplete_event_size": MAX_HEAD_BYTES,
         **more,
     }
 
 
 def __getattr__(name: str) -> type[asyncio.Protocol]:
-    """`Protocol` is made when it is asked for: the parent of several workers needs no parser."""
+    """Make `Protocol` on first use: the parent process of several workers needs no parser."""
     if name == "Protocol":
         return protocol()
     raise AttributeError(name)
 
 
 def protocol(httptools: bool = True) -> type[asyncio.Protocol]:
-    """The protocol that we make of uvicorn's; with httptools where that is wanted and installed."""
+    """Our subclass of uvicorn's protocol: with httptools if that is wanted and installed, else with h11."""
     if httptools:
         try:
             from proxy.adapters.server_httptools import HttptoolsConnection
@@ -64,9 +63,9 @@ def protocol(httptools: bool = True) -> type[asyncio.Protocol]:
 
 
 class Transport:
-    """A transport that sends an answer's head in one packet with what the same step of the event loop writes next.
+    """A transport that sends a response's head in one packet with what the same step of the event loop writes next.
 
-    A head waits for that step's end and no longer: many answers have no body (HEAD, 204, 304).
+    The head waits until the end of that step at most, because many responses have no body (HEAD, 204, 304).
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -74,11 +73,11 @@ class Transport:
         self._loop = asyncio.get_running_loop()
         self._head = b""
         if hasattr(transport, "max_size"):
-            # asyncio makes a buffer of this size for each read: of the 256 KB it begins with each costs 15 µs.
+            # asyncio allocates a buffer of this size for each read. Its default of 256 KB costs 15 µs each time.
             transport.max_size = READ_BYTES
 
     def write(self, data: bytes) -> None:
-        """Send `data`, or keep it until the end of this step if it is a final answer's head."""
+        """Send `data`, or keep it until the end of this step if it is the head of a final response."""
         if self._head:
             data, self._head = self._head + data, b""
         elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
@@ -88,12 +87,12 @@ class Transport:
         self._transport.write(data)
 
     def write_eof(self) -> None:
-        """Send what is left, and say that nothing follows."""
+        """Send what is left and close the sending side."""
         self._flush()
         self._transport.write_eof()
 
     def close(self) -> None:
-        """Send what is left, and close."""
+        """Send what is left and close."""
         self._flush()
         self._transport.close()
 
@@ -106,9 +105,9 @@ class Transport:
 
 
 class Refusing:
-    """What to do when a connection's bytes are no request that can be answered. Mixed in before uvicorn's class.
+    """A mixin before uvicorn's class: how to refuse a request that the app cannot answer.
 
-    `refused` says that nothing more is read from this connection.
+    Once `refused` is true, nothing more is read from the connection.
     """
 
     transport: asyncio.Transport
@@ -116,14 +115,14 @@ class Refusing:
     flow: Any  # uvicorn's FlowControl
     timeout_keep_alive_task: Any  # None while a request is under way
     refused = False
-    _received = 0  # reads from this connection
+    _received = 0  # the number of reads from this connection
     _watcher: asyncio.TimerHandle | None = None
 
-    def watch(self, seen: tuple[Any, int] | None = None) -> None:
-        """Look again and again, from the connection's start, whether the same request is still half sent.
+    def watch(self, previous: tuple[Any, int] | None = None) -> None:
+        """Refuse a request that stays incomplete. Checks at intervals, from the start of the connection.
 
-        A head has its time in all; a body may take as long as it needs while something of it comes. What is not read,
-        because the upstream is slow, is not the caller's fault.
+        A head must be complete within the time. A body may take as long as it needs while parts of it arrive. If we
+        have paused reading because the upstream is slow, the caller is not to blame.
         """
         if self.transport.is_closing():
             return
@@ -132,50 +131,50 @@ class Refusing:
             now = (cycle, -1)
         elif cycle.more_body and not cycle.response_complete and not self.flow.read_paused:
             now = (cycle, self._received)
-        if now is not None and now == seen:
+        if now is not None and now == previous:
             self.refuse(RequestTimeout())
         else:
-            self._watcher = asyncio.get_running_loop().call_later(HALF_SENT_SECONDS, self.watch, now)
+            self._watcher = asyncio.get_running_loop().call_later(INCOMPLETE_SECONDS, self.watch, now)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the connection now, and not when it would have been looked at next."""
+        """Release the connection now, instead of at the next check."""
         if self._watcher is not None:
             self._watcher.cancel()
         super().connection_lost(exc)  # type: ignore[misc]
 
     def refuse(self, error: ProxyError) -> None:
-        """Answer with `error` and close, or close after the answer that is under way, whose bytes stay as they are."""
+        """Answer with `error` and close. If a response has already started, let it finish and then close."""
         if self.refused:
             return
         self.refused = True
         cycle = self.cycle
         if cycle is not None and cycle.response_complete:
-            if cycle.more_body:  # answered before its end: these bytes may belong to it
+            if cycle.more_body:  # answered before its body was complete: these bytes may belong to that
                 self.transport.close()
                 return
         elif cycle is not None:
             if cycle.response_started or not cycle.more_body:
                 cycle.keep_alive = False
                 return
-            # Its own body cannot be read any more: to the app that is a caller who has left.
+            # The rest of its body cannot be read: to the app, that is a disconnect.
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.write(_refusal(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
-        else:  # pragma: no cover — TLS ends in front of every server of ours
+        else:  # pragma: no cover — TLS ends before it reaches our servers
             self.transport.close()
 
     def eof_received(self) -> None:
-        """The caller sends no more: within a request that is an error, else it has left. asyncio closes then."""
+        """Refuse a request that ended too early. Between requests this is a disconnect: asyncio closes."""
         cycle = self.cycle
         if cycle is not None and cycle.more_body:
             self.refuse(IncompleteBody())
 
 
 def malformed() -> BadRequest:
-    """For bytes that are no HTTP/1.1 request."""
+    """The error for bytes that are not an HTTP/1.1 request."""
     return BadRequest(
         "The request is not valid HTTP/1.1. Check its first line, its headers (exactly one of them is Host) and how "
         "its body is framed.",

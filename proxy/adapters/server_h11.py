@@ -1,4 +1,4 @@
-"""uvicorn's h11 connection with our transport below it, and refusals in JSON."""
+"""uvicorn's h11 connection on our transport, with errors as JSON."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class H11Connection(Refusing, H11Protocol):
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls while it handles h11's error, which knows the status."""
+        """Refuse a request. uvicorn calls this while it handles h11's error, which holds the status."""
         status = getattr(sys.exc_info()[1], "error_status_hint", 400)
         self.refuse(HeadersTooLarge() if status == HeadersTooLarge.status else malformed())

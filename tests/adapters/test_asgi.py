@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.adapters import asgi, ids
+from proxy.adapters import asgi, asyncio_host
 from tests.conftest import Serve
 from tests.support.client import Connection, call
 from tests.support.server import serving
@@ -140,7 +140,7 @@ def test_a_cancelled_server_task_stays_cancelled() -> None:
 
 
 def test_lines_go_to_standard_output_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    ids.write_line('{"a":1}')
+    asyncio_host.write_line('{"a":1}')
     assert capsys.readouterr().out == '{"a":1}\n'
 
 
@@ -151,7 +151,7 @@ def test_the_entry_point_is_the_app() -> None:
 
 
 def test_ids_differ() -> None:
-    assert len({ids.new_id() for _ in range(100)}) == 100
+    assert len({asyncio_host.new_id() for _ in range(100)}) == 100
 
 
 def test_the_pure_python_server_relays_as_well(upstream: Upstream) -> None:

@@ -116,7 +116,7 @@ def test_only_the_stage_itself_is_stripped(raw: str, path: str) -> None:
 def test_other_doors_have_no_stage_in_their_path(stage: str | None) -> None:
     event = recorded("aws-rest-api")
     event["requestContext"]["stage"] = stage
-    assert aws_events.wire_path({**event, "path": "/prod/x y"}) == "/prod/x%20y"
+    assert aws_events.to_request({**event, "path": "/prod/x y"}, REST_API, None).path == "/prod/x%20y"
 
 
 @pytest.mark.parametrize(

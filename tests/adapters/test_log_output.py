@@ -19,7 +19,7 @@ from typing import IO, Any
 import pytest
 
 from proxy.adapters import log_output
-from proxy.adapters.log_output import QUEUE_MOST, DirectOutput, QueuedOutput
+from proxy.adapters.log_output import MAX_QUEUED_CHARACTERS, DirectOutput, QueuedOutput
 from proxy.adapters.scf_event import EventFunction
 from tests.support.client import Connection
 from tests.support.events import recorded
@@ -150,7 +150,7 @@ def test_a_server_keeps_what_a_stalled_reader_may_still_read_and_counts_the_rest
     output("first")
     wait_for(lambda: output._writing)
     line = "x" * 1000
-    most = QUEUE_MOST // len(line)
+    most = MAX_QUEUED_CHARACTERS // len(line)
     for _ in range(most + 70):
         output(line)
     assert not output.flush(0.01)  # bounded, however long the reader stalls

@@ -48,7 +48,9 @@ def test_the_platform_s_time_out_is_the_deadline(upstream: Upstream, serve: Serv
 )
 def test_the_time_out_counts_milliseconds(value: str | None, seconds: float | None) -> None:
     headers = Headers([("x-scf-timeout", value)] if value is not None else [])
-    assert ScfWebApp({}).request({}, Request("GET", "/", "", headers)).deadline == seconds
+    request = Request("GET", "/", "", headers)
+    ScfWebApp({}).adapt_request(request)
+    assert request.deadline == seconds
 
 
 def test_a_three_second_time_out_is_said_in_readyz(serve: Serve) -> None:
@@ -75,7 +77,7 @@ def test_no_more_headers_are_dropped_than_must_be(rounds: int) -> None:
     headers = Headers([(name, "v" * (size if i < rounds else 1)) for i, name in enumerate(names)])
     headers.add("content-type", "application/json")
     headers.add("location", "v" * 400)
-    ScfWebApp({}).fit(headers)
+    ScfWebApp({}).fit_headers(headers)
     left = {name for name, _ in headers}
     assert names[0] not in left
     assert {"content-type", "location", *names[rounds:]} <= left
@@ -83,7 +85,7 @@ def test_no_more_headers_are_dropped_than_must_be(rounds: int) -> None:
 
 def test_few_headers_are_left_alone() -> None:
     headers = Headers([("openai-version", "1")])
-    ScfWebApp({}).fit(headers)
+    ScfWebApp({}).fit_headers(headers)
     assert "openai-version" in headers
 
 
@@ -140,8 +142,9 @@ def test_a_region_that_only_the_first_request_tells_is_warned_of_once(upstream: 
         told = call(server.port, "GET", "/readyz", (("X-Scf-Region", "ap-hongkong"),)).json()["warnings"]
         assert "ap-hongkong" in told[0]
     assert len([line for line in server.lines if line.get("event") == "region"]) == 1
-    unstarted = Request("GET", "/", "", Headers([("x-scf-region", "ap-hongkong")]))
-    assert ScfWebApp({}).request({}, unstarted).deadline is None
+    unstarted = ScfWebApp({})
+    unstarted.adapt_request(Request("GET", "/", "", Headers([("x-scf-region", "ap-hongkong")])))
+    assert unstarted.host.region == "ap-hongkong"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_a_region_that_only_the_first_request_tells_is_warned_of_once(upstream: 
 )
 def test_a_region_is_believed_only_where_it_can_be_one(claimed: str) -> None:
     app = ScfWebApp({}, write=lambda _: None)
-    app.request({}, Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
+    app.adapt_request(Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
     assert app.host.region is None
 
 
@@ -168,7 +171,7 @@ def test_a_caller_cannot_change_the_region_that_is_known() -> None:
     learnt = ScfWebApp({}, write=lambda _: None)
     for app, known in ((told, "ap-singapore"), (learnt, "ap-tokyo")):
         for claimed in ("ap-tokyo", "ap-hongkong"):
-            app.request({}, Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
+            app.adapt_request(Request("GET", "/", "", Headers([("x-scf-region", claimed)])))
         assert app.host.region == known
 
 
@@ -183,5 +186,5 @@ def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.Monk
 
 def test_what_cannot_be_dropped_stays() -> None:
     headers = Headers([("location", "v" * 5000), ("etag", "1")])
-    ScfWebApp({}).fit(headers)
+    ScfWebApp({}).fit_headers(headers)
     assert [name for name, _ in headers] == ["location"]

@@ -224,7 +224,7 @@ def test_a_request_that_is_left_half_sent_is_refused_after_a_while(
     http: str, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection would be held for good otherwise; one between two calls stays as long as it may."""
-    monkeypatch.setattr(server, "HALF_SENT_SECONDS", 1.0)
+    monkeypatch.setattr(server, "INCOMPLETE_SECONDS", 1.0)
     call = b"POST /v1/chat/completions HTTP/1.1\r\n" + KEY + b"Content-Length: 12\r\n\r\n"
     with serving(http, OPENAI_BASE_URL=upstream.url) as running, contextlib.ExitStack() as stack:
         between, *halves = [stack.enter_context(contextlib.closing(Raw(running.port))) for _ in range(5)]

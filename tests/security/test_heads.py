@@ -6,14 +6,14 @@ import socket
 
 import pytest
 
-from proxy.adapters.asgi import HEAD_MOST
+from proxy.adapters.asgi_http import MAX_HEAD_BYTES
 from tests.support.raw import KEY, Raw, error_of
 from tests.support.server import Running
 from tests.support.talk import wait_for
 from tests.support.upstream import Upstream, Wait, stream
 
 LONG = {
-    "one field": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * HEAD_MOST + b"\r\n\r\n",
+    "one field": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * MAX_HEAD_BYTES + b"\r\n\r\n",
     "one field without an end": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 5_000_000,
     "a name without an end": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"y" * 5_000_000,
     "many fields": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
@@ -34,7 +34,7 @@ def test_headers_above_64_kb_are_refused_before_the_log_in(shape: str, relay: Ru
 
 def test_headers_just_below_64_kb_pass(relay: Running) -> None:
     connection = Raw(relay.port)
-    connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (HEAD_MOST - 100) + b"\r\n\r\n")
+    connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n")
     assert connection.answer()[0] == 200
     connection.close()
 

@@ -55,7 +55,7 @@ MAY = {
     "protocols/usage.py": "counts",
     "cost/prices.py": "the project's own table, or the owner's",
     "settings/providers_file.py": "a setting of the owner's",
-    "adapters/workers.py": "settings of the owner's",
+    "adapters/workers_settings.py": "settings of the owner's",
     "adapters/aws_stream.py": "runs under CPython alone",
     "tokens/prompt.py": "runs under CPython alone",
     "routing/model_alias.py": "reads the value of a member, all of which have been counted",

@@ -8,7 +8,7 @@ import pytest
 
 from proxy import tokens
 from proxy.access import account_references, strict_body
-from proxy.adapters import asgi, log_output
+from proxy.adapters import asgi_http, log_output
 from proxy.errors import BadRequest, ReferenceNotAllowed, TooComplex, UnsupportedMedia
 from proxy.routing import upstream_stream
 from proxy.settings import parsers
@@ -132,7 +132,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
     nodes = Budget(0, 0, float).nodes
     counting = f"{tokens.CHARACTERS:,} characters, {tokens.SECONDS:.0f} second, {nodes:,} parts of messages and schemas"
     assert {what: limit.strip(" |") for what, limit in rows("what")} == {
-        "request headers, before the key is checked": f"{asgi.HEAD_MOST // 1024} KB, then 431",
+        "request headers, before the key is checked": f"{asgi_http.MAX_HEAD_BYTES // 1024} KB, then 431",
         "request body": "`MAX_BODY_MB`, or the platform's limit",
         "values in a request that is read strictly": (
             f"{safe_json.MAX_VALUES:,} (commas and brackets in texts may count)"
@@ -147,7 +147,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         "counting one request": counting,
         "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",
         "upstream's error that is searched for secrets": f"{upstream_stream.CHECKED_BYTES // 1024} KB",
-        "log lines waiting to be written": f"{log_output.QUEUE_MOST // 1_000_000} MB",
+        "log lines waiting to be written": f"{log_output.MAX_QUEUED_CHARACTERS // 1_000_000} MB",
     }
 
 

@@ -25,7 +25,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def held(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions") -> Reply:
-    able = Capabilities(streams=False, sees_disconnect=False, rewrites_stream=True, body_limit=None)
+    able = Capabilities(streams=False, rewrites_stream=True, body_limit=None)
     place = Host("test", able, AsyncioClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
     asked = request(path)
     asked.envelope = envelope

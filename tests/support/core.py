@@ -96,7 +96,7 @@ def host(lines: list[str] | None = None, body_limit: int | None = None) -> Host:
     write: Callable[[str], None] = (lines if lines is not None else []).append
     return Host(
         "test",
-        Capabilities(True, True, True, body_limit),
+        Capabilities(streams=True, rewrites_stream=True, body_limit=body_limit),
         AsyncioClock(),
         lambda: "sl_1",
         lambda count: count - 1,

@@ -1,0 +1,142 @@
+"""HTTP over ASGI: checking a request's head, reading its body, noticing a disconnect, sending a reply.
+
+The specification is asgi.readthedocs.io/en/latest/specs/www.html (HTTP & WebSocket version 2.5, read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from proxy.errors import BadRequest, ClientGone, HeadersTooLarge, NoWebSocket, ProxyError
+from proxy.messages import Headers, Reply
+from proxy.platforms.limits import number
+from proxy.relay import no_websocket
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# The limit of a request's header lines together, in bytes: they are read before the caller is known.
+MAX_HEAD_BYTES = int(number("server", "http", "request headers"))
+# A call that ends sooner needs no second task to watch for a disconnect.
+WATCH_AFTER_SECONDS = 0.02
+
+
+class IncomingBody:
+    """The request's body as it arrives. Once it is complete, it can watch for the client to disconnect."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._complete = asyncio.Event()
+        self._watch: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        self.disconnected = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("The caller left while its request was being read.")
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+        self._complete.set()
+
+    def cancel_on_disconnect(self, task: asyncio.Task[Any]) -> None:
+        """Cancel `task`, and with it the upstream call, when the client disconnects."""
+        loop = asyncio.get_running_loop()
+
+        async def watch() -> None:
+            await self._complete.wait()
+            await self._receive()  # after the body, the only message left is http.disconnect
+            self.disconnected = True
+            task.cancel()
+
+        def start() -> None:
+            self._watch = loop.create_task(watch())
+
+        self._watch = loop.call_later(WATCH_AFTER_SECONDS, start)
+
+    def stop_watching(self) -> None:
+        """Ignore disconnects from now on."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+
+def field_size(name: bytes, value: bytes) -> int:
+    """The bytes of a header line: name, colon, space, value and line end."""
+    return len(name) + len(value) + 4
+
+
+def check_head(scope: Scope, headers: Headers) -> None:
+    """Raise BadRequest or HeadersTooLarge for what HTTP parsers let through. Close the connection afterwards.
+
+    With Content-Length and Transfer-Encoding, a proxy may have seen another end of the body (RFC 9112, section 6.3):
+    what follows would be a request that only we see. With two Host headers, it may have read the other one (section
+    3.2).
+    """
+    if sum(field_size(*pair) for pair in scope["headers"]) > MAX_HEAD_BYTES:
+        raise HeadersTooLarge
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
+    hosts = sum(name == "host" for name, _ in headers)
+    if hosts > 1 or (hosts == 0 and scope.get("http_version") == "1.1"):
+        raise BadRequest("An HTTP/1.1 request has exactly one Host header. Send one.", code="bad_host")
+
+
+async def send_reply(reply: Reply, send: Send, before_end: Callable[[], None]) -> None:
+    """Send the head, then each piece as it comes. Leaves a body that fails incomplete: the server then disconnects.
+
+    Calls `before_end` before the last message, after which servers report http.disconnect even for a client that is
+    still there. That must not cancel the work that remains, such as counting what the answer cost.
+    """
+    _offer_http(reply.status, reply.headers)
+    head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
+    if isinstance(reply.body, bytes):
+        with suppress(OSError):  # since version 2.4 a server may raise it once the client has disconnected
+            await send(head)
+            before_end()
+            await send({"type": "http.response.body", "body": reply.body})
+        return
+    try:
+        await send(head)
+        # Servers hold the head back until there is a body. Send it now: the first event may take a while.
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        async for piece in reply.body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        before_end()
+        await send({"type": "http.response.body", "body": b""})
+    except Exception:  # already logged; raising it would only print it again
+        return
+    finally:
+        await reply.body.aclose()
+
+
+async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 426 or 501 if the server can send a response. Otherwise close before accepting: the server sends 403."""
+    await receive()
+    try:
+        error = no_websocket(scope["path"])
+    except ProxyError as unknown_path:
+        error = unknown_path
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1003})
+        return
+    headers = Headers(error.headers())
+    _offer_http(error.status, headers)
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": _raw(headers)})
+    await send({"type": "websocket.http.response.body", "body": error.body()})
+
+
+def _offer_http(status: int, headers: Headers) -> None:
+    """Add the headers that a 426 must have (RFC 9110, section 15.5.22). They apply to this connection only."""
+    if status == NoWebSocket.status:
+        headers.set("upgrade", "HTTP/1.1")
+        headers.set("connection", "upgrade")
+
+
+def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
