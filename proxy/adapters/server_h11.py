@@ -7,7 +7,7 @@ import sys
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from proxy.adapters.server import Refusing, Transport, malformed
+from proxy.adapters.server_connection import Refusing, Transport, malformed
 from proxy.errors import HeadersTooLarge
 
 

@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.adapters.asgi_http import MAX_HEAD_BYTES, field_size
-from proxy.adapters.server import Refusing, Transport, malformed
+from proxy.adapters.server_connection import Refusing, Transport, malformed
 from proxy.errors import HeadersTooLarge
 
 

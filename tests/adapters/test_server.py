@@ -17,8 +17,8 @@ from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy.adapters import server
-from proxy.adapters.server import READ_BYTES, Transport
+from proxy.adapters import server, server_connection
+from proxy.adapters.server_connection import READ_BYTES, Refusing, Transport
 from proxy.cli.lambda_simulator import LambdaFront
 from proxy.errors import ProxyError
 from tests.conftest import Serve
@@ -224,7 +224,7 @@ def test_a_request_that_is_left_half_sent_is_refused_after_a_while(
     http: str, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection would be held for good otherwise; one between two calls stays as long as it may."""
-    monkeypatch.setattr(server, "INCOMPLETE_SECONDS", 1.0)
+    monkeypatch.setattr(server_connection, "INCOMPLETE_SECONDS", 1.0)
     call = b"POST /v1/chat/completions HTTP/1.1\r\n" + KEY + b"Content-Length: 12\r\n\r\n"
     with serving(http, OPENAI_BASE_URL=upstream.url) as running, contextlib.ExitStack() as stack:
         between, *halves = [stack.enter_context(contextlib.closing(Raw(running.port))) for _ in range(5)]
@@ -256,7 +256,7 @@ class Lost:
         self.lost = True
 
 
-class Watched(server.Refusing, Lost):
+class Watched(Refusing, Lost):
     """A connection whose time is told by hand."""
 
     def __init__(self, cycle: Cycle | None) -> None:
