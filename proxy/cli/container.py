@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 def check(environ: Mapping[str, str]) -> None:
     """Raise ConfigError where nobody has said what is served, or to whom."""
     settings = startup.load_with_file(environ)
-    if not settings.given & serve.MEANT:
+    if not settings.given & serve.DELIBERATE:
         raise ConfigError(
             "Nothing is set. Set OPENAI_API_KEY (or UPSTREAMS) and PROXY_KEY (or SIGNING_SECRET), or "
             "ACCESS=pass-through for callers with keys of their own, or DEMO=1 to try it."

@@ -20,7 +20,7 @@ from proxy.settings import config
 # How long running streams may go on after the first Ctrl-C or SIGTERM; a second one ends them at once.
 GRACE_SECONDS = 30
 # Whoever sets one of these means the real thing, or has said what is meant.
-MEANT = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"}
+DELIBERATE = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"}
 _ACCESS = {
     "open": "open: no key is asked for",
     "closed": "closed",
@@ -88,7 +88,7 @@ def started(app: App) -> App:
 def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | None]:
     """Fill in what running on one's own machine needs; the made-up proxy key, if there is one. Raises ConfigError."""
     settings = startup.load_with_file(environ)
-    if demo or not settings.given & MEANT:
+    if demo or not settings.given & DELIBERATE:
         environ["DEMO"] = "1"
         return startup.load_with_file(environ), None
     if auth.mode(settings) == "closed":
