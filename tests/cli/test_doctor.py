@@ -131,7 +131,7 @@ def test_without_a_url_the_local_machine_is_checked(
     assert {"python.ok", "settings.ok", "bundle.none"} <= {finding["code"] for finding in output["findings"]}
     monkeypatch.setenv("DEMO", "perhaps")
     assert main(["doctor"]) == 1
-    assert "DEMO takes 1 or 0" in capsys.readouterr().out
+    assert "DEMO must be 1 or 0" in capsys.readouterr().out
 
 
 def test_an_unreadable_certificate_file_is_reported(
