@@ -151,10 +151,10 @@ def test_the_console_knows_every_adapter_s_platform() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "proxy" / "adapters").glob("*.py"))
     names = set(re.findall(r'platform = ?"([a-z-]+)"|platform="([a-z-]+)"|Host\("([a-z-]+)"', sources))
     platforms = {name for found in names for name in found if name}
-    assert platforms == set(limits._PLACES)
+    assert platforms == set(limits._ENTRY_POINTS)
     for platform in platforms:
         card = limits.card(platform)
         assert card["en"]["rows"] and len(card["en"]["rows"]) == len(card["zh"]["rows"])
         assert card["en"]["name"] in words.PLATFORMS.values() and card["zh"]["name"] in words.PLATFORMS_ZH.values()
-    assert {door for _, doors in limits._PLACES.values() for door in doors} >= {door for _, door in DOORS}
+    assert {door for _, doors in limits._ENTRY_POINTS.values() for door in doors} >= {door for _, door in DOORS}
     assert limits.card("elsewhere")["zh"] == {"name": "elsewhere", "rows": []}

@@ -1,14 +1,14 @@
-"""The limits of the platform that the console runs on, in both languages, for the page to show."""
+"""The limits of the console's own platform, in both languages."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from proxy.platforms import limit_texts as words
+from proxy.platforms import limit_texts as texts
 from proxy.platforms.limits import LIMITS
 
-# What each adapter's platform is called in the table, and the doors that it can stand behind.
-_PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+# For each adapter, its platform in the limits table and its possible entry points.
+_ENTRY_POINTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "server": ("server", ("http",)),
     "tencent-scf-web": ("tencent", ("web function",)),
     "tencent-scf-event": ("tencent", ("event function",)),
@@ -19,24 +19,24 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def card(platform: str) -> dict[str, Any]:
-    """For `en` and `zh` the platform's name and its rows: door, what, how much, fixed or not, what happens there.
+    """For `en` and `zh`: the platform's name and its rows (entry point, limit, amount, fixed or default, effect).
 
-    A platform that the table does not know has the name that it came with, and no rows.
+    A platform without an entry in the table keeps its name and has no rows.
     """
-    name, doors = _PLACES.get(platform, (platform, ()))
-    rows = [row for row in LIMITS if row.platform == name and row.door in doors]
-    texts = words.TEXTS_ZH
+    name, entry_points = _ENTRY_POINTS.get(platform, (platform, ()))
+    rows = [row for row in LIMITS if row.platform == name and row.door in entry_points]
+    zh = texts.TEXTS_ZH
     return {
         "en": {
-            "name": words.PLATFORMS.get(name, name),
-            "rows": [[row.door, row.what, words.amount(row), words.KINDS[row.hard], row.answer] for row in rows],
+            "name": texts.PLATFORMS.get(name, name),
+            "rows": [[row.door, row.what, texts.amount(row), texts.KINDS[row.hard], row.answer] for row in rows],
         },
         "zh": {
-            "name": words.PLATFORMS_ZH.get(name, name),
+            "name": texts.PLATFORMS_ZH.get(name, name),
             "rows": [
                 [
-                    *(texts[row.door], texts[row.what], words.amount(row, words.UNITS_ZH)),
-                    *(words.KINDS_ZH[row.hard], texts[row.answer]),
+                    *(zh[row.door], zh[row.what], texts.amount(row, texts.UNITS_ZH)),
+                    *(texts.KINDS_ZH[row.hard], zh[row.answer]),
                 ]
                 for row in rows
             ],
