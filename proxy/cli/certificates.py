@@ -1,8 +1,8 @@
-"""A folder of trusted certificates in which OpenSSL looks one up by name, made of a file that it would have to parse.
+"""Turns a file of trusted certificates into a folder, in which OpenSSL looks one up instead of parsing them all.
 
-`openssl rehash` makes the same folder; this needs no program and gives the same files on every machine. The name of a
-file is the hash of the certificate's subject: SHA-1 over the canonical form of its attributes, the first four bytes
-little-endian (docs.openssl.org/3.0/man1/openssl-rehash and X509_NAME_hash in crypto/x509, read 2026-11-24).
+`openssl rehash` makes the same folder; this needs no program and gives the same files on every machine. A file's name
+is the hash of the certificate's subject: the first four bytes, little-endian, of the SHA-1 of its canonical form
+(docs.openssl.org/3.0/man1/openssl-rehash and X509_NAME_hash in crypto/x509, read 2026-11-24).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from proxy.errors import ConfigError
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 _SEQUENCE, _SET, _VERSION, _UTF8 = 0x30, 0x31, 0xA0, 0x0C
-# The string types that the canonical form turns into lower-case UTF-8 (X.690's tags), and how each is encoded.
+# The string types (X.690 tags) that the canonical form turns into lower-case UTF-8, and their encodings.
 _STRINGS = {
     _UTF8: "utf-8",
     0x13: "ascii",  # PrintableString
@@ -30,23 +30,23 @@ _STRINGS = {
 
 
 def hash_folder(bundle: Path, folder: Path) -> int:
-    """Write each certificate of the PEM file `bundle` into `folder` under OpenSSL's name for it; how many there are.
+    """Write each certificate in the PEM file `bundle` into `folder` under its OpenSSL name; returns how many.
 
-    Raises ConfigError where the file has none.
+    Raises ConfigError if the file has none.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    taken: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for pem in _PEM.findall(bundle.read_text(encoding="utf-8")):
         name = subject_hash(ssl.PEM_cert_to_DER_cert(pem))
-        taken[name] = number = taken.get(name, -1) + 1
+        numbers[name] = number = numbers.get(name, -1) + 1
         (folder / f"{name}.{number}").write_text(pem, encoding="ascii", newline="\n")
-    if not taken:
-        raise ConfigError(f"{bundle} holds no certificate.")
-    return sum(taken.values()) + len(taken)
+    if not numbers:
+        raise ConfigError(f"{bundle} contains no certificates.")
+    return sum(numbers.values()) + len(numbers)
 
 
 def subject_hash(certificate: bytes) -> str:
-    """Eight hexadecimal digits, as `openssl x509 -subject_hash` prints them; `certificate` is DER."""
+    """Eight hex digits, as `openssl x509 -subject_hash` prints them; `certificate` is DER."""
     (_, _, whole), *_ = _values(certificate)
     (_, _, signed), *_ = _values(whole)
     fields = [field for field in _values(signed) if field[0] != _VERSION]
@@ -57,7 +57,7 @@ def subject_hash(certificate: bytes) -> str:
 
 
 def _canonical(names: bytes) -> bytes:
-    """One relative name's attributes with their texts in canonical form."""
+    """The attributes of one relative distinguished name, with their texts in canonical form."""
     attributes = []
     for _, _, attribute in _values(names):
         (_, kind, _), (tag, value, content) = _values(attribute)
@@ -70,7 +70,7 @@ def _canonical(names: bytes) -> bytes:
 
 
 def _values(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """The DER values that follow each other in `data`: tag, the whole value, its content."""
+    """The consecutive DER values in `data`: (tag, whole value, content)."""
     at = 0
     while at < len(data):
         length, start = data[at + 1], at + 2

@@ -1,6 +1,6 @@
-"""A program that runs in this one's place: it gets the signals, and says itself how long its goodbye takes.
+"""Runs a program in place of this one: it receives the signals and decides how long its shutdown takes.
 
-Used by dev.py too, which runs before anything is installed: the standard library alone.
+dev.py uses this before anything is installed, so it needs only the standard library.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def run(command: Sequence[str], **more: Any) -> int:
-    """Run a program to its end and return its exit code; for one that a signal ended, 128 and the signal's number.
+def run(command: Sequence[str], **options: Any) -> int:
+    """Run a program to its end and return its exit code: 128 plus the signal's number if a signal ended it.
 
-    Ctrl-C goes to every process of a terminal, so the program has got it already: `subprocess.run` would kill it a
-    quarter of a second later, in the middle of an answer. What ends this process alone is handed on.
+    Ctrl-C reaches every process in a terminal, so the program has it already. `subprocess.run` would kill the program
+    a quarter of a second later, in the middle of an answer. SIGTERM reaches only this process and is passed on.
     """
-    with subprocess.Popen(command, **more) as process:  # noqa: S603 — our own arguments
-        before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():  # nobody else may set these
-            before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            before[signal.SIGTERM] = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    with subprocess.Popen(command, **options) as process:  # noqa: S603 — our own arguments
+        previous: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():  # Python allows no other thread to set handlers
+            previous[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             code = process.wait()
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
     return code if code >= 0 else 128 - code

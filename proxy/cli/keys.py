@@ -1,4 +1,4 @@
-"""`python -m proxy keys mint|inspect`: keys to give away, which nothing but SIGNING_SECRET has to remember."""
+"""`python -m proxy keys mint|inspect`: signed keys for other people. They need no database, only SIGNING_SECRET."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from proxy.settings import config, parsers
 from proxy.wire.path_table import FAMILIES
 
 DAY = 86_400  # seconds
-MOST_DAYS = 3660
+MAX_DAYS = 3660
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a new key is to be, as the command line says it: comma lists as texts, `days` from now on."""
+class KeyRequest:
+    """The options for a new key, as on the command line: lists are separated by commas, `days` count from now."""
 
     name: str
     days: float = 30
@@ -32,83 +32,84 @@ class Asked:
     max_output_tokens: int | None = None
 
 
-def make(environ: Mapping[str, str], asked: Asked, now: float) -> str:
-    """A new key. Raises ConfigError with a sentence for what cannot be put into one."""
-    signing = _secrets(environ)
-    if "" in (asked.models, asked.paths):
-        raise ConfigError(
-            "--models and --paths take a list, and leave them out for all: an empty one would open all too."
-        )
-    if not NAME.fullmatch(asked.name):
-        raise ConfigError("--name takes up to 40 letters, digits, dots, dashes and underscores.")
-    if not 0 < asked.days <= MOST_DAYS:
-        raise ConfigError(f"--days takes a number up to {MOST_DAYS}.")
-    if asked.max_output_tokens is not None and asked.max_output_tokens < LEAST_OUTPUT:
-        raise ConfigError(f"--max-output-tokens takes a whole number from {LEAST_OUTPUT} on.")
-    models, paths = parsers.commas(asked.models or ""), parsers.paths(asked.paths or "")
+def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
+    """Create a key. Raises ConfigError for an invalid option."""
+    signing_secrets = _secrets(environ)
+    if "" in (options.models, options.paths):
+        raise ConfigError("--models and --paths must not be empty. Omit them to allow everything.")
+    if not NAME.fullmatch(options.name):
+        raise ConfigError("--name must be 1 to 40 letters, digits, dots, dashes or underscores.")
+    if not 0 < options.days <= MAX_DAYS:
+        raise ConfigError(f"--days must be more than 0 and at most {MAX_DAYS}.")
+    if options.max_output_tokens is not None and options.max_output_tokens < LEAST_OUTPUT:
+        raise ConfigError(f"--max-output-tokens must be at least {LEAST_OUTPUT}.")
+    models, paths = parsers.commas(options.models or ""), parsers.paths(options.paths or "")
     if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in FAMILIES]:
-        raise ConfigError(f"--paths: {unknown[0]} is no path below /v1. Such as: chat, embeddings, images/generations.")
-    grant = Grant(models, paths, asked.max_output_tokens)
-    return mint(Key(asked.name, secrets.token_hex(3), int(now + asked.days * DAY), grant), signing)
+        raise ConfigError(
+            f"--paths: unknown path {unknown[0]}. Valid are chat, embeddings, images/generations and others."
+        )
+    grant = Grant(models, paths, options.max_output_tokens)
+    return mint(Key(options.name, secrets.token_hex(3), int(now + options.days * DAY), grant), signing_secrets)
 
 
-def run_mint(environ: Mapping[str, str], asked: Asked) -> int:
-    """Print a new key on standard output and what it may on standard error. Returns 1 with a sentence if it cannot."""
+def run_mint(environ: Mapping[str, str], options: KeyRequest) -> int:
+    """Print a new key to stdout and what it allows to stderr. Returns 1 with a message if the key cannot be made."""
     try:
-        text = make(environ, asked, time.time())
+        text = make(environ, options, time.time())
         key = read(text, _secrets(environ))
-        told = _told(key, environ)
+        description = _describe(key, environ)
     except ProxyError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
     print(text)
-    print("\n".join(told), file=sys.stderr)
+    print("\n".join(description), file=sys.stderr)
     return 0
 
 
 def run_inspect(environ: Mapping[str, str], text: str) -> int:
-    """Print what a key may; `-` reads it from standard input. Returns 1 where it would be refused."""
+    """Print what a key allows; `-` reads it from stdin. Returns 1 if the key would be refused."""
     try:
         key = read((sys.stdin.read() if text == "-" else text).strip(), _secrets(environ))
-        told = _told(key, environ)
+        description = _describe(key, environ)
     except ProxyError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
-    print("\n".join(told))
+    print("\n".join(description))
     return 1 if _refusal(key, environ) else 0
 
 
-def _told(key: Key, environ: Mapping[str, str]) -> list[str]:
-    until = datetime.fromtimestamp(key.expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def _describe(key: Key, environ: Mapping[str, str]) -> list[str]:
+    expires = datetime.fromtimestamp(key.expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    limit = key.grant.max_output_tokens
     lines = [
         f"name     {key.name}",
-        f"id       {key.id}   (put this into REVOKED_KEYS to take the key back)",
-        f"expires  {until}",
+        f"id       {key.id}   (add it to REVOKED_KEYS to revoke the key)",
+        f"expires  {expires}",
         f"models   {', '.join(key.grant.models) or 'all'}",
-        f"paths    {', '.join(key.grant.paths) or 'all that are open'}",
-        f"answers  {key.grant.max_output_tokens or 'any number of'} tokens",
+        f"paths    {', '.join(key.grant.paths) or 'all open paths'}",
+        f"answers  {f'up to {limit} tokens' if limit is not None else 'any length'}",
     ]
     return [*lines, *([f"refused  {reason}"] if (reason := _refusal(key, environ)) else [])]
 
 
 def _refusal(key: Key, environ: Mapping[str, str]) -> str | None:
     if key.expires <= time.time():
-        return "it has expired"
+        return "expired"
     revoked = _settings(environ).revoked_keys
-    return "it was revoked" if key.id in revoked or key.name in revoked else None
+    return "revoked" if key.id in revoked or key.name in revoked else None
 
 
 def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    found = _settings(environ).signing_secret
-    if not found:
+    signing_secrets = _settings(environ).signing_secret
+    if not signing_secrets:
         raise ConfigError(
-            "SIGNING_SECRET is not set. Make one, keep it, and set it here and where the endpoint runs: "
+            "SIGNING_SECRET is not set. Create one, keep it, and set it here and on the endpoint: "
             f"export SIGNING_SECRET={secrets.token_urlsafe(32)}"
         )
-    return found
+    return signing_secrets
 
 
 def _settings(environ: Mapping[str, str]) -> config.Config:
-    """The two settings that matter for keys: minting needs no upstream, and none of its keys."""
+    """The settings that matter for keys. DEMO stands in for an upstream, which keys do not need."""
     names = ("SIGNING_SECRET", "REVOKED_KEYS")
     return startup.load({"DEMO": "1", **{name: environ[name] for name in names if name in environ}})

@@ -1,7 +1,7 @@
-"""A simulator of AWS Lambda for the streaming function: a Runtime API, instances, and a function URL in front.
+"""Simulates AWS Lambda for the streaming function: a Runtime API, instances, and a function URL.
 
-For tests and for trying things out (`serve --as lambda-stream`). Like Lambda it gives each instance one call at a time
-and starts another instance when all are busy; unlike Lambda it has no limits of size or speed.
+Used by tests and `serve --as lambda-stream`. Like Lambda, it gives each instance one call at a time and starts another
+instance when all are busy. Unlike Lambda, it does not limit size or speed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SEPARATOR = b"\0" * 8
 
 @dataclass
 class Invocation:
-    """One call on its way: what the instance gets, and what has come back of it."""
+    """One call: what the instance receives, and what it has sent back so far."""
 
     event: bytes
     deadline: float
@@ -35,7 +35,7 @@ class Invocation:
 
 
 class RuntimeApiServer:
-    """The server side of the Runtime API. Responses are passed on chunk by chunk; trailers are kept."""
+    """The server side of the Runtime API. Passes responses on chunk by chunk and keeps their trailers."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[Invocation] = asyncio.Queue()
@@ -55,8 +55,8 @@ class RuntimeApiServer:
         for server in self._servers:
             server.close()
 
-    def lose(self) -> None:
-        """Every instance is gone: whoever waits for an answer gets none."""
+    def fail_all(self) -> None:
+        """Fail every pending invocation: no instance is left to answer it."""
         while not self.waiting.empty():
             invocation = self.waiting.get_nowait()
             self.running[invocation.id] = invocation
@@ -80,15 +80,15 @@ class RuntimeApiServer:
 
     async def _next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.idle += 1
-        gone = asyncio.ensure_future(reader.read(1))
-        given = asyncio.ensure_future(self.waiting.get())
-        await asyncio.wait({gone, given}, return_when=asyncio.FIRST_COMPLETED)
+        disconnected = asyncio.ensure_future(reader.read(1))
+        next_invocation = asyncio.ensure_future(self.waiting.get())
+        await asyncio.wait({disconnected, next_invocation}, return_when=asyncio.FIRST_COMPLETED)
         self.idle -= 1
-        if not given.done():
-            given.cancel()
+        if not next_invocation.done():
+            next_invocation.cancel()
             return
-        gone.cancel()
-        invocation = given.result()
+        disconnected.cancel()
+        invocation = next_invocation.result()
         self.running[invocation.id] = invocation
         fields = {
             "Lambda-Runtime-Aws-Request-Id": invocation.id,
@@ -105,7 +105,7 @@ class RuntimeApiServer:
         invocation = self.running[request_id]
         invocation.fields.update(fields)
         try:
-            if "content-length" in fields:  # from the managed runtime's own client, which does not stream
+            if "content-length" in fields:  # the managed runtime's own client does not stream
                 invocation.pieces.put_nowait(await reader.readexactly(int(fields["content-length"])))
             else:
                 await _read_chunks(reader, invocation)
@@ -118,9 +118,9 @@ class RuntimeApiServer:
 
 
 class LambdaFront:
-    """An ASGI app that is the function URL: it makes a version 2.0 event of each request and streams what comes back.
+    """The function URL as an ASGI app: sends each request as a version 2.0 event and streams the response back.
 
-    `timeout` is the function's time-out in seconds, `instances` how many may run at once.
+    `timeout` is the function's time-out in seconds; at most `instances` run at once.
     """
 
     def __init__(self, environ: Mapping[str, str], timeout: float = 300.0, instances: int = 10) -> None:
@@ -151,7 +151,7 @@ class LambdaFront:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def invoke(self, event: Any) -> Invocation:
-        """Hand an event to an instance, starting one if none is free."""
+        """Give an event to an instance, starting one if none is free."""
         invocation = Invocation(json.dumps(event).encode(), time.time() + self._timeout)
         self.api.waiting.put_nowait(invocation)
         if self.api.idle < self.api.waiting.qsize() and len(self.processes) < self._instances:
@@ -159,11 +159,11 @@ class LambdaFront:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env=self._environ,
-                start_new_session=True,  # Ctrl-C is for the front, which lets running answers finish
+                start_new_session=True,  # Ctrl-C must only reach this process, which lets running answers finish
             )
             self.processes.append(process)
             watch = asyncio.ensure_future(self._watch(process))
-            self._watches.add(watch)  # the loop itself keeps no hold on a task
+            self._watches.add(watch)  # the event loop keeps only weak references to tasks
             watch.add_done_callback(self._watches.discard)
         return invocation
 
@@ -171,7 +171,7 @@ class LambdaFront:
         await process.wait()
         self.processes.remove(process)
         if not self.processes:
-            self.api.lose()
+            self.api.fail_all()
 
     async def _http(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -192,11 +192,11 @@ class LambdaFront:
                 return
             buffer += piece
         prelude, _, rest = buffer.partition(_SEPARATOR)
-        told = json.loads(prelude)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told["headers"].items()]
-        headers += [(b"set-cookie", value.encode("latin-1")) for value in told.get("cookies", [])]
-        await send({"type": "http.response.start", "status": told["statusCode"], "headers": headers})
-        # The prelude is the head: it goes on before there is a body.
+        head = json.loads(prelude)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"].items()]
+        headers += [(b"set-cookie", value.encode("latin-1")) for value in head.get("cookies", [])]
+        await send({"type": "http.response.start", "status": head["statusCode"], "headers": headers})
+        # The prelude is the response's head: send it before any body arrives.
         await send({"type": "http.response.body", "body": rest, "more_body": True})
         while (piece := await invocation.pieces.get()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -205,7 +205,7 @@ class LambdaFront:
 
 
 def function_url_event(scope: Message, body: bytes) -> dict[str, Any]:
-    """The event that a function URL makes of a request (payload format 2.0)."""
+    """The event that a function URL sends for a request (payload format 2.0)."""
     raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     headers: dict[str, str] = {}
     for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):

@@ -1,4 +1,4 @@
-"""`python -m proxy tokens FILE|-`: how many tokens a text or a file of requests has, and what they cost as a prompt."""
+"""`python -m proxy tokens FILE|-`: counts the tokens of a text or a file of requests, and their price as a prompt."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from proxy.tokens.models import model_of
 from proxy.tokens.prompt import Count, Counter
 from proxy.tokens.vocabulary import Budget
 
-# A file from this size on shows how far it is, where somebody looks on.
-_LARGE = 4_000_000
+# On a terminal, files from this size show their progress.
+_PROGRESS_BYTES = 4_000_000
 _BLOCK = 1_000_000
-_SHOWN_LINES = 50
-_NOT_HERE = (
-    "Counting needs the package tiktoken, which this Python does not have. Run `make setup` (or `python dev.py setup`) "
-    "in the project's folder, then the same command again."
+_SHOWN_ROWS = 50
+_NOT_INSTALLED = (
+    "Counting tokens needs the package tiktoken. Run `make setup` (or `python dev.py setup`) in the project's folder, "
+    "then run this command again."
 )
 
 
 def run(file: str, model: str, out: TextIO | None = None) -> int:
-    """Print a table and the total. Returns 1 with a sentence when the file cannot be read or nothing can count here."""
+    """Print a table and the total. Returns 1 with a message if the file is unreadable or tiktoken is missing."""
     out = out or sys.stdout
     started = time.monotonic()
     try:
@@ -43,23 +43,23 @@ def run(file: str, model: str, out: TextIO | None = None) -> int:
     except OSError as error:
         print(f"sluice: {error}", file=sys.stderr)
         return 1
-    except NotInstalled:  # its own message is for who has deployed a bundle, and no bundle has this command
-        print(f"sluice: {_NOT_HERE}", file=sys.stderr)
+    except NotInstalled:  # its own message is for deployed bundles, which do not have this command
+        print(f"sluice: {_NOT_INSTALLED}", file=sys.stderr)
         return 1
     _print(rows, model, out, time.monotonic() - started)
     return 0
 
 
 def _rows(source: BinaryIO, size: int | None, model: str) -> Iterator[tuple[str, str, Count]]:
-    """(what, its model, its count) of each request, or of the whole text."""
+    """(label, model, count) of each request, or of the whole text."""
     head = source.readline(_BLOCK)
     first = _parsed(head)
     if isinstance(first, (dict, list)) and head.endswith(b"\n"):
-        more = source.readline(_BLOCK)
-        if not more.strip() or _parsed(more) is not None:
-            yield from _lines(source, [head, more], size, model)
+        second = source.readline(_BLOCK)
+        if not second.strip() or _parsed(second) is not None:
+            yield from _lines(source, [head, second], size, model)
             return
-        head += more
+        head += second
     if head.lstrip()[:1] in (b"{", b"["):
         head += source.read()
         whole = _parsed(head)
@@ -69,40 +69,42 @@ def _rows(source: BinaryIO, size: int | None, model: str) -> Iterator[tuple[str,
     yield "text", model, _text(source, head, size, model)
 
 
-def _lines(source: BinaryIO, begun: list[bytes], size: int | None, model: str) -> Iterator[tuple[str, str, Count]]:
+def _lines(
+    source: BinaryIO, first_lines: list[bytes], size: int | None, model: str
+) -> Iterator[tuple[str, str, Count]]:
     done = 0
     number = 0
-    for lines in (begun, source):
+    for lines in (first_lines, source):
         for line in lines:
             number += 1
             done += len(line)
             _progress(done, size)
-            found = _parsed(line)
-            if isinstance(found, (dict, list)):
-                yield _request(f"line {number}", found, model)
+            value = _parsed(line)
+            if isinstance(value, (dict, list)):
+                yield _request(f"line {number}", value, model)
             elif line.strip():
                 yield f"line {number}", model, _count_text(line.decode("utf-8", "replace"), model)
 
 
-def _request(what: str, found: Any, model: str) -> tuple[str, str, Count]:
-    """A chat or Responses request, a line of a batch file with one as its `body`, or a bare list of messages."""
-    if isinstance(found, list):
-        found = {"messages": found}
-    if isinstance(found.get("body"), dict):
-        found = found["body"]
-    request = {"model": model, **found}
+def _request(label: str, value: Any, model: str) -> tuple[str, str, Count]:
+    """Count a chat or Responses request, a batch line with one as its `body`, or a bare list of messages."""
+    if isinstance(value, list):
+        value = {"messages": value}
+    if isinstance(value.get("body"), dict):
+        value = value["body"]
+    request = {"model": model, **value}
     protocol = "chat" if "messages" in request else "responses" if "instructions" in request else "other"
     if protocol == "other" and isinstance(request.get("input"), list):
         protocol = "responses"
-    if not {"messages", "input", "prompt", "instructions"} & set(request):  # some other JSON: the text that it is
-        return what, model, _count_text(json.dumps(found, ensure_ascii=False), model)
+    if not {"messages", "input", "prompt", "instructions"} & set(request):  # some other JSON: count it as text
+        return label, model, _count_text(json.dumps(value, ensure_ascii=False), model)
     chat, budget = registry.get(protocol).as_chat(request), _budget()
     counted = tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
-    return what, str(request["model"]), counted
+    return label, str(request["model"]), counted
 
 
 def _text(source: BinaryIO, head: bytes, size: int | None, model: str) -> Count:
-    """A text of any size, block by block, each cut where that changes no token."""
+    """Count a text of any size block by block. Blocks end where a cut changes no token."""
     counter = Counter(model_of(model), _budget())
     decoder = getincrementaldecoder("utf-8")("replace")
     total, done, rest = 0, len(head), decoder.decode(head)
@@ -122,7 +124,7 @@ def _count_text(text: str, model: str) -> Count:
 
 
 def _budget() -> Budget:
-    """On one's own machine and with one's own file there is no hurry."""
+    """No limit: this runs on the user's own machine and file."""
     return Budget(10**15, math.inf, time.monotonic)
 
 
@@ -130,27 +132,27 @@ def _print(rows: list[tuple[str, str, Count]], model: str, out: TextIO, seconds:
     width = max([len(name) for _, name, _ in rows] + [5])
     print(f"{'':<12} {'model':<{width}} {'tokens':>12}  {'certainty':<9} {'US dollars':>12}", file=out)
     sums, cost, unknown = 0, Decimal(0), False
-    for position, (what, name, counted) in enumerate(rows):
+    for position, (label, name, counted) in enumerate(rows):
         price = prices.find(name, None)
-        told = price.cost(Tokens(counted.tokens, 0), time.time()) if price else None
+        dollars = price.cost(Tokens(counted.tokens, 0), time.time()) if price else None
         sums += counted.tokens
-        unknown = unknown or told is None
-        cost += told or 0
-        if position < _SHOWN_LINES:
-            shown = "-" if told is None else f"{told:.6f}"
-            print(f"{what:<12} {name:<{width}} {counted.tokens:>12,}  {counted.certainty:<9} {shown:>12}", file=out)
-    if len(rows) > _SHOWN_LINES:
-        print(f"… and {len(rows) - _SHOWN_LINES} more", file=out)
-    about = "at least " if unknown and cost else ""
-    shown = "-" if unknown and not cost else f"{about}{cost:.6f}"
+        unknown = unknown or dollars is None
+        cost += dollars or 0
+        if position < _SHOWN_ROWS:
+            shown = "-" if dollars is None else f"{dollars:.6f}"
+            print(f"{label:<12} {name:<{width}} {counted.tokens:>12,}  {counted.certainty:<9} {shown:>12}", file=out)
+    if len(rows) > _SHOWN_ROWS:
+        print(f"… and {len(rows) - _SHOWN_ROWS} more", file=out)
+    prefix = "at least " if unknown and cost else ""
+    shown = "-" if unknown and not cost else f"{prefix}{cost:.6f}"
     print(f"{'total':<12} {'':<{width}} {sums:>12,}  {'':<9} {shown:>12}", file=out)
     for note in dict.fromkeys(note for _, _, counted in rows for note in counted.notes):
         print(f"note: {note}", file=out)
-    print(f"prices of {prices.table_date()}, for the prompt alone; counted in {seconds:.1f} s", file=out)
+    print(f"prices as of {prices.table_date()}, for the prompt only; counted in {seconds:.1f} s", file=out)
 
 
 def _progress(done: int, size: int | None) -> None:
-    if size is not None and size >= _LARGE and sys.stderr.isatty():
+    if size is not None and size >= _PROGRESS_BYTES and sys.stderr.isatty():
         end = "\n" if done >= size else ""
         print(f"\r{done / 1e6:.0f} of {size / 1e6:.0f} MB", end=end, file=sys.stderr, flush=True)
 

@@ -1,1 +1,1 @@
-"""Settings: how they are read, and from where."""
+"""Settings: where they come from, and how they are parsed."""

@@ -1,7 +1,7 @@
-"""Every setting: its name, how its text is read, its default. `load` makes one Config of any mapping.
+"""Every setting: its name, its parser and its default. `read` turns any mapping into a Config.
 
 Environment variables win over `sluice.toml`, whose top-level keys are the same names in lower case. An empty value
-counts as not set, because deploy templates pass empty parameters on.
+counts as not set, because deployment templates pass empty parameters on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxy.settings.providers import Provider
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`read` turns the text into the value or raises ValueError with the rest of a sentence."""
+    """`read` parses the text. Its ValueError completes the sentence that begins with the setting's name."""
 
     name: str
     read: Callable[[str], Any]
@@ -49,14 +49,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("METERING", parsers.metering, ()),
     Setting("PRICES_FILE", parsers.text, None),
     Setting("CONTEXT_GUARD", parsers.guard, "off"),
-    Setting("MAX_OUTPUT_TOKENS", parsers.whole(16, 100_000_000), None),
+    Setting("MAX_OUTPUT_TOKENS", parsers.integer(16, 100_000_000), None),
     Setting("MAX_COST_USD", parsers.number(0.000001, 1_000_000), None),
     Setting("MODERATION", parsers.moderation, ()),
     Setting("MODERATION_INPUT", parsers.switch, False),
     Setting("MODERATION_OUTPUT", parsers.switch, True),
     Setting("MODERATION_LEVEL", parsers.choice("normal", "high"), "normal"),
     Setting("MODERATION_ON_ERROR", parsers.choice("closed", "open"), "closed"),
-    Setting("MODERATION_MAX_CHARACTERS", parsers.whole(1_000, 1_000_000_000), 1_000_000),
+    Setting("MODERATION_MAX_CHARACTERS", parsers.integer(1_000, 1_000_000_000), 1_000_000),
     Setting("MODERATION_MESSAGE", parsers.text, "This answer was withheld by the server's content filter."),
     Setting("MODERATION_WORDS", parsers.commas, ()),
     Setting("MODERATION_WORDS_FILE", parsers.text, None),
@@ -74,15 +74,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONFIG_FILE", parsers.text, None),
 )
 ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
-# easychen/openai-api-proxy's TIMEOUT counts milliseconds; people bring it along in their environment.
+# easychen/openai-api-proxy has a TIMEOUT in milliseconds, which people keep when they move here.
 MILLISECONDS = "TIMEOUT"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One valid set of settings, each under its own name in lower case; times in seconds.
+    """A valid set of settings, each under its name in lower case. Times are in seconds.
 
-    `given` are the names that were set at all, by whatever way. `providers` are the upstreams that all of them make.
+    `given` has the names that were set, in the environment or in the file. `providers` are the resulting upstreams.
     """
 
     openai_api_key: tuple[str, ...]
@@ -136,46 +136,46 @@ class Config:
 
     @property
     def routes_by_model(self) -> bool:
-        """Whether a call's model decides where it goes, or what it is called there."""
-        return any(not one.takes_all for one in self.providers)
+        """Whether a call's model decides which upstream it goes to, or is renamed there."""
+        return any(not provider.takes_all for provider in self.providers)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every key that is configured here, none of which may ever be shown."""
-        held = [key for one in self.providers for key in one.keys]
-        held += [value for one in self.providers for _, value in one.headers]
-        others = (*self.moderation_openai_key, self.tms_secret_id, self.tms_secret_key)
-        return (*self.proxy_key, *self.signing_secret, *held, *(key for key in others if key))
+        """Every configured key. None of these may ever be shown."""
+        upstream = [key for provider in self.providers for key in provider.keys]
+        upstream += [value for provider in self.providers for _, value in provider.headers]
+        moderation = (*self.moderation_openai_key, self.tms_secret_id, self.tms_secret_key)
+        return (*self.proxy_key, *self.signing_secret, *upstream, *(key for key in moderation if key))
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key
 
 
 def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
-    """Read the settings from `environ` and, below them, from the text of `sluice.toml`, or of a file of another `name`.
+    """Read the settings from `environ`, then from the text of a settings `file` that is called `name`.
 
-    Raises ConfigError with one sentence that names the first setting that cannot be used.
+    Raises ConfigError with one sentence that names the first invalid setting.
     """
     table: list[Any] | None = None
     texts = _present(environ)
     if file:
-        below, table = _from_toml(file, name)
-        texts = {**below, **texts}
+        file_texts, table = _from_toml(file, name)
+        texts = {**file_texts, **texts}
     if MILLISECONDS in texts:
         texts["TIMEOUT_SECONDS"] = _from_milliseconds(texts)
-    settled: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for setting in SETTINGS:
         text = texts.get(setting.name)
         try:
-            settled[setting.name.lower()] = setting.default if text is None else setting.read(text)
+            values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    loaded = Config(**settled, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
+    loaded = Config(**values, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
     return replace(loaded, providers=_providers(loaded, environ, table, file))
 
 
 def read_with_file(environ: Mapping[str, str]) -> Config:
-    """As `read`, with the file that CONFIG_FILE names, or else the `sluice.toml` beside handler.py if there is one."""
+    """Like `read`, with the file that CONFIG_FILE names, or else the `sluice.toml` next to handler.py, if any."""
     from pathlib import Path
 
     named = environ.get("CONFIG_FILE", "").strip()
@@ -190,47 +190,45 @@ def read_with_file(environ: Mapping[str, str]) -> Config:
 def _providers(
     loaded: Config, environ: Mapping[str, str], table: list[Any] | None, file: str | None
 ) -> tuple[Provider, ...]:
-    """The upstreams that calls go to; the default one among several only if it was named itself."""
+    """The upstreams. The default one joins those of UPSTREAMS or a file only if a setting names it."""
     if loaded.demo:
         return (Provider("demo", loaded.openai_base_url, ("demo",)),)
-    by_default = providers.without_file(
-        loaded.openai_base_url, loaded.openai_api_key, "OPENAI_BASE_URL" in loaded.given
-    )
+    defaults = providers.without_file(loaded.openai_base_url, loaded.openai_api_key, "OPENAI_BASE_URL" in loaded.given)
     if loaded.upstreams is None and table is None:
-        return by_default
+        return defaults
     from proxy.settings import providers_file
 
     if loaded.upstreams is not None:
-        found = providers_file.from_json(loaded.upstreams, environ)
+        listed = providers_file.from_json(loaded.upstreams, environ)
     else:
-        found = providers_file.read(table or [], environ, file or "")
+        listed = providers_file.read(table or [], environ, file or "")
     named = {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & loaded.given
-    return (*found, *by_default) if named else found
+    return (*listed, *defaults) if named else listed
 
 
 def names() -> frozenset[str]:
-    """Every name that `load` looks for in an environment."""
+    """Every name that `read` looks for in an environment."""
     return frozenset({setting.name for setting in SETTINGS} | ALIASES.keys() | {MILLISECONDS})
 
 
 def _present(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {name: environ[name].strip() for name in names() if environ.get(name, "").strip()}
+    texts = {name: environ[name].strip() for name in names() if environ.get(name, "").strip()}
     for alias, name in ALIASES.items():
-        if alias in found:
-            found.setdefault(name, found[alias])
-    return found
+        if alias in texts:
+            texts.setdefault(name, texts[alias])
+    return texts
 
 
 def _from_milliseconds(texts: Mapping[str, str]) -> str:
     if "TIMEOUT_SECONDS" in texts:
-        raise ConfigError("TIMEOUT and TIMEOUT_SECONDS are both set; keep TIMEOUT_SECONDS.", param=MILLISECONDS)
+        raise ConfigError("TIMEOUT and TIMEOUT_SECONDS are both set. Keep TIMEOUT_SECONDS.", param=MILLISECONDS)
     try:
         milliseconds = float(texts[MILLISECONDS])
     except ValueError:
         milliseconds = 0
     if not milliseconds >= 1000:
         raise ConfigError(
-            "TIMEOUT counts milliseconds and must be 1000 or more; better set TIMEOUT_SECONDS.", param=MILLISECONDS
+            "TIMEOUT is in milliseconds and must be at least 1000. Better use TIMEOUT_SECONDS.", param=MILLISECONDS
         )
     return str(milliseconds / 1000)
 
@@ -238,16 +236,16 @@ def _from_milliseconds(texts: Mapping[str, str]) -> str:
 def _from_toml(file: str, name: str) -> tuple[dict[str, str], list[Any] | None]:
     """The file's settings as texts, and its `[[upstreams]]`."""
     try:
-        tomllib = import_module("tomllib")  # only people with a file pay for the parser
-    except ModuleNotFoundError:  # pragma: no cover — Python 3.10 alone
+        tomllib = import_module("tomllib")  # imported only if there is a file
+    except ModuleNotFoundError:  # pragma: no cover — Python 3.10 only
         tomllib = import_module("tomli")
     try:
         table = tomllib.loads(file)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} cannot be read: {error}.", param="CONFIG_FILE") from None
+        raise ConfigError(f"{name} is not valid TOML: {error}.", param="CONFIG_FILE") from None
     upstreams = table.pop("upstreams", None)
     if not isinstance(upstreams, (list, type(None))):
-        raise ConfigError(f"{name}: upstreams takes tables that begin with [[upstreams]].", param="UPSTREAMS")
+        raise ConfigError(f"{name}: upstreams must be tables that begin with [[upstreams]].", param="UPSTREAMS")
     known = {setting.name for setting in SETTINGS} - {"CONFIG_FILE"}
     texts: dict[str, str] = {}
     for key, value in table.items():
@@ -255,6 +253,6 @@ def _from_toml(file: str, name: str) -> tuple[dict[str, str], list[Any] | None]:
             raise ConfigError(f"{name} has an unknown setting: {key}.", param=key)
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, (str, int, float)) for item in items):
-            raise ConfigError(f"{name}: {key} takes a text, a number, true, false or a list.", param=key)
+            raise ConfigError(f"{name}: {key} must be a text, a number, true, false or a list.", param=key)
         texts[key.upper()] = ",".join(str(item) for item in items)
     return {name: text for name, text in texts.items() if text}, upstreams

@@ -1,4 +1,4 @@
-"""How the text of a setting is read: each reader gives the value, or raises ValueError with the rest of a sentence."""
+"""Parsers for settings. Each returns the value or raises ValueError, whose text completes `<SETTING> …`."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from collections.abc import Callable
 
 from proxy.wire.path_table import ENDPOINTS
 
-SIGNED_KEY_PREFIX = "sk-sluice-"  # of keys that `keys mint` makes
-# What can look at texts; each is a file of that name in moderation/checkers/.
+# The moderators. Each is a module of that name in moderation/checkers/.
 MODERATORS = ("openai", "tencent", "words")
-# Kinds of things in the owner's account that a request may refer to (access/account_references.py).
+# What a request may refer to in the owner's account (access/account_references.py).
 REFERENCES = (
     "assistants background caches containers conversations files mcp others prompts responses skills store "
     "vector_stores".split()
 )
-LEAST_SECRET = 24  # characters
+SIGNED_KEY_PREFIX = "sk-sluice-"  # of keys that `keys mint` makes
+MIN_SECRET = 24  # characters
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
-SHORT_KEY = 16  # characters; a shorter one is warned about
+SHORT_KEY = 16  # characters; shorter keys cause a warning
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-# Keys that the project's documents have shown, and passwords that everybody tries first.
-_PRINTED = frozenset(
+# Keys that the project's documents have shown, and the passwords that attackers try first.
+_PUBLISHED = frozenset(
     ("f0b1c9d27a4e4f6f8f1f", "5f1c0d8be0c94c51b64e0d2f7a9e3c11", "password", "qwerty", "letmein", "admin")
 )
-# What samples are made of, and the words that make one of them a request to put a key there.
-_ASKING = (
+# A sample contains at least one word of the first list and consists of both lists only: "put-your-key-here".
+_PLACEHOLDER_WORDS = (
     "random|your|change|replace|insert|enter|put|here|example|sample|dummy|placeholder|todo|text|string|value|"
     "characters|xxx|youmade|iset"
 )
 _SAMPLE = re.compile(
-    f"(?=.*(?:{_ASKING}))(?:{_ASKING}|a|an|another|my|the|some|one|this|is|long|short|key|keys|proxy|api|secret|secrets|"
+    f"(?=.*(?:{_PLACEHOLDER_WORDS}))(?:{_PLACEHOLDER_WORDS}|a|an|another|my|the|some|one|this|is|long|short|key|keys|proxy|api|secret|secrets|"
     "signing|pass|word|phrase|token|me|it|please|test|testing|demo|sk|pk|with|foo|bar|private|very|super|strong|new|old|"
     "sluice|relay|openai|caller|callers|for|to|of|and|must|make|made|up|only|you|that|i|set)+[0-9]{0,8}"
 )
-_SAMPLE_LENGTH = 60
+_MAX_SAMPLE = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
-# What the relay sets or drops itself; forwarding one of these would leak a key or break the message's framing.
+# The relay sets or drops these itself. Forwarding one would leak a key or break the message's framing.
 _NEVER_FORWARDED = frozenset(
     "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
     "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# What platforms add to a request: callers' addresses, and on Tencent temporary secrets of the function's role.
-_PLATFORMS = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
+# Platforms add these: callers' addresses and, on Tencent, temporary secrets of the function's role.
+_PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
 
 
 def text(value: str) -> str:
@@ -56,48 +56,53 @@ def switch(value: str) -> bool:
         return True
     if lowered in OFF:
         return False
-    raise ValueError("takes 1 or 0")
+    raise ValueError("must be 1 or 0")
 
 
-def number(least: float, most: float) -> Callable[[str], float]:
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         try:
-            found = float(value)
+            parsed = float(value)
         except ValueError:
-            found = float("nan")
-        if not least <= found <= most:
-            raise ValueError(f"takes a number from {least:g} to {most:g}")
-        return found
+            parsed = float("nan")
+        if not minimum <= parsed <= maximum:
+            raise ValueError(f"must be a number between {_plain(minimum)} and {_plain(maximum)}")
+        return parsed
 
     return read
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def _plain(value: float) -> str:
+    """A number without an exponent."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
     def read(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and len(value) < 16 and least <= int(value) <= most):
-            raise ValueError(f"takes a whole number from {least} to {most}")
+        if not (value.isascii() and value.isdigit() and len(value) < 16 and minimum <= int(value) <= maximum):
+            raise ValueError(f"must be a whole number between {minimum} and {maximum}")
         return int(value)
 
     return read
 
 
 def metering(value: str) -> tuple[str, ...]:
-    """Off is nothing at all; header and comment say where the figures are told besides the log."""
+    """Where usage is reported: () if off, else the log and, if listed, a header and a comment in streams."""
     words = tuple(word.lower() for word in commas(value))
     if words and all(word in OFF for word in words):
         return ()
     if not words or any(word not in (*ON, "header", "comment") for word in words):
-        raise ValueError("takes off, on, or a list of: header, comment")
+        raise ValueError("must be off, on, or a list of: header, comment")
     return ("log", *(word for word in ("header", "comment") if word in words))
 
 
 def moderation(value: str) -> tuple[str, ...]:
-    """The content filters, in the order to ask them; off is none."""
+    """The moderators, in the order in which they run; () if off."""
     words = tuple(dict.fromkeys(word.lower() for word in commas(value)))
     if words and all(word in OFF for word in words):
         return ()
     if not words or any(word not in MODERATORS for word in words):
-        raise ValueError(f"takes off, or a list of: {', '.join(MODERATORS)}")
+        raise ValueError(f"must be off, or a list of: {', '.join(MODERATORS)}")
     return words
 
 
@@ -105,10 +110,10 @@ def guard(value: str) -> str:
     return "off" if value.lower() in OFF else choice("off", "reject", "truncate")(value)
 
 
-def choice(*words: str) -> Callable[[str], str]:
+def choice(*options: str) -> Callable[[str], str]:
     def read(value: str) -> str:
-        if value.lower() not in words:
-            raise ValueError(f"takes one of: {', '.join(words)}")
+        if value.lower() not in options:
+            raise ValueError(f"must be one of: {', '.join(options)}")
         return value.lower()
 
     return read
@@ -119,84 +124,84 @@ def commas(value: str) -> tuple[str, ...]:
 
 
 def keys(value: str) -> tuple[str, ...]:
-    """Keys as they are pasted, without what came along with them."""
-    found = commas(value)
-    for key in found:
-        _alone(key)
-    if any(not key.isascii() or not key.isprintable() or " " in key for key in found):
-        raise ValueError("takes keys of printable ASCII characters without spaces, separated by commas")
-    return found
+    """Keys separated by commas. Refuses what people paste along with them."""
+    parsed = commas(value)
+    for key in parsed:
+        _check_bare(key)
+    if any(not key.isascii() or not key.isprintable() or " " in key for key in parsed):
+        raise ValueError("must be keys of printable ASCII characters without spaces, separated by commas")
+    return parsed
 
 
-def _alone(key: str) -> None:
-    """Raise ValueError for a key with something around it: callers would be locked out, or upstreams refuse it."""
+def _check_bare(key: str) -> None:
+    """Raise ValueError for a key with something around it, which callers or upstreams would not accept."""
     if key[0] in _QUOTES or key[-1] in _QUOTES:
-        raise ValueError("takes keys without quotation marks around them, which docker --env-file keeps")
+        raise ValueError("must not have quotation marks around a key; docker --env-file keeps them")
     if re.match(r"(authorization|bearer)(\s|:|\Z)", key, re.IGNORECASE):
-        raise ValueError("takes the key alone, without Bearer in front of it")
+        raise ValueError("must not have Bearer before a key")
     if "$(" in key:
-        raise ValueError("takes the key itself: run the command between $( and ) in a shell and paste what it prints")
+        raise ValueError("must not contain a command: run what is between $( and ) in a shell and paste its output")
 
 
-def _made_up(key: str) -> None:
-    """Raise ValueError for a key out of a document: everybody knows those."""
-    if key.lower() in _PRINTED or is_sample(key):
+def _check_not_sample(key: str) -> None:
+    """Raise ValueError for a key that was copied from a document: anyone can guess those."""
+    if key.lower() in _PUBLISHED or is_sample(key):
         raise ValueError(
-            "is a sample out of a document, which anybody can guess; make a key with: openssl rand -hex 16"
+            "is a sample key from a document, which anyone can guess. Create one with: openssl rand -hex 16"
         )
 
 
 def is_sample(key: str) -> bool:
-    """Whether a text says no more than that a key belongs there."""
+    """Whether a text is a placeholder for a key."""
     plain = re.sub("x{3,}", "xxx", re.sub(r"[^a-z0-9]", "", key.lower()))
     if plain.isdigit():
         return plain in "01234567890123456789" or len(set(plain)) == 1
-    return 2 < len(plain) <= _SAMPLE_LENGTH and _SAMPLE.fullmatch(plain) is not None
+    return 2 < len(plain) <= _MAX_SAMPLE and _SAMPLE.fullmatch(plain) is not None
 
 
 def secret(value: str) -> str:
     """One key."""
-    found = keys(value)
-    if len(found) != 1:
-        raise ValueError("takes one key")
-    return found[0]
+    parsed = keys(value)
+    if len(parsed) != 1:
+        raise ValueError("must be one key")
+    return parsed[0]
 
 
 def region(value: str) -> str:
-    """A cloud's name of a region."""
+    """The name of a cloud region."""
     if not re.fullmatch(r"[a-z0-9-]{1,40}", value):
-        raise ValueError("takes a region such as ap-guangzhou")
+        raise ValueError("must be a region such as ap-guangzhou")
     return value
 
 
 def tencent_host(value: str) -> str:
-    """One of Tencent Cloud's hosts for text moderation; accounts of its international site have another."""
+    """A host of Tencent Cloud's text moderation; its international site has another one."""
     if not re.fullmatch(r"tms\.([a-z0-9-]{1,40}\.)*tencentcloudapi\.com", value):
-        raise ValueError("takes tms.tencentcloudapi.com or a host such as tms.intl.tencentcloudapi.com")
+        raise ValueError("must be tms.tencentcloudapi.com or a host such as tms.intl.tencentcloudapi.com")
     return value
 
 
 def proxy_keys(value: str) -> tuple[str, ...]:
-    found = keys(value)
-    if any(":" in key for key in found):
-        raise ValueError("takes keys without a colon: the last colon separates a caller's own key from it")
-    if any(key.startswith(SIGNED_KEY_PREFIX) for key in found):
-        raise ValueError("takes keys that do not begin with sk-sluice-, as minted ones do")
-    for key in found:
-        _made_up(key)
-    return found
+    parsed = keys(value)
+    if any(":" in key for key in parsed):
+        raise ValueError("must not have a colon in a key: callers put one between their own key and the proxy key")
+    if any(key.startswith(SIGNED_KEY_PREFIX) for key in parsed):
+        raise ValueError("must not have a key that begins with sk-sluice-, as signed keys do")
+    for key in parsed:
+        _check_not_sample(key)
+    return parsed
 
 
 def secrets(value: str) -> tuple[str, ...]:
-    """Secrets that sign: a short one could be found by trying, with nothing but a key that it has signed."""
-    found = commas(value)
-    for one in found:
-        _alone(one)
-    if not found or any(len(secret) < LEAST_SECRET for secret in found):
-        raise ValueError(f"takes random texts of {LEAST_SECRET} characters or more, separated by commas")
-    for one in found:
-        _made_up(one)
-    return found
+    """Signing secrets. Anyone who holds a signed key could find a short one by trying."""
+    parsed = commas(value)
+    for signing_secret in parsed:
+        _check_bare(signing_secret)
+    if not parsed or any(len(signing_secret) < MIN_SECRET for signing_secret in parsed):
+        raise ValueError(f"must be random texts of at least {MIN_SECRET} characters, separated by commas")
+    for signing_secret in parsed:
+        _check_not_sample(signing_secret)
+    return parsed
 
 
 def paths(value: str) -> tuple[str, ...]:
@@ -204,25 +209,27 @@ def paths(value: str) -> tuple[str, ...]:
 
 
 def references(value: str) -> tuple[str, ...]:
-    found = tuple(kind.lower() for kind in commas(value))
-    if any(kind not in REFERENCES and kind != "*" for kind in found):
+    kinds = tuple(kind.lower() for kind in commas(value))
+    if any(kind not in REFERENCES and kind != "*" for kind in kinds):
         raise ValueError(f"must list kinds of references: {', '.join(REFERENCES)}")
-    return found
+    return kinds
 
 
 def origins(value: str) -> tuple[str, ...]:
-    found = commas(value)
-    for origin in found:
+    parsed = commas(value)
+    for origin in parsed:
         if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
-            raise ValueError("takes * or origins such as https://chat.example.com, without a path")
-    return found
+            raise ValueError("must be * or origins such as https://chat.example.com, without a path")
+    return parsed
 
 
 def header_names(value: str) -> tuple[str, ...]:
     names = tuple(name.lower() for name in commas(value))
     for name in names:
-        if not _NAME.fullmatch(name) or name in _NEVER_FORWARDED or name.startswith(_PLATFORMS):
-            raise ValueError(f"cannot forward {name!r}")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"has an invalid header name: {name!r}")
+        if name in _NEVER_FORWARDED or name.startswith(_PLATFORM_PREFIXES):
+            raise ValueError(f"must not include {name!r}, which Sluice handles itself")
     return names
 
 
@@ -230,8 +237,8 @@ def base_url(value: str) -> str:
     url = value.rstrip("/")
     match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
     if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:
-        raise ValueError("takes an address such as https://api.openai.com/v1, without user, query or spaces")
-    if url.endswith(("/models", *(f"/{one.path}" for one in ENDPOINTS))):
-        raise ValueError("takes the base address only, usually up to /v1, not one call's whole address")
-    # OpenAI's own host answers 404 without /v1; other hosts differ (api.perplexity.ai has none), so theirs stay.
+        raise ValueError("must be an address such as https://api.openai.com/v1, without user, query or spaces")
+    if url.endswith(("/models", *(f"/{endpoint.path}" for endpoint in ENDPOINTS))):
+        raise ValueError("must be the base URL only, usually up to /v1, not the full URL of a call")
+    # OpenAI answers 404 without /v1. Other hosts differ (api.perplexity.ai has none), so leave them alone.
     return url + "/v1" if match[2].lower() == "api.openai.com" and not match[4] else url

@@ -1,7 +1,7 @@
-"""Upstreams as people write them: the tables `[[upstreams]]` of sluice.toml, or the same as JSON in UPSTREAMS.
+"""Reads upstreams: the tables `[[upstreams]]` of sluice.toml, or the same as JSON in UPSTREAMS.
 
-Read by those alone who have some. Whatever is wrong becomes one sentence with the line, where there are lines, and the
-field. `docs/sluice.schema.json` says the same to editors.
+Imported only if there are some. Every error is one sentence with the field and, for a file, the line.
+`docs/sluice.schema.json` describes the same fields for editors.
 """
 
 from __future__ import annotations
@@ -25,115 +25,114 @@ _Reader = Callable[[Any], Any]
 def from_json(text: str, environ: Mapping[str, str]) -> tuple[Provider, ...]:
     """The upstreams of UPSTREAMS. Raises ConfigError."""
     try:
-        found = json.loads(text)
+        tables = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"UPSTREAMS is no JSON: {error}.", param="UPSTREAMS") from None
-    if not isinstance(found, list):
-        raise ConfigError('UPSTREAMS takes a JSON list of objects: [{"name": "…", …}, …].', param="UPSTREAMS")
-    return read(found, environ, "")
+        raise ConfigError(f"UPSTREAMS is not valid JSON: {error}.", param="UPSTREAMS") from None
+    if not isinstance(tables, list):
+        raise ConfigError('UPSTREAMS must be a JSON list of objects: [{"name": "…", …}, …].', param="UPSTREAMS")
+    return read(tables, environ, "")
 
 
 def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Provider, ...]:
-    """The upstreams of parsed tables, where `$NAME` for an address, a key or a header is the environment's.
+    """The upstreams in parsed tables. A `$NAME` as an address, a key or a header is read from the environment.
 
-    Raises ConfigError. `file` is the text that they come from, for the line that an error names, or empty.
+    Raises ConfigError. `file` is the text that the tables come from, or empty; errors name the line in it.
     """
-    found: list[Provider] = []
+    providers: list[Provider] = []
     for position, table in enumerate(tables):
         place = _Place(file, position)
         if not isinstance(table, dict):
-            raise place.error(None, "is no table of fields")
-        one = _provider(table, environ, place)
-        if any(other.name == one.name for other in found):
-            raise place.error("name", f"is {one.name!r}, as another upstream's")
-        found.append(one)
-    if not found:
-        raise ConfigError("UPSTREAMS is empty. Name one upstream, or remove it.", param="UPSTREAMS")
-    keyless = [position for position, one in enumerate(found) if not one.holds]
-    if 0 < len(keyless) < len(found):
+            raise place.error(None, "must be a table of fields")
+        provider = _provider(table, environ, place)
+        if any(other.name == provider.name for other in providers):
+            raise place.error("name", f"is {provider.name!r}, which another upstream already has")
+        providers.append(provider)
+    if not providers:
+        raise ConfigError("UPSTREAMS is empty. Add an upstream, or remove the setting.", param="UPSTREAMS")
+    keyless = [position for position, provider in enumerate(providers) if not provider.holds]
+    if 0 < len(keyless) < len(providers):
         raise _Place(file, keyless[0]).error(
             None,
-            "has no keys while others have. Where the server holds keys, callers' own are not used, so no call would "
-            "ever go there",
+            "has no keys, but other upstreams do. A server with keys ignores callers' own, so nothing would call it",
         )
-    return tuple(found)
+    return tuple(providers)
 
 
 class _Place:
-    """Where one upstream stands, in the words of whoever wrote it."""
+    """The position of one upstream in the file or the list, for error messages."""
 
     def __init__(self, file: str, position: int) -> None:
         self._file = file
         self._position = position
 
     def error(self, name: str | None, why: str) -> ConfigError:
-        """A ConfigError that says where and what."""
+        """A ConfigError that names the position and the field."""
         where = f"upstreams[{self._position}]" + (f".{name}" if name else "")
         line = f"sluice.toml, line {self._line(name)}: " if self._file else "UPSTREAMS: "
         return ConfigError(f"{line}{where} {why}.", param="UPSTREAMS")
 
     def _line(self, name: str | None) -> int:
-        """The line of the field, or that of its table's head. TOML's reader tells no lines, so they are looked for."""
+        """The line of the field, or of its table's header. The TOML parser reports no lines, so search for it."""
         lines = self._file.splitlines()
-        heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*upstreams\s*\]\]", line)]
-        if self._position >= len(heads):
+        headers = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*upstreams\s*\]\]", line)]
+        if self._position >= len(headers):
             return 1
-        at = heads[self._position]
-        end = heads[self._position + 1] if self._position + 1 < len(heads) else len(lines)
+        start = headers[self._position]
+        end = headers[self._position + 1] if self._position + 1 < len(headers) else len(lines)
         pattern = re.compile(rf"\s*(?:\[\s*upstreams\s*\.\s*)?[\"']?{re.escape(name or chr(0))}\b")
-        return next((i for i in range(at, end) if pattern.match(lines[i])), at) + 1
+        return next((i for i in range(start, end) if pattern.match(lines[i])), start) + 1
 
 
 def _provider(table: dict[str, Any], environ: Mapping[str, str], place: _Place) -> Provider:
-    given: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in table.items():
         reader = READERS.get(name)
         if reader is None:
-            raise place.error(name, f"is no field of an upstream; there are: {', '.join(READERS)}")
+            raise place.error(name, f"is not a field of an upstream; valid fields are: {', '.join(READERS)}")
         try:
-            given[name] = reader(_filled(value, environ) if name in ("base_url", "keys", "headers") else value)
+            fields[name] = reader(_substituted(value, environ) if name in ("base_url", "keys", "headers") else value)
         except ValueError as error:
             raise place.error(name, str(error)) from None
     for name in ("name", "base_url"):
-        if name not in given:
+        if name not in fields:
             raise place.error(None, f"has no {name}")
-    azure = given.get("kind") == "azure"
-    if azure and "api_version" not in given:
-        raise place.error("kind", 'is azure, so api_version must be there, such as "2024-10-21"')
-    if not azure and "api_version" in given:
-        raise place.error("api_version", 'is only there for kind = "azure"')
-    return Provider(**given)
+    azure = fields.get("kind") == "azure"
+    if azure and "api_version" not in fields:
+        raise place.error("kind", 'is azure, which needs api_version, such as "2024-10-21"')
+    if not azure and "api_version" in fields:
+        raise place.error("api_version", 'is only valid with kind = "azure"')
+    return Provider(**fields)
 
 
-def _filled(value: Any, environ: Mapping[str, str]) -> Any:
-    """`value` with each text `$NAME` replaced by that variable of the environment. Raises ValueError."""
+def _substituted(value: Any, environ: Mapping[str, str]) -> Any:
+    """`value` with each `$NAME` replaced by that environment variable. Raises ValueError."""
     if isinstance(value, str) and "," in value and "$" in value:
         value = [part.strip() for part in value.split(",")]
     if isinstance(value, list):
-        return [_filled(one, environ) for one in value]
+        return [_substituted(item, environ) for item in value]
     if isinstance(value, dict):
-        return {name: _filled(one, environ) for name, one in value.items()}
+        return {name: _substituted(item, environ) for name, item in value.items()}
     match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         if isinstance(value, str) and _VARIABLE.search(value):
-            raise ValueError("has a $NAME inside a longer text; it must stand for the whole")
+            raise ValueError("has $NAME inside a longer text; $NAME must be the whole text")
         return value
-    if not (found := environ.get(match[1], "").strip()):
-        raise ValueError(f"names the variable {match[1]}, which is not set")
-    return found
+    if not (variable := environ.get(match[1], "").strip()):
+        raise ValueError(f"refers to the variable {match[1]}, which is not set")
+    return variable
 
 
 def _name(value: Any) -> str:
-    name: str = _text(_NAME, "up to 40 small letters, digits, dashes and underscores")(value)
+    name: str = _text(_NAME, "1 to 40 lower-case letters, digits, dashes or underscores")(value)
     if name in RESERVED:
-        raise ValueError(f"is {name!r}, which is kept for what the environment names")
+        raise ValueError(f"is {name!r}, which is a reserved name")
     return name
 
 
-def _text(pattern: re.Pattern[str], what: str) -> _Reader:
+def _text(pattern: re.Pattern[str], description: str) -> _Reader:
     def read_text(value: Any) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError(f"takes {what}")
+            raise ValueError(f"must be {description}")
         return value
 
     return read_text
@@ -143,7 +142,7 @@ def _list(value: Any) -> tuple[str, ...]:
     """A list of texts, or one text with commas."""
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in items):
-        raise ValueError("takes a text or a list of texts")
+        raise ValueError("must be a text or a list of texts")
     return tuple(part for item in items for part in parsers.commas(item))
 
 
@@ -156,20 +155,20 @@ def _url(value: Any) -> str:
 
 
 def _aliases(value: Any) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict) or not all(isinstance(one, str) and one for one in (*value, *value.values())):
-        raise ValueError('takes a table of names: {"what callers say" = "what the upstream says"}')
+    if not isinstance(value, dict) or not all(isinstance(name, str) and name for name in (*value, *value.values())):
+        raise ValueError('must be a table of names: {"name that callers use" = "name that the upstream uses"}')
     return tuple(value.items())
 
 
 def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict):
-        raise ValueError("takes a table of names and values")  # noqa: TRY004 — the readers' one error
+        raise ValueError("must be a table of names and values")  # noqa: TRY004 — all readers raise ValueError
     for name, text in value.items():
-        parsers.header_names(name)  # raises for what the relay sets itself
+        parsers.header_names(name)  # raises for headers that the relay sets itself
         if not isinstance(text, str) or not _VALUE.fullmatch(text):
-            raise ValueError(f"takes a text of printable ASCII characters for {name}")
+            raise ValueError(f"must have a text of printable ASCII characters for {name}")
         if text.strip()[:1] in ('"', "'"):
-            raise ValueError(f"takes a text without quotation marks around it for {name}")
+            raise ValueError(f"must have a text without quotation marks around it for {name}")
     return tuple((name.lower(), text.strip()) for name, text in value.items())
 
 
@@ -181,9 +180,9 @@ def _choice(value: Any) -> str:
     return parsers.choice("openai", "azure")(value if isinstance(value, str) else "")
 
 
-def _whole(value: Any) -> int:
+def _priority(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 99:
-        raise ValueError("takes a whole number from 0 to 99")
+        raise ValueError("must be a whole number between 0 and 99")
     return value
 
 
@@ -198,5 +197,5 @@ READERS: Mapping[str, _Reader] = {
     "key_prefixes": _list,
     "kind": _choice,
     "api_version": _text(_VERSION, 'a version such as "2024-10-21"'),
-    "priority": _whole,
+    "priority": _priority,
 }

@@ -1,4 +1,4 @@
-"""Where a function runs and whom it calls: OpenAI does not serve every region that clouds offer. Pure."""
+"""Regions that OpenAI does not serve, and what to do about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNSERVED = (
     "ap-shenzhen",
     "ap-hongkong",
 )
-# Cloudflare's data centres there, by their airports.
+# Cloudflare's data centres there, named after airports.
 _UNSERVED_COLOS = ("HKG", "MFM")
 REFUSED = "unsupported_country_region_territory"
 ADVICE = "Deploy in ap-singapore, ap-tokyo or na-siliconvalley instead, or choose a provider that serves this region."
@@ -28,23 +28,23 @@ PLACEMENT = (
 
 
 def advice(platform: str) -> str:
-    """What to do when the upstream refuses the region that calls come from."""
+    """What to do when the upstream refuses calls from this region."""
     return PLACEMENT if platform == "cloudflare" else ADVICE
 
 
 def warning(region: str | None, config: Config) -> str | None:
-    """The sentence that helps, where this region must not call OpenAI and the configuration does; else None."""
+    """A warning if the configuration calls OpenAI from a region that OpenAI does not serve; else None."""
     if region is None or config.demo or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
         return None
-    hosts = [urlsplit(one.base_url).hostname or "" for one in config.providers]
+    hosts = [urlsplit(provider.base_url).hostname or "" for provider in config.providers]
     if not any(host == "openai.com" or host.endswith(".openai.com") for host in hosts):
         return None
     if region in _UNSERVED_COLOS:
         return (
-            f"This call came in at Cloudflare's data centre {region}. Unless a placement moves the Worker, calls leave "
-            f"from there as well, where OpenAI does not serve: they are refused with 403. {PLACEMENT}"
+            f"This call arrived at Cloudflare's data centre {region}, where OpenAI does not serve. Unless a placement "
+            f"moves the Worker, it calls OpenAI from there and is refused with 403. {PLACEMENT}"
         )
     return (
-        f"This function runs in {region}, where OpenAI does not serve: calls are refused and can block the account. "
-        f"{ADVICE}"
+        f"This function runs in {region}, where OpenAI does not serve: calls are refused and may get the account "
+        f"blocked. {ADVICE}"
     )

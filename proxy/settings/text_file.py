@@ -1,4 +1,4 @@
-"""A text file that a setting names. Imported only where there is one."""
+"""Reads a text file that a setting names. Imported only if there is one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(path: str | Path, setting: str, named: bool = True) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark.
+    """The text of a UTF-8 file, with or without a byte order mark.
 
-    Raises ConfigError with the file, the reason and the remedy. `setting` is what names the file, unless nothing does.
+    Raises ConfigError with the file, the reason and the remedy. `named` says whether `setting` names the file.
     """
     subject = f"{setting} names {path}, which cannot be read" if named else f"{path} cannot be read"
     try:
@@ -24,16 +24,16 @@ def read(path: str | Path, setting: str, named: bool = True) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        what = "it is UTF-16" if data.startswith(_UTF16) else f"line {line} is not UTF-8 (perhaps it is GBK)"
-        raise ConfigError(f"{subject}: {what}; save the file as UTF-8.", param=setting) from None
+        encoding = "it is UTF-16" if data.startswith(_UTF16) else f"line {line} is not UTF-8 (perhaps GBK)"
+        raise ConfigError(f"{subject}: {encoding}; save the file as UTF-8.", param=setting) from None
 
 
 def _why(error: OSError | ValueError) -> str:
     """The reason and what to do about it."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file; correct the path (a Worker has no files)"
+        return "no such file; correct the path (a Worker has no files)"
     if isinstance(error, (IsADirectoryError, NotADirectoryError)):
-        return "it is a directory, or a part of its path is none; name the file itself"
+        return "it is a directory, or part of its path is not one; name the file itself"
     if isinstance(error, PermissionError):
-        return "its permissions do not let this process; make it readable for the user that runs Sluice"
+        return "permission denied; make it readable for the user that runs Sluice"
     return f"{getattr(error, 'strerror', None) or error}; correct the path"

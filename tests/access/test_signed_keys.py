@@ -342,10 +342,16 @@ def test_the_log_has_the_key_s_name_and_never_the_key() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"SIGNING_SECRET": "short", "OPENAI_API_KEY": "k"}, "SIGNING_SECRET takes random texts of 24 characters"),
-        ({"SIGNING_SECRET": f"{SECRET},short", "OPENAI_API_KEY": "k"}, "SIGNING_SECRET takes random texts of 24"),
-        ({"SIGNING_SECRET": ",", "OPENAI_API_KEY": "k"}, "SIGNING_SECRET takes random texts of 24"),
-        ({"SIGNING_SECRET": SECRET}, "SIGNING_SECRET is for keys that call with the server's own, so OPENAI_API_KEY"),
+        (
+            {"SIGNING_SECRET": "short", "OPENAI_API_KEY": "k"},
+            "SIGNING_SECRET must be random texts of at least 24 characters",
+        ),
+        (
+            {"SIGNING_SECRET": f"{SECRET},short", "OPENAI_API_KEY": "k"},
+            "SIGNING_SECRET must be random texts of at least 24",
+        ),
+        ({"SIGNING_SECRET": ",", "OPENAI_API_KEY": "k"}, "SIGNING_SECRET must be random texts of at least 24"),
+        ({"SIGNING_SECRET": SECRET}, "SIGNING_SECRET needs OPENAI_API_KEY"),
     ],
 )
 def test_a_secret_that_protects_nothing_stops_start_up(settings: dict[str, str], says: str) -> None:

@@ -44,7 +44,9 @@ def http_scope(path: str = "/v1/models", method: str = "GET") -> dict[str, Any]:
 
 def test_a_wrong_setting_stops_start_up_with_its_sentence() -> None:
     sent = Session({"type": "lifespan.startup"}).run(asgi.App({"TIMEOUT_SECONDS": "x"}), {"type": "lifespan"})
-    assert sent == [{"type": "lifespan.startup.failed", "message": "TIMEOUT_SECONDS takes a number from 1 to 86400."}]
+    assert sent == [
+        {"type": "lifespan.startup.failed", "message": "TIMEOUT_SECONDS must be a number between 1 and 86400."}
+    ]
 
 
 def test_what_counts_tokens_is_loaded_before_the_first_call_where_a_setting_wants_it(

@@ -221,7 +221,7 @@ def test_settings_may_be_numbers_switches_and_lists(workers: Workers, upstream: 
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"TIMEOUT_SECONDS": "soon"}, "TIMEOUT_SECONDS takes a number"),
+        ({"TIMEOUT_SECONDS": "soon"}, "TIMEOUT_SECONDS must be a number"),
         ({"ALLOW_PATHS": {"a": 1}}, "ALLOW_PATHS takes a text, a number, true, false or a list."),
         ({"CONFIG_FILE": "sluice.toml"}, "there are no files in a Worker"),
     ],

@@ -1,4 +1,4 @@
-"""A program in this one's place gets the time for its goodbye that it has promised."""
+"""A program that runs in place of this one gets its full time to shut down."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ EVENT = b'data: {"x":1}\n\n'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
-@pytest.mark.parametrize(("everybody", "number", "code"), [(True, signal.SIGINT, 0), (False, signal.SIGTERM, 143)])
-def test_a_running_stream_is_finished(upstream: Upstream, everybody: bool, number: int, code: int) -> None:
-    """Ctrl-C goes to every process of the terminal; whoever ends this one alone means the other too."""
+@pytest.mark.parametrize(("whole_group", "number", "code"), [(True, signal.SIGINT, 0), (False, signal.SIGTERM, 143)])
+def test_a_running_stream_is_finished(upstream: Upstream, whole_group: bool, number: int, code: int) -> None:
+    """Ctrl-C reaches every process in the terminal; SIGTERM to the parent alone must reach the child too."""
     upstream.play((SSE_HEAD, chunk(EVENT), Wait(), chunk(EVENT), END))
     environ = {**os.environ, "OPENAI_BASE_URL": upstream.url, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -47,7 +47,7 @@ def test_a_running_stream_is_finished(upstream: Upstream, everybody: bool, numbe
         connection.send("POST", "/v1/chat/completions", (("Authorization", "Bearer sk-a"),), b'{"stream":true}')
         writes = connection.writes(connection.head())
         assert next(writes) == EVENT
-        os.killpg(process.pid, number) if everybody else process.send_signal(number)
+        os.killpg(process.pid, number) if whole_group else process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)  # subprocess.run would have killed the server by now
         upstream.proceed()
@@ -57,14 +57,14 @@ def test_a_running_stream_is_finished(upstream: Upstream, everybody: bool, numbe
         connection.close()
 
 
-def test_the_exit_code_is_handed_on_and_handlers_come_back() -> None:
+def test_the_exit_code_is_passed_on_and_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     assert child.run([sys.executable, "-c", "raise SystemExit(7)"]) == 7
     assert child.run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == 137
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_another_thread_may_run_one_too() -> None:
+def test_a_program_can_run_from_another_thread() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(child.run([sys.executable, "-c", "raise SystemExit(3)"])))
     thread.start()

@@ -1,4 +1,4 @@
-"""`python -m proxy` from a terminal that knows nothing of the project's environment."""
+"""`python -m proxy` from a terminal where the project's environment is not active."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SECRET = {"SIGNING_SECRET": "s" * 32}
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python without any package, as a machine's own is."""
+    """A Python without any packages, like a system Python."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def run(python: Path, words: Sequence[str] = MINT, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(python: Path, arguments: Sequence[str] = MINT, **environ: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name not in ("VENV", "PYTHONPATH")}
     environ = {**inherited, **SECRET, **environ}
     return subprocess.run(
-        [str(python), *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        [str(python), *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -56,7 +56,7 @@ def test_a_python_that_has_the_packages_runs_the_command_itself(monkeypatch: pyt
     assert command.start() == 0
 
 
-def test_a_reader_that_leaves_is_no_failure_of_ours() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     script = f'"{sys.executable}" -m proxy limits | head -n 1 >/dev/null'
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
@@ -74,6 +74,6 @@ def test_the_environment_does_not_hand_over_to_itself(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "argv", ["proxy", "limits"])
     monkeypatch.setattr(
         "proxy.cli.child.run",
-        lambda told: 7 if told[1:] == ["-m", "proxy", "limits"] else 0,
+        lambda arguments: 7 if arguments[1:] == ["-m", "proxy", "limits"] else 0,
     )
     assert command.start() == 7

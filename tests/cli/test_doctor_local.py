@@ -15,15 +15,15 @@ import pytest
 from proxy.cli.doctor import bundles, extras, local, reach
 from proxy.platforms import registry
 from tests.cli.test_bundle import free_port
-from tests.support.doctor import KEY, Looked, answers, looked, noted, said
+from tests.support.doctor import KEY, Findings, answer, answers, findings_of, new_report
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream
 
 
-def look(root: Path, **environ: str) -> Looked:
-    report = noted()
+def examine(root: Path, **environ: str) -> Findings:
+    report = new_report()
     local.examine(environ, root, report, ssl.create_default_context())
-    return looked(report)
+    return findings_of(report)
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_demo_needs_nothing(tmp_path: Path) -> None:
-    found = look(tmp_path, DEMO="1")
-    assert found.bad == []
-    assert {"access.demo", "upstream.demo", "file.none", "timeout.ok", "tokens.ok"} <= set(found.codes)
-    assert {one.values["name"] for one in found.findings if one.code == "package.ok"} == set(local.PACKAGES)
+    findings = examine(tmp_path, DEMO="1")
+    assert findings.bad == []
+    assert {"access.demo", "upstream.demo", "file.none", "timeout.ok", "tokens.ok"} <= set(findings.codes)
+    assert {finding.values["name"] for finding in findings.all if finding.code == "package.ok"} == set(local.PACKAGES)
 
 
 @pytest.mark.parametrize(
@@ -53,107 +53,107 @@ def test_a_demo_needs_nothing(tmp_path: Path) -> None:
         ({"KEEPALIVE_FIRST_SECONDS": "0"}, ["timeout.no_pings"]),
     ],
 )
-def test_waiting_times_that_make_no_sense(tmp_path: Path, environ: dict[str, str], bad: list[str]) -> None:
-    found = look(tmp_path, DEMO="1", **environ)
-    assert found.bad == bad and "timeout.ok" not in found.codes
+def test_inconsistent_time_outs_are_reported(tmp_path: Path, environ: dict[str, str], bad: list[str]) -> None:
+    findings = examine(tmp_path, DEMO="1", **environ)
+    assert findings.bad == bad and "timeout.ok" not in findings.codes
 
 
-def test_a_wrong_setting_is_told_and_the_files_are_looked_at_all_the_same(tmp_path: Path) -> None:
+def test_an_invalid_setting_does_not_stop_the_check_of_manifests(tmp_path: Path) -> None:
     (tmp_path / "serverless.yml").write_text("inputs:\n  region: ap-guangzhou\n  timeout: 3  # seconds\n")
-    found = look(tmp_path, MAX_BODY_MB="much")
-    assert found.bad == ["settings.wrong", "manifest.short"]
-    assert "MAX_BODY_MB" in found.of("settings.wrong")["message"]
+    findings = examine(tmp_path, MAX_BODY_MB="much")
+    assert findings.bad == ["settings.wrong", "manifest.short"]
+    assert "MAX_BODY_MB" in findings.of("settings.wrong")["message"]
 
 
-def test_files_that_deploy_where_openai_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifests_with_a_region_that_openai_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
     (tmp_path / "serverless.yml").write_text("inputs:\n  region: ap-hongkong\n  timeout: 300\n")
     (tmp_path / "template.yaml").write_text("Globals:\n  Function:\n    Timeout: 3\n")
-    found = look(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk-of-callers")
-    assert found.of("region.unserved")["region"] == "ap-hongkong"
-    assert found.of("manifest.short") == {"file": "template.yaml", "seconds": 3}
-    assert {"access.proxy-key", "manifest.ok"} <= set(found.codes)
+    findings = examine(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk-of-callers")
+    assert findings.of("region.unserved")["region"] == "ap-hongkong"
+    assert findings.of("manifest.short") == {"file": "template.yaml", "seconds": 3}
+    assert {"access.proxy-key", "manifest.ok"} <= set(findings.codes)
     (tmp_path / "serverless.yml").write_text("inputs:\n  region: ap-tokyo\n")
-    assert "region.ok" in look(tmp_path, OPENAI_API_KEY=KEY, ALLOW_ANONYMOUS="1").codes
-    elsewhere = look(tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL="https://api.deepseek.com/v1")
-    assert "access.closed" in elsewhere.bad and not [one for one in elsewhere.codes if one.startswith("region")]
+    assert "region.ok" in examine(tmp_path, OPENAI_API_KEY=KEY, ALLOW_ANONYMOUS="1").codes
+    elsewhere = examine(tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL="https://api.deepseek.com/v1")
+    assert "access.closed" in elsewhere.bad and not [code for code in elsewhere.codes if code.startswith("region")]
 
 
 def test_a_settings_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("demo = true\n")
-    assert look(tmp_path, CONFIG_FILE=str(file)).of("file.found")["path"] == str(file)
+    assert examine(tmp_path, CONFIG_FILE=str(file)).of("file.found")["path"] == str(file)
 
 
 @pytest.mark.parametrize("name", local.PACKAGES)
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     real = importlib.util.find_spec
 
-    def found(asked: str, *more: Any) -> Any:
-        return None if asked == name else real(asked, *more)
+    def find_spec(module: str, *more: Any) -> Any:
+        return None if module == name else real(module, *more)
 
-    monkeypatch.setattr(importlib.util, "find_spec", found)
-    monkeypatch.setattr(local, "find_spec", found)
-    told = look(tmp_path, DEMO="1")
-    assert told.bad == [f"package.{name}", *(["tokens.missing"] if name == "tiktoken" else [])]
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    monkeypatch.setattr(local, "find_spec", find_spec)
+    findings = examine(tmp_path, DEMO="1")
+    assert findings.bad == [f"package.{name}", *(["tokens.missing"] if name == "tiktoken" else [])]
 
 
 def test_each_key_of_an_upstream_is_tried(tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    upstream.choose = lambda asked: (
-        said({"data": []}) if asked.header("authorization") == "Bearer good-key" else said({"error": {}}, 401)
+    upstream.choose = lambda call: (
+        answer({"data": []}) if call.header("authorization") == "Bearer good-key" else answer({"error": {}}, 401)
     )
-    found = look(tmp_path, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=f"good-key,{KEY}", PROXY_KEY="pk")
-    assert found.of("upstream.ok")["name"] == "default/1" and found.of("upstream.key")["name"] == "default/2"
-    assert "status.other" in found.codes and "dns.ok" in found.codes
+    findings = examine(tmp_path, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=f"good-key,{KEY}", PROXY_KEY="pk")
+    assert findings.of("upstream.ok")["name"] == "default/1" and findings.of("upstream.key")["name"] == "default/2"
+    assert "status.other" in findings.codes and "dns.ok" in findings.codes
 
 
-def test_a_pass_through_only_has_to_be_reached(tmp_path: Path, upstream: Upstream) -> None:
-    upstream.choose = answers({}, said({"error": {}}, 401))
-    assert look(tmp_path, OPENAI_BASE_URL=upstream.url).of("upstream.reached") == {
+def test_a_pass_through_upstream_only_has_to_be_reachable(tmp_path: Path, upstream: Upstream) -> None:
+    upstream.choose = answers({}, answer({"error": {}}, 401))
+    assert examine(tmp_path, OPENAI_BASE_URL=upstream.url).of("upstream.reached") == {
         "name": "default",
         "what": "HTTP 401, application/json",
     }
-    assert look(tmp_path, OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1").bad == ["tcp.upstream"]
+    assert examine(tmp_path, OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1").bad == ["tcp.upstream"]
 
 
 def test_without_any_settings_it_says_what_serve_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
     monkeypatch.setattr(extras, "STATUS_URL", f"http://127.0.0.1:{free_port()}/")
-    assert "settings.demo" in look(tmp_path).codes
-    assert "settings.demo" not in look(tmp_path, DEMO="1").codes
+    assert "settings.demo" in examine(tmp_path).codes
+    assert "settings.demo" not in examine(tmp_path, DEMO="1").codes
 
 
-def test_an_upstream_that_is_not_known_is_a_matter_of_the_settings(tmp_path: Path) -> None:
-    assert look(tmp_path, OPENAI_BASE_URL="https://sluice.invalid/v1").bad == ["dns.upstream"]
+def test_an_upstream_that_does_not_resolve_blames_the_settings(tmp_path: Path) -> None:
+    assert examine(tmp_path, OPENAI_BASE_URL="https://sluice.invalid/v1").bad == ["dns.upstream"]
 
 
-def test_azure_is_asked_in_its_own_way(tmp_path: Path, upstream: Upstream) -> None:
-    upstream.choose = answers({}, said({"data": []}))
+def test_azure_is_called_with_its_own_path_and_header(tmp_path: Path, upstream: Upstream) -> None:
+    upstream.choose = answers({}, answer({"data": []}))
     base = upstream.url.removesuffix("/v1")
-    one = f'{{"name":"az","kind":"azure","api_version":"2024-10-21","base_url":"%s","keys":["{KEY}"]}}'
+    upstream_settings = f'{{"name":"az","kind":"azure","api_version":"2024-10-21","base_url":"%s","keys":["{KEY}"]}}'
     for address in (base, f"{base}/openai"):
         upstream.received.clear()
-        found = look(tmp_path, UPSTREAMS=f"[{one % address}]", PROXY_KEY="pk")
-        assert found.of("upstream.ok")["name"] == "az"
-        (asked,) = upstream.received
-        assert asked.target == "/openai/models?api-version=2024-10-21" and asked.header("api-key") == KEY
+        findings = examine(tmp_path, UPSTREAMS=f"[{upstream_settings % address}]", PROXY_KEY="pk")
+        assert findings.of("upstream.ok")["name"] == "az"
+        (call,) = upstream.received
+        assert call.target == "/openai/models?api-version=2024-10-21" and call.header("api-key") == KEY
 
 
-def test_openai_s_status_page_is_asked_where_it_is_the_upstream(
+def test_the_status_page_is_checked_if_openai_is_the_upstream(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upstream.choose = answers({}, said({"status": {"indicator": "none", "description": "fine"}}))
+    upstream.choose = answers({}, answer({"status": {"indicator": "none", "description": "fine"}}))
     monkeypatch.setattr(extras, "STATUS_URL", f"http://127.0.0.1:{upstream.port}/status.json")
     monkeypatch.setattr(reach, "examine", lambda *_, **__: False)
-    assert look(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk").of("status.ok")["message"] == "fine"
-    (asked,) = upstream.received
-    assert asked.header("authorization") is None
+    assert examine(tmp_path, OPENAI_API_KEY=KEY, PROXY_KEY="pk").of("status.ok")["message"] == "fine"
+    (call,) = upstream.received
+    assert call.header("authorization") is None
 
 
-def examined(root: Path) -> Looked:
-    report = noted()
+def examined(root: Path) -> Findings:
+    report = new_report()
     bundles.examine(root, report)
-    return looked(report)
+    return findings_of(report)
 
 
 def packed(root: Path, name: str = "scf-web", bits: int = 0o755, text: bytes = b"#!/bin/bash\n") -> Path:
@@ -168,7 +168,7 @@ def packed(root: Path, name: str = "scf-web", bits: int = 0o755, text: bytes = b
     return path
 
 
-def test_without_a_bundle_there_is_nothing_to_say(project: Path) -> None:
+def test_a_missing_bundle_is_skipped(project: Path) -> None:
     assert examined(project).codes == ["bundle.none"]
 
 
@@ -185,11 +185,11 @@ def test_a_bundle_that_is_older_than_its_sources_is_stale(project: Path, changed
     path = packed(project)
     os.utime(path, (2_000_000, 2_000_000))
     (project / changed).touch()
-    found = examined(project)
-    assert found.codes == ["bundle.stale"] and found.of("bundle.stale")["file"] == changed
+    findings = examined(project)
+    assert findings.codes == ["bundle.stale"] and findings.of("bundle.stale")["file"] == changed
 
 
-def test_what_no_function_runs_makes_no_bundle_stale(project: Path) -> None:
+def test_files_outside_the_bundle_do_not_make_it_stale(project: Path) -> None:
     path = packed(project)
     os.utime(path, (2_000_000, 2_000_000))
     (project / "proxy" / "cli").mkdir()
@@ -216,7 +216,7 @@ def test_a_bundle_without_what_the_platform_starts_is_broken(project: Path) -> N
     assert examined(project).codes == ["bundle.broken"]
 
 
-def test_a_folder_is_looked_at_as_it_would_be_uploaded(project: Path) -> None:
+def test_a_folder_is_checked_as_it_would_be_uploaded(project: Path) -> None:
     folder = project / "build" / "aws"
     folder.mkdir(parents=True)
     for name in ("handler.py", "aws_bootstrap"):
@@ -225,8 +225,8 @@ def test_a_folder_is_looked_at_as_it_would_be_uploaded(project: Path) -> None:
     if os.name != "nt":
         assert examined(project).codes == ["bundle.bits"]
     (folder / "aws_bootstrap").chmod(0o755)
-    found = examined(project)
-    assert found.codes == ["bundle.ok"] and found.of("bundle.ok")["size"] > 0
+    findings = examined(project)
+    assert findings.codes == ["bundle.ok"] and findings.of("bundle.ok")["size"] > 0
 
 
 @pytest.mark.parametrize("field", ["limit", "zip_limit"])
@@ -244,30 +244,36 @@ def test_without_any_source_nothing_is_stale(tmp_path: Path) -> None:
     assert examined(tmp_path).codes == ["bundle.ok"]
 
 
-def test_a_proxy_in_the_way_of_the_upstream(project: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    upstream.play(said({"data": []}))
+def test_an_outbound_proxy_that_blocks_the_upstream_is_reported(
+    project: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.play(answer({"data": []}))
     settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
     only_proxies(monkeypatch, {"all_proxy": SOCKS})
     monkeypatch.setenv("no_proxy", "status.openai.com")
-    found = look(project, **settings)
-    assert "proxy.upstream" in found.codes and "upstream.ok" not in found.codes
-    assert found.of("proxy.upstream") == {"proxy": SOCKS, "variable": "all_proxy"}
-    # The engine that goes straight is asked about as it goes.
-    found = look(project, **settings, UPSTREAM_ENGINE="direct")
-    assert "upstream.ok" in found.codes and not [one for one in found.codes if one.startswith(("proxy.", "way."))]
+    findings = examine(project, **settings)
+    assert "proxy.upstream" in findings.codes and "upstream.ok" not in findings.codes
+    assert findings.of("proxy.upstream") == {"proxy": SOCKS, "variable": "all_proxy"}
+    # The direct engine bypasses the proxy, and so does the check.
+    findings = examine(project, **settings, UPSTREAM_ENGINE="direct")
+    assert "upstream.ok" in findings.codes and not [
+        code for code in findings.codes if code.startswith(("proxy.", "way."))
+    ]
     only_proxies(monkeypatch, {"http_proxy": f"127.0.0.1:{free_port()}"})
-    assert "proxy.dead_upstream" in look(project, **settings).codes
+    assert "proxy.dead_upstream" in examine(project, **settings).codes
 
 
-def test_an_upstream_s_404_is_no_sign_of_health(tmp_path: Path, upstream: Upstream) -> None:
+def test_an_upstream_that_answers_404_is_not_healthy(tmp_path: Path, upstream: Upstream) -> None:
     root = f"http://127.0.0.1:{upstream.port}"
     settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
-    upstream.choose = answers({"GET /v1/models": said({"data": []})}, said({}, 404))
-    assert look(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
-    upstream.choose = answers({}, said({}, 404))
-    assert look(tmp_path, **settings).of("upstream.base")["better"] == "…/v1"
-    assert look(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"
-    upstream.choose = answers({"POST /chat/completions": said({"error": {"message": "model?"}}, 400)}, said({}, 404))
-    assert "upstream.no_list" in look(tmp_path, **settings).codes
-    upstream.choose = answers({}, said({}, 503))
-    assert "upstream.failed" in look(tmp_path, **settings).codes
+    upstream.choose = answers({"GET /v1/models": answer({"data": []})}, answer({}, 404))
+    assert examine(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
+    upstream.choose = answers({}, answer({}, 404))
+    assert examine(tmp_path, **settings).of("upstream.base")["better"] == "…/v1"
+    assert examine(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"
+    upstream.choose = answers(
+        {"POST /chat/completions": answer({"error": {"message": "model?"}}, 400)}, answer({}, 404)
+    )
+    assert "upstream.no_list" in examine(tmp_path, **settings).codes
+    upstream.choose = answers({}, answer({}, 503))
+    assert "upstream.failed" in examine(tmp_path, **settings).codes

@@ -60,37 +60,37 @@ def test_the_printed_line_is_a_command_that_works() -> None:
         assert "data: [DONE]" in done.stdout
 
 
-def test_a_key_of_the_owner_s_gets_a_proxy_key_for_this_run() -> None:
+def test_with_an_api_key_serve_generates_a_proxy_key_for_this_run() -> None:
     with served(OPENAI_API_KEY="sk-owner") as (_, printed):
         match = re.search(r"API key +(local-\S+)", printed)
         assert match and "sk-owner" not in printed
         port = port_of(printed)
         wait_until_up(port)
         assert call(port, "POST", "/v1/chat/completions", KEY, b"{}").status == 401
-        asked = (("Authorization", f"Bearer {match[1]}"),)
-        assert call(port, "GET", "/v1/files", asked).json()["error"]["code"] == "path_not_allowed"
+        headers = (("Authorization", f"Bearer {match[1]}"),)
+        assert call(port, "GET", "/v1/files", headers).json()["error"]["code"] == "path_not_allowed"
 
 
 def test_the_lambda_function_can_be_served_behind_its_simulator(upstream: Upstream) -> None:
-    one = b'data: {"x":1}\n\n'
-    upstream.play((SSE_HEAD, chunk(one), Wait(), chunk(one), END))
+    first = b'data: {"x":1}\n\n'
+    upstream.play((SSE_HEAD, chunk(first), Wait(), chunk(first), END))
     with served("--as", "lambda-stream", OPENAI_BASE_URL=upstream.url) as (_, printed):
         port = port_of(printed)
         wait_until_up(port)
         connection = Connection(port)
         connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
         writes = connection.writes(connection.head())
-        assert next(writes) == one
+        assert next(writes) == first
         upstream.proceed()
-        assert list(writes) == [one]
+        assert list(writes) == [first]
         connection.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number: int, code: int) -> None:
-    one = b'data: {"x":1}\n\n'
-    upstream.play((SSE_HEAD, chunk(one), Wait(), chunk(one), END))
+    first = b'data: {"x":1}\n\n'
+    upstream.play((SSE_HEAD, chunk(first), Wait(), chunk(first), END))
     with served(OPENAI_BASE_URL=upstream.url) as (process, printed):
         port = port_of(printed)
         wait_until_up(port)
@@ -98,11 +98,11 @@ def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number:
         connection.send("POST", "/v1/chat/completions", KEY, b'{"stream":true}')
         result = connection.head()
         writes = connection.writes(result)
-        assert next(writes) == one
+        assert next(writes) == first
         process.send_signal(number)
         time.sleep(0.3)
         upstream.proceed()
-        assert list(writes) == [one]
+        assert list(writes) == [first]
         assert not result.broken
         assert process.wait(CEILING) == code
         assert process.stdout is not None
@@ -115,19 +115,19 @@ def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number:
     [
         ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "$YOUR_PROVIDER_KEY", "pass-through"),
         ({"PROXY_KEY": "pk"}, "$YOUR_PROVIDER_KEY:$PROXY_KEY", "<their provider key>:<proxy key>"),
-        ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, "$PROXY_KEY", "this server's key"),
-        ({"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"}, "any-text", "no key is asked for"),
+        ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, "$PROXY_KEY", "this server sends its own key"),
+        ({"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"}, "any-text", "no key needed"),
     ],
 )
-def test_the_banner_says_who_gets_in(
+def test_the_banner_says_who_may_call(
     environ: dict[str, str], key: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROXY_KEY", "pk")
-    settings, made_up = command.prepare(dict(environ), demo=False)
-    shown = command.banner(settings, "0.0.0.0", 9000, made_up)
+    settings, temporary_key = command.prepare(dict(environ), demo=False)
+    shown = command.banner(settings, "0.0.0.0", 9000, temporary_key)
     assert f"API key    {key}\n" in shown and says in shown
     assert "http://127.0.0.1:9000/v1" in shown and "(apps that add /v1 themselves: http://127.0.0.1:9000)" in shown
-    assert "http://[::1]:9000/v1" in command.banner(settings, "::1", 9000, made_up)
+    assert "http://[::1]:9000/v1" in command.banner(settings, "::1", 9000, temporary_key)
 
 
 DEEPSEEK = '[{"name": "ds", "base_url": "https://api.deepseek.com/v1", "keys": "k", "models": "deepseek-chat"}]'
@@ -136,12 +136,15 @@ DEEPSEEK = '[{"name": "ds", "base_url": "https://api.deepseek.com/v1", "keys": "
 @pytest.mark.parametrize(
     ("environ", "shows"),
     [
-        ({"UPSTREAMS": DEEPSEEK}, ("Upstream   https://api.deepseek.com/v1\n", '"model": "deepseek-chat"', "made up")),
+        (
+            {"UPSTREAMS": DEEPSEEK},
+            ("Upstream   https://api.deepseek.com/v1\n", '"model": "deepseek-chat"', "for this run only"),
+        ),
         (
             {"UPSTREAMS": DEEPSEEK, "OPENAI_API_KEY": "k"},
             ("Upstream   ds https://api.deepseek.com/v1, default https://",),
         ),
-        ({"OPENAI_API_KEY": "k", "SIGNING_SECRET": "s" * 32}, ("API key    $MINTED_KEY     (one that you mint",)),
+        ({"OPENAI_API_KEY": "k", "SIGNING_SECRET": "s" * 32}, ("API key    $SIGNED_KEY     (create one",)),
         ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, ("API key    $PROXY_KEY     (the one in sluice.toml)",)),
         ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-chat"',)),
     ],
@@ -150,33 +153,33 @@ def test_the_banner_names_what_is_configured(
     environ: dict[str, str], shows: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROXY_KEY", raising=False)
-    settings, made_up = command.prepare(dict(environ), demo=False)
-    shown = command.banner(settings, "127.0.0.1", 9000, made_up)
-    assert all(one in shown for one in shows), shown
+    settings, temporary_key = command.prepare(dict(environ), demo=False)
+    shown = command.banner(settings, "127.0.0.1", 9000, temporary_key)
+    assert all(text in shown for text in shows), shown
 
 
-def test_upstreams_in_a_file_are_meant_too(tmp_path: Path) -> None:
+def test_upstreams_in_a_file_are_not_replaced_by_the_demo(tmp_path: Path) -> None:
     file = tmp_path / "sluice.toml"
     file.write_text('[[upstreams]]\nname = "ds"\nbase_url = "https://api.deepseek.com/v1"\nkeys = "k"\n')
-    settings, made_up = command.prepare({"CONFIG_FILE": str(file)}, demo=False)
-    assert not settings.demo and made_up
+    settings, temporary_key = command.prepare({"CONFIG_FILE": str(file)}, demo=False)
+    assert not settings.demo and temporary_key
 
 
-def test_without_any_setting_it_is_the_demo() -> None:
+def test_without_settings_the_demo_runs() -> None:
     assert command.prepare({}, demo=False)[0].demo
     assert command.prepare({"OPENAI_API_KEY": "k"}, demo=True)[0].demo
 
 
-def test_a_proxy_key_is_made_up_where_nobody_else_guards_the_owner_s() -> None:
-    settings, made_up = command.prepare({"OPENAI_API_KEY": "k"}, demo=False)
-    assert made_up and settings.proxy_key == (made_up,)
-    assert "made up for this run only" in command.banner(settings, "127.0.0.1", 1, made_up)
+def test_a_temporary_proxy_key_protects_the_owner_s_key() -> None:
+    settings, temporary_key = command.prepare({"OPENAI_API_KEY": "k"}, demo=False)
+    assert temporary_key and settings.proxy_key == (temporary_key,)
+    assert "(for this run only)" in command.banner(settings, "127.0.0.1", 1, temporary_key)
 
 
 @pytest.mark.parametrize(
     "text", ['openai_base_url = "https://api.deepseek.com/v1"', "demo = false", 'access = "pass-through"']
 )
-def test_a_file_that_means_the_real_thing_is_no_demo(text: str, tmp_path: Path) -> None:
+def test_a_file_with_deliberate_settings_does_not_run_the_demo(text: str, tmp_path: Path) -> None:
     file = tmp_path / "sluice.toml"
     file.write_text(text)
     assert not command.prepare({"CONFIG_FILE": str(file)}, demo=False)[0].demo
@@ -187,21 +190,21 @@ def test_demo_can_be_refused() -> None:
     assert not settings.demo
 
 
-def test_a_wrong_setting_is_one_line_and_exit_code_1(
+def test_an_invalid_setting_prints_one_line_and_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIMEOUT_SECONDS", "soon")
     assert main(["serve"]) == 1
-    assert capsys.readouterr().err == "sluice: TIMEOUT_SECONDS takes a number from 1 to 86400.\n"
+    assert capsys.readouterr().err == "sluice: TIMEOUT_SECONDS must be a number between 1 and 86400.\n"
 
 
-def test_the_socket_is_one_that_asyncio_takes_nagle_s_algorithm_off() -> None:
+def test_asyncio_disables_nagle_s_algorithm_on_the_socket() -> None:
     with command._listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_port_that_is_taken_is_told(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         taken = socket.create_server((host, 0), family=family)
@@ -212,7 +215,7 @@ def test_a_port_that_is_taken_is_told(host: str, capsys: pytest.CaptureFixture[s
     assert "cannot listen on" in capsys.readouterr().err
 
 
-def test_certificates_that_are_not_there_are_told_before_anything_else(
+def test_a_missing_certificate_file_is_reported_before_listening(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nothing")
@@ -221,10 +224,10 @@ def test_certificates_that_are_not_there_are_told_before_anything_else(
     assert "SSL_CERT_FILE" in capsys.readouterr().err
     monkeypatch.delenv("SSL_CERT_FILE")
     assert command.run("127.0.0.1", 70_000, demo=True) == 1
-    assert "ports go from 0 to 65535" in capsys.readouterr().err
+    assert "ports range from 0 to 65535" in capsys.readouterr().err
 
 
-def test_without_uvicorn_it_says_how_to_get_it(
+def test_without_uvicorn_it_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)

@@ -36,7 +36,7 @@ def test_a_text_is_counted_by_itself(tmp_path: Path) -> None:
     lines = told(file)
     assert numbers(lines, "text")[1:] == ["gpt-4o", "2", "exact", "0.000005"]
     assert numbers(lines, "total")[1:] == ["2", "0.000005"]
-    assert "prices of 20" in lines[-1]
+    assert "prices as of 20" in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_what_has_no_price_is_not_free(tmp_path: Path) -> None:
     assert numbers(told(file, "mine"), "total")[-3:] == ["at", "least", "0.000020"]
 
 
-def test_a_large_file_shows_how_far_it_is(
+def test_a_large_file_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "A line of words, 你好。\n" * 60_000 + "x"
     file = tmp_path / "a.txt"
     file.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(command, "_LARGE", 1000)
+    monkeypatch.setattr(command, "_PROGRESS_BYTES", 1000)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     lines = told(file)
     from proxy.tokens import vocabulary

@@ -76,7 +76,7 @@ def test_it_serves_is_healthy_and_stops_with_0(image: Image, workers: str) -> No
         assert process.wait(CEILING) == 0
         assert time.monotonic() - begun < 5
     code, told = image.done(image.healthcheck, PORT=str(port))
-    assert code == 1 and told.startswith("sluice: no answer on port")
+    assert code == 1 and told.startswith("sluice: no response on port")
 
 
 @unix
@@ -99,9 +99,13 @@ def test_a_running_stream_is_finished_after_sigterm(image: Image, upstream: Upst
 @unix
 @pytest.mark.parametrize(
     ("environ", "says"),
-    [({}, "Nothing is set."), ({"OPENAI_API_KEY": "sk-canary"}, "not who may call"), ({"PORT": "x"}, "PORT takes")],
+    [
+        ({}, "No settings."),
+        ({"OPENAI_API_KEY": "sk-canary"}, "nothing says who may call"),
+        ({"PORT": "x"}, "PORT must be"),
+    ],
 )
-def test_it_does_not_start_open(image: Image, environ: dict[str, str], says: str) -> None:
+def test_it_refuses_to_start_without_access_control(image: Image, environ: dict[str, str], says: str) -> None:
     code, printed = image.done(image.command, **environ)
     assert code == 1 and says in printed and printed.count("\n") == 1 and "canary" not in printed
 
@@ -118,7 +122,7 @@ def test_what_is_in_the_image(image: Image) -> None:
     assert image.user == "65532:65532" and image.environ["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
-def test_nobody_s_keys_can_get_into_the_build() -> None:
+def test_no_keys_can_get_into_the_build() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*" and {rule for rule in rules if rule[0] == "!"} == {"!LICENSE", "!requirements.txt", "!proxy"}
@@ -134,12 +138,12 @@ def test_nobody_s_keys_can_get_into_the_build() -> None:
         {"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"},
     ],
 )
-def test_who_has_said_what_is_meant_may_start(environ: dict[str, str]) -> None:
+def test_deliberate_settings_start(environ: dict[str, str]) -> None:
     container.check(environ)
 
 
 @pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "k"}, {"LOG_LEVEL": "debug"}, {"PROXY_KEY": "a:b"}])
-def test_who_has_not_may_not(environ: dict[str, str]) -> None:
+def test_anything_else_does_not_start(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         container.check(environ)
 
@@ -170,7 +174,7 @@ def test_the_platform_s_variables_reach_the_server(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("environ", [{"PORT": "0"}, {"PORT": "99999"}, {"WEB_CONCURRENCY": "many"}, {}])
-def test_what_cannot_start_says_so_in_one_line(
+def test_a_failed_start_prints_one_line(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "DEMO", "ACCESS"):
@@ -178,15 +182,15 @@ def test_what_cannot_start_says_so_in_one_line(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert container.main(["serve"]) == 1
-    assert capsys.readouterr().err.startswith(f"sluice: {next(iter(environ), 'Nothing')}")
+    assert capsys.readouterr().err.startswith(f"sluice: {next(iter(environ), 'No settings')}")
 
 
-def test_health_is_what_healthz_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with running(whole(b"{}")) as one:
-        monkeypatch.setenv("PORT", str(one.port))
+def test_health_follows_healthz(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(whole(b"{}")) as server:
+        monkeypatch.setenv("PORT", str(server.port))
         assert container.main(["health"]) == 0
-        assert one.received[0].target == "/healthz"
-        one.play(whole(b"{}", 500))
+        assert server.received[0].target == "/healthz"
+        server.play(whole(b"{}", 500))
         assert container.main(["health"]) == 1
-        assert "/healthz answers 500" in capsys.readouterr().err
+        assert "/healthz returned 500" in capsys.readouterr().err
     assert container.health(free_port()) == 1

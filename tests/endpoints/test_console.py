@@ -1,4 +1,4 @@
-"""The console's page in real Chromium: its languages, its looks, copying, tokens, and where it thinks it is."""
+"""The console in real Chromium: its languages, appearance, copying, tokens, and the address that it shows."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def demo(serve: Serve) -> str:
 @pytest.mark.parametrize(
     ("locale", "lang", "title"), [("zh-CN", "zh-CN", "你的接口地址"), ("en-US", "en", "Your endpoint")]
 )
-def test_it_loads_in_the_reader_s_language_and_asks_nobody_else(
+def test_it_loads_in_the_reader_s_language_and_contacts_only_the_endpoint(
     browser: Browser, demo: str, locale: str, lang: str, title: str
 ) -> None:
-    with opened(browser, demo, locale=locale) as found:
-        page = found.page
+    with opened(browser, demo, locale=locale) as visit:
+        page = visit.page
         assert page.locator("html").get_attribute("lang") == lang
         expect(page.locator("#address-title")).to_have_text(title)
         for name in TABS:
             open_tab(page, name)
-        assert len(found.asked) == 1 or all(one.startswith("data:") for one in found.asked[1:])
-        found.check(demo)
+        assert len(visit.requests) == 1 or all(one.startswith("data:") for one in visit.requests[1:])
+        visit.check(demo)
         page.click("#language")
         expect(page.locator("#address-title")).not_to_have_text(title)
         page.reload()
@@ -39,8 +39,8 @@ def test_it_loads_in_the_reader_s_language_and_asks_nobody_else(
 
 @pytest.mark.parametrize("look", [{"locale": "en-US"}, {"locale": "zh-CN", "color_scheme": "dark"}])
 def test_axe_finds_nothing(browser: Browser, demo: str, look: dict[str, str]) -> None:
-    with opened(browser, demo, viewport={"width": 1000, "height": 900}, **look) as found:
-        page = found.page
+    with opened(browser, demo, viewport={"width": 1000, "height": 900}, **look) as visit:
+        page = visit.page
         say(page, "Hello")
         expect(page.locator("#facts dt:text-is('Cost'), #facts dt:text-is('费用')")).to_be_visible()
         page.fill("#model", "demo-error-429")
@@ -59,16 +59,16 @@ def test_axe_finds_nothing(browser: Browser, demo: str, look: dict[str, str]) ->
 
 def test_dark_mode_is_dark(browser: Browser, demo: str) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
-    with opened(browser, demo, color_scheme="dark") as found:
-        assert found.page.evaluate(ground) == "rgb(16, 21, 27)"
-    with opened(browser, demo, color_scheme="light") as found:
-        assert found.page.evaluate(ground) == "rgb(244, 246, 248)"
+    with opened(browser, demo, color_scheme="dark") as visit:
+        assert visit.page.evaluate(ground) == "rgb(16, 21, 27)"
+    with opened(browser, demo, color_scheme="light") as visit:
+        assert visit.page.evaluate(ground) == "rgb(244, 246, 248)"
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
 def test_a_phone_never_scrolls_sideways(browser: Browser, demo: str, locale: str) -> None:
-    with opened(browser, demo, viewport=PHONE, locale=locale) as found:
-        page = found.page
+    with opened(browser, demo, viewport=PHONE, locale=locale) as visit:
+        page = visit.page
         for name in TABS:
             open_tab(page, name)
             if name == "apps":
@@ -79,8 +79,8 @@ def test_a_phone_never_scrolls_sideways(browser: Browser, demo: str, locale: str
 
 
 def test_copy_buttons_copy(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         clip = "navigator.clipboard.readText()"
         for button, text in (("with-v1", f"{demo}/v1"), ("without-v1", demo)):
             page.click(f"[data-from={button}]")
@@ -95,12 +95,12 @@ def test_copy_buttons_copy(browser: Browser, demo: str) -> None:
         page.click("#app .code .copy")
         expect(page.locator("#app .copy.done")).to_have_count(1)
         assert page.evaluate(clip).startswith(f"curl -N {demo}/v1/chat/completions")
-        found.check(demo)
+        visit.check(demo)
 
 
-def test_without_a_clipboard_the_older_way_copies(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_without_a_clipboard_api_copying_still_works(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not over HTTP')); }")
         page.click("[data-from=with-v1]")
         expect(page.locator("[data-from=with-v1]")).to_have_text("Copied")
@@ -108,24 +108,24 @@ def test_without_a_clipboard_the_older_way_copies(browser: Browser, demo: str) -
 
 
 @pytest.mark.parametrize("path", ["/release/", "/release", "/release/v1", "/v1/", "/Prod/v1/#limits"])
-def test_behind_a_stage_the_address_has_it_and_calls_go_there(browser: Browser, demo: str, path: str) -> None:
+def test_a_gateway_s_stage_is_part_of_the_address_and_of_calls(browser: Browser, demo: str, path: str) -> None:
     stage = {"r": "/release", "v": "", "P": "/Prod"}[path[1]]
-    with opened(browser, demo, path) as found:
-        page = found.page
+    with opened(browser, demo, path) as visit:
+        page = visit.page
         expect(page.locator("#with-v1")).to_have_text(f"{demo}{stage}/v1")
         open_tab(page, "try")
         page.click("#list-models")
-        expect(page.locator("#models-said")).to_have_text("4 models can be chosen in the field above.")
-        assert found.asked[-1] == f"{demo}{stage}/v1/models"
-        found.check(demo)
+        expect(page.locator("#models-status")).to_have_text("4 models to choose from in the field above.")
+        assert visit.requests[-1] == f"{demo}{stage}/v1/models"
+        visit.check(demo)
 
 
 def test_tokens_are_counted_and_priced_for_each_model(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         open_tab(page, "tokens")
         page.click("#count")
-        expect(page.locator("#counted")).to_have_text("There is nothing to count yet.")
+        expect(page.locator("#counted")).to_have_text("Nothing to count yet.")
         page.fill("#text", '[{"role": "user", "content": "Hello there"}]')
         page.fill("#priced", "gpt-4o-mini, demo")
         page.click("#count")
@@ -133,17 +133,17 @@ def test_tokens_are_counted_and_priced_for_each_model(browser: Browser, demo: st
         first, second = page.locator("#prices tbody tr").all()
         expect(first).to_contain_text("exact")
         expect(first).to_contain_text("$0.00000135")
-        expect(second).to_contain_text("no price known")
+        expect(second).to_contain_text("price unknown")
         expect(page.locator("#count")).to_be_enabled()
-        found.check(demo)
+        visit.check(demo)
         page.route("**/input_tokens", lambda route: route.fulfill(status=501, body='{"error": {"message": "no"}}'))
         page.click("#count")
-        expect(page.locator("#counted")).to_contain_text("not installed")
+        expect(page.locator("#counted")).to_contain_text("cannot count tokens")
 
 
 def test_models_may_be_set_apart_by_full_width_commas(browser: Browser, demo: str) -> None:
-    with opened(browser, demo, locale="zh-CN") as found:
-        page = found.page
+    with opened(browser, demo, locale="zh-CN") as visit:
+        page = visit.page
         page.get_by_role("tab").nth(2).click()
         page.fill("#text", "你好")
         page.fill("#priced", "gpt-4o\uff0cgpt-4.1、gpt-5 demo")
@@ -152,8 +152,8 @@ def test_models_may_be_set_apart_by_full_width_commas(browser: Browser, demo: st
 
 
 def test_the_tabs_obey_the_keyboard(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.focus("#tab-try")
         page.keyboard.press("ArrowLeft")
         expect(page.locator("#limits")).to_be_visible()

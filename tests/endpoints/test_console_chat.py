@@ -49,8 +49,8 @@ def fact(page: Page, name: str) -> str:
 def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream: Upstream, serve: Serve) -> None:
     url = serve(**OWN_KEY).url
     upstream.play(spoken("one ", "two ", "three", waits=True))
-    with opened(browser, url) as found:
-        page = found.page
+    with opened(browser, url) as visit:
+        page = visit.page
         page.click("summary")
         page.fill("#system", "Be brief.")
         expect(page.locator("#model")).to_have_value("YOUR-MODEL")  # what stands behind this address nobody knows
@@ -74,13 +74,13 @@ def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream:
         assert [one["content"] for one in json.loads(upstream.received[0].body)["messages"]] == [
             *("Be brief.", "count", "one two three", "go on"),
         ]
-        found.check(url)
+        visit.check(url)
 
 
 def test_stop_ends_the_call_upstream_too(browser: Browser, upstream: Upstream, serve: Serve) -> None:
     upstream.play(spoken("one ", "two ", waits=True))
-    with opened(browser, serve(**OWN_KEY).url) as found:
-        page = found.page
+    with opened(browser, serve(**OWN_KEY).url) as visit:
+        page = visit.page
         say(page, "count")
         expect(page.locator(".assistant .text")).to_have_text("one")
         page.click("#stop")
@@ -90,9 +90,9 @@ def test_stop_ends_the_call_upstream_too(browser: Browser, upstream: Upstream, s
         expect(page.locator("#send")).to_be_visible()
 
 
-def test_errors_say_what_the_endpoint_said(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_errors_show_the_endpoint_s_message(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.fill("#model", "demo-error-429")
         say(page, "hi")
         failed = page.locator(".failed")
@@ -108,107 +108,111 @@ def test_errors_say_what_the_endpoint_said(browser: Browser, demo: str) -> None:
         assert fact(page, "Ending") == "failed"
 
 
-def test_an_endpoint_that_is_gone_is_told(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_an_unreachable_endpoint_is_reported(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.route("**/v1/**", lambda route: route.abort())
         say(page, "hi")
         expect(page.locator(".failed")).to_contain_text("could not be reached")
         page.click("#list-models")
-        expect(page.locator("#models-said")).to_contain_text("could not be reached")
+        expect(page.locator("#models-status")).to_contain_text("could not be reached")
 
 
 @pytest.mark.parametrize(
     ("headers", "verdict", "ending"),
     [
         ({"x-sluice-buffered": "1"}, "this platform does not stream", "complete"),
-        ({}, "Held back", "complete"),
-        ({"x-sluice-truncated": "deadline"}, "Held back", "complete · this function's time ran out"),
+        ({}, "Buffered: a stream was requested", "complete"),
+        (
+            {"x-sluice-truncated": "deadline"},
+            "Buffered: a stream was requested",
+            "complete · the function ran out of time",
+        ),
     ],
 )
-def test_a_stream_that_came_in_one_piece_is_told(
+def test_a_stream_that_arrives_at_once_is_reported(
     browser: Browser, demo: str, headers: dict[str, str], verdict: str, ending: str
 ) -> None:
     body = b"".join([*(event(f"word{number} ") for number in range(20)), event(None, "stop"), DONE])
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         answered(page, body, **headers)
         page.route("**/input_tokens", lambda route: route.fulfill(status=501, body='{"error": {"message": "no"}}'))
         say(page, "hi")
         expect(page.locator("#verdict")).to_contain_text(verdict)
         assert fact(page, "Ending") == ending
-        expect(page.locator("#facts dt:text-is('Cost') + dd")).to_contain_text("not installed")
+        expect(page.locator("#facts dt:text-is('Cost') + dd")).to_contain_text("cannot count tokens")
 
 
-def test_a_stream_without_its_last_words_is_a_part(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_a_stream_that_is_cut_off_is_reported_as_incomplete(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         answered(page, event("half"))
         say(page, "hi")
-        expect(page.locator(".failed")).to_contain_text("only a part")
-        assert fact(page, "Ending") == "broken off"
+        expect(page.locator(".failed")).to_contain_text("answer is incomplete")
+        assert fact(page, "Ending") == "cut off"
 
 
 def test_comments_other_line_ends_and_reasoning_are_understood(browser: Browser, demo: str) -> None:
     thought = b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"let me see"}}]}\n\n'
     said = b": ping\n\n: ping\n" + thought + event("42", "stop") + b"data: no json\n\ndata:[DONE]\n\n"
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         for body in (said, said.replace(b"\n", b"\r\n"), said.replace(b"\n", b"\r")):
             answered(page, body)
             say(page, "hi")
             expect(page.locator(".assistant .text p")).to_have_text("42")
-            expect(page.locator(".assistant .thought")).to_have_text("let me see")
+            expect(page.locator(".assistant .reasoning")).to_have_text("let me see")
             assert fact(page, "Ending") == "complete" and page.locator(".failed").count() == 0
             page.click("#clear")
-        found.check(demo)
+        visit.check(demo)
 
 
 def test_a_gateway_s_own_error_page_is_shown_as_text(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.route("**/v1/chat/completions", lambda route: route.fulfill(status=502, body="<b>Bad Gateway</b>"))
         say(page, "hi")
         expect(page.locator(".failed")).to_contain_text("<b>Bad Gateway</b>")
         expect(page.locator(".failed")).to_contain_text("Status 502")
 
 
-def test_what_answers_in_the_endpoint_s_place_is_told_from_no_answer(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_a_response_that_is_not_json_differs_from_no_response(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.uncheck("#streamed")
         page.route(
             "**/v1/chat/completions", lambda route: route.fulfill(content_type="text/html", body="<h1>Sign in</h1>")
         )
         say(page, "Hi")
-        expect(page.locator(".failed .text")).to_contain_text("The answer was no JSON: something between you")
+        expect(page.locator(".failed .text")).to_contain_text("The response is not JSON: something between you")
 
 
-def test_a_key_that_no_header_can_carry_is_told_before_it_is_sent(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_a_key_that_no_header_can_carry_is_refused_before_sending(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.fill("#key", "sk-abc\uff0c\u5bc6\u94a5")
         say(page, "Hi")
-        expect(page.locator(".failed .text")).to_contain_text("The key has characters that no key has")
+        expect(page.locator(".failed .text")).to_contain_text("The key contains characters that are not allowed")
 
 
-def test_an_answer_full_of_backticks_does_not_stop_the_page(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_an_answer_full_of_backticks_does_not_freeze_the_page(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         text = "x " + "`" * 20_000 + "a" * 20_000  # took minutes when each backtick was tried as a beginning
         answered(page, event(text) + event("\n\n`code`") + event(None, "stop") + DONE)
         say(page, "Hi")
         expect(page.locator(".assistant code")).to_have_text("code")
 
 
-def test_a_price_that_comes_after_the_conversation_was_cleared_is_left_out(browser: Browser, demo: str) -> None:
+def test_a_price_that_arrives_after_clearing_is_ignored(browser: Browser, demo: str) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         answered(page, event("hello") + event(None, "stop") + DONE)
         page.route("**/input_tokens", hold)
         with page.expect_request("**/input_tokens"):
@@ -221,24 +225,24 @@ def test_a_price_that_comes_after_the_conversation_was_cleared_is_left_out(brows
         expect(page.locator(".assistant .text")).to_have_text("hello")
         expect(page.locator("#report")).to_be_visible()
         expect(page.locator("#facts dt:text-is('Cost')")).to_have_count(0)
-        found.check(demo)
+        visit.check(demo)
 
 
-def test_without_streaming_the_answer_comes_whole(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as found:
-        page = found.page
+def test_without_streaming_the_answer_arrives_whole(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.uncheck("#streamed")
         say(page, "Hello")
         expect(page.locator(".assistant .text")).to_contain_text("I am the demo model")
-        expect(page.locator("#verdict")).to_have_text("In one piece, as it was asked for.")
-        found.check(demo)
+        expect(page.locator("#verdict")).to_have_text("In one piece, as requested.")
+        visit.check(demo)
 
 
-def test_the_key_stays_in_the_tab_unless_it_may_stay_longer(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+def test_the_key_stays_in_the_tab_unless_remembered(browser: Browser, upstream: Upstream, serve: Serve) -> None:
     url = serve().url
     upstream.play(spoken("ok"))
-    with opened(browser, url) as found:
-        page = found.page
+    with opened(browser, url) as visit:
+        page = visit.page
         page.fill("#key", "sk-mine")
         device = "JSON.stringify(localStorage)"
         assert "sk-mine" not in page.evaluate(device) and "sk-mine" in page.evaluate("JSON.stringify(sessionStorage)")
@@ -251,7 +255,7 @@ def test_the_key_stays_in_the_tab_unless_it_may_stay_longer(browser: Browser, up
         assert page.input_value("#key") == "sk-mine" and page.is_checked("#remember")
         page.uncheck("#remember")
         assert "sk-mine" not in page.evaluate(device)
-        found.check(url)
+        visit.check(url)
 
 
 HOSTILE = """<script>window.owned = 1</script><img src=x onerror="window.owned = 2"><b onmouseover=alert(1)>bold</b>
@@ -274,8 +278,8 @@ HOSTILE = """<script>window.owned = 1</script><img src=x onerror="window.owned =
 def test_a_hostile_answer_stays_inert(browser: Browser, upstream: Upstream, serve: Serve) -> None:
     url = serve(**OWN_KEY).url
     upstream.play(spoken(HOSTILE[:40], HOSTILE[40:]))
-    with opened(browser, url) as found:
-        page = found.page
+    with opened(browser, url) as visit:
+        page = visit.page
         say(page, "hi")
         text = page.locator(".assistant .text")
         expect(text).to_contain_text("window.owned = 6")
@@ -290,28 +294,28 @@ def test_a_hostile_answer_stays_inert(browser: Browser, upstream: Upstream, serv
         expect(text.locator("b").first).to_have_text("strong")
         expect(text.locator("li")).to_have_count(4)
         assert page.evaluate("window.owned") is None
-        found.check(url)
+        visit.check(url)
 
 
-def test_enter_that_ends_a_word_of_an_input_method_does_not_send(browser: Browser, demo: str) -> None:
+def test_enter_in_an_input_method_does_not_send(browser: Browser, demo: str) -> None:
     press = """(how) => document.getElementById("message").dispatchEvent(
         new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...how }))"""
-    with opened(browser, demo) as found:
-        page = found.page
+    with opened(browser, demo) as visit:
+        page = visit.page
         page.fill("#message", "nihao")
         for how in ({"isComposing": True}, {"keyCode": 229}, {"shiftKey": True}):
             page.evaluate(press, how)
-        assert page.input_value("#message") == "nihao" and page.locator(".said").count() == 0
+        assert page.input_value("#message") == "nihao" and page.locator(".message").count() == 0
         page.press("#message", "Enter")
         expect(page.locator(".user .text")).to_have_text("nihao")
 
 
-def test_a_server_that_lists_no_models_and_refuses_is_told(browser: Browser, upstream: Upstream, serve: Serve) -> None:
-    with opened(browser, serve(**OWN_KEY).url) as found:
-        page = found.page
+def test_an_empty_or_refused_list_of_models_is_reported(browser: Browser, upstream: Upstream, serve: Serve) -> None:
+    with opened(browser, serve(**OWN_KEY).url) as visit:
+        page = visit.page
         upstream.play(whole(b'{"object":"list","data":[]}'))
         page.click("#list-models")
-        expect(page.locator("#models-said")).to_contain_text("type a name")
+        expect(page.locator("#models-status")).to_contain_text("Enter a name")
         upstream.play(whole(b'{"error":{"message":"go away","code":"nope"}}', 403))
         page.click("#list-models")
-        expect(page.locator("#models-said")).to_have_text("go away (403)")
+        expect(page.locator("#models-status")).to_have_text("go away (403)")

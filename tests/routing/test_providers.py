@@ -96,44 +96,44 @@ def test_the_document_has_every_field() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("name", "Big", "name takes up to 40 small letters"),
-        ("name", 3, "name takes up to 40 small letters"),
-        ("base_url", "a.example", "base_url takes an address"),
-        ("base_url", 1, "base_url takes an address"),
-        ("keys", ["two words"], "keys takes keys of printable ASCII"),
-        ("keys", [1], "keys takes a text or a list of texts"),
-        ("keys", "$NOT_THERE", "keys names the variable NOT_THERE, which is not set"),
-        ("keys", "k,$NOT_THERE", "keys names the variable NOT_THERE, which is not set"),
-        ("headers", {"X-A": "Bearer $TOKEN"}, "headers has a $NAME inside a longer text"),
-        ("name", "default", "name is 'default', which is kept for what the environment names"),
-        ("models", {}, "models takes a text or a list of texts"),
-        ("aliases", [], "aliases takes a table of names"),
-        ("aliases", {"a": ""}, "aliases takes a table of names"),
-        ("headers", "x", "headers takes a table of names and values"),
-        ("headers", {"Authorization": "x"}, "headers cannot forward"),
-        ("headers", {"X-A": "a\r\nb: c"}, "headers takes a text of printable ASCII characters for X-A"),
-        ("kind", "google", "kind takes one of: openai, azure"),
-        ("kind", "azure", "kind is azure, so api_version must be there"),
-        ("api_version", "2024-10-21", 'api_version is only there for kind = "azure"'),
-        ("api_version", "a&b=c", "api_version takes a version"),
-        ("priority", -1, "priority takes a whole number from 0 to 99"),
-        ("priority", True, "priority takes a whole number from 0 to 99"),
-        ("colour", "red", "colour is no field of an upstream; there are: name, base_url"),
+        ("name", "Big", "name must be 1 to 40 lower-case letters"),
+        ("name", 3, "name must be 1 to 40 lower-case letters"),
+        ("base_url", "a.example", "base_url must be an address"),
+        ("base_url", 1, "base_url must be an address"),
+        ("keys", ["two words"], "keys must be keys of printable ASCII"),
+        ("keys", [1], "keys must be a text or a list of texts"),
+        ("keys", "$NOT_THERE", "keys refers to the variable NOT_THERE, which is not set"),
+        ("keys", "k,$NOT_THERE", "keys refers to the variable NOT_THERE, which is not set"),
+        ("headers", {"X-A": "Bearer $TOKEN"}, "headers has $NAME inside a longer text"),
+        ("name", "default", "name is 'default', which is a reserved name"),
+        ("models", {}, "models must be a text or a list of texts"),
+        ("aliases", [], "aliases must be a table of names"),
+        ("aliases", {"a": ""}, "aliases must be a table of names"),
+        ("headers", "x", "headers must be a table of names and values"),
+        ("headers", {"Authorization": "x"}, "headers must not include"),
+        ("headers", {"X-A": "a\r\nb: c"}, "headers must have a text of printable ASCII characters for X-A"),
+        ("kind", "google", "kind must be one of: openai, azure"),
+        ("kind", "azure", "kind is azure, which needs api_version"),
+        ("api_version", "2024-10-21", 'api_version is only valid with kind = "azure"'),
+        ("api_version", "a&b=c", "api_version must be a version"),
+        ("priority", -1, "priority must be a whole number between 0 and 99"),
+        ("priority", True, "priority must be a whole number between 0 and 99"),
+        ("colour", "red", "colour is not a field of an upstream; valid fields are: name, base_url"),
     ],
 )
 def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, says: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         startup.load({"UPSTREAMS": json.dumps([A, {**B, field: value}])})
-    assert told.value.message.startswith(f"UPSTREAMS: upstreams[1].{says}")
+    assert refused.value.message.startswith(f"UPSTREAMS: upstreams[1].{says}")
     toml = {"name": '"b"', "base_url": '"https://b.example"', field: _toml(value)}
     lines = "\n".join(f"{name} = {text}" for name, text in toml.items())
     file = (
         f'timeout_seconds = 5\n\n[[upstreams]]\nname = "a"\nbase_url = "https://a.example"\n\n[[upstreams]]\n{lines}\n'
     )
     at = file.splitlines().index(f"{field} = {_toml(value)}") + 1
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         startup.load({}, file)
-    assert told.value.message.startswith(f"sluice.toml, line {at}: upstreams[1].{says}")
+    assert refused.value.message.startswith(f"sluice.toml, line {at}: upstreams[1].{says}")
 
 
 def _toml(value: Any) -> str:
@@ -145,32 +145,32 @@ def _toml(value: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "UPSTREAMS is no JSON: "),
-        ("{}", "UPSTREAMS takes a JSON list of objects"),
-        ("[" * 100_000, "UPSTREAMS is no JSON"),
-        ("[]", "UPSTREAMS is empty. Name one upstream"),
-        ("[1]", "UPSTREAMS: upstreams[0] is no table of fields"),
+        ("{", "UPSTREAMS is not valid JSON: "),
+        ("{}", "UPSTREAMS must be a JSON list of objects"),
+        ("[" * 100_000, "UPSTREAMS is not valid JSON"),
+        ("[]", "UPSTREAMS is empty. Add an upstream"),
+        ("[1]", "UPSTREAMS: upstreams[0] must be a table of fields"),
         ('[{"name": "a"}]', "UPSTREAMS: upstreams[0] has no base_url"),
-        (json.dumps([A, A]), "UPSTREAMS: upstreams[1].name is 'a', as another upstream's"),
+        (json.dumps([A, A]), "UPSTREAMS: upstreams[1].name is 'a', which another upstream already has"),
     ],
 )
 def test_what_is_no_list_of_upstreams_stops_start_up(text: str, says: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         startup.load({"UPSTREAMS": text})
-    assert told.value.message.startswith(says) and told.value.param == "UPSTREAMS"
+    assert refused.value.message.startswith(says) and refused.value.param == "UPSTREAMS"
 
 
 @pytest.mark.parametrize(
     ("file", "says"),
     [
-        ('upstreams = "x"', "takes tables that begin with"),
-        ("upstreams = [1]", "line 1: upstreams[0] is no table"),
+        ('upstreams = "x"', "must be tables that begin with"),
+        ("upstreams = [1]", "line 1: upstreams[0] must be a table"),
         ('[[upstreams]]\nname = "a"', "line 1: upstreams[0] has no base_url"),
         (
             '[[upstreams]]\nname = "a"\nbase_url = "https://a.example"\n[upstreams.aliases]\n"a" = ""',
             "line 4: upstreams[0].aliases",
         ),
-        ("x = [", "sluice.toml cannot be read: "),
+        ("x = [", "sluice.toml is not valid TOML: "),
     ],
 )
 def test_a_file_s_mistakes_have_lines_too(file: str, says: str) -> None:
@@ -179,8 +179,8 @@ def test_a_file_s_mistakes_have_lines_too(file: str, says: str) -> None:
 
 
 def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> None:
-    one = {**A, "base_url": "$ADDRESS", "headers": {"X-Token": "$TOKEN"}}
-    environ = {"UPSTREAMS": json.dumps([one]), "TOKEN": "secret-1", "ADDRESS": "https://a.example/v2/"}
+    table = {**A, "base_url": "$ADDRESS", "headers": {"X-Token": "$TOKEN"}}
+    environ = {"UPSTREAMS": json.dumps([table]), "TOKEN": "secret-1", "ADDRESS": "https://a.example/v2/"}
     found = startup.load(environ).providers[0]
     assert found.base_url == "https://a.example/v2"
     assert found.headers == (("x-token", "secret-1"),)
@@ -188,13 +188,13 @@ def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> N
 
 
 def test_a_list_of_keys_may_name_several_variables() -> None:
-    one = {**A, "keys": "$ONE, k2,$TWO"}
-    found = startup.load({"UPSTREAMS": json.dumps([one]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
+    table = {**A, "keys": "$ONE, k2,$TWO"}
+    found = startup.load({"UPSTREAMS": json.dumps([table]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
     assert found.keys == ("k1", "k2", "k3", "k4")
 
 
 def test_upstreams_with_keys_and_without_do_not_go_together() -> None:
-    with pytest.raises(ConfigError, match=r"upstreams\[1\] has no keys while others have"):
+    with pytest.raises(ConfigError, match=r"upstreams\[1\] has no keys, but other upstreams do"):
         startup.load({"UPSTREAMS": json.dumps([A, {**B, "keys": ""}])})
     # The default one, which OPENAI_BASE_URL names without a key, hides nobody.
     upstream = Several()

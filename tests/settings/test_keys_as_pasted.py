@@ -25,37 +25,37 @@ GOOD = "3f9c1b7a52d84e60"
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        (f'"{GOOD * 2}"', "without quotation marks"),
-        (f"'{GOOD * 2}'", "without quotation marks"),
-        (f'"{GOOD * 2}', "without quotation marks"),
-        (f"“{GOOD * 2}”", "without quotation marks"),
-        (f"Bearer {GOOD * 2}", "without Bearer"),
-        (f"bearer\t{GOOD * 2}", "without Bearer"),
-        (f"Authorization: Bearer {GOOD * 2}", "without Bearer"),
-        ("$(openssl rand -hex 16)", "run the command"),
+        (f'"{GOOD * 2}"', "quotation marks"),
+        (f"'{GOOD * 2}'", "quotation marks"),
+        (f'"{GOOD * 2}', "quotation marks"),
+        (f"“{GOOD * 2}”", "quotation marks"),
+        (f"Bearer {GOOD * 2}", "not have Bearer"),
+        (f"bearer\t{GOOD * 2}", "not have Bearer"),
+        (f"Authorization: Bearer {GOOD * 2}", "not have Bearer"),
+        ("$(openssl rand -hex 16)", "not contain a command"),
     ],
 )
-def test_what_came_along_with_a_key_stops_the_start(name: str, key: str, says: str) -> None:
+def test_text_around_a_key_stops_start_up(name: str, key: str, says: str) -> None:
     shown = {"OPENAI_KEY": "OPENAI_API_KEY"}.get(name, name)
-    with pytest.raises(ConfigError, match=rf"^{shown} takes .*{says}.*\.$") as told:
+    with pytest.raises(ConfigError, match=rf"^{shown} must .*{says}.*\.$") as refused:
         startup.load({name: key})
-    assert GOOD not in told.value.message
+    assert GOOD not in refused.value.message
 
 
 @pytest.mark.parametrize("key", [f'"{GOOD}"', f"Bearer {GOOD}", f"{GOOD},'{GOOD}'"])
-def test_so_it_does_in_upstreams(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = {"name": "a", "base_url": "https://a.test/v1"}
+def test_text_around_a_key_in_upstreams_stops_start_up(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = {"name": "a", "base_url": "https://a.test/v1"}
     for value, environ in ((key, {}), ("$A_KEY", {"A_KEY": key})):
-        with pytest.raises(ConfigError, match=r"upstreams\[0\]\.keys takes .*without"):
-            startup.load({"UPSTREAMS": json.dumps([{**one, "keys": value}]), **environ})
-    with pytest.raises(ConfigError, match=r"upstreams\[0\]\.headers takes .*without quotation marks"):
-        startup.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f'"{GOOD}"'}}])})
-    (found,) = startup.load({"UPSTREAMS": json.dumps([{**one, "headers": {"x-key": f" {GOOD}\t"}}])}).providers
-    assert found.headers == (("x-key", GOOD),)
+        with pytest.raises(ConfigError, match=r"upstreams\[0\]\.keys must not have"):
+            startup.load({"UPSTREAMS": json.dumps([{**provider, "keys": value}]), **environ})
+    with pytest.raises(ConfigError, match=r"upstreams\[0\]\.headers must have .*quotation marks"):
+        startup.load({"UPSTREAMS": json.dumps([{**provider, "headers": {"x-key": f'"{GOOD}"'}}])})
+    (loaded,) = startup.load({"UPSTREAMS": json.dumps([{**provider, "headers": {"x-key": f" {GOOD}\t"}}])}).providers
+    assert loaded.headers == (("x-key", GOOD),)
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "PROXY_KEY"])
-def test_white_space_around_a_key_is_left_out(name: str) -> None:
+def test_white_space_around_a_key_is_stripped(name: str) -> None:
     loaded = startup.load({name: f" \u00a0{GOOD}\r\n, {GOOD}x\t"})
     assert getattr(loaded, name.lower()) == (GOOD, f"{GOOD}x")
 
@@ -80,13 +80,13 @@ def test_white_space_around_a_key_is_left_out(name: str) -> None:
         "f0b1c9d27a4e4f6f8f1f",
     ],
 )
-def test_a_sample_is_no_proxy_key(key: str) -> None:
-    with pytest.raises(ConfigError, match=r"^PROXY_KEY is a sample .*openssl rand -hex 16\.$"):
+def test_a_sample_is_refused_as_a_proxy_key(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"^PROXY_KEY is a sample key .*openssl rand -hex 16\.$"):
         startup.load({"PROXY_KEY": f"{GOOD},{key}"})
 
 
 @pytest.mark.parametrize("secret", ["a-long-random-text-for-signing", "5f1c0d8be0c94c51b64e0d2f7a9e3c11", "x" * 24])
-def test_a_sample_signs_nothing(secret: str) -> None:
+def test_a_sample_is_refused_as_a_signing_secret(secret: str) -> None:
     with pytest.raises(ConfigError, match=r"^SIGNING_SECRET is a sample"):
         startup.load({"SIGNING_SECRET": secret, "OPENAI_API_KEY": "k"})
 

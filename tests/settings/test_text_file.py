@@ -44,14 +44,14 @@ def in_utf16(file: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("write", "says"),
     [
-        (in_gbk, r"line 2 is not UTF-8 \(perhaps it is GBK\); save the file as UTF-8"),
+        (in_gbk, r"line 2 is not UTF-8 \(perhaps GBK\); save the file as UTF-8"),
         (in_utf16, "it is UTF-16; save the file as UTF-8"),
         (lambda file, _: file.mkdir(), "it is a directory.*; name the file itself"),
-        (lambda file, _: None, "there is no such file; correct the path"),
+        (lambda file, _: None, "no such file; correct the path"),
         (lambda file, _: file.symlink_to(file), "; correct the path"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_reason_and_remedy(
+def test_an_unreadable_file_is_reported_with_reason_and_remedy(
     name: str, write: Callable[[Path, str], None], says: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "a file"
@@ -61,16 +61,16 @@ def test_what_cannot_be_read_is_told_with_reason_and_remedy(
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_paths_that_are_none(name: str, tmp_path: Path) -> None:
+def test_invalid_paths(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="a part of its path is none"):
+    with pytest.raises(ConfigError, match="part of its path is not one"):
         load(name, tmp_path / "file" / "below")
     with pytest.raises(ConfigError, match=rf"{name} names .*correct the path"):
         load(name, "a\0b")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
-def test_a_file_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "sluice.toml"
     file.write_text(CONTENTS["CONFIG_FILE"])
     if os.getuid() == 0:
@@ -81,11 +81,11 @@ def test_a_file_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(Path, "read_bytes", refused)  # root may read everything
     else:
         file.chmod(0)
-    with pytest.raises(ConfigError, match=r"permissions.*readable for the user that runs Sluice"):
+    with pytest.raises(ConfigError, match=r"permission denied; .*readable for the user that runs Sluice"):
         load("CONFIG_FILE", file)
 
 
-def test_the_file_that_is_found_by_itself_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_name_the_default_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "__file__", str(tmp_path / "proxy" / "settings" / "config.py"))
     assert startup.load_with_file({}).config_file is None
     file = tmp_path / "sluice.toml"
@@ -94,8 +94,8 @@ def test_the_file_that_is_found_by_itself_is_named_too(tmp_path: Path, monkeypat
         startup.load_with_file({})
 
 
-def test_a_mistake_in_another_file_names_that_one(tmp_path: Path) -> None:
+def test_errors_name_the_file_that_config_file_names(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("x = [")
-    with pytest.raises(ConfigError, match=r"^mine.toml cannot be read: "):
+    with pytest.raises(ConfigError, match=r"^mine.toml is not valid TOML: "):
         load("CONFIG_FILE", file)

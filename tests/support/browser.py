@@ -1,4 +1,4 @@
-"""Real Chromium for the console's tests: one browser for a module, and pages that tell what went wrong in them."""
+"""Real Chromium for the console's tests: one browser per module, and pages that record their errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support import node, parts
 
-# Seconds that a browser may take to a step on a busy machine, where it shares two cores with servers and other tests.
+# Seconds for one step of the browser, which may share a busy machine with servers and other tests.
 PATIENCE = 30.0
 _WATCH = """window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));"""
@@ -29,52 +29,52 @@ def chromium() -> Iterator[Browser]:
 
 
 @dataclass
-class Opened:
-    """A page, with what its console said and what it asked for."""
+class Visit:
+    """A page with its errors and its requests."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def check(self, url: str) -> None:
-        """Nothing was complained of, nothing broke the page's policy, and nothing but `url` was asked."""
-        assert self.complaints == []
+        """Check that there were no errors, no violations of the page's policy, and no requests except to `url`."""
+        assert self.errors == []
         assert self.page.evaluate("window.violations") == []
-        strangers = [one for one in self.asked if not one.startswith((f"{url}/", "data:"))]
-        assert strangers == []
+        others = [address for address in self.requests if not address.startswith((f"{url}/", "data:"))]
+        assert others == []
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, url: str, path: str = "/", **look: Any) -> Iterator[Opened]:
-    """The console at `url` in a context of its own, `look` being its locale, colours and size."""
+def opened(browser: Browser, url: str, path: str = "/", **look: Any) -> Iterator[Visit]:
+    """Open the console at `url` in a new context; `look` is its locale, colours and size."""
     context = browser.new_context(**{"locale": "en-US", **look})
     context.set_default_timeout(PATIENCE * 1000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    found = Opened(page)
-    page.on("console", lambda said: found.complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("request", lambda request: found.asked.append(request.url))
+    visit = Visit(page)
+    page.on("console", lambda entry: visit.errors.append(entry.text) if entry.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on("request", lambda request: visit.requests.append(request.url))
     page.add_init_script(_WATCH)
     try:
         page.goto(url + path)
-        yield found
+        yield visit
     finally:
         context.close()
 
 
 def axe(page: Page) -> list[str]:
-    """What axe finds wrong with the page as it stands, each rule with the elements that break it."""
+    """The rules that axe says the page breaks now, with the elements that break them."""
     node.packages()
     source = (node.HERE / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(source)
-    found = page.evaluate("axe.run().then((told) => told.violations)")
-    return [f"{one['id']}: {[part['target'] for part in one['nodes']]}" for one in found]
+    violations = page.evaluate("axe.run().then((result) => result.violations)")
+    return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in violations]
 
 
-def say(page: Page, words: str) -> None:
+def say(page: Page, text: str) -> None:
     """Type a message and press Enter."""
-    page.fill("#message", words)
+    page.fill("#message", text)
     page.press("#message", "Enter")
 
 

@@ -1,4 +1,4 @@
-"""The doctor at work on real servers, and servers that have something wrong with them."""
+"""Runs the doctor against real servers, and builds servers that misbehave."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ Table = dict[str, Script | Callable[[Received], Script]]
 
 
 @dataclass
-class Looked:
-    """What the doctor found."""
+class Findings:
+    """What the doctor reported."""
 
-    findings: list[Finding]
+    all: list[Finding]
 
     @property
     def codes(self) -> list[str]:
-        return [one.code for one in self.findings]
+        return [finding.code for finding in self.all]
 
     @property
     def bad(self) -> list[str]:
-        """The codes of what is to be mended or looked at."""
-        return [one.code for one in self.findings if one.state in ("failed", "warning")]
+        """The codes of problems and warnings."""
+        return [finding.code for finding in self.all if finding.state in ("failed", "warning")]
 
     def of(self, code: str) -> dict[str, Any]:
         """The values of one finding."""
-        (found,) = [one for one in self.findings if one.code == code]
-        return found.values
+        (finding,) = [finding for finding in self.all if finding.code == code]
+        return finding.values
 
 
-def noted() -> Report:
+def new_report() -> Report:
     return Report(lambda _: None, lambda _: None)
 
 
-def looked(report: Report) -> Looked:
-    """What is in a report, once it is certain that its words are there and hold no key."""
-    shown = json.dumps([[one.words("en"), one.words("zh"), one.values] for one in report.findings])
+def findings_of(report: Report) -> Findings:
+    """A report's findings, after checking that each has its texts and that none shows a key."""
+    shown = json.dumps([[each.text("en"), each.text("zh"), each.values] for each in report.findings])
     assert KEY not in shown
-    return Looked(report.findings)
+    return Findings(report.findings)
 
 
-def look(url: str, key: str | Keys = KEY, context: ssl.SSLContext | None = None, **more: Any) -> Looked:
+def probe(url: str, key: str | Keys = KEY, context: ssl.SSLContext | None = None, **more: Any) -> Findings:
     """Probe one endpoint."""
-    report = noted()
+    report = new_report()
     keys = key if isinstance(key, Keys) else Keys(key, "a test")
-    report.keep_secret([keys.given, keys.proxy, keys.own])
-    remote.examine(remote.Asked(url, keys, **more), report, context or ssl.create_default_context())
-    return looked(report)
+    report.hide([keys.given, keys.proxy, keys.own])
+    remote.examine(remote.Probe(url, keys, **more), report, context or ssl.create_default_context())
+    return findings_of(report)
 
 
 @contextlib.contextmanager
 def running(app: Any, http: str = "httptools") -> Iterator[str]:
-    """An ASGI app on a port of its own; its address."""
+    """Serve an ASGI app on a free port; its address."""
     server = Running(app, http)
     try:
         yield server.url
@@ -76,7 +76,7 @@ def running(app: Any, http: str = "httptools") -> Iterator[str]:
 
 
 def adding(app: Any, *headers: tuple[bytes, bytes]) -> Any:
-    """What a platform does: more headers on each request."""
+    """Add headers to each request, as a platform does."""
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -87,12 +87,12 @@ def adding(app: Any, *headers: tuple[bytes, bytes]) -> Any:
 
 
 def changing(app: Any, change: Callable[[Any], list[Any]]) -> Any:
-    """Something in between that makes other messages of each that the app sends."""
+    """Replace each message that the app sends, as a proxy in between might."""
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         async def sent(message: Any) -> None:
-            for one in change(message) if scope["type"] == "http" else [message]:
-                await send(one)
+            for changed in change(message) if scope["type"] == "http" else [message]:
+                await send(changed)
 
         await app(scope, receive, sent)
 
@@ -100,7 +100,7 @@ def changing(app: Any, change: Callable[[Any], list[Any]]) -> Any:
 
 
 def without(*names: bytes) -> Callable[[Any], list[Any]]:
-    """For `changing`: answers lose these headers."""
+    """For `changing`: remove these headers from responses."""
 
     def change(message: Any) -> list[Any]:
         if message["type"] == "http.response.start":
@@ -111,7 +111,7 @@ def without(*names: bytes) -> Callable[[Any], list[Any]]:
 
 
 class EventFront:
-    """A function that takes events and gives one value, behind HTTP, one call at a time as on the platform."""
+    """Serves a buffered event function over HTTP, one call at a time as the platform does."""
 
     def __init__(self, function: Any, door: str, context: Callable[[], Any] = lambda: LambdaContext(300)) -> None:
         self._function, self._door, self._context = function, door, context
@@ -131,46 +131,46 @@ class EventFront:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = tuple((name.decode(), value.decode("latin-1")) for name, value in scope["headers"])
-        made = event(self._door, Ask(scope["method"], scope["path"], headers, body))
+        request = event(self._door, Ask(scope["method"], scope["path"], headers, body))
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._thread, lambda: self._function(made, self._context()))
-        told = [(name.lower().encode(), str(value).encode()) for name, value in answer["headers"].items()]
-        await send({"type": "http.response.start", "status": answer["statusCode"], "headers": told})
-        await send({"type": "http.response.body", "body": answer["body"].encode()})
+        reply = await loop.run_in_executor(self._thread, lambda: self._function(request, self._context()))
+        fields = [(name.lower().encode(), str(value).encode()) for name, value in reply["headers"].items()]
+        await send({"type": "http.response.start", "status": reply["statusCode"], "headers": fields})
+        await send({"type": "http.response.body", "body": reply["body"].encode()})
 
 
 def answers(table: Table, otherwise: Script) -> Callable[[Received], Script]:
-    """For the scripted upstream: an answer for each 'METHOD /path', and one for everything else."""
+    """For the scripted upstream: a script for each 'METHOD /path', and one for everything else."""
 
     def choose(received: Received) -> Script:
-        found = table.get(f"{received.method} {received.target}", otherwise)
-        return found(received) if callable(found) else found
+        script = table.get(f"{received.method} {received.target}", otherwise)
+        return script(received) if callable(script) else script
 
     return choose
 
 
-def said(value: Any, status: int = 200, *fields: tuple[str, str]) -> Script:
-    """A JSON answer."""
+def answer(value: Any, status: int = 200, *fields: tuple[str, str]) -> Script:
+    """A response with a JSON body."""
     return whole(json.dumps(value).encode(), status, *fields)
 
 
 def ready(**more: Any) -> Script:
-    """A readyz of ours, as the fields say."""
-    told = {"platform": "server", "version": "0", "access": "proxy-key", "streams": True, "warnings": []}
-    return said({**told, **more})
+    """What our `/readyz` answers, with these fields changed."""
+    fields = {"platform": "server", "version": "0", "access": "proxy-key", "streams": True, "warnings": []}
+    return answer({**fields, **more})
 
 
-MODELS = said({"data": [{"id": "text-embedding-3"}, {"id": "some-model"}]})
+MODELS = answer({"data": [{"id": "text-embedding-3"}, {"id": "some-model"}]})
 PAGE = whole(b"<html><h1>404</h1></html>", 404, kind="text/html")
 
 
 def only_with_a_key(script: Script) -> Callable[[Received], Script]:
-    """An answer for whoever sends this test's key, and a 401 for others."""
+    """This script for the test's key, and a 401 for any other."""
 
     def choose(received: Received) -> Script:
         if received.header("authorization") == f"Bearer {KEY}":
             return script
-        return said({"error": {"message": "no", "type": "x", "param": None, "code": "y"}}, 401)
+        return answer({"error": {"message": "no", "type": "x", "param": None, "code": "y"}}, 401)
 
     return choose
 

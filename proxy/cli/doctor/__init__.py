@@ -1,1 +1,1 @@
-"""The doctor's probes, one subject a file. Each takes a Report and adds what it has found; none of them prints."""
+"""The doctor's checks, one subject per file. Each adds its findings to a Report; none of them prints."""

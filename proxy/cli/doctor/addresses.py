@@ -1,4 +1,4 @@
-"""From what somebody has copied to the address that calls go below."""
+"""Turns what people paste into a base URL, and reads facts off it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import ipaddress
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-# What people paste along with the base: one call's own path, and pages of ours.
+# What people paste along with the base URL: the path of one call, or of one of our own pages.
 _TAIL = re.compile(
     r"(/(chat/completions|completions|responses|embeddings|models|readyz|healthz)|/v1)?/*$", re.IGNORECASE
 )
 
 
-class WrongPort(ValueError):
-    """The address has a port that there is not."""
+class InvalidPort(ValueError):
+    """The address has a port outside 0 to 65535, or one that is not a number."""
 
 
 def root_of(text: str) -> str:
-    """The base URL without its /v1. Raises ValueError for what is no address of a server, WrongPort among others.
+    """The base URL without /v1. Raises ValueError if `text` is not the address of a server, InvalidPort for its port.
 
-    Without a scheme it is https, and http for this machine itself.
+    Without a scheme, this machine is called over http and everything else over https.
     """
     text = text.strip()
     if "://" not in text:
@@ -30,7 +30,7 @@ def root_of(text: str) -> str:
     try:
         _ = parts.port
     except ValueError as error:
-        raise WrongPort(str(error)) from error
+        raise InvalidPort(str(error)) from error
     path = parts.path
     while (shorter := _TAIL.sub("", path)) != path:
         path = shorter
@@ -38,13 +38,13 @@ def root_of(text: str) -> str:
 
 
 def origin_of(root: str) -> str:
-    """Scheme, host and port alone."""
+    """Scheme, host and port."""
     parts = urlsplit(root)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_local(host: str) -> bool:
-    """Whether a host is this machine, by its exact name or a loopback address."""
+    """Whether a host is this machine: exactly `localhost`, or a loopback address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -52,13 +52,13 @@ def is_local(host: str) -> bool:
 
 
 def is_plain(root: str) -> bool:
-    """Whether keys would travel readable, and not only inside this machine."""
+    """Whether keys would leave this machine unencrypted."""
     parts = urlsplit(root)
     return parts.scheme == "http" and not is_local(parts.hostname or "")
 
 
 def region_of(root: str) -> str | None:
-    """The region that a function URL's host names."""
+    """The region in the host name of a function URL."""
     host = urlsplit(root).hostname or ""
-    found = re.search(r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$", host)
-    return (found[1] or found[2]) if found else None
+    match = re.search(r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$", host)
+    return (match[1] or match[2]) if match else None

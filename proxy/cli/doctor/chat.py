@@ -1,4 +1,4 @@
-"""Two tiny answers, one in one piece and one streamed: do they come, how, and is their Chinese whole."""
+"""Two tiny chat calls, buffered and streamed: do they work, does the stream flow, and does Chinese survive."""
 
 from __future__ import annotations
 
@@ -10,118 +10,120 @@ from typing import Any
 
 import httpx
 
-from proxy.cli.doctor.door import READ_MOST, TIMEOUT, Door, Heard, reason
-from proxy.cli.doctor.entry import Entry
+from proxy.cli.doctor.client import MAX_RESPONSE_BYTES, TIMEOUT, Client, Response, describe
+from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
 from proxy.wire import sse
 
-MOST_TOKENS = 24
+MAX_TOKENS = 24
 PROMPT = "请用中文从一数到十。"
-FEW = 4  # events; fewer say nothing about how they come
-AT_ONCE_SECONDS = 0.02  # no model writes a sentence in less
-# Events this close have come in one piece; a buffer shows by many of them in each piece, and long waits in between.
-TOGETHER_MS, LUMP_EVENTS, LUMP_WAIT_MS = 2.0, 8, 100.0
-_ROUND = 1
+MIN_EVENTS = 4  # fewer say nothing about how a stream arrives
+MIN_STREAM_SECONDS = 0.02  # no model writes a sentence in less
+# Events closer than this arrived together. A buffer shows as many events per batch and long waits between batches.
+BATCH_GAP_MS, BATCH_EVENTS, BATCH_WAIT_MS = 2.0, 8, 100.0
+_DECIMALS = 1
 
 
-def examine(door: Door, entry: Entry, model: str, report: Report) -> None:
-    """Both ways of asking, and what they say of the encoding."""
-    report.begin(f"{model}, stream: false")
-    heard, named = _buffered(door, model)
-    text = _text(heard.json) if heard.status == 200 else ""
-    if heard.status != 200 or not isinstance(heard.json.get("choices"), list):
-        report.add("chat.failed", model=model, what=heard.what)
+def examine(client: Client, endpoint: Endpoint, model: str, report: Report) -> None:
+    """Call the model both ways, and check the encoding of what comes back."""
+    report.progress(f"{model}, stream: false")
+    response, limit_name = _buffered(client, model)
+    text = _text(response.json) if response.status == 200 else ""
+    if response.status != 200 or not isinstance(response.json.get("choices"), list):
+        report.add("chat.failed", model=model, what=response.summary)
     else:
-        report.add("chat.ok", model=model, ms=heard.ms)
-        if why := heard.headers.get("x-sluice-truncated"):
+        report.add("chat.ok", model=model, ms=response.ms)
+        if why := response.headers.get("x-sluice-truncated"):
             report.add("chat.truncated", why=why)
-    report.begin(f"{model}, stream: true")
-    measured = Measured()
-    measured.take(door, _request(model, named, stream=True))
-    _judge(measured, entry, model, report)
-    if text or measured.text:
-        _judge_chinese(text, measured, report)
+    report.progress(f"{model}, stream: true")
+    stream = Stream()
+    stream.measure(client, _request(model, limit_name, stream=True))
+    _report_stream(stream, endpoint, model, report)
+    if text or stream.text:
+        _report_chinese(text, stream, report)
 
 
-def _request(model: str, named: str, **more: Any) -> dict[str, Any]:
-    return {"model": model, named: MOST_TOKENS, "messages": [{"role": "user", "content": PROMPT}], **more}
+def _request(model: str, limit_name: str, **more: Any) -> dict[str, Any]:
+    return {"model": model, limit_name: MAX_TOKENS, "messages": [{"role": "user", "content": PROMPT}], **more}
 
 
-def _buffered(door: Door, model: str) -> tuple[Heard, str]:
-    """The answer, and what this model calls the most tokens: newer ones refuse the older name."""
-    named = "max_tokens"
-    heard = door.ask("/v1/chat/completions", "POST", json=_request(model, named))
-    if heard.status == 400 and "max_completion_tokens" in heard.what:
-        named = "max_completion_tokens"
-        heard = door.ask("/v1/chat/completions", "POST", json=_request(model, named))
-    return heard, named
+def _buffered(client: Client, model: str) -> tuple[Response, str]:
+    """The response, and the name of the token limit that this model accepts: newer models refuse the older name."""
+    limit_name = "max_tokens"
+    response = client.request("/v1/chat/completions", "POST", json=_request(model, limit_name))
+    if response.status == 400 and "max_completion_tokens" in response.summary:
+        limit_name = "max_completion_tokens"
+        response = client.request("/v1/chat/completions", "POST", json=_request(model, limit_name))
+    return response, limit_name
 
 
 def _text(answer: dict[str, Any], part: str = "message") -> str:
-    """The text in the first choice of an answer, or of an event."""
+    """The text of the first choice in an answer or an event."""
     try:
-        found = answer["choices"][0][part]["content"]
+        content = answer["choices"][0][part]["content"]
     except (KeyError, IndexError, TypeError):
         return ""
-    return found if isinstance(found, str) else ""
+    return content if isinstance(content, str) else ""
 
 
 @dataclass
-class Measured:
-    """A stream as it came: `times` has an entry an event, in seconds from the start of the call."""
+class Stream:
+    """A stream as it arrived. `times` holds the arrival of each event, in seconds since the start of the call."""
 
-    heard: Heard = field(default_factory=Heard)
+    response: Response = field(default_factory=Response)
     times: list[float] = field(default_factory=list)
     text: str = ""
     done: bool = False
-    failed: str = ""
+    failure: str = ""
     split: int = 0
     broken: bool = False
 
-    def take(self, door: Door, request: dict[str, Any]) -> None:
-        """Ask, and note when each event is complete and where characters are cut. Raises nothing."""
+    def measure(self, client: Client, request: dict[str, Any]) -> None:
+        """Make the call. Note when each event is complete, and where characters are split. Never raises."""
         splitter, decoder = sse.Splitter(), codecs.getincrementaldecoder("utf-8")()
         started = time.monotonic()
-        deadline = door.deadline()
-        asked = door.client.stream(
+        deadline = client.deadline()
+        call = client.http.stream(
             "POST",
-            f"{door.root}/v1/chat/completions",
-            headers=door.authorised(),
+            f"{client.root}/v1/chat/completions",
+            headers=client.authorization(),
             json=request,
-            extensions={"trace": deadline.note},
+            extensions={"trace": deadline.trace},
         )
         try:
-            with deadline, asked as response:
-                self.heard.status, self.heard.headers = response.status_code, response.headers
-                for piece in response.iter_raw():
+            with deadline, call as incoming:
+                self.response.status, self.response.headers = incoming.status_code, incoming.headers
+                for piece in incoming.iter_raw():
                     now = time.monotonic() - started
                     self._decode(decoder, piece)
                     if self.is_stream:
                         self._events(splitter.feed(piece), now)
-                    self.heard.body += piece
-                    if len(self.heard.body) > READ_MOST or deadline.passed:
+                    self.response.body += piece
+                    if len(self.response.body) > MAX_RESPONSE_BYTES or deadline.passed:
                         break
         except httpx.HTTPError as error:
-            self.heard.lost = self.failed = self.failed or reason(error)
+            self.response.failure = self.failure = self.failure or describe(error)
         if deadline.passed:
-            self.heard.lost = self.failed = TIMEOUT
-        self.heard.seconds = time.monotonic() - started
+            self.response.failure = self.failure = TIMEOUT
+        self.response.seconds = time.monotonic() - started
 
     @property
     def is_stream(self) -> bool:
-        """Whether an event stream has come at all."""
-        return self.heard.status == 200 and self.heard.headers.get("content-type", "").startswith("text/event-stream")
+        """Whether the response is an event stream at all."""
+        content_type = self.response.headers.get("content-type", "")
+        return self.response.status == 200 and content_type.startswith("text/event-stream")
 
     @property
-    def lumps(self) -> int:
-        """In how many pieces the events have come."""
-        return 1 + sum(gap > TOGETHER_MS for gap in self.gaps)
+    def batches(self) -> int:
+        """How many batches the events arrived in."""
+        return 1 + sum(gap > BATCH_GAP_MS for gap in self.gaps)
 
     @property
     def gaps(self) -> list[float]:
         """Milliseconds between each event and the next."""
         return [
-            round((later - earlier) * 1000, _ROUND) for earlier, later in zip(self.times, self.times[1:], strict=False)
+            round((later - earlier) * 1000, _DECIMALS)
+            for earlier, later in zip(self.times, self.times[1:], strict=False)
         ]
 
     def _decode(self, decoder: codecs.IncrementalDecoder, piece: bytes) -> None:
@@ -133,54 +135,57 @@ class Measured:
         self.split += bool(decoder.getstate()[0])
 
     def _events(self, data: bytes, now: float) -> None:
-        for _, said in sse.events(data):
+        for _, payload in sse.events(data):
             self.times.append(now)
-            if said == b"[DONE]":
+            if payload == b"[DONE]":
                 self.done = True
         for value in sse.objects(data):
             if isinstance(error := value.get("error"), dict):
-                self.failed = str(error.get("message"))
+                self.failure = str(error.get("message"))
             self.text += _text(value, "delta")
 
 
-def _judge(measured: Measured, entry: Entry, model: str, report: Report) -> None:
-    heard, events = measured.heard, len(measured.times)
-    if not measured.is_stream or measured.failed:
-        report.add("stream.failed", model=model, what=measured.failed or heard.what)
+def _report_stream(stream: Stream, endpoint: Endpoint, model: str, report: Report) -> None:
+    response, events = stream.response, len(stream.times)
+    if not stream.is_stream or stream.failure:
+        report.add("stream.failed", model=model, what=stream.failure or response.summary)
         return
-    if not measured.done:
+    if not stream.done:
         report.add("stream.no_end", events=events)
-    first = round(measured.times[0] * 1000) if events else heard.ms
-    if not entry.streams or heard.headers.get("x-sluice-buffered"):
+    first = round(stream.times[0] * 1000) if events else response.ms
+    if not endpoint.streams or response.headers.get("x-sluice-buffered"):
         report.add("stream.by_design", events=events, first=first)
-    elif events < FEW:
+    elif events < MIN_EVENTS:
         report.add("stream.few", events=events)
-    elif measured.times[-1] - measured.times[0] < AT_ONCE_SECONDS:
-        report.add("stream.at_once", events=events, first=first, gaps_ms=measured.gaps)
-    elif events >= LUMP_EVENTS * measured.lumps and max(measured.gaps) >= LUMP_WAIT_MS:
-        report.add("stream.lumps", events=events, lumps=measured.lumps, gaps_ms=measured.gaps)
+    elif stream.times[-1] - stream.times[0] < MIN_STREAM_SECONDS:
+        report.add("stream.at_once", events=events, first=first, gaps_ms=stream.gaps)
+    elif events >= BATCH_EVENTS * stream.batches and max(stream.gaps) >= BATCH_WAIT_MS:
+        report.add("stream.lumps", events=events, lumps=stream.batches, gaps_ms=stream.gaps)
     else:
-        gaps = measured.gaps
-        shown = {"median": round(statistics.median(gaps)), "longest": round(max(gaps))}
-        report.add("stream.ok", events=events, first=first, gaps_ms=gaps, **shown)
+        gaps = stream.gaps
+        summary = {"median": round(statistics.median(gaps)), "longest": round(max(gaps))}
+        report.add("stream.ok", events=events, first=first, gaps_ms=gaps, **summary)
 
 
-def _judge_chinese(text: str, measured: Measured, report: Report) -> None:
-    texts = [one for one in (text, measured.text) if one]
-    if measured.broken or any("\ufffd" in one or _is_mojibake(one) for one in texts):
+def _report_chinese(text: str, stream: Stream, report: Report) -> None:
+    texts = [answer for answer in (text, stream.text) if answer]
+    if stream.broken or any("\ufffd" in answer or _is_mojibake(answer) for answer in texts):
         report.add("utf8.broken")
-    elif measured.split:
-        report.add("utf8.split", count=measured.split)
-    elif all(any("\u4e00" <= letter <= "\u9fff" for letter in one) for one in texts):
+    elif stream.split:
+        report.add("utf8.split", count=stream.split)
+    elif all(_has_chinese(answer) for answer in texts):
         report.add("utf8.ok")
     else:
         report.add("utf8.unknown")
 
 
+def _has_chinese(text: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
+
+
 def _is_mojibake(text: str) -> bool:
-    """Whether a text is Chinese whose bytes somebody has read as Latin-1."""
+    """Whether a text is Chinese whose bytes were decoded as Latin-1."""
     try:
-        again = text.encode("latin-1").decode("utf-8")
+        return _has_chinese(text.encode("latin-1").decode("utf-8"))
     except ValueError:
         return False
-    return any("\u4e00" <= letter <= "\u9fff" for letter in again)

@@ -1,4 +1,4 @@
-"""`python -m proxy doctor [--url U]`: what is wrong with an endpoint, or with what is about to become one."""
+"""`python -m proxy doctor [--url U]`: finds what is wrong with an endpoint, or with a machine before it deploys one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from proxy import __version__
-from proxy.cli.doctor import words_en, words_zh
+from proxy.cli.doctor import messages_en, messages_zh
 from proxy.cli.doctor.report import Finding, Report
 from proxy.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
+# The mark of each state, the same in ASCII, and its ANSI colour.
 _MARKS = {"ok": ("✓", "+", "32"), "warning": ("!", "!", "33"), "failed": ("✗", "x", "31"), "skipped": ("·", "-", "2")}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line. `key` is None or `-`, which reads standard input: a key never stands in a command."""
+    """The command line. `key` is None, or `-` to read standard input: a shell's history must not hold a key."""
 
     url: str | None = None
     key: str | None = None
@@ -31,42 +32,42 @@ class Options:
 
 
 def run(environ: Mapping[str, str], options: Options) -> int:
-    """Examine and tell. Returns 0 where nothing stands in the way, 1 where something does, 2 for a wrong command.
+    """Run the checks and print the report. Returns 1 if anything needs fixing, 2 for a wrong command, otherwise 0.
 
-    Ctrl-C is 130, as in a shell.
+    Ctrl-C gives 130, as in a shell.
     """
     language = options.language or language_of(environ)
-    words = words_zh if language == "zh" else words_en
+    messages = messages_zh if language == "zh" else messages_en
     try:
-        import httpx  # noqa: F401 — the probes' only package
+        import httpx  # noqa: F401 — the checks need no other package
     except ModuleNotFoundError:
-        print("sluice: httpx is not installed. `make setup` installs it, or: pip install httpx", file=sys.stderr)
+        print("sluice: httpx is not installed. Run `make setup`, or: pip install httpx", file=sys.stderr)
         return 1
     from proxy.cli.doctor import addresses, bundles, chat, keys, local, remote
     from proxy.transports.tls import tls_context
 
     if options.key not in (None, "-"):
-        print("sluice: --key takes only -, and reads the key from standard input. " + words.KEY_HINT, file=sys.stderr)
+        print(f"sluice: {messages.INVALID_KEY_OPTION} {messages.KEY_HINT}", file=sys.stderr)
         return 2
     try:
         root = addresses.root_of(options.url) if options.url is not None else ""
     except ValueError as error:
-        wrong = words.WRONG_PORT if isinstance(error, addresses.WrongPort) else words.WRONG_URL
-        print(f"sluice: {wrong}", file=sys.stderr)
+        problem = messages.INVALID_PORT if isinstance(error, addresses.InvalidPort) else messages.INVALID_URL
+        print(f"sluice: {problem}", file=sys.stderr)
         return 2
-    shown = Shown(sys.stdout, sys.stderr, environ, language, silent=options.as_json)
-    report = Report(shown.tell, shown.begin)
-    costs = [words.COST_URL.format(tokens=chat.MOST_TOKENS) if root else words.COST_LOCAL]
-    costs += [words.COST_SIZE] if root and options.size else []
+    output = Output(sys.stdout, sys.stderr, environ, language, silent=options.as_json)
+    report = Report(output.finding, output.progress)
+    costs = [messages.COST_URL.format(tokens=chat.MAX_TOKENS) if root else messages.COST_LOCAL]
+    costs += [messages.COST_SIZE] if root and options.size else []
     for cost in costs:
-        shown.line(cost)
+        output.line(cost)
     try:
         context = tls_context()
         if root:
             typed = sys.stdin.readline().strip() if options.key == "-" else None
-            report.keep_secret(keys.secrets(environ, typed))
-            asked = remote.Asked(root, keys.found_in(environ, typed), options.model, options.size)
-            remote.examine(asked, report, context)
+            report.hide(keys.secrets(environ, typed))
+            probe = remote.Probe(root, keys.available(environ, typed), options.model, options.size)
+            remote.examine(probe, report, context)
         else:
             local.examine(environ, ROOT, report, context)
             bundles.examine(ROOT, report)
@@ -75,82 +76,83 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        shown.end()
+        output.clear()
     if options.as_json:
-        plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-        print(json.dumps(as_object(report, root, costs, language), ensure_ascii=plain))
+        ascii_only = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+        print(json.dumps(as_object(report, root, costs, language), ensure_ascii=ascii_only))
     else:
-        shown.line(words.SUMMARY.format(**counts(report)))
+        output.line(messages.SUMMARY.format(**counts(report)))
     return 1 if report.failed else 0
 
 
 def language_of(environ: Mapping[str, str]) -> str:
-    """`zh` or `en`, as the environment's locale has it."""
+    """`zh` or `en`, by the environment's locale."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return "zh" if locale.lower().startswith("zh") else "en"
 
 
 def counts(report: Report) -> dict[str, int]:
-    """How many findings there are of each state."""
-    return {state: sum(one.state == state for one in report.findings) for state in _MARKS}
+    """The number of findings in each state."""
+    return {state: sum(finding.state == state for finding in report.findings) for state in _MARKS}
 
 
 def as_object(report: Report, root: str, costs: list[str], language: str) -> dict[str, Any]:
     """The whole report as one JSON object."""
-    found = []
-    for one in report.findings:
-        what, todo = one.words(language)
-        fields = {"check": one.check, "state": one.state, "code": one.code, "message": what, "advice": todo}
-        found.append({**fields, "values": one.values})
-    base = f"{root}/v1" if root else None
-    told = {"version": __version__, "url": base, "ok": not report.failed, "counts": counts(report)}
-    return {**told, "cost": " ".join(costs), "findings": found}
+    findings = []
+    for finding in report.findings:
+        message, advice = finding.text(language)
+        fields = {"check": finding.check, "state": finding.state, "code": finding.code}
+        findings.append({**fields, "message": message, "advice": advice, "values": finding.values})
+    url = f"{root}/v1" if root else None
+    summary = {"version": __version__, "url": url, "ok": not report.failed, "counts": counts(report)}
+    return {**summary, "cost": " ".join(costs), "findings": findings}
 
 
-class Shown:
-    """The report on a terminal or in a file: a line a finding, and beside it what is being waited for."""
+class Output:
+    """Writes the report to a terminal or a file, one line per finding, and shows the step in progress on terminals."""
 
     def __init__(
         self, out: TextIO, errors: TextIO, environ: Mapping[str, str], language: str, silent: bool = False
     ) -> None:
         self._out, self._errors, self._language, self._silent = out, errors, language, silent
         self._colours = out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-        self._moves = errors.isatty() and environ.get("TERM") != "dumb"
-        self._waiting = False
+        self._interactive = errors.isatty() and environ.get("TERM") != "dumb"
+        self._in_progress = False
         try:
             "✓✗·".encode(out.encoding or "ascii")
-            self._column = 0
+            self._ascii = False
         except UnicodeEncodeError:
-            self._column = 1
+            self._ascii = True
 
-    def tell(self, found: Finding) -> None:
-        """Print one finding at once."""
-        what, todo = found.words(self._language)
-        mark = _MARKS[found.state][self._column]
+    def finding(self, finding: Finding) -> None:
+        """Print one finding."""
+        message, advice = finding.text(self._language)
+        symbol, ascii_symbol, colour = _MARKS[finding.state]
+        mark = ascii_symbol if self._ascii else symbol
         if self._colours:
-            mark = f"\x1b[{_MARKS[found.state][2]}m{mark}\x1b[0m"
-        self.line(f"{mark} {what}")
-        if todo:
-            self.line(f"  → {todo}" if not self._column else f"  > {todo}")
+            mark = f"\x1b[{colour}m{mark}\x1b[0m"
+        self.line(f"{mark} {message}")
+        if advice:
+            self.line(f"  > {advice}" if self._ascii else f"  → {advice}")
 
-    def begin(self, what: str) -> None:
-        """Show what is being waited for, where somebody looks on."""
-        self.end()
-        if self._moves:
-            self._errors.write(f"… {what}"[:70])
+    def progress(self, step: str) -> None:
+        """Show which step is running, if stderr is a terminal."""
+        self.clear()
+        if self._interactive:
+            self._errors.write(f"… {step}"[:70])
             self._errors.flush()
-            self._waiting = True
+            self._in_progress = True
 
-    def end(self) -> None:
-        """Take back what `begin` has shown."""
-        if self._waiting:
+    def clear(self) -> None:
+        """Remove what `progress` has shown."""
+        if self._in_progress:
             self._errors.write("\r\x1b[K")
             self._errors.flush()
-            self._waiting = False
+            self._in_progress = False
 
     def line(self, text: str) -> None:
-        """One line, with what the terminal's encoding does not have left out."""
-        self.end()
+        """Print one line, with a question mark for each character that the encoding lacks."""
+        self.clear()
         if not self._silent:
             encoding = self._out.encoding or "utf-8"
             print(text.encode(encoding, "replace").decode(encoding), file=self._out, flush=True)

@@ -1,9 +1,9 @@
-"""What is only looked at where it makes sense: body sizes, and OpenAI's own status page."""
+"""Checks that only make sense for some endpoints: request sizes, and OpenAI's status page."""
 
 from __future__ import annotations
 
-from proxy.cli.doctor.door import Door
-from proxy.cli.doctor.entry import Entry
+from proxy.cli.doctor.client import Client
+from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
 from proxy.platforms import registry
 from proxy.platforms.limits import LIMITS
@@ -11,27 +11,27 @@ from proxy.wire.path_table import INPUT_TOKENS
 
 STATUS_URL = "https://status.openai.com/api/v2/status.json"
 STATUS_SECONDS = 3.0
-BELOW = 4_000_000  # Lambda's envelope of JSON, and base64, take their share of 6 MB
+BELOW = 4_000_000  # leaves room for Lambda's JSON envelope and base64 within 6 MB
 _ABOVE = 1_000
 
 
-def sizes(door: Door, entry: Entry, report: Report) -> None:
-    """A body below the platform's limit and one above, to our own page that counts: neither goes up."""
-    limit = body_limit(entry.platform)
+def sizes(client: Client, endpoint: Endpoint, report: Report) -> None:
+    """Send a body below the platform's limit and one above it, to a path that never calls the upstream."""
+    limit = body_limit(endpoint.platform)
     if limit is None:
-        report.add("size.unknown", platform=entry.platform or "?")
+        report.add("size.unknown", platform=endpoint.platform or "?")
         return
     for size, fits in ((BELOW, True), (limit + _ABOVE, False)):
-        report.begin(f"{size / 1e6:.1f} MB")
-        # Not JSON, so that nothing is counted: the answer is a 400 as soon as all of it has come.
-        heard = door.ask(f"/v1/{INPUT_TOKENS}", "POST", content=b"x" * size)
-        through = heard.status in (200, 400, 501)
+        report.progress(f"{size / 1e6:.1f} MB")
+        # Not JSON, so no tokens are counted: the response is a 400 as soon as the whole body has arrived.
+        response = client.request(f"/v1/{INPUT_TOKENS}", "POST", content=b"x" * size)
+        accepted = response.status in (200, 400, 501)
         if fits:
-            report.add("size.below" if through else "size.refused", size=size, what=heard.what)
-        elif not heard.status:
-            report.add("size.lost", size=size, what=heard.what)
+            report.add("size.below" if accepted else "size.refused", size=size, what=response.summary)
+        elif not response.status:
+            report.add("size.lost", size=size, what=response.summary)
         else:
-            report.add("size.passed" if through else "size.above", size=size, status=heard.status)
+            report.add("size.passed" if accepted else "size.above", size=size, status=response.status)
 
 
 def body_limit(name: str) -> int | None:
@@ -44,16 +44,15 @@ def body_limit(name: str) -> int | None:
     return int(rows[0].number) if rows else None
 
 
-def status_page(door: Door, is_openai: bool, report: Report) -> None:
-    """OpenAI's word on how it is, where the upstream is OpenAI's."""
+def status_page(client: Client, is_openai: bool, report: Report) -> None:
+    """Quote OpenAI's status page if the upstream is OpenAI."""
     if not is_openai:
         report.add("status.other")
         return
-    report.begin("status.openai.com")
-    heard = door.ask(STATUS_URL, key="", timeout=STATUS_SECONDS)
-    told = heard.json.get("status")
-    if not isinstance(told, dict):
+    report.progress("status.openai.com")
+    status = client.request(STATUS_URL, key="", timeout=STATUS_SECONDS).json.get("status")
+    if not isinstance(status, dict):
         report.add("status.unknown")
         return
-    fine = told.get("indicator") == "none"
-    report.add("status.ok" if fine else "status.trouble", message=str(told.get("description")))
+    healthy = status.get("indicator") == "none"
+    report.add("status.ok" if healthy else "status.trouble", message=str(status.get("description")))

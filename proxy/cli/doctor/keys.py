@@ -1,4 +1,4 @@
-"""Which key goes where: what callers send goes to the endpoint, a provider's key only to a Sluice that asks for one."""
+"""Chooses the key to send: a caller's key goes to any endpoint, a provider's key only to a Sluice that asks for one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from proxy.cli.doctor.report import Report
 
-CALLERS, PROXY, OWN = "SLUICE_KEY", "PROXY_KEY", ("OPENAI_API_KEY", "OPENAI_KEY")
-NAMES = (CALLERS, PROXY, *OWN)
+CALLER, PROXY, PROVIDER = "SLUICE_KEY", "PROXY_KEY", ("OPENAI_API_KEY", "OPENAI_KEY")
+NAMES = (CALLER, PROXY, *PROVIDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`given` is sent as it is, for somebody has said so; `proxy` and `own` are what else the environment has.
+    """`given` is sent as it is, because the user chose it; `proxy` and `own` come from the other variables.
 
-    The sources are where they come from, in words that may be shown.
+    The sources name where a key comes from, and may be shown.
     """
 
     given: str = field(default="", repr=False)
@@ -25,25 +25,25 @@ class Keys:
     own_source: str = ""
 
 
-def found_in(environ: Mapping[str, str], typed: str | None) -> Keys:
-    """The keys in the environment; `typed` is what standard input has given, None where it was not asked."""
-    given, source = _first(environ, (CALLERS,), whole=True) if typed is None else (typed, "stdin")
-    own, own_source = _first(environ, OWN)
+def available(environ: Mapping[str, str], typed: str | None) -> Keys:
+    """The keys at hand. `typed` was read from standard input; None if it was not read."""
+    given, source = _first(environ, (CALLER,), whole=True) if typed is None else (typed, "stdin")
+    own, own_source = _first(environ, PROVIDER)
     return Keys(given, source if given else "", _first(environ, (PROXY,))[0], own, own_source)
 
 
 def secrets(environ: Mapping[str, str], typed: str | None) -> list[str]:
-    """All that must never be shown."""
+    """Everything that must never be shown."""
     values = [typed or "", *(environ.get(name, "") for name in NAMES)]
     return [part.strip() for value in values for part in (value, *value.split(","))]
 
 
-def choose(keys: Keys, access: str, safe: bool, report: Report) -> str:
-    """The key for an endpoint whose readyz has told `access`, '' where there is none for it.
+def choose(keys: Keys, access: str, trusted: bool, report: Report) -> str:
+    """The key for an endpoint with this `access` mode, as `/readyz` reports it; '' if there is none.
 
-    `safe` says that it is a Sluice, and that nobody on the way can read along: else no provider's key is sent.
+    `trusted` says that the endpoint is a Sluice and the connection is private. Otherwise no provider key is sent.
     """
-    own = keys.own if safe else ""
+    own = keys.own if trusted else ""
     if keys.given:
         key, source = keys.given, keys.given_source
     elif access == "own-key":
@@ -54,13 +54,13 @@ def choose(keys: Keys, access: str, safe: bool, report: Report) -> str:
         key, source = keys.proxy, PROXY
     if key:
         report.add("key.source", source=source)
-    elif keys.own and not safe and access.startswith("own-key"):
+    elif keys.own and not trusted and access.startswith("own-key"):
         report.add("key.withheld", source=keys.own_source)
     return key
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...], whole: bool = False) -> tuple[str, str]:
-    """The first key in the first of these that has one, and that one's name."""
+    """The first key in these variables, and the variable it comes from. `whole` does not split at commas."""
     for name in names:
         value = environ.get(name, "")
         for part in [value] if whole else value.split(","):

@@ -1,4 +1,4 @@
-"""What this machine has: its settings, what is installed, the files that are deployed from it, and its upstreams."""
+"""The local machine: its settings, installed packages, deployment manifests and upstreams."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from proxy import startup, tokens
 from proxy.access import auth
 from proxy.cli.doctor import extras, reach, upstream
-from proxy.cli.doctor.door import Door
-from proxy.cli.doctor.entry import is_unserved
+from proxy.cli.doctor.client import Client
+from proxy.cli.doctor.endpoint import is_unserved
 from proxy.cli.doctor.report import Report
 from proxy.endpoints.status import SHORT_SECONDS
 from proxy.errors import ConfigError
@@ -25,7 +25,7 @@ from proxy.settings.providers import Provider
 from proxy.upstream import Target, credential
 
 PACKAGES = ("uvicorn", "httptools", "tiktoken", "itsdangerous", "mangum")
-# The models that think longest are silent for minutes; half of one is no time-out for any.
+# Reasoning models stay silent for minutes; half a minute is too short for any model.
 SHORTEST_SECONDS = 30.0
 GATEWAY_SECONDS = 30.0
 UPSTREAM_SECONDS = 20.0
@@ -38,7 +38,7 @@ MANIFESTS = (
 
 
 def examine(environ: Mapping[str, str], root: Path, report: Report, context: ssl.SSLContext) -> None:
-    """What would be deployed from the folder `root`, with the settings in `environ`."""
+    """Check what would be deployed from the folder `root` with the settings in `environ`."""
     report.add("python.ok", version=platform.python_version())
     _packages(report)
     try:
@@ -47,9 +47,9 @@ def examine(environ: Mapping[str, str], root: Path, report: Report, context: ssl
         report.add("settings.wrong", message=error.message)
         settings = None
     if settings is not None:
-        report.keep_secret(settings.secrets)
+        report.hide(settings.secrets)
         _settings(settings, environ, root, report)
-    openai = settings is not None and any(is_openai(one) for one in settings.providers) and not settings.demo
+    openai = settings is not None and any(map(is_openai, settings.providers)) and not settings.demo
     _manifests(root, openai, report)
     if settings is not None:
         upstreams(settings, report, context)
@@ -65,17 +65,24 @@ def _packages(report: Report) -> None:
 
 
 def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, report: Report) -> None:
-    from proxy.cli.serve import MEANT  # with the adapters behind it, which a probe of an endpoint does without
+    from proxy.cli.serve import DELIBERATE  # loads the adapters, which probing a remote endpoint does not need
 
     report.add("settings.ok", count=len(settings.given))
-    if not settings.given & MEANT:
+    if not settings.given & DELIBERATE:
         report.add("settings.demo")
     path = Path(environ.get("CONFIG_FILE", "").strip() or root / "sluice.toml")
-    report.add(*(("file.found",) if path.is_file() else ("file.none",)), path=str(path))
-    how = auth.mode(settings)
-    report.add(f"access.{'demo' if settings.demo else 'anonymous' if how == 'open' else how}")
+    if path.is_file():
+        report.add("file.found", path=str(path))
+    else:
+        report.add("file.none", path=str(path))
+    mode = auth.mode(settings)
+    report.add(f"access.{'demo' if settings.demo else 'anonymous' if mode == 'open' else mode}")
     for message in startup.warnings(settings):
         report.add("settings.weak", message=message)
+    _timeouts(settings, report)
+
+
+def _timeouts(settings: config.Config, report: Report) -> None:
     problems = len(report.findings)
     if settings.timeout_seconds < SHORTEST_SECONDS:
         report.add("timeout.short", seconds=settings.timeout_seconds)
@@ -91,7 +98,7 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
 
 
 def _manifests(root: Path, openai: bool, report: Report) -> None:
-    """The time-out and the region in the files that deploy; a function is never given longer than they say."""
+    """Check the time-out and the region in the manifests: they decide what a function gets."""
     for name in MANIFESTS:
         if not (root / name).is_file():
             continue
@@ -103,53 +110,56 @@ def _manifests(root: Path, openai: bool, report: Report) -> None:
 
 
 def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) -> None:
-    """Whether each upstream can be reached from here, with each of its keys."""
+    """Call each upstream from here, with each of its keys."""
     if settings.demo:
         report.add("upstream.demo")
         return
-    used = [one for one in settings.providers if one.holds] or list(settings.providers[:1])
-    straight = settings.upstream_engine == "direct"
-    for one in used:
-        if reach.examine(one.base_url, report, context, upstream=True, straight=straight):
-            _keys(one, report, context, straight)
-    with closing(Door("", "", context)) as door:
-        extras.status_page(door, any(is_openai(one) for one in used), report)
+    used = [provider for provider in settings.providers if provider.holds] or list(settings.providers[:1])
+    direct = settings.upstream_engine == "direct"
+    for provider in used:
+        if reach.examine(provider.base_url, report, context, upstream=True, direct=direct):
+            _keys(provider, report, context, direct)
+    with closing(Client("", "", context)) as client:
+        extras.status_page(client, any(is_openai(provider) for provider in used), report)
 
 
-def _keys(one: Provider, report: Report, context: ssl.SSLContext, straight: bool) -> None:
-    base, query = one.base_url, ""
-    if one.kind == "azure":  # as proxy/routing/azure.py has it
+def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: bool) -> None:
+    base, query = provider.base_url, ""
+    if provider.kind == "azure":  # see proxy/routing/azure.py
         base = base if base.endswith("/openai") else f"{base}/openai"
-        query = f"?api-version={one.api_version}"
-    with closing(Door(base, "", context, UPSTREAM_SECONDS, straight=straight)) as door:
-        for position, key in enumerate(one.keys or ("",), 1):
-            name = f"{one.name}/{position}" if len(one.keys) > 1 else one.name
-            report.begin(f"GET {base}/models")
-            named = credential(Target(one.name, base, key, provider=one))
-            headers = dict([*one.headers, *([named] if named else [])])
-            heard = door.ask(f"/models{query}", key="", headers=headers)
-            if heard.status in (401, 403):
-                report.add("upstream.key" if key else "upstream.reached", name=name, what=heard.what)
-            elif heard.status == 200:
-                report.add("upstream.ok", name=name, status=heard.status, ms=heard.ms)
-            elif heard.status == 404:
-                _without_list(one, name, door, headers, report)
+        query = f"?api-version={provider.api_version}"
+    with closing(Client(base, "", context, UPSTREAM_SECONDS, direct=direct)) as client:
+        for position, key in enumerate(provider.keys or ("",), 1):
+            name = f"{provider.name}/{position}" if len(provider.keys) > 1 else provider.name
+            report.progress(f"GET {base}/models")
+            authorization = credential(Target(provider.name, base, key, provider=provider))
+            headers = dict([*provider.headers, *([authorization] if authorization else [])])
+            response = client.request(f"/models{query}", key="", headers=headers)
+            if response.status in (401, 403):
+                report.add("upstream.key" if key else "upstream.reached", name=name, what=response.summary)
+            elif response.status == 200:
+                report.add("upstream.ok", name=name, status=response.status, ms=response.ms)
+            elif response.status == 404:
+                _without_list(provider, name, client, headers, report)
             else:
-                report.add("upstream.failed", name=name, what=heard.what)
+                report.add("upstream.failed", name=name, what=response.summary)
 
 
-def _without_list(one: Provider, name: str, door: Door, headers: dict[str, str], report: Report) -> None:
-    """Whether an upstream has only no list of models, or nothing at all under its base URL."""
-    heard = door.ask("/chat/completions", "POST", key="", headers=headers, json=upstream.EMPTY)
-    if one.kind == "azure" or not upstream.is_lost(heard):
+def _without_list(provider: Provider, name: str, client: Client, headers: dict[str, str], report: Report) -> None:
+    """Tell an upstream that only lacks a list of models from one whose base URL is wrong."""
+    response = client.request("/chat/completions", "POST", key="", headers=headers, json=upstream.EMPTY)
+    if provider.kind == "azure" or not upstream.is_unknown_path(response):
         report.add("upstream.no_list", name=name)
         return
-    better = f"{one.base_url}/v1"
-    found = not one.base_url.endswith("/v1") and door.ask(f"{better}/models", key="", headers=headers).status != 404
-    report.add("upstream.base", name=name, better=better if found else "…/v1")
+    with_v1 = f"{provider.base_url}/v1"
+    found = (
+        not provider.base_url.endswith("/v1")
+        and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
+    )
+    report.add("upstream.base", name=name, better=with_v1 if found else "…/v1")
 
 
-def is_openai(one: Provider) -> bool:
-    """Whether calls go to OpenAI's own service."""
-    host = urlsplit(one.base_url).hostname or ""
+def is_openai(provider: Provider) -> bool:
+    """Whether this is OpenAI's own service."""
+    host = urlsplit(provider.base_url).hostname or ""
     return host == "openai.com" or host.endswith(".openai.com")

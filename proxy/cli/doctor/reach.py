@@ -1,4 +1,4 @@
-"""The way to a host, step by step: DNS, TCP, TLS. Each step that fails says why, and ends the way."""
+"""The route to a host, step by step: DNS, TCP, TLS. The first step that fails says why and ends the check."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from proxy.cli.doctor.report import Report
 from proxy.transports.outbound import OutboundProxy, proxy_for
 
 CONNECT_SECONDS = 10.0
-SOON_DAYS = 14
+RENEW_DAYS = 14
 _DAY = 86_400
 _EXPIRED, _NOT_YET, _HOSTNAME = 10, 9, 62  # X509_V_ERR_… (docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error)
 
 
-def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = False, straight: bool = False) -> bool:
-    """Whether the host of `url` can be reached from here, with what was found on the way.
+def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = False, direct: bool = False) -> bool:
+    """Whether the host of `url` can be reached from here.
 
-    `upstream` says that it is a provider's, so that the advice is about the settings; `straight` that calls go through
-    no outbound proxy, whatever the environment names.
+    `upstream` says that it is a provider's, so that the advice names settings. `direct` ignores outbound proxies in
+    the environment.
     """
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    if not straight and (outbound := proxy_for(url)) is not None:
-        return _by_proxy(outbound, report, upstream)
-    report.begin(f"DNS {host}")
+    if not direct and (proxy := proxy_for(url)) is not None:
+        return _by_proxy(proxy, report, upstream)
+    report.progress(f"DNS {host}")
     started = time.monotonic()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         report.add("dns.upstream" if upstream else "dns.failed", host=host)
         return False
-    report.add("dns.ok", host=host, ms=_ms(started), addresses=sorted({str(one[4][0]) for one in found}))
-    report.begin(f"TCP {host}:{port}")
+    report.add("dns.ok", host=host, ms=_ms(started), addresses=sorted({str(entry[4][0]) for entry in resolved}))
+    report.progress(f"TCP {host}:{port}")
     started = time.monotonic()
     try:
         connection = socket.create_connection((host, port), CONNECT_SECONDS)
@@ -48,31 +48,31 @@ def examine(url: str, report: Report, context: ssl.SSLContext, upstream: bool = 
         return not secure or _shake_hands(connection, host, report, context)
 
 
-def _by_proxy(found: OutboundProxy, report: Report, upstream: bool) -> bool:
-    """Whether there is an outbound proxy where the environment says so; all behind it is that one's business."""
-    named = {"proxy": found.shown, "variable": found.variable}
-    if not found.is_usable:
-        report.add("proxy.upstream" if upstream else "proxy.unusable", **named)
+def _by_proxy(proxy: OutboundProxy, report: Report, upstream: bool) -> bool:
+    """Whether the outbound proxy can be reached. DNS, TCP and TLS beyond it are the proxy's business."""
+    values = {"proxy": proxy.shown, "variable": proxy.variable}
+    if not proxy.is_usable:
+        report.add("proxy.upstream" if upstream else "proxy.unusable", **values)
         return False
-    parts = urlsplit(found.url)
-    report.begin(f"TCP {found.shown}")
+    parts = urlsplit(proxy.url)
+    report.progress(f"TCP {proxy.shown}")
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
     except (OSError, UnicodeError) as error:
         why = _why(error) if isinstance(error, OSError) else "DNS"
-        report.add("proxy.dead_upstream" if upstream else "proxy.dead", why=why, **named)
+        report.add("proxy.dead_upstream" if upstream else "proxy.dead", why=why, **values)
         return False
-    report.add("way.proxied", **named)
+    report.add("way.proxied", **values)
     return True
 
 
 def _shake_hands(connection: socket.socket, host: str, report: Report, context: ssl.SSLContext) -> bool:
-    report.begin(f"TLS {host}")
+    report.progress(f"TLS {host}")
     try:
         with context.wrap_socket(connection, server_hostname=host) as secured:
             certificate, version = secured.getpeercert() or {}, secured.version()
-            with contextlib.suppress(OSError):  # the other side need not wait for our goodbye
+            with contextlib.suppress(OSError):  # the peer may close without waiting for our close_notify
                 secured.unwrap()
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in (_EXPIRED, _NOT_YET):
@@ -85,9 +85,9 @@ def _shake_hands(connection: socket.socket, host: str, report: Report, context: 
     except OSError as error:
         report.add("tls.failed", host=host, why=_why(error))
         return False
-    left = ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()
-    days = int(left // _DAY)
-    report.add("tls.soon" if days < SOON_DAYS else "tls.ok", host=host, days=days, version=version)
+    seconds_left = ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()
+    days = int(seconds_left // _DAY)
+    report.add("tls.soon" if days < RENEW_DAYS else "tls.ok", host=host, days=days, version=version)
     return True
 
 

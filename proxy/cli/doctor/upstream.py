@@ -1,37 +1,39 @@
-"""Whether it is the upstream that answers with an error, and which setting is to blame."""
+"""Tells errors of the upstream from errors of the endpoint, and names the setting that causes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from proxy.cli.doctor.door import Door, Heard
+from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
 from proxy.errors import NoUpstream
 
-# Nobody generates anything for this: no model and no messages.
+# No model and no messages: no upstream generates anything for this.
 EMPTY: dict[str, Any] = {}
 
 
-def blamed(door: Door, access: str, report: Report) -> bool:
-    """Whether a Sluice says that its upstream refuses the key, or knows no path at all; with a finding for each.
+def diagnose(client: Client, access: str, report: Report) -> bool:
+    """Whether Sluice reports that an upstream refuses the key or answers 404 to everything; adds a finding for each.
 
-    Asks `/readyz?deep=1`, which tells the statuses of the upstreams, and refuses callers whom it does not know itself.
+    Asks `/readyz?deep=1`, which lists the upstreams' statuses and itself refuses callers without a valid key.
     """
-    told = door.ask("/readyz?deep=1").json
-    listed = told["upstreams"] if isinstance(told.get("upstreams"), list) else [told.get("upstream")]
-    upstreams = [one for one in listed if isinstance(one, dict)]
-    refusing = [one for one in upstreams if one.get("status") in (401, 403)]
-    own = access.startswith("own-key")
-    for one in refusing:
-        report.add("upstream.own_key" if own else "upstream.key", name=one.get("name"), what=f"HTTP {one['status']}")
-    lost = [one for one in upstreams if one.get("status") == 404]
-    if lost and len(lost) == len(upstreams) and is_lost(door.ask("/v1/chat/completions", "POST", json=EMPTY)):
-        for one in lost:
-            report.add("upstream.base", name=one.get("name"), better="…/v1")
-        return True
+    answer = client.request("/readyz?deep=1").json
+    listed = answer["upstreams"] if isinstance(answer.get("upstreams"), list) else [answer.get("upstream")]
+    upstreams = [upstream for upstream in listed if isinstance(upstream, dict)]
+    refusing = [upstream for upstream in upstreams if upstream.get("status") in (401, 403)]
+    code = "upstream.own_key" if access.startswith("own-key") else "upstream.key"
+    for upstream in refusing:
+        report.add(code, name=upstream.get("name"), what=f"HTTP {upstream['status']}")
+    missing = [upstream for upstream in upstreams if upstream.get("status") == 404]
+    if missing and len(missing) == len(upstreams):
+        response = client.request("/v1/chat/completions", "POST", json=EMPTY)
+        if is_unknown_path(response):
+            for upstream in missing:
+                report.add("upstream.base", name=upstream.get("name"), better="…/v1")
+            return True
     return bool(refusing)
 
 
-def is_lost(heard: Heard) -> bool:
-    """Whether a call that names no model got a 404 from an upstream: then its path is unknown there."""
-    return heard.status == 404 and heard.error.get("code") != NoUpstream.code
+def is_unknown_path(response: Response) -> bool:
+    """Whether a call that names no model got a 404 from the upstream: then the upstream does not know its path."""
+    return response.status == 404 and response.error.get("code") != NoUpstream.code

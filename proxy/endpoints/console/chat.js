@@ -1,156 +1,156 @@
-// The conversation: what was said so far, sending, stopping, and the key.
+// The conversation: its turns, sending, stopping, and the key.
 let turns = [];
-let underway = null;
+let running = null;
 
 function bubble(kind, who, name) {
-  const text = make("div", { class: "text" });
-  const made = make("div", { class: `said ${kind}` }, make("div", { class: "who", "data-w": name || null }, who), text);
-  find("log").append(made);
-  return { made, text };
+  const text = element("div", { class: "text" });
+  const node = element("div", { class: `message ${kind}` }, element("div", { class: "who", "data-text": name || null }, who), text);
+  byId("log").append(node);
+  return { node, text };
 }
 
-// A long answer is not read anew each time that a piece comes.
+// While a long answer streams, it is shown as plain text: parsing it again for every piece would be slow.
 const LONG = 50000;
-const PAUSE = 100;
+const RENDER_INTERVAL = 100;
 
 function show(target, call) {
-  const log = find("log");
-  // Whoever scrolled back is reading there.
+  const log = byId("log");
+  // Do not scroll away from a reader who has scrolled back.
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const parts = [];
-  if (call.thought) parts.push(make("details", call.text ? {} : { open: "" }, make("summary", { "data-w": "thought" }, said("thought")), make("div", { class: "thought" }, call.thought)));
-  parts.push(call.ended || call.text.length < LONG ? markdown(call.text) : make("pre", {}, call.text));
+  if (call.reasoning) parts.push(element("details", call.text ? {} : { open: "" }, element("summary", { "data-text": "reasoning" }, t("reasoning")), element("div", { class: "reasoning" }, call.reasoning)));
+  parts.push(call.ended || call.text.length < LONG ? markdown(call.text) : element("pre", {}, call.text));
   target.text.replaceChildren(...parts);
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
 function showFailure(error) {
-  const target = bubble("failed", said("failed"), "failed");
-  target.made.setAttribute("role", "alert");
-  target.text.append(make("p", {}, make("b", {}, error.message)));
-  const more = [error.code, error.status && `${said("status")} ${error.status}`, error.id && `${said("requestId")} ${error.id}`, error.again && `retry-after ${error.again} s`];
-  target.text.append(make("p", { class: "small muted" }, more.filter(Boolean).join(" · ")));
-  target.made.scrollIntoView({ block: "nearest" });
+  const target = bubble("failed", t("failed"), "failed");
+  target.node.setAttribute("role", "alert");
+  target.text.append(element("p", {}, element("b", {}, error.message)));
+  const details = [error.code, error.status && `${t("status")} ${error.status}`, error.id && `${t("requestId")} ${error.id}`, error.retryAfter && `retry-after ${error.retryAfter} s`];
+  target.text.append(element("p", { class: "small muted" }, details.filter(Boolean).join(" · ")));
+  target.node.scrollIntoView({ block: "nearest" });
 }
 
 async function send() {
-  const words = find("message").value.trim();
-  if (underway || !words) return;
-  find("message").value = "";
-  const asked = bubble("user", said("you"), "you");
-  asked.text.textContent = words;
-  turns.push({ role: "user", content: words });
-  const system = find("system").value.trim();
+  const prompt = byId("message").value.trim();
+  if (running || !prompt) return;
+  byId("message").value = "";
+  const question = bubble("user", t("you"), "you");
+  question.text.textContent = prompt;
+  turns.push({ role: "user", content: prompt });
+  const system = byId("system").value.trim();
   const messages = system ? [{ role: "system", content: system }, ...turns] : [...turns];
-  const request = { model: find("model").value.trim(), messages };
-  if (find("streamed").checked) Object.assign(request, { stream: true, stream_options: { include_usage: true } });
-  underway = new AbortController();
-  busy(true);
+  const request = { model: byId("model").value.trim(), messages };
+  if (byId("streamed").checked) Object.assign(request, { stream: true, stream_options: { include_usage: true } });
+  running = new AbortController();
+  setBusy(true);
   const answer = bubble("assistant wait", request.model);
-  let due = false;
-  const call = await converse(request, underway.signal, (soFar) => {
-    if (due) return;
-    due = true;
+  let scheduled = false;
+  const call = await streamChat(request, running.signal, (soFar) => {
+    if (scheduled) return;
+    scheduled = true;
     setTimeout(() => {
-      due = false;
-      if (underway && !soFar.ended) show(answer, soFar);
-    }, PAUSE);
+      scheduled = false;
+      if (running && !soFar.ended) show(answer, soFar);
+    }, RENDER_INTERVAL);
   });
-  underway = null;
-  busy(false);
-  answer.made.classList.remove("wait");
+  running = null;
+  setBusy(false);
+  answer.node.classList.remove("wait");
   finish(answer, call);
   report(call);
 }
 
 function finish(answer, call) {
-  if (call.text || call.thought) {
+  if (call.text || call.reasoning) {
     show(answer, call);
-    // A turn without words is refused by some providers.
+    // Some providers refuse a turn without text.
     if (call.text) turns.push({ role: "assistant", content: call.text });
   }
-  if (!call.text && !call.thought) {
-    answer.made.remove();
-    // What was not answered was not said: it goes back to where it can be sent again.
-    const unsaid = turns.pop().content;
-    if (!find("message").value) find("message").value = unsaid;
+  if (!call.text && !call.reasoning) {
+    answer.node.remove();
+    // Without an answer, put the message back so that it can be sent again.
+    const unsent = turns.pop().content;
+    if (!byId("message").value) byId("message").value = unsent;
   } else if (!call.text) {
     turns.pop();
   }
-  if (call.ended === "stopped") answer.text.append(make("p", { class: "muted small", "data-w": "stopped" }, said("stopped")));
+  if (call.ended === "stopped") answer.text.append(element("p", { class: "muted small", "data-text": "stopped" }, t("stopped")));
   if (call.error) showFailure(call.error);
-  else if (!call.text && call.ended !== "stopped" && call.ended !== "cut" && call.ended !== "tool_calls") showFailure({ message: said("empty"), code: null, status: call.status, id: call.id });
-  else if (call.ended === "cut") showFailure({ message: said("cutShort"), code: null, status: call.status, id: call.id });
+  else if (!call.text && call.ended !== "stopped" && call.ended !== "cut" && call.ended !== "tool_calls") showFailure({ message: t("empty"), code: null, status: call.status, id: call.id });
+  else if (call.ended === "cut") showFailure({ message: t("cutShort"), code: null, status: call.status, id: call.id });
 }
 
-function busy(is) {
-  const here = [document.body, find("send"), find("stop"), find("message")].includes(document.activeElement);
-  find("send").hidden = is;
-  find("stop").hidden = !is;
-  find("clear").disabled = is;
-  // Whoever types elsewhere stays there.
-  if (!is && here) find("message").focus();
+function setBusy(busy) {
+  const focused = [document.body, byId("send"), byId("stop"), byId("message")].includes(document.activeElement);
+  byId("send").hidden = busy;
+  byId("stop").hidden = !busy;
+  byId("clear").disabled = busy;
+  // Do not take the focus from another field.
+  if (!busy && focused) byId("message").focus();
 }
 
-// How many models there were, to say it in either language.
-let listed = null;
+// How many models were listed; kept to show it in either language.
+let modelCount = null;
 
-function drawListed() {
-  if (listed !== null) find("models-said").textContent = listed ? said("models")(listed) : said("noModels");
+function renderModelCount() {
+  if (modelCount !== null) byId("models-status").textContent = modelCount ? t("models")(modelCount) : t("noModels");
 }
 
 async function listModels() {
-  listed = null;
-  const told = find("models-said");
+  modelCount = null;
+  const status = byId("models-status");
   try {
-    const response = await ask("models");
+    const response = await callApi("models");
     if (!response.ok) {
-      const error = await failure(response);
-      told.textContent = `${error.message} (${error.status})`;
+      const error = await readError(response);
+      status.textContent = `${error.message} (${error.status})`;
       return;
     }
-    const names = ((await response.json()).data || []).map((one) => String(one.id)).sort();
-    find("models").replaceChildren(...names.map((name) => make("option", { value: name })));
-    listed = names.length;
-    drawListed();
-    if (names.length && !names.includes(find("model").value)) find("model").value = names.find((name) => name.includes("mini")) || names[0];
+    const names = ((await response.json()).data || []).map((model) => String(model.id)).sort();
+    byId("models").replaceChildren(...names.map((name) => element("option", { value: name })));
+    modelCount = names.length;
+    renderModelCount();
+    if (names.length && !names.includes(byId("model").value)) byId("model").value = names.find((name) => name.includes("mini")) || names[0];
   } catch (error) {
-    told.textContent = broken(error).message;
+    status.textContent = describeFailure(error).message;
   }
 }
 
-// The key lives in this tab, and on the device only where that was asked for.
+// The key stays in this tab, and on the device only if the reader asked for it.
 function keepKey() {
-  const stays = find("remember").checked;
-  remembered.set("sluice-key", stays ? find("key").value : "");
-  remembered.set("sluice-key", find("key").value, () => sessionStorage);
+  const remember = byId("remember").checked;
+  storage.set("sluice-key", remember ? byId("key").value : "");
+  storage.set("sluice-key", byId("key").value, () => sessionStorage);
 }
 
 function startChat() {
-  const kept = remembered.get("sluice-key");
-  find("remember").checked = Boolean(kept);
-  find("key").value = remembered.get("sluice-key", () => sessionStorage) || kept || "";
-  find("key").addEventListener("input", keepKey);
-  find("remember").addEventListener("change", keepKey);
-  find("model").value = DATA.model;
-  find("send").addEventListener("click", send);
-  find("stop").addEventListener("click", () => underway?.abort());
-  find("list-models").addEventListener("click", listModels);
-  find("clear").addEventListener("click", () => {
+  const saved = storage.get("sluice-key");
+  byId("remember").checked = Boolean(saved);
+  byId("key").value = storage.get("sluice-key", () => sessionStorage) || saved || "";
+  byId("key").addEventListener("input", keepKey);
+  byId("remember").addEventListener("change", keepKey);
+  byId("model").value = DATA.model;
+  byId("send").addEventListener("click", send);
+  byId("stop").addEventListener("click", () => running?.abort());
+  byId("list-models").addEventListener("click", listModels);
+  byId("clear").addEventListener("click", () => {
     turns = [];
     reported = null;
-    find("log").replaceChildren();
-    drawReport();
-    find("message").focus();
+    byId("log").replaceChildren();
+    renderReport();
+    byId("message").focus();
   });
-  find("message").addEventListener("keydown", (event) => {
-    // Enter also ends a word in an input method; 229 is how Safari says so, after the composition has ended.
+  byId("message").addEventListener("keydown", (event) => {
+    // Enter also confirms a word in an input method. Safari reports that as 229, after the composition has ended.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     send();
   });
 }
-drawings.push(() => {
-  drawListed();
-  find("key").placeholder = DATA.access === "open" ? said("keyNone") : "";
+renderers.push(() => {
+  renderModelCount();
+  byId("key").placeholder = DATA.access === "open" ? t("keyNone") : "";
 });

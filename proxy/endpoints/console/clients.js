@@ -1,34 +1,34 @@
-// Settings to paste, from the table that the documents are made of too.
+// Settings to paste into apps. docs/clients.md is generated from the same table.
 let chosen = DATA.clients[0].id;
 
 function filled(text) {
-  return text.replaceAll("{v1}", `${PLACE.base}/v1`).replaceAll("{base}", PLACE.base).replaceAll("{key}", DATA.key).replaceAll("{model}", DATA.model);
+  return text.replaceAll("{v1}", `${ENDPOINT.base}/v1`).replaceAll("{base}", ENDPOINT.base).replaceAll("{key}", DATA.key).replaceAll("{model}", DATA.model);
 }
 
-function drawClients() {
-  find("app-list").replaceChildren(...DATA.clients.map((one) => {
-    const button = make("button", { type: "button", "aria-pressed": String(one.id === chosen), "data-app": one.id }, one.name);
+function renderClients() {
+  byId("app-list").replaceChildren(...DATA.clients.map((client) => {
+    const button = element("button", { type: "button", "aria-pressed": String(client.id === chosen), "data-app": client.id }, client.name);
     button.addEventListener("click", () => {
-      chosen = one.id;
-      drawClients();
-      find("app-list").querySelector(`[data-app="${one.id}"]`).focus();
+      chosen = client.id;
+      renderClients();
+      byId("app-list").querySelector(`[data-app="${client.id}"]`).focus();
     });
     return button;
   }));
-  const one = DATA.clients.find((client) => client.id === chosen);
-  const settings = one.fields.map((field) => {
+  const client = DATA.clients.find(({ id }) => id === chosen);
+  const settings = client.fields.map((field) => {
     const value = filled(field.value);
-    return make("div", { class: "copyable" }, make("span", { class: "label" }, field[language]), make("code", {}, value), copyButton(value, field[language]));
+    return element("div", { class: "copyable" }, element("span", { class: "label" }, field[language]), element("code", {}, value), copyButton(value, field[language]));
   });
-  find("app").replaceChildren(
-    make("h2", {}, one.name),
-    make("dl", { class: "facts" },
-      make("div", {}, make("dt", {}, said("where")), make("dd", {}, ...inline(one.where[language]))),
-      make("div", {}, make("dt", {}, said("spelling")), make("dd", {}, said("wants")[one.v1]))),
+  byId("app").replaceChildren(
+    element("h2", {}, client.name),
+    element("dl", { class: "facts" },
+      element("div", {}, element("dt", {}, t("where")), element("dd", {}, ...inline(client.where[language]))),
+      element("div", {}, element("dt", {}, t("spelling")), element("dd", {}, t("wants")[client.v1]))),
     ...settings,
-    ...(one.code ? [codeBlock(filled(one.code), one.name)] : []),
-    make("p", {}, ...inline(one.note[language])),
-    make("p", { class: "muted small" }, `${one.confirmed ? "" : `${said("unconfirmed")} `}${said("source")(one.source, one.read)}`),
+    ...(client.code ? [codeBlock(filled(client.code), client.name)] : []),
+    element("p", {}, ...inline(client.note[language])),
+    element("p", { class: "muted small" }, `${client.confirmed ? "" : `${t("unconfirmed")} `}${t("source")(client.source, client.read)}`),
   );
 }
-drawings.push(drawClients);
+renderers.push(renderClients);

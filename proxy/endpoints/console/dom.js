@@ -1,19 +1,19 @@
-// Small tools: finding and making elements, the two languages, storage, copying. Answers of models never go through
-// anything that reads HTML: everything here makes nodes and sets text.
-const find = (id) => document.getElementById(id);
-const DATA = JSON.parse(find("data").textContent);
+// Elements, languages, storage and copying. Models' answers are never parsed as HTML: everything here creates nodes
+// and sets their text.
+const byId = (id) => document.getElementById(id);
+const DATA = JSON.parse(byId("data").textContent);
 
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) made.setAttribute(name, value);
+    if (value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
-// Storage is not there in some private windows; the page then forgets, and works all the same.
-const remembered = {
+// Some private windows have no storage. The page then works without remembering anything.
+const storage = {
   get(name, store = () => localStorage) {
     try { return store().getItem(name); } catch { return null; }
   },
@@ -21,28 +21,28 @@ const remembered = {
     try {
       if (value) store().setItem(name, value);
       else store().removeItem(name);
-    } catch { /* it is forgotten */ }
+    } catch { /* nothing is remembered */ }
   },
 };
 
-let language = remembered.get("sluice-language") || (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
-if (!WORDS[language]) language = "en";
-const said = (name) => WORDS[language][name];
-// What must be drawn anew when the language changes.
-const drawings = [];
+let language = storage.get("sluice-language") || (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+if (!TEXTS[language]) language = "en";
+const t = (name) => TEXTS[language][name];
+// What to render again when the language changes.
+const renderers = [];
 
-function draw() {
+function render() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const one of document.querySelectorAll("[data-w]")) one.textContent = said(one.dataset.w);
-  for (const one of document.querySelectorAll("[data-w-label]")) one.setAttribute("aria-label", said(one.dataset.wLabel));
-  for (const one of document.querySelectorAll("[data-w-placeholder]")) one.placeholder = said(one.dataset.wPlaceholder);
-  find("language").textContent = said("other");
-  find("language").lang = language === "zh" ? "en" : "zh-CN";
-  for (const one of drawings) one();
+  for (const node of document.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
+  for (const node of document.querySelectorAll("[data-text-label]")) node.setAttribute("aria-label", t(node.dataset.textLabel));
+  for (const node of document.querySelectorAll("[data-text-placeholder]")) node.placeholder = t(node.dataset.textPlaceholder);
+  byId("language").textContent = t("other");
+  byId("language").lang = language === "zh" ? "en" : "zh-CN";
+  for (const renderer of renderers) renderer();
 }
 
 function copyButton(text, label) {
-  const button = make("button", { type: "button", class: "copy", "aria-label": label ? `${said("copy")} ${label}` : null }, said("copy"));
+  const button = element("button", { type: "button", class: "copy", "aria-label": label ? `${t("copy")} ${label}` : null }, t("copy"));
   button.addEventListener("click", () => copy(button, text));
   return button;
 }
@@ -52,8 +52,8 @@ async function copy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // No clipboard without HTTPS: the older way, over a selection.
-    const field = make("textarea", { "aria-hidden": "true" });
+    // Without HTTPS there is no clipboard API; copy from a selection instead.
+    const field = element("textarea", { "aria-hidden": "true" });
     field.value = text;
     document.body.append(field);
     field.select();
@@ -61,11 +61,11 @@ async function copy(button, text) {
     field.remove();
     button.focus();
   }
-  button.textContent = said(done ? "copied" : "copyFailed");
-  find("announced").textContent = button.textContent;
+  button.textContent = t(done ? "copied" : "copyFailed");
+  byId("announced").textContent = button.textContent;
   button.classList.toggle("done", done);
   setTimeout(() => {
-    button.textContent = said("copy");
+    button.textContent = t("copy");
     button.classList.remove("done");
   }, 1600);
 }

@@ -1,16 +1,16 @@
-// The platform's limits, door by door.
-function drawLimits() {
+// The platform's limits, grouped by entry point.
+function renderLimits() {
   const card = DATA.limits[language];
-  find("platform").textContent = card.name;
-  find("platform-streams").textContent = said(DATA.streams ? "streams" : "buffers");
-  const made = [];
+  byId("platform").textContent = card.name;
+  byId("platform-streams").textContent = t(DATA.streams ? "streams" : "buffers");
+  const nodes = [];
   let last = null;
-  for (const [door, what, amount, kind, answer] of card.rows) {
-    if (door !== last) made.push(make("h3", { class: "door" }, door));
-    last = door;
-    made.push(make("div", { class: "limit" }, make("span", {}, what), make("b", {}, amount), make("span", { class: "muted small" }, kind), make("span", { class: "muted small" }, said("beyond")(answer))));
+  for (const [entry, limit, amount, kind, answer] of card.rows) {
+    if (entry !== last) nodes.push(element("h3", { class: "entry" }, entry));
+    last = entry;
+    nodes.push(element("div", { class: "limit" }, element("span", {}, limit), element("b", {}, amount), element("span", { class: "muted small" }, kind), element("span", { class: "muted small" }, t("beyond")(answer))));
   }
-  if (!made.length) made.push(make("p", {}, said("noLimits")));
-  find("limit-list").replaceChildren(...made);
+  if (!nodes.length) nodes.push(element("p", {}, t("noLimits")));
+  byId("limit-list").replaceChildren(...nodes);
 }
-drawings.push(drawLimits);
+renderers.push(renderLimits);

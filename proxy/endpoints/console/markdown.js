@@ -1,13 +1,13 @@
-// A model's answer as nodes: code, lists, bold and links that lead to the web. Whatever else it says stays text, so
-// that no answer can bring anything to life here.
+// A model's answer as nodes: code, lists, bold and web links. Everything else stays text, so that no answer can run
+// anything on this page.
 function markdown(text) {
-  const made = document.createDocumentFragment();
+  const fragment = document.createDocumentFragment();
   const lines = text.split("\n");
   let paragraph = [];
   let list = null;
   const close = () => {
-    if (paragraph.length) made.append(make("p", {}, ...joined(paragraph)));
-    if (list) made.append(list);
+    if (paragraph.length) fragment.append(element("p", {}, ...joined(paragraph)));
+    if (list) fragment.append(list);
     paragraph = [];
     list = null;
   };
@@ -18,14 +18,14 @@ function markdown(text) {
     if (fence) {
       close();
       const inside = [];
-      // A block that is still being written has no end yet.
+      // While a stream is running, the block may not have its end yet.
       for (at += 1; at < lines.length && !lines[at].trim().startsWith(fence[1]); at += 1) inside.push(lines[at]);
-      made.append(codeBlock(inside.join("\n")));
+      fragment.append(codeBlock(inside.join("\n")));
     } else if (item) {
       const ordered = item[1] !== undefined;
       if (paragraph.length || (list && (list.tagName === "OL") !== ordered)) close();
-      if (!list) list = make(ordered ? "ol" : "ul", ordered && item[1] !== "1" ? { start: item[1] } : {});
-      list.append(make("li", {}, ...inline(item[2])));
+      if (!list) list = element(ordered ? "ol" : "ul", ordered && item[1] !== "1" ? { start: item[1] } : {});
+      list.append(element("li", {}, ...inline(item[2])));
     } else if (!line.trim()) {
       close();
     } else {
@@ -33,46 +33,46 @@ function markdown(text) {
       const heading = /^#{1,6}\s+(.*)$/.exec(line);
       if (heading) {
         close();
-        made.append(make("p", {}, make("b", {}, ...inline(heading[1]))));
+        fragment.append(element("p", {}, element("b", {}, ...inline(heading[1]))));
       } else {
         paragraph.push(line);
       }
     }
   }
   close();
-  return made;
+  return fragment;
 }
 
 function codeBlock(text, label) {
-  const pre = make("pre", { tabindex: "0", "aria-label": label || null, role: label ? "region" : null }, make("code", {}, text));
-  return make("div", { class: "code" }, copyButton(text, label), pre);
+  const pre = element("pre", { tabindex: "0", "aria-label": label || null, role: label ? "region" : null }, element("code", {}, text));
+  return element("div", { class: "code" }, copyButton(text, label), pre);
 }
 
 function joined(lines) {
-  return lines.flatMap((line, at) => (at ? [make("br"), ...inline(line)] : inline(line)));
+  return lines.flatMap((line, at) => (at ? [element("br"), ...inline(line)] : inline(line)));
 }
 
-// Code first, for nothing within it means anything; then links, then bold. A run of backticks is bounded and taken whole,
-// or a long one would be tried at each of its places; looking behind works in Safari since 16.4.
+// Code comes first because nothing inside it is markup; then links, then bold. A run of backticks is matched as a whole
+// and its length is bounded, or a long run would be tried at every position. Lookbehind works in Safari since 16.4.
 const INLINE = /(?<!`)(`{1,10})(?!`)(.+?)(?<!`)\1(?!`)|\[([^\][]{1,500})\]\((https?:\/\/[^\s()<>"]{1,2000})\)|\*\*(?=\S)(.+?)\*\*/;
 
 function inline(text) {
-  const made = [];
+  const nodes = [];
   let rest = text;
-  for (let found = INLINE.exec(rest); found; found = INLINE.exec(rest)) {
-    if (found.index) made.push(rest.slice(0, found.index));
-    if (found[2] !== undefined) made.push(make("code", {}, found[2].trim() || found[2]));
-    else if (found[4] !== undefined) made.push(link(found[3], found[4]));
-    else made.push(make("b", {}, ...inline(found[5])));
-    rest = rest.slice(found.index + found[0].length);
+  for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
+    if (match.index) nodes.push(rest.slice(0, match.index));
+    if (match[2] !== undefined) nodes.push(element("code", {}, match[2].trim() || match[2]));
+    else if (match[4] !== undefined) nodes.push(link(match[3], match[4]));
+    else nodes.push(element("b", {}, ...inline(match[5])));
+    rest = rest.slice(match.index + match[0].length);
   }
-  if (rest) made.push(rest);
-  return made;
+  if (rest) nodes.push(rest);
+  return nodes;
 }
 
-function link(words, address) {
+function link(label, address) {
   let url = null;
-  try { url = new URL(address); } catch { return words; }
-  if (url.protocol !== "https:" && url.protocol !== "http:") return words;
-  return make("a", { href: url.href, rel: "noopener noreferrer nofollow", target: "_blank" }, words);
+  try { url = new URL(address); } catch { return label; }
+  if (url.protocol !== "https:" && url.protocol !== "http:") return label;
+  return element("a", { href: url.href, rel: "noopener noreferrer nofollow", target: "_blank" }, label);
 }

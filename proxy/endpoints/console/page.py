@@ -1,7 +1,7 @@
-"""The console at `/`: one page, put together here, that asks nobody but this endpoint.
+"""The console at `/`: one page that contacts only this endpoint.
 
-It is written as small files of HTML, CSS and JavaScript beside this one, and sent as a single one. What it needs to
-know of the server goes in as JSON, which no browser runs.
+Its HTML, CSS and JavaScript are small files in this folder and are sent as one. Data about the server is embedded as
+JSON, which browsers do not run.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from proxy.settings.config import Config
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    *("words.js", "dom.js", "place.js", "markdown.js", "stream.js", "report.js"),
+    *("texts.js", "dom.js", "api.js", "markdown.js", "stream.js", "report.js"),
     *("chat.js", "clients.js", "tokens.js", "limits.js", "start.js"),
 )
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
-# One word before /v1, which is none itself.
+# One path segment before /v1, which is not /v1 itself.
 _STAGE = re.compile(r"/*?((?!/v1/*$)/[A-Za-z0-9_-]+)?(?:/+v1)?/*", re.IGNORECASE)
-_KEY = {
+_KEY_PLACEHOLDERS = {
     "open": "any-text",
-    "closed": "nobody-is-let-in-yet",
+    "closed": "every-call-is-refused",
     "proxy-key": "THE-PROXY-KEY",
     "own-key": "YOUR-PROVIDER-KEY",
     "own-key-and-proxy-key": "YOUR-PROVIDER-KEY:THE-PROXY-KEY",
@@ -41,7 +41,7 @@ _KEY = {
 
 
 def render(request: Request, config: Config, host: Host) -> bytes:
-    """The page for the address that the request came in by."""
+    """The page, with the address that the request was sent to."""
     from proxy.endpoints.console import limits
 
     base = base_url(request)
@@ -50,7 +50,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "stage": base.partition("://")[2].partition("/")[2],
         "version": __version__,
         "access": auth.mode(config),
-        "key": _KEY[auth.mode(config)],
+        "key": _KEY_PLACEHOLDERS[auth.mode(config)],
         "platform": host.platform,
         "streams": host.capabilities.streams,
         "demo": config.demo,
@@ -58,14 +58,14 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "clients": json.loads(read("clients.json"))["clients"],
         "limits": limits.card(host.platform),
     }
-    filled = {"style": style(), "script": script(), "data": inert(data), "base": escape(base)}
-    # One pass, so that nothing that is filled in can hold a place for something else.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], read("page.html"))
+    values = {"style": style(), "script": script(), "data": inert(data), "base": escape(base)}
+    # One pass, so that a value cannot contain a placeholder for another one.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], read("page.html"))
     return page.encode()
 
 
 def headers() -> list[tuple[str, str]]:
-    """The reply's headers. The browser runs nothing and styles nothing but the very bytes that are hashed here."""
+    """The page's headers. Browsers run only the script and apply only the styles that are hashed here."""
     policy = (
         f"default-src 'none'; script-src '{_hashed(script())}'; style-src '{_hashed(style())}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -80,20 +80,20 @@ def headers() -> list[tuple[str, str]]:
 
 
 def inert(data: Any) -> str:
-    """`data` as JSON that can end no element and start none: no `<`, `>` or `&` in it."""
+    """`data` as JSON without `<`, `>` and `&`, so that it cannot end or begin an element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return re.sub(r"[<>&\u2028\u2029\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"[<>&\u2028\u2029\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 @lru_cache(maxsize=1)
 def script() -> str:
-    """All scripts as one, in a scope of its own, without their comments and indentation."""
+    """All scripts in one function scope, without comments and indentation."""
     return '(() => {\n"use strict";\n' + "".join(compact(name, read(name)) for name in SCRIPTS) + "})();"
 
 
 @lru_cache(maxsize=1)
 def style() -> str:
-    """The style sheet without its comments and indentation."""
+    """The style sheet without comments and indentation."""
     return compact("style.css", read("style.css"))
 
 
@@ -104,18 +104,18 @@ def compact(name: str, text: str) -> str:
 
 
 def read(name: str) -> str:
-    """One of the files beside this one. A Worker is uploaded as Python alone: its bundle has them in a module."""
+    """A file in this folder. Workers only have Python files, so their bundle has the others in a module."""
     path = HERE / name
     if path.exists():
         return path.read_text(encoding="utf-8")
-    found: str = import_module("proxy.endpoints.console.packed").FILES[name]
-    return found
+    text: str = import_module("proxy.endpoints.console.packed").FILES[name]
+    return text
 
 
 def base_url(request: Request) -> str:
-    """`https://host` and a gateway's stage as the caller used them; what is no host name or stage is not repeated.
+    """`https://host` and a gateway's stage, as the caller used them. Anything else in host or path is left out.
 
-    The page shows a command to copy, and a link that somebody else made must not be able to put a part into that.
+    The page shows a command to copy, and a link from a stranger must not be able to put anything into it.
     """
     host = request.headers.get("x-forwarded-host") or request.headers.get("host") or ""
     if not _HOST.fullmatch(host):

@@ -1,97 +1,97 @@
-// What a call really did: whether it streamed, when its pieces came, what it cost, how it ended.
+// The report on a call: whether it streamed, when its pieces arrived, what it cost and how it ended.
 let reported = null;
 
 async function report(call) {
   reported = { call };
-  drawReport();
+  renderReport();
   if (call.error && !call.pieces.length) return;
-  // One more question, which goes nowhere: the prompt's tokens, and the price with as many tokens as came.
-  const most = call.usage?.completion_tokens;
-  const asked = await tally(most ? { ...call.request, max_completion_tokens: most, max_tokens: undefined } : call.request);
-  // Meanwhile the next call may have ended, or the conversation been cleared.
+  // A call that stays on this endpoint: the prompt's tokens, and the price of the whole call.
+  const output = call.usage?.completion_tokens;
+  const estimated = await estimate(output ? { ...call.request, max_completion_tokens: output, max_tokens: undefined } : call.request);
+  // Meanwhile the next call may have ended, or the conversation may have been cleared.
   if (reported?.call !== call) return;
-  reported.asked = asked;
-  drawReport();
+  reported.estimated = estimated;
+  renderReport();
 }
 
-// A stream's pieces come one after another. All of them within a moment were held back somewhere.
-const MOMENT = 30;
+// If all pieces of a stream arrive within this many milliseconds, something buffered them.
+const BURST = 30;
 
 function verdict(call) {
-  if (call.error && !call.pieces.length) return ["bad", said("failed")];
-  if (call.buffered) return ["warn", said("bufferedTold")];
-  if (!call.streamed) return ["good", said("wholeTold")];
+  if (call.error && !call.pieces.length) return ["bad", t("failed")];
+  if (call.buffered) return ["warn", t("verdictBuffered")];
+  if (!call.streamed) return ["good", t("verdictWhole")];
   const spread = call.pieces.length ? call.pieces.at(-1).at - call.pieces[0].at : 0;
-  const many = call.text.length + call.thought.length > 40;
-  if (many && (call.pieces.length < 3 || spread < MOMENT)) return ["warn", said("heldTold")];
-  return ["good", said("streamedTold")(call.pieces.length, seconds(spread))];
+  const long = call.text.length + call.reasoning.length > 40;
+  if (long && (call.pieces.length < 3 || spread < BURST)) return ["warn", t("verdictHeld")];
+  return ["good", t("verdictStreamed")(call.pieces.length, seconds(spread))];
 }
 
-function facts(call, asked) {
+function facts(call, estimated) {
   const rows = [];
-  const told = asked?.told;
-  if (call.pieces.length) rows.push([said("first"), seconds(call.pieces[0].at)]);
-  rows.push([said("whole"), seconds(call.took)]);
-  const prompt = call.usage?.prompt_tokens ?? told?.input_tokens;
+  const result = estimated?.result;
+  if (call.pieces.length) rows.push([t("first"), seconds(call.pieces[0].at)]);
+  rows.push([t("whole"), seconds(call.duration)]);
+  const prompt = call.usage?.prompt_tokens ?? result?.input_tokens;
   if (prompt !== undefined) {
-    const answer = call.usage?.completion_tokens ?? said("notTold");
-    rows.push([said("tokens"), `${prompt}${call.usage ? "" : ` (${said("estimated")})`} / ${answer}`]);
+    const answer = call.usage?.completion_tokens ?? t("notReported");
+    rows.push([t("tokens"), `${prompt}${call.usage ? "" : ` (${t("estimated")})`} / ${answer}`]);
   }
-  if (call.cost !== null) rows.push([said("cost"), dollars(Number(call.cost))]);
-  else if (told) rows.push([said("cost"), dollars(call.usage ? told.price.at_max_output : told.price.input) || said("noPrice")]);
-  else if (asked) rows.push([said("cost"), asked.why]);
-  const ended = said("endings")[call.ended] || call.ended;
-  const cut = call.truncated ? ` · ${said("truncated")[call.truncated] || call.truncated}` : "";
-  rows.push([said("ending"), `${ended}${cut}`]);
-  if (call.status) rows.push([said("status"), String(call.status)]);
-  if (call.id) rows.push([said("requestId"), call.id]);
-  if (call.upstreamId) rows.push([said("upstreamId"), call.upstreamId]);
+  if (call.cost !== null) rows.push([t("cost"), dollars(Number(call.cost))]);
+  else if (result) rows.push([t("cost"), dollars(call.usage ? result.price.at_max_output : result.price.input) || t("noPrice")]);
+  else if (estimated) rows.push([t("cost"), estimated.reason]);
+  const ended = t("endings")[call.ended] || call.ended;
+  const cut = call.truncated ? ` · ${t("truncated")[call.truncated] || call.truncated}` : "";
+  rows.push([t("ending"), `${ended}${cut}`]);
+  if (call.status) rows.push([t("status"), String(call.status)]);
+  if (call.id) rows.push([t("requestId"), call.id]);
+  if (call.upstreamId) rows.push([t("upstreamId"), call.upstreamId]);
   return rows;
 }
 
-function drawReport() {
-  find("report").hidden = !reported;
+function renderReport() {
+  byId("report").hidden = !reported;
   if (!reported) return;
-  const { call, asked } = reported;
-  const [tone, words] = verdict(call);
-  find("verdict").textContent = words;
-  find("verdict").className = `verdict ${tone}`;
-  find("facts").replaceChildren(...facts(call, asked).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", name === said("requestId") || name === said("upstreamId") ? { class: "mono" } : {}, value))));
-  find("plot").replaceChildren(...(call.pieces.length > 1 ? [plot(call)] : []));
+  const { call, estimated } = reported;
+  const [tone, text] = verdict(call);
+  byId("verdict").textContent = text;
+  byId("verdict").className = `verdict ${tone}`;
+  byId("facts").replaceChildren(...facts(call, estimated).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", name === t("requestId") || name === t("upstreamId") ? { class: "mono" } : {}, value))));
+  byId("plot").replaceChildren(...(call.pieces.length > 1 ? [plot(call)] : []));
 }
 
-// Characters over time, with a point where each piece came.
+// A plot of characters over time, with a point for each piece.
 function plot(call) {
   const [width, height, left, foot] = [720, 150, 8, 24];
-  const draw = (tag, attributes, ...children) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    made.append(...children);
-    return made;
+  const svg = (tag, attributes, ...children) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
   };
-  const all = call.pieces.reduce((sum, one) => sum + one.characters, 0);
-  const x = (at) => left + ((width - 2 * left) * at) / (call.took || 1);
-  const y = (count) => height - foot - ((height - foot - 22) * count) / (all || 1);
+  const total = call.pieces.reduce((sum, piece) => sum + piece.characters, 0);
+  const x = (at) => left + ((width - 2 * left) * at) / (call.duration || 1);
+  const y = (count) => height - foot - ((height - foot - 22) * count) / (total || 1);
   let sum = 0;
   let path = `M${x(0).toFixed(1)} ${y(0)}`;
   const points = [];
-  for (const one of call.pieces) {
-    path += `H${x(one.at).toFixed(1)}`;
-    sum += one.characters;
+  for (const piece of call.pieces) {
+    path += `H${x(piece.at).toFixed(1)}`;
+    sum += piece.characters;
     path += `V${y(sum).toFixed(1)}`;
-    points.push([x(one.at), y(sum)]);
+    points.push([x(piece.at), y(sum)]);
   }
-  // More points than can be told apart would only be a thick line.
+  // More points would merge into a thick line.
   const step = Math.ceil(points.length / 150);
   const shown = points.filter((_, at) => at % step === 0);
-  const label = said("plotLabel")(all, seconds(call.took));
-  return draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
-    draw("path", { class: "area", d: `${path}H${x(call.took).toFixed(1)}V${y(0)}Z` }),
-    draw("line", { x1: left, x2: width - left, y1: height - foot, y2: height - foot }),
-    draw("path", { d: path }),
-    ...shown.map(([cx, cy]) => draw("circle", { cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.5 })),
-    draw("text", { x: left, y: height - 6 }, "0"),
-    draw("text", { x: width - left, y: height - 6, "text-anchor": "end" }, seconds(call.took)),
-    draw("text", { x: left, y: 13 }, said("characters")(all)));
+  const label = t("plotLabel")(total, seconds(call.duration));
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+    svg("path", { class: "area", d: `${path}H${x(call.duration).toFixed(1)}V${y(0)}Z` }),
+    svg("line", { x1: left, x2: width - left, y1: height - foot, y2: height - foot }),
+    svg("path", { d: path }),
+    ...shown.map(([cx, cy]) => svg("circle", { cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.5 })),
+    svg("text", { x: left, y: height - 6 }, "0"),
+    svg("text", { x: width - left, y: height - 6, "text-anchor": "end" }, seconds(call.duration)),
+    svg("text", { x: left, y: 13 }, t("characters")(total)));
 }
-drawings.push(drawReport);
+renderers.push(renderReport);

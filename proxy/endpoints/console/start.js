@@ -1,45 +1,45 @@
-// The page's frame: addresses, tabs, language. Runs last.
+// The page around the tabs: addresses, tab bar, language. Runs last.
 const tabs = [...document.querySelectorAll("[role=tab]")];
 
 function openTab(tab, focus) {
-  for (const one of tabs) {
-    const is = one === tab;
-    one.setAttribute("aria-selected", String(is));
-    one.tabIndex = is ? 0 : -1;
-    find(one.getAttribute("aria-controls")).hidden = !is;
+  for (const other of tabs) {
+    const selected = other === tab;
+    other.setAttribute("aria-selected", String(selected));
+    other.tabIndex = selected ? 0 : -1;
+    byId(other.getAttribute("aria-controls")).hidden = !selected;
   }
   if (focus) tab.focus();
 }
 
-for (const [at, tab] of tabs.entries()) {
+for (const [index, tab] of tabs.entries()) {
   tab.addEventListener("click", () => {
     openTab(tab);
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
   });
   tab.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step) openTab(tabs[(at + step + tabs.length) % tabs.length], true);
+    if (step) openTab(tabs[(index + step + tabs.length) % tabs.length], true);
   });
 }
 
-drawings.push(() => {
-  find("status").textContent = said("running")(DATA.limits[language].name, DATA.version);
+renderers.push(() => {
+  byId("status").textContent = t("running")(DATA.limits[language].name, DATA.version);
   for (const [id, name] of [["with-v1", "withV1"], ["without-v1", "withoutV1"]]) {
-    document.querySelector(`[data-from=${id}]`).setAttribute("aria-label", `${said("copy")} ${said(name)}`);
+    document.querySelector(`[data-from=${id}]`).setAttribute("aria-label", `${t("copy")} ${t(name)}`);
   }
-  find("access").textContent = said("access")[DATA.access] + (DATA.demo ? said("demo") : "");
+  byId("access").textContent = t("access")[DATA.access] + (DATA.demo ? t("demo") : "");
 });
-find("with-v1").textContent = `${PLACE.base}/v1`;
-find("without-v1").textContent = PLACE.base;
+byId("with-v1").textContent = `${ENDPOINT.base}/v1`;
+byId("without-v1").textContent = ENDPOINT.base;
 for (const button of document.querySelectorAll("button[data-from]")) {
-  button.addEventListener("click", () => copy(button, find(button.dataset.from).textContent));
+  button.addEventListener("click", () => copy(button, byId(button.dataset.from).textContent));
 }
-find("language").addEventListener("click", () => {
+byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
-  remembered.set("sluice-language", language);
-  draw();
+  storage.set("sluice-language", language);
+  render();
 });
 startChat();
 startTokens();
-draw();
+render();
 openTab(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) || tabs[0]);

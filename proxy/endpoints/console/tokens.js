@@ -1,64 +1,64 @@
-// Counting before anything is sent, and what it would cost with a few models.
+// Counts tokens before anything is sent, and shows the price with several models.
 const PRICED = "gpt-4o-mini, gpt-4.1, gpt-5.4, deepseek-chat, qwen-plus";
 let counts = null;
 
-// A text, a list of messages, or a whole request.
+// A request made of a text, a list of messages, or a whole request.
 function requestOf(text) {
   try {
     const value = JSON.parse(text);
-    if (Array.isArray(value) && value.length && value.every((one) => one && typeof one === "object" && "role" in one)) return { messages: value };
+    if (Array.isArray(value) && value.length && value.every((item) => item && typeof item === "object" && "role" in item)) return { messages: value };
     if (value && Array.isArray(value.messages)) return value;
-  } catch { /* it is a text */ }
+  } catch { /* plain text */ }
   return { messages: [{ role: "user", content: text }] };
 }
 
 async function countTokens() {
-  const text = find("text").value;
+  const text = byId("text").value;
   if (!text.trim()) {
-    find("counted").textContent = said("nothing");
+    byId("counted").textContent = t("nothing");
     return;
   }
-  find("count").disabled = true;
-  find("counted").textContent = said("counting");
+  byId("count").disabled = true;
+  byId("counted").textContent = t("counting");
   counts = [];
-  const names = [...new Set(find("priced").value.split(/[,\uff0c、\s]+/).filter(Boolean))].slice(0, 12);
-  let why = null;
+  const names = [...new Set(byId("priced").value.split(/[,\uff0c、\s]+/).filter(Boolean))].slice(0, 12);
+  let problem = null;
   for (const model of names) {
-    const asked = await tally({ ...requestOf(text), model });
-    if (asked.missing) {
-      why = asked.why;
+    const count = await estimate({ ...requestOf(text), model });
+    if (count.notInstalled) {
+      problem = count.reason;
       break;
     }
-    counts.push({ model, ...asked });
-    drawCounts();
+    counts.push({ model, ...count });
+    renderCounts();
   }
-  find("counted").textContent = why || "";
-  find("count").disabled = false;
-  drawCounts();
+  byId("counted").textContent = problem || "";
+  byId("count").disabled = false;
+  renderCounts();
 }
 
-function drawCounts() {
-  if (!counts?.length) return void find("prices").replaceChildren();
-  const rows = counts.map(({ model, told, why }) => {
-    if (!told) return make("tr", {}, make("th", { scope: "row" }, model), make("td", { colspan: "4" }, why));
+function renderCounts() {
+  if (!counts?.length) return void byId("prices").replaceChildren();
+  const rows = counts.map(({ model, result, reason }) => {
+    if (!result) return element("tr", {}, element("th", { scope: "row" }, model), element("td", { colspan: "4" }, reason));
     const cells = [
-      told.input_tokens.toLocaleString("en"),
-      said("certainties")[told.certainty] || told.certainty,
-      dollars(told.price.input) || said("noPrice"),
-      told.context_window ? told.context_window.toLocaleString("en") : said("unknown"),
+      result.input_tokens.toLocaleString("en"),
+      t("certainties")[result.certainty] || result.certainty,
+      dollars(result.price.input) || t("noPrice"),
+      result.context_window ? result.context_window.toLocaleString("en") : t("unknown"),
     ];
-    return make("tr", {}, make("th", { scope: "row" }, model), ...cells.map((cell) => make("td", {}, cell)));
+    return element("tr", {}, element("th", { scope: "row" }, model), ...cells.map((cell) => element("td", {}, cell)));
   });
-  const date = counts.find((one) => one.told)?.told.price.date;
-  find("prices").replaceChildren(
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": said("tabTokens") },
-      make("table", {}, make("thead", {}, make("tr", {}, ...said("columns").map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))),
-    make("p", { class: "muted small" }, date ? said("dated")(date) : ""),
+  const date = counts.find((count) => count.result)?.result.price.date;
+  byId("prices").replaceChildren(
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("tabTokens") },
+      element("table", {}, element("thead", {}, element("tr", {}, ...t("columns").map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, ...rows))),
+    element("p", { class: "muted small" }, date ? t("dated")(date) : ""),
   );
 }
 
 function startTokens() {
-  find("priced").value = PRICED;
-  find("count").addEventListener("click", countTokens);
+  byId("priced").value = PRICED;
+  byId("count").addEventListener("click", countTokens);
 }
-drawings.push(drawCounts);
+renderers.push(renderCounts);

@@ -17,24 +17,24 @@ from typing import Any
 import pytest
 import trustme
 
-from proxy.cli.doctor import addresses, door, reach
+from proxy.cli.doctor import addresses, client, reach
 from tests.cli.test_bundle import free_port
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
     KEY,
     PAGE,
-    look,
+    probe,
 )
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream, whole
 
 
 def test_a_closed_port_and_an_unknown_name() -> None:
-    closed = look(f"http://127.0.0.1:{free_port()}")
+    closed = probe(f"http://127.0.0.1:{free_port()}")
     assert closed.codes == ["url.ok", "dns.ok", "tcp.failed"]
-    assert look("https://sluice.invalid").codes == ["url.ok", "dns.failed"]
-    assert look("https://" + "x" * 70 + ".test").codes[-1] == "dns.failed"
+    assert probe("https://sluice.invalid").codes == ["url.ok", "dns.failed"]
+    assert probe("https://" + "x" * 70 + ".test").codes[-1] == "dns.failed"
 
 
 def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", slow)
-    assert look("http://127.0.0.1:9").of("tcp.failed")["why"] == "timeout"
+    assert probe("http://127.0.0.1:9").of("tcp.failed")["why"] == "timeout"
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ class Quiet(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Nothing of it belongs into the tests' output."""
+        """Keep the server's log out of the tests' output."""
 
 
 class Secured(HTTPServer):
@@ -98,57 +98,55 @@ def test_certificates(authority: trustme.CA, name: str, days: float, code: str) 
     context = ssl.create_default_context()
     authority.configure_trust(context)
     with https(authority, name, days) as url:
-        found = look(url, context=context)
-    assert code in found.codes
+        findings = probe(url, context=context)
+    assert code in findings.codes
     if days > 0 and name == "127.0.0.1":
-        assert found.of(code)["days"] == int(days) - (days == int(days))
-        assert found.codes[-1] == "platform.failed"
+        assert findings.of(code)["days"] == int(days) - (days == int(days))
+        assert findings.codes[-1] == "platform.failed"
     else:
-        assert found.codes[-1] == code
+        assert findings.codes[-1] == code
 
 
 def test_a_certificate_that_nobody_trusts_and_a_port_without_tls(
     authority: trustme.CA, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with https(authority) as url:
-        assert look(url).codes[-1] == "tls.untrusted"
+        assert probe(url).codes[-1] == "tls.untrusted"
     monkeypatch.setattr(reach, "CONNECT_SECONDS", 0.3)  # the scripted server waits for more than a handshake
     upstream.play(PAGE)
-    assert look(f"https://127.0.0.1:{upstream.port}").codes[-1] == "tls.failed"
+    assert probe(f"https://127.0.0.1:{upstream.port}").codes[-1] == "tls.failed"
 
 
-def test_an_outbound_proxy_is_named_and_blamed_where_it_is_to_blame(
-    serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_outbound_proxy_is_named(serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = f"http://user:{KEY}@127.0.0.1:{free_port()}"
     only_proxies(monkeypatch, {"https_proxy": dead})
-    found = look("https://sluice.invalid")
-    assert found.codes == ["url.ok", "proxy.dead"]
-    assert found.of("proxy.dead")["proxy"] == dead.replace(f"user:{KEY}@", "")
-    assert found.of("proxy.dead")["variable"] == "https_proxy"
+    findings = probe("https://sluice.invalid")
+    assert findings.codes == ["url.ok", "proxy.dead"]
+    assert findings.of("proxy.dead")["proxy"] == dead.replace(f"user:{KEY}@", "")
+    assert findings.of("proxy.dead")["variable"] == "https_proxy"
     only_proxies(monkeypatch, {"all_proxy": "http://" + "x" * 70})
-    assert look("https://sluice.invalid").of("proxy.dead")["why"] == "DNS"
+    assert probe("https://sluice.invalid").of("proxy.dead")["why"] == "DNS"
     upstream.play(whole(b"", 502))  # to CONNECT
     only_proxies(monkeypatch, {"https_proxy": f"http://127.0.0.1:{upstream.port}"})
-    found = look("https://sluice.invalid")
-    assert found.codes == ["url.ok", "way.proxied", "platform.failed"]
-    assert "502" in found.of("platform.failed")["what"]
+    findings = probe("https://sluice.invalid")
+    assert findings.codes == ["url.ok", "way.proxied", "platform.failed"]
+    assert "502" in findings.of("platform.failed")["what"]
     monkeypatch.setenv("no_proxy", "sluice.invalid")
-    assert look("https://sluice.invalid").codes == ["url.ok", "dns.failed"]
+    assert probe("https://sluice.invalid").codes == ["url.ok", "dns.failed"]
 
 
-def test_what_clash_exports_does_no_harm(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SOCKS proxy for all beside one for HTTP: only where nothing else is named is it in the way."""
+def test_a_socks_proxy_is_reported_only_if_it_would_be_used(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clash exports a SOCKS proxy for everything and an HTTP proxy: the latter takes precedence."""
     url = serve(**GUARDED).url
     only_proxies(monkeypatch, {"all_proxy": SOCKS, "no_proxy": "127.0.0.1"})
-    assert "platform.ok" in look(url).codes
+    assert "platform.ok" in probe(url).codes
     only_proxies(monkeypatch, {"all_proxy": SOCKS})
-    assert look(url).codes == ["url.ok", "proxy.unusable"]
+    assert probe(url).codes == ["url.ok", "proxy.unusable"]
     # A redirection elsewhere, or the status page, may have another proxy than the endpoint.
-    told = door.Door(url, "", ssl.create_default_context()).ask("/healthz")
-    assert (told.status, told.lost) == (0, f"all_proxy: {SOCKS}")
+    response = client.Client(url, "", ssl.create_default_context()).request("/healthz")
+    assert (response.status, response.failure) == (0, f"all_proxy: {SOCKS}")
     only_proxies(monkeypatch, {"all_proxy": SOCKS, "https_proxy": f"http://127.0.0.1:{free_port()}"})
-    assert look("https://sluice.invalid").codes == ["url.ok", "proxy.dead"]
+    assert probe("https://sluice.invalid").codes == ["url.ok", "proxy.dead"]
 
 
 @pytest.mark.parametrize(
@@ -166,8 +164,8 @@ def test_the_region_in_an_address(
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: real("127.0.0.1", *more, **named))
     host = f"1-abc.{region}.{suffix}" if suffix == "tencentscf.com" else f"abc.lambda-url.{region}.{suffix}"
-    found = look(f"http://{host}:{port}", key="")
-    assert found.of(code)["region"] == region and "url.plain" in found.bad
+    findings = probe(f"http://{host}:{port}", key="")
+    assert findings.of(code)["region"] == region and "url.plain" in findings.bad
 
 
 @pytest.mark.parametrize(
@@ -186,14 +184,14 @@ def test_the_region_in_an_address(
         ("https://a.test/readyz", "https://a.test"),
     ],
 )
-def test_whatever_was_copied_the_base_is_found(text: str, root: str) -> None:
+def test_the_base_url_is_found_in_whatever_was_pasted(text: str, root: str) -> None:
     assert addresses.root_of(text) == root
 
 
 @pytest.mark.parametrize(
     "text", ["", "ftp://a.test", "https://", "https://u:p@a.test", "https://a.test:99999", "http://["]
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         addresses.root_of(text)
 
@@ -206,12 +204,12 @@ class Dripping(Quiet):
                 time.sleep(0.05)
 
 
-def test_a_deadline_reaches_through_tls(authority: trustme.CA) -> None:
+def test_a_deadline_ends_a_call_over_tls(authority: trustme.CA) -> None:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     with https(authority, answering=Dripping) as url:
         started = time.monotonic()
-        assert look(url, context=context, total=0.5).of("platform.failed")["what"] == "timeout"
+        assert probe(url, context=context, call_seconds=0.5).of("platform.failed")["what"] == "timeout"
         assert time.monotonic() - started < 5
 
 
@@ -227,12 +225,12 @@ def test_a_deadline_reaches_through_tls(authority: trustme.CA) -> None:
         ("http://10.0.0.1", True),
     ],
 )
-def test_only_this_machine_itself_is_local(root: str, plain: bool) -> None:
+def test_only_loopback_addresses_are_local(root: str, plain: bool) -> None:
     assert addresses.is_plain(root) is plain
 
 
 def test_a_failed_call_says_why() -> None:
     import httpx
 
-    assert door.reason(httpx.ReadError("")) == "ReadError"
-    assert Path(door.__file__).name == "door.py"
+    assert client.describe(httpx.ReadError("")) == "ReadError"
+    assert Path(client.__file__).name == "client.py"

@@ -9,16 +9,16 @@ from email.utils import format_datetime
 import pytest
 
 from proxy.adapters.scf_web import ScfWebApp
-from proxy.cli.doctor import entry
+from proxy.cli.doctor import endpoint
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
     PAGE,
     adding,
+    answer,
     answers,
-    look,
+    probe,
     running,
-    said,
 )
 from tests.support.upstream import Cut, Received, Script, Sleep, Upstream, Wait, head, whole
 
@@ -26,30 +26,30 @@ from tests.support.upstream import Cut, Received, Script, Sleep, Upstream, Wait,
 def test_three_seconds_and_a_region_that_openai_does_not_serve() -> None:
     app = ScfWebApp({"OPENAI_API_KEY": "sk-canary-own", "LOG_LEVEL": "off"}, write=lambda _: None)
     with running(adding(app, (b"x-scf-timeout", b"3000"), (b"x-scf-region", b"ap-guangzhou"))) as url:
-        found = look(url, key="")
-    assert found.of("ready.timeout")["seconds"] == 3
-    assert "ap-guangzhou" in found.of("ready.region")["message"]
-    assert found.bad == ["ready.timeout", "ready.region", "access.closed"]
+        findings = probe(url, key="")
+    assert findings.of("ready.timeout")["seconds"] == 3
+    assert "ap-guangzhou" in findings.of("ready.region")["message"]
+    assert findings.bad == ["ready.timeout", "ready.region", "access.closed"]
 
 
-def test_a_setting_that_stops_the_function() -> None:
+def test_an_invalid_setting_that_stops_the_function_is_reported() -> None:
     with running(ScfWebApp({"TIMEOUT_SECONDS": "soon"}, write=lambda _: None)) as url:
-        found = look(url)
-    assert found.bad == ["platform.stopped"] and "TIMEOUT_SECONDS" in found.of("platform.stopped")["message"]
+        findings = probe(url)
+    assert findings.bad == ["platform.stopped"] and "TIMEOUT_SECONDS" in findings.of("platform.stopped")["message"]
 
 
-def test_a_path_too_many(serve: Serve) -> None:
+def test_an_extra_path_in_the_address_is_reported(serve: Serve) -> None:
     root = serve(**GUARDED).url
-    found = look(f"{root}/wrong/path")
-    assert found.bad == ["platform.base"]
-    assert found.of("platform.base")["better"] == f"{root}/v1"
+    findings = probe(f"{root}/wrong/path")
+    assert findings.bad == ["platform.base"]
+    assert findings.of("platform.base")["better"] == f"{root}/v1"
 
 
 def test_a_web_page_in_place_of_an_endpoint(upstream: Upstream) -> None:
     upstream.choose = answers({}, PAGE)
-    found = look(f"http://127.0.0.1:{upstream.port}/wrong")
-    assert found.of("platform.other")["what"] == "HTTP 404, text/html"
-    assert found.bad == [
+    findings = probe(f"http://127.0.0.1:{upstream.port}/wrong")
+    assert findings.of("platform.other")["what"] == "HTTP 404, text/html"
+    assert findings.bad == [
         "platform.other",
         "access.unknown",
         "models.none",
@@ -59,48 +59,48 @@ def test_a_web_page_in_place_of_an_endpoint(upstream: Upstream) -> None:
         "stream.failed",
     ]
     upstream.choose = answers({}, whole(b"bad gateway", 502, kind="text/plain"))
-    assert look(f"http://127.0.0.1:{upstream.port}").bad == ["platform.failed"]
+    assert probe(f"http://127.0.0.1:{upstream.port}").bad == ["platform.failed"]
 
 
 def test_a_redirection_is_shown_with_where_it_leads(upstream: Upstream) -> None:
     moved = whole(b"", 301, ("Location", "https://example.com/"), kind="text/html")
     upstream.choose = answers({}, moved)
-    found = look(f"http://127.0.0.1:{upstream.port}")
-    assert found.of("platform.other")["what"] == "HTTP 301, text/html, → https://example.com/"
+    findings = probe(f"http://127.0.0.1:{upstream.port}")
+    assert findings.of("platform.other")["what"] == "HTTP 301, text/html, → https://example.com/"
 
 
-def test_a_server_that_hangs_up_and_one_that_says_nothing(upstream: Upstream) -> None:
+def test_a_server_that_hangs_up_and_one_that_stays_silent(upstream: Upstream) -> None:
     url = f"http://127.0.0.1:{upstream.port}"
     upstream.play((Cut(),))
-    assert look(url).bad == ["platform.failed"]
+    assert probe(url).bad == ["platform.failed"]
     upstream.play((Wait(),))
-    assert look(url, seconds=0.2).of("platform.failed")["what"] == "timeout"
+    assert probe(url, silence_seconds=0.2).of("platform.failed")["what"] == "timeout"
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(-7200, "clock.skewed"), (0, "clock.ok"), (None, "clock.unknown")])
 def test_clocks_are_compared(upstream: Upstream, seconds: int | None, code: str) -> None:
-    def told(_: Received) -> Script:
+    def readyz(_: Received) -> Script:
         date = datetime.now(timezone.utc) + timedelta(seconds=seconds or 0)
         fields = (("Date", format_datetime(date, usegmt=True)),) if seconds is not None else ()
-        return said({}, 404, *fields)
+        return answer({}, 404, *fields)
 
-    upstream.choose = answers({"GET /readyz": told}, PAGE)
-    found = look(f"http://127.0.0.1:{upstream.port}")
-    assert code in found.codes
+    upstream.choose = answers({"GET /readyz": readyz}, PAGE)
+    findings = probe(f"http://127.0.0.1:{upstream.port}")
+    assert code in findings.codes
     if seconds:
-        assert abs(found.of(code)["seconds"] - seconds) <= 2
+        assert abs(findings.of(code)["seconds"] - seconds) <= 2
 
 
 def test_a_cold_start_and_connections_that_do_not_last(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry, "COLD_MS", 100)
+    monkeypatch.setattr(endpoint, "COLD_MS", 100)
     body = json.dumps({"platform": "server", "access": "proxy-key", "warnings": ["Mind the gap."]}).encode()
     closing = (head(200, ("Content-Length", str(len(body))), ("Connection", "close")) + body, Cut())
     waits = [True]
 
-    def told(_: Received) -> Script:
+    def readyz(_: Received) -> Script:
         return (Sleep(0.4), *closing) if waits and waits.pop() else closing
 
-    upstream.choose = answers({"GET /readyz": told}, said({}, 401))
-    found = look(f"http://127.0.0.1:{upstream.port}")
-    assert {"start.cold", "reuse.none", "ready.warning"} <= set(found.bad)
-    assert found.of("ready.warning")["message"] == "Mind the gap." and found.of("start.cold")["first"] >= 400
+    upstream.choose = answers({"GET /readyz": readyz}, answer({}, 401))
+    findings = probe(f"http://127.0.0.1:{upstream.port}")
+    assert {"start.cold", "reuse.none", "ready.warning"} <= set(findings.bad)
+    assert findings.of("ready.warning")["message"] == "Mind the gap." and findings.of("start.cold")["first"] >= 400
