@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -18,6 +17,7 @@ from proxy.messages import Headers, Reply
 from proxy.relay import relay
 from proxy.streaming.envelope import Envelope, json_size
 from proxy.wire import sse
+from tests.support import fake_clock
 from tests.support.core import Listed, error_of, request
 
 LIMIT = 300_000
@@ -29,7 +29,7 @@ def held(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions
     place = Host("test", able, AsyncioClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
     asked = request(path)
     asked.envelope = envelope
-    return asyncio.run(relay(asked, startup.load({}), upstream, place))
+    return fake_clock.run(relay(asked, startup.load({}), upstream, place))
 
 
 def word(text: str, **more: Any) -> bytes:
