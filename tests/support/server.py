@@ -18,7 +18,7 @@ from tests.support.upstream import CEILING
 
 
 class _Uvicorn(uvicorn.Server):
-    """Waits to be stopped. uvicorn's own looks ten times a second, which adds up where hundreds of servers stand idle."""
+    """Waits until it is stopped. uvicorn's own looks ten times a second, too much where hundreds of servers idle."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -67,10 +67,10 @@ class Running:
 def close_all(servers: Iterable[Running]) -> None:
     """Stop them side by side: one after the other, hundreds of servers take most of a minute."""
     stopping = list(servers)
-    for server in stopping:
-        server.stop()
-    for server in stopping:
-        server.close()
+    for one in stopping:
+        one.stop()
+    for one in stopping:
+        one.close()
 
 
 class Server(Running):
