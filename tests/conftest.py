@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
 def workers(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """The built Worker's host."""
     measured = coverage.Coverage.current()
-    host = Workers(bundles, tmp_path_factory.mktemp("workers") / "cloudflare", trace=measured is not None)
+    # A copy, for tests add modules to it.
+    folder = shutil.copytree(bundles("cloudflare") / "cloudflare", tmp_path_factory.mktemp("workers") / "cloudflare")
+    host = Workers(folder, trace=measured is not None)
     yield host
     if measured is not None:  # coverage itself cannot run under Pyodide, which has no sqlite3
         beside = os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage"))

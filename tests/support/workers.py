@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from tests.support import node
-from tests.support.bundles import Bundles
 from tests.support.client import call
 from tests.support.lock import locked
 from tests.support.upstream import CEILING
@@ -32,11 +30,11 @@ def install_sdk() -> Path:
 class Workers:
     """A running host. `at` gives the port of a Worker with these variables."""
 
-    def __init__(self, bundles: Bundles, folder: Path, trace: bool) -> None:
+    def __init__(self, folder: Path, trace: bool) -> None:
+        """`folder` holds the bundle."""
         environ = node.packages()
         sdk = install_sdk()
-        # Tests add modules to it.
-        self.folder = shutil.copytree(bundles("cloudflare") / "cloudflare", folder)
+        self.folder = folder
         command = [node.node(environ), "workers_host.mjs", str(self.folder / "src"), str(sdk), *(["trace"] * trace)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=node.HERE, env=environ, stdin=pipe, stdout=pipe)
