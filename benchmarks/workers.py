@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from proxy.cli.bundle.command import build_bundle
 from tests.support.client import call
 from tests.support.talk import CHAT, KEY, PLAIN, event
 from tests.support.upstream import END, SSE_HEAD, Script, Sleep, Upstream, chunk, whole
@@ -32,7 +33,8 @@ def main() -> None:
     """Print one line for each way."""
     upstream = Upstream()
     with tempfile.TemporaryDirectory() as folder:
-        workers = Workers(Path(folder), trace=False)
+        assert build_bundle("cloudflare", folder) == 0
+        workers = Workers(Path(folder) / "cloudflare", trace=False)
         process = psutil.Process(workers.pid)
         for name, method, path, body, script, settings in WAYS:
             port = workers.at({"OPENAI_BASE_URL": upstream.url, "LOG_LEVEL": "off", **settings})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from hypothesis import settings
 
 from proxy.adapters.asgi import App
 from proxy.adapters.scf_web import ScfWebApp
+from tests.support.bundles import Bundles
 from tests.support.paths import ROOT
-from tests.support.server import Server
+from tests.support.server import Server, close_all
 from tests.support.upstream import Upstream, whole
 from tests.support.workers import Workers
 
@@ -53,8 +55,7 @@ def serve(_upstream: Upstream) -> Iterator[Serve]:
         return servers[key]
 
     yield start
-    for server in servers.values():
-        server.close()
+    close_all(servers.values())
 
 
 @pytest.fixture(params=["httptools", "h11", "scf-web"])
@@ -79,10 +80,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    """bundles(name): the folder with that platform's bundle, built once for the whole run."""
+    return Bundles(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def workers(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """The built Worker's host."""
     measured = coverage.Coverage.current()
-    host = Workers(tmp_path_factory.mktemp("workers"), trace=measured is not None)
+    # A copy, for tests add modules to it.
+    folder = shutil.copytree(bundles("cloudflare") / "cloudflare", tmp_path_factory.mktemp("workers") / "cloudflare")
+    host = Workers(folder, trace=measured is not None)
     yield host
     if measured is not None:  # coverage itself cannot run under Pyodide, which has no sqlite3
         beside = os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage"))

@@ -15,6 +15,7 @@ from proxy.errors import UpstreamDisconnected, UpstreamTimeout
 from proxy.messages import Reply
 from proxy.platforms import limits
 from proxy.relay import relay
+from tests.support import fake_clock
 from tests.support.core import SSE, Listed, error_of, host, request, run
 
 TEXT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
@@ -75,7 +76,7 @@ def test_a_deadline_that_passes_while_the_client_is_slow_counts_too() -> None:
         await reply.body.aclose()
         return last
 
-    assert asyncio.run(go()).endswith(b"data: [DONE]\n\n")
+    assert fake_clock.run(go()).endswith(b"data: [DONE]\n\n")
 
 
 def test_a_deadline_that_is_far_away_changes_nothing() -> None:
@@ -125,7 +126,7 @@ def test_leaving_before_the_answer_is_logged_and_raised() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(go())
+    fake_clock.run(go())
     assert json.loads(lines[-1])["ending"] == "client_disconnected"
 
 
@@ -138,7 +139,7 @@ def test_leaving_during_a_stream_closes_the_upstream() -> None:
         assert await reply.body.__anext__() == TEXT
         await reply.body.aclose()
 
-    asyncio.run(go())
+    fake_clock.run(go())
     assert upstream.body.closed
 
 
@@ -273,7 +274,7 @@ def test_a_log_that_cannot_be_written_costs_no_answer(error: Exception) -> None:
         surroundings = dataclasses.replace(host(), write=broken)
         return await relay(request(body=b"{}"), startup.load({}), Listed(b"{}", headers=WHOLE), surroundings)
 
-    assert asyncio.run(go()).body == b"{}"
+    assert fake_clock.run(go()).body == b"{}"
 
 
 def test_a_model_that_is_a_key_is_not_logged() -> None:

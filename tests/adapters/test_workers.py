@@ -15,6 +15,7 @@ from tests.support.talk import CHAT, KEY, PLAIN, event, wait_for
 from tests.support.upstream import END, SSE_HEAD, Cut, Received, Sleep, Upstream, Wait, chunk, head, stream, whole
 from tests.support.workers import Workers
 
+pytestmark = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
 GUARDED = {"STREAM_GUARD": "1"}
 MODES = pytest.mark.parametrize("more", [{}, GUARDED], ids=["native", "guarded"])
 CHATS = "/v1/chat/completions"

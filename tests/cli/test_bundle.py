@@ -30,21 +30,22 @@ from proxy.endpoints.console import page
 from proxy.errors import ConfigError
 from proxy.platforms.registry import BOOTSTRAPS, BUNDLES
 from tests.support import parts
+from tests.support.bundles import Bundles
 from tests.support.client import Connection, call
 from tests.support.events import recorded
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
+pytestmark = pytest.mark.any_python("a bundle is for its platform's Python, whichever builds it")
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 NAMES = tuple(name for name, bundle in BUNDLES.items() if bundle.python)  # those that are compiled
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("build")
+def built(bundles: Bundles) -> Path:
     for name in BUNDLES:
-        assert main(["bundle", name, "--output", str(folder)]) == 0
-    return folder
+        bundles(name)
+    return bundles.folder
 
 
 def unpacked(built: Path, name: str, target: Path) -> Path:

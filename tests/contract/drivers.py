@@ -17,7 +17,7 @@ from tests.contract.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, S
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.paths import ROOT
-from tests.support.server import Running
+from tests.support.server import Running, close_all
 from tests.support.workers import Workers
 
 
@@ -150,8 +150,7 @@ class LambdaStreamDriver:
         return call(self._fronts[settings].port, ask.method, ask.path, ask.headers, ask.body)
 
     def close(self) -> None:
-        for front in self._fronts.values():
-            front.close()
+        close_all(self._fronts.values())
 
 
 class WorkersDriver:

@@ -14,8 +14,11 @@ from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
 from tests.support.client import Result
 from tests.support.upstream import Upstream
 
+PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
+WORKERS = [pytest.param(name, marks=PYODIDE) for name in ("workers", "workers-guarded")]
 
-@pytest.fixture(scope="session", params=(*DRIVERS, "workers", "workers-guarded"))
+
+@pytest.fixture(scope="session", params=[*DRIVERS, *WORKERS])
 def driver(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Driver]:
     made: Driver
     if request.param.startswith("workers"):

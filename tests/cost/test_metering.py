@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 from typing import Any
@@ -13,6 +12,7 @@ from proxy import startup
 from proxy.cost import metering
 from proxy.messages import Reply
 from proxy.upstream import Target
+from tests.support import fake_clock
 from tests.support.core import KEY, Body, Listed, request, run
 from tests.support.slices import scanned
 
@@ -137,13 +137,13 @@ def test_a_model_that_once_refused_is_not_asked_again() -> None:
     call.route, call.body.document = normalise_path("/v1/chat/completions"), scanned(HI)
     call.body.fields = {"stream": True, "model": "gpt-4o-mini"}
     call.plan.targets = [Target("default", "https://x/v1", "sk")]
-    asyncio.run(metering.apply(call))
+    fake_clock.run(metering.apply(call))
     assert call.body.outgoing == HI
     call.plan.targets = [Target("other", "https://x/v1", "sk")]
-    asyncio.run(metering.apply(call))
+    fake_clock.run(metering.apply(call))
     assert b"include_usage" in call.body.outgoing
     call.body.document, call.body.received = None, b"no JSON"
-    asyncio.run(metering.apply(call))
+    fake_clock.run(metering.apply(call))
     assert call.body.outgoing == b"no JSON"
 
 
@@ -275,7 +275,7 @@ def test_a_stream_that_is_left_early_is_counted() -> None:
         await anext(reply.body)
         await reply.body.aclose()
 
-    asyncio.run(go())
+    fake_clock.run(go())
     line = json.loads(lines[-1])
     assert (line["ending"], line["gen_ai.usage.output_tokens"]) == ("client_disconnected", 2)
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support import sam
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.any_python("SAM has an environment of its own")
 PAGES = ("deploy-aws.md", "deploy-aws.zh-CN.md")
 ENTER = "⏎"
 PATIENCE = 120.0  # seconds that SAM may take to a question on a busy machine

@@ -13,22 +13,21 @@ from typing import Any
 import pytest
 
 from benchmarks.lambda_cold import client_alone
-from proxy.cli.bundle.command import build_bundle
 from proxy.wire import sse
 from tests.support import parts, rie
+from tests.support.bundles import Bundles
 from tests.support.client import call
 from tests.support.events import recorded
 from tests.support.upstream import Upstream, stream, whole
 
+pytestmark = pytest.mark.any_python("the bundle is for AWS's own Python, newer than 3.10")
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"\xe5\xa5\xbd"}}]}\n\n'
 PATH = "/2015-03-31/functions/function/invocations"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("aws")
-    assert build_bundle("aws", str(target)) == 0
-    return target / "aws"
+def folder(bundles: Bundles) -> Path:
+    return bundles("aws") / "aws"
 
 
 @pytest.fixture(scope="module", params=["AWS_Lambda_python3.13", "AWS_Lambda_Image"])

@@ -15,6 +15,7 @@ from proxy import startup
 from proxy.settings import config
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.any_python("only templates are read")
 REFERENCE = "{{resolve:ssm:/sluice/openai}}"
 
 

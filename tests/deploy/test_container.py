@@ -23,6 +23,7 @@ from tests.support.dockerfile import Image
 from tests.support.paths import ROOT
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, running, whole
 
+pytestmark = pytest.mark.any_python("the image brings its own Python")
 KEY = (("Authorization", "Bearer sk-x"), ("Content-Type", "application/json"))
 unix = pytest.mark.skipif(os.name == "nt", reason="images are for Linux")
 EVENT = b'data: {"x":1}\n\n'

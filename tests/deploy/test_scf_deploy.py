@@ -14,6 +14,7 @@ from proxy.errors import ConfigError
 from tests.support import node
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.any_python("Tencent's tool runs in Node")
 ENVIRONMENT = {"ACCESS": "proxy-key", "OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk"}
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.cli.bundle.command import build_bundle
 from tests.support import node
+from tests.support.bundles import Bundles
 from tests.support.paths import ROOT, TESTS
 
+pytestmark = pytest.mark.any_python("wrangler runs in Node")
 WRANGLER = TESTS / "wrangler"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    build = tmp_path_factory.mktemp("build")
-    assert build_bundle("cloudflare", str(build)) == 0
-    return build / "cloudflare"
+def folder(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, for wrangler writes into it."""
+    return shutil.copytree(bundles("cloudflare") / "cloudflare", tmp_path_factory.mktemp("build") / "cloudflare")
 
 
 def settings(folder: Path) -> dict[str, Any]:

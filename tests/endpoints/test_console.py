@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 from tests.conftest import Serve
 from tests.support.browser import axe, open_tab, opened, say
 
+pytestmark = pytest.mark.any_python("Chromium runs the page")
 PHONE = {"width": 390, "height": 844}
 TABS = ("try", "apps", "tokens", "limits")
 

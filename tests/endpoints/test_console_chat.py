@@ -11,6 +11,7 @@ from tests.conftest import Serve
 from tests.support.browser import opened, say
 from tests.support.upstream import CEILING, END, SSE_HEAD, Script, Step, Upstream, Wait, chunk, whole
 
+pytestmark = pytest.mark.any_python("Chromium runs the page")
 OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
 DONE = b"data: [DONE]\n\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import warnings
@@ -28,6 +27,7 @@ from proxy.moderation.verdict import Failed, Text, Verdict, gravest
 from proxy.protocols import registry
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
+from tests.support import fake_clock
 from tests.support.core import Body, Listed, Routed, host, json_answer, request
 
 JSON = (("content-type", "application/json"),)
@@ -50,7 +50,7 @@ def ask(name: str, upstream: Listed, texts: Sequence[Text], **settings: str) -> 
         call = Call(request(), startup.load({"MODERATION": name, "PROXY_KEY": "p", **settings}), host(), upstream)
         return await moderator(name).check(call, texts)
 
-    return asyncio.run(go())
+    return fake_clock.run(go())
 
 
 def openai(upstream: Listed, *texts: str, **settings: str) -> Verdict:
@@ -443,7 +443,7 @@ def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
         panel = Panel(call, Checks(registry.get("chat"), False, True, False))
         return [(await panel.judge([Text("x")])).says for _ in range(12)]
 
-    assert asyncio.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10
+    assert fake_clock.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10
 
 
 class _Counted(AsyncioClock):
@@ -492,7 +492,7 @@ def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch)
         reply = await relay(request(body=body), settings, upstream, surroundings)
         assert reply.status == 200 and isinstance(reply.body, bytes)
 
-    asyncio.run(go())
+    fake_clock.run(go())
     assert 0 < clock.worst <= 3 * windows.LENGTH
 
 

@@ -15,6 +15,7 @@ from proxy import startup
 from proxy.moderation.request_texts import NODES, request_texts
 from proxy.moderation.windows import LENGTH
 from tests.moderation.test_stage import JSON, WORDS
+from tests.support import fake_clock
 from tests.support.core import KEY, Listed, error_of, request, run
 
 
@@ -211,7 +212,7 @@ def test_a_call_that_is_left_before_its_prompt_is_read() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(go())
+    fake_clock.run(go())
 
 
 def document(file_data: str, **more: Any) -> list[dict[str, Any]]:

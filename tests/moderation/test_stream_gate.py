@@ -25,6 +25,7 @@ from proxy.upstream import Answer, Outgoing
 from proxy.wire import sse
 from tests.contract.test_bytes import recorded
 from tests.moderation.test_stage import API, ASKS, CHAT, DONE, RESPONSES, WORDS, chunk, objects, response
+from tests.support import fake_clock
 from tests.support.core import Listed, Routed, host, json_answer, request, run
 
 FILES = [file for file in recorded() if "-chat-" in file.name or "responses" in file.name or "vercel" in file.name]
@@ -136,7 +137,7 @@ async def _next(body: ByteStream) -> bytes:
 
 
 def within_seconds(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 10))
+    fake_clock.run(asyncio.wait_for(work(), 10))
 
 
 def test_each_sentence_arrives_before_the_next_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +358,7 @@ def test_a_buffered_door_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         upstream = Listed(chunk("Fine.\n"), chunk("forbidden\n"), DONE)
         return await relay(request(), startup.load(WORDS), upstream, place)
 
-    reply = asyncio.run(go())
+    reply = fake_clock.run(go())
     assert isinstance(reply.body, bytes) and reply.body.startswith(chunk("Fine.\n")) and reply.body.endswith(DONE)
     assert b"forbidden" not in reply.body and reply.headers.get("x-sluice-moderation") == "output; blocked"
 
@@ -383,8 +384,8 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
         await reply.body.aclose()
         return native
 
-    assert asyncio.run(go(MODERATION_OUTPUT="0")) == "the platform's own"
-    assert asyncio.run(go()) is None
+    assert fake_clock.run(go(MODERATION_OUTPUT="0")) == "the platform's own"
+    assert fake_clock.run(go()) is None
 
 
 # --- the cutter by itself

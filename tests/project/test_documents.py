@@ -18,6 +18,7 @@ from tests.support.documents import made
 from tests.support.paths import ROOT
 from tools import clients
 
+pytestmark = pytest.mark.any_python("the documents and what they show are the same on every Python")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 ADDRESS = "http://127.0.0.1:9000"
 

@@ -12,6 +12,7 @@ import yaml
 from tests.support import dockerfile
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.any_python("only files are read")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 # The rights to write that a job may have, each in a job of its own.
 MAY_WRITE = {"attest": {"id-token", "attestations"}, "publish": {"contents"}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -19,6 +18,7 @@ from proxy.errors import (
 from proxy.host import Host
 from proxy.messages import Reply, Request
 from proxy.relay import relay
+from tests.support import fake_clock
 from tests.support.core import SSE, error_of, host, request
 from tests.support.several import Does, Several
 
@@ -59,7 +59,7 @@ def run(
         finally:
             await reply.body.aclose()
 
-    return asyncio.run(go())
+    return fake_clock.run(go())
 
 
 def refusal(status: int, code: str | None = None, kind: str = "x") -> Does:

@@ -22,6 +22,7 @@ from tests.support.paths import TESTS
 from tests.support.talk import CHAT, KEY, event
 from tests.support.upstream import END, SSE_HEAD, Script, Sleep, Upstream, Wait, chunk, whole
 
+pytestmark = pytest.mark.any_python("the clients run in Node; tests/contract covers what serves them")
 CLIENTS = TESTS / "clients"
 CHATS = ("chatgpt", "openai", "ai-compatible", "ai-openai")
 ALL = (*CHATS, "ai-responses")

@@ -9,6 +9,7 @@ from tests.support.hostile import check_error
 from tests.support.upstream import Upstream, stream, whole
 from tests.support.workers import Workers
 
+pytestmark = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
 SETTINGS = {"OPENAI_API_KEY": "sk-server", "PROXY_KEY": "pk-one"}
 LET_IN = (("Authorization", "Bearer pk-one"), ("Content-Type", "application/json"))
 DEEP = b'{"model":' + b"[" * 100_000

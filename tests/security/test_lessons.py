@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -14,6 +13,7 @@ from proxy.host import Host
 from proxy.messages import Headers
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
+from tests.support import fake_clock
 from tests.support.core import KEY, SSE, Body, host, request
 
 DONE = b"data: [DONE]\n\n"
@@ -67,7 +67,7 @@ def call(
                 pass
             await reply.body.aclose()
 
-    asyncio.run(go())
+    fake_clock.run(go())
 
 
 def at(clock: Clock) -> Host:

@@ -88,7 +88,11 @@ def asks() -> Iterator[Ask]:
         yield Ask(path=path, headers=(*sent, ("Content-Type", "application/json")), body=BODIES[number % 3])
 
 
-@pytest.mark.parametrize("name", [*DRIVERS, "workers", "workers-guarded"])
+PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
+WORKERS = [pytest.param(name, marks=PYODIDE) for name in ("workers", "workers-guarded")]
+
+
+@pytest.mark.parametrize("name", [*DRIVERS, *WORKERS])
 def test_no_secret_is_written_by_any_adapter(
     name: str, request: pytest.FixtureRequest, upstream: Upstream, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import secrets
@@ -14,6 +13,7 @@ from proxy.cli import serve
 from proxy.errors import ConfigError
 from proxy.relay import relay
 from proxy.settings import parsers
+from tests.support import fake_clock
 from tests.support.core import Listed, host, request, run
 from tests.support.paths import ROOT
 
@@ -123,7 +123,7 @@ def test_a_short_key_is_warned_about() -> None:
             await relay(request("/readyz", b"", method="GET"), loaded, Listed(), surroundings)
         assert sum(sentence in line for line in again) == 1
 
-    asyncio.run(twice())
+    fake_clock.run(twice())
 
 
 def test_no_document_shows_a_key_that_would_be_taken() -> None:

@@ -11,6 +11,7 @@ from proxy import startup
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Reply, Request
 from proxy.wire import sse
+from tests.support import fake_clock
 from tests.support.core import Listed, error_of, request, run
 
 JSON = (("content-type", "application/json"),)
@@ -146,8 +147,6 @@ def test_an_upstream_that_refuses_is_asked_once_more_as_the_caller_sent_it(statu
 
 
 def test_the_model_is_remembered_for_the_life_of_the_process() -> None:
-    import asyncio
-
     from proxy.relay import relay
     from tests.support.core import host
 
@@ -157,7 +156,7 @@ def test_the_model_is_remembered_for_the_life_of_the_process() -> None:
         for _ in range(2):
             await relay(asked(), startup.load({}), upstream, place)
 
-    asyncio.run(go())
+    fake_clock.run(go())
     assert [one.body for one in upstream.sent] == [ASKED, PLAIN, PLAIN]
 
 

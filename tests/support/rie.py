@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lock import locked
 from tests.support.upstream import CEILING
 
 VERSION = "1.170.0"
@@ -26,8 +27,10 @@ def binary() -> Path:
     if sys.platform != "linux" or machine is None:
         pytest.skip("AWS's emulator is there for Linux alone")
     path = PARTS / f"aws-lambda-rie-{machine}-{VERSION}"
-    if not path.exists():
-        PARTS.mkdir(exist_ok=True)
+    PARTS.mkdir(exist_ok=True)
+    with locked("rie", PARTS):
+        if path.exists():
+            return path
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(PARTS)]
         subprocess.run([*pip, f"aws-sam-cli=={VERSION}"], check=True, timeout=300, capture_output=True)
         (wheel,) = PARTS.glob(f"aws_sam_cli-{VERSION}-*.whl")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.lock import locked
 from tests.support.paths import TESTS
 
 HERE = TESTS / "sam"
@@ -35,7 +36,9 @@ def install() -> Path:
     wanted = (HERE / "requirements.txt").read_text(encoding="utf-8")
     done = VENV / "requirements.installed"
     scripts = VENV / ("Scripts" if sys.platform == "win32" else "bin")
-    if not done.exists() or done.read_text(encoding="utf-8") != wanted:
+    with locked("sam"):
+        if done.exists() and done.read_text(encoding="utf-8") == wanted:
+            return scripts / "sam"
         uv = [sys.executable, "-m", "uv"]
         make = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)]
         pip = [*uv, "pip", "install", "--quiet", "--python", str(scripts / "python"), "--require-hashes"]

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from proxy.cli.bundle.command import build_bundle
 from tests.support import node
 from tests.support.client import call
+from tests.support.lock import locked
 from tests.support.upstream import CEILING
 
 # What the runtime's own Python is; the SDK's wheel says that it wants 3.12 at least.
@@ -19,20 +19,22 @@ _SDK = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--python-ver
 
 def install_sdk() -> Path:
     """The folder with Cloudflare's SDK, which is made when it is not there."""
-    sdk = node.HERE / "python_modules"
-    if not sdk.exists():
+    sdk = (node.HERE / "python_modules").resolve()  # Pyodide mounts no symbolic link
+    with locked("workers-sdk"):
+        if sdk.exists():
+            return sdk
         node.pip_install(*_SDK, "--target", str(sdk), "-r", str(node.HERE / "requirements.txt"))
-    return sdk.resolve()  # Pyodide mounts no folder that is a link
+    return sdk
 
 
 class Workers:
     """A running host. `at` gives the port of a Worker with these variables."""
 
-    def __init__(self, build: Path, trace: bool) -> None:
+    def __init__(self, folder: Path, trace: bool) -> None:
+        """`folder` holds the bundle."""
         environ = node.packages()
         sdk = install_sdk()
-        assert build_bundle("cloudflare", str(build)) == 0
-        self.folder = build / "cloudflare"
+        self.folder = folder
         command = [node.node(environ), "workers_host.mjs", str(self.folder / "src"), str(sdk), *(["trace"] * trace)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=node.HERE, env=environ, stdin=pipe, stdout=pipe)

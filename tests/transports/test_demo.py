@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from proxy.transports import demo_words as words
 from proxy.transports.demo import DemoUpstream
 from proxy.upstream import Outgoing, Patience, Target
+from tests.support import fake_clock
 from tests.support.core import Listed, host, request, run
 
 
@@ -100,5 +100,5 @@ def test_a_call_in_demo_mode_has_no_price() -> None:
 def test_what_is_no_object_is_refused_as_an_api_would(body: bytes) -> None:
     target = Target("demo", "https://demo.invalid/v1", "demo")
     outgoing = Outgoing(target, "POST", "chat/completions", "", [], body, Patience(1, 1, 1))
-    answer = asyncio.run(DemoUpstream(host().clock).send(outgoing))
+    answer = fake_clock.run(DemoUpstream(host().clock).send(outgoing))
     assert answer.status == 400

@@ -1,0 +1,28 @@
+"""Bundles as they are uploaded, built once for a whole test run: building one takes seconds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.bundle.command import build_bundle
+from tests.support.lock import locked
+
+
+class Bundles:
+    """`bundles(name)` is the folder that holds `name`/ and `sluice-name.zip`. Tests must not change what is in it."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        base = factory.getbasetemp()
+        # pytest-xdist gives each of its workers a folder of its own, in one folder that they share.
+        self.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bundles"
+
+    def __call__(self, name: str) -> Path:
+        done = self.folder / f"{name}.done"
+        with locked(name, self.folder):
+            if not done.exists():
+                assert build_bundle(name, str(self.folder)) == 0
+                done.touch()
+        return self.folder
