@@ -18,7 +18,7 @@ from proxy.host import Pump
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets, upstream_stream
 from proxy.settings.providers import Provider, candidates
-from proxy.upstream import Outgoing, timeouts, timed_out
+from proxy.upstream import Outgoing, timed_out, timeouts
 from proxy.wire import safe_json, work
 from proxy.wire.wildcards import matches
 

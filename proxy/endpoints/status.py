@@ -15,7 +15,7 @@ from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets
 from proxy.settings import regions
-from proxy.upstream import Outgoing, Timeouts, Target, timed_out
+from proxy.upstream import Outgoing, Target, Timeouts, timed_out
 from proxy.wire.path_table import INPUT_TOKENS
 from proxy.wire.paths import Route
 

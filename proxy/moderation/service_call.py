@@ -10,7 +10,7 @@ from proxy.call import Call
 from proxy.errors import UpstreamError
 from proxy.moderation.sentences import unfinished
 from proxy.moderation.verdict import Failed, Text
-from proxy.upstream import Outgoing, Timeouts, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire import bounded_json, content_encoding
 
 # A verdict that takes longer than this comes too late for whoever waits for the text.

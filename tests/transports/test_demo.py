@@ -10,7 +10,7 @@ import pytest
 
 from proxy.transports import demo_words as words
 from proxy.transports.demo import DemoUpstream
-from proxy.upstream import Outgoing, Timeouts, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support.core import Listed, host, request, run
 
 

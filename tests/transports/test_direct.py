@@ -19,7 +19,7 @@ from proxy.cli.certificates import hash_folder
 from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
-from proxy.upstream import Outgoing, Timeouts, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support.upstream import CEILING
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

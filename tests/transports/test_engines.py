@@ -18,7 +18,7 @@ from proxy.transports.demo import DemoUpstream
 from proxy.transports.direct import DirectUpstream
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.tls import tls_context
-from proxy.upstream import Outgoing, Timeouts, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support.core import host
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
