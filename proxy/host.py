@@ -1,6 +1,6 @@
-"""What the surroundings give the core: time, ids, chance, a place for log lines, and what the platform can do.
+"""What the core needs from its environment: time, ids, randomness, a log, and the platform's capabilities.
 
-The core takes all of these as arguments, so that it runs the same under asyncio, in a Worker and in a test.
+The core receives all of these as arguments, so it runs unchanged under asyncio, in a Worker and in tests.
 """
 
 from __future__ import annotations
@@ -13,53 +13,56 @@ T = TypeVar("T")
 
 
 class Pump(Protocol):
-    """Reads pieces ahead of its reader, one at the most, so that a wait can be given up and taken up again."""
+    """Reads at most one chunk ahead, so that a reader can stop waiting and resume later without losing data."""
 
     async def next(self, seconds: float | None) -> bytes | None:
-        """The next piece, or None when `seconds` went by without one; the wait can be taken up again.
+        """Return the next chunk, or None after `seconds` without one; call again to resume waiting.
 
         Raises StopAsyncIteration at the end, and whatever reading raised.
         """
 
     async def aclose(self) -> None:
-        """Stop reading; returns when the reading has really stopped."""
+        """Stop reading. Returns once reading has actually stopped."""
 
 
 class Clock(Protocol):
-    """Time, and waiting for at most some of it."""
+    """Time, and waiting with a limit."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Seconds on a monotonic clock."""
 
     def wall(self) -> float:
         """Unix time in seconds."""
 
-    def pump(self, pieces: AsyncIterable[bytes]) -> Pump:
-        """Start to read `pieces`."""
+    def pump(self, chunks: AsyncIterable[bytes]) -> Pump:
+        """Start reading `chunks`."""
 
     async def sleep(self, seconds: float) -> None:
-        """Come back after `seconds`; after 0 when everybody else who is ready has had a turn."""
+        """Wait for `seconds`. With 0, let every other task that is ready run first."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """What `work` returns, done aside from everybody else's calls where the platform can do that."""
+        """Run `work` without blocking other calls, where the platform allows it, and return its result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an adapter's door can do. `body_limit` is the largest request body in bytes, None where there is none."""
+    """What a platform's entry point can do. `body_limit` is the largest request body in bytes; None means no limit."""
 
     streams: bool
     rewrites_stream: bool
     body_limit: int | None
 
 
-_REMEMBERED, _NAME_LENGTH = 1000, 200
-_LESSON_SECONDS = 3_600.0  # an upstream may learn too
+_MAX_LESSONS, _MAX_NAME_LENGTH = 1000, 200
+_LESSON_SECONDS = 3_600.0  # then ask again: an upstream may have been updated
 
 
 @dataclass(slots=True)
 class Host:
-    """One process on one platform. `cold` is True until the first call has been taken; `region` is the cloud's name."""
+    """One process on one platform.
+
+    `cold` is True until the first call arrives. `region` is the cloud's name of its region.
+    """
 
     platform: str
     capabilities: Capabilities
@@ -69,25 +72,28 @@ class Host:
     write: Callable[[str], None]
     cold: bool = field(default=True)
     region: str | None = None
-    # What this process has learnt of upstreams, each by upstream and model, and until when on the clock: those that
-    # refuse to be asked for a stream on a caller's behalf, and those that know no `stream_options`.
+    # What this process has learned, by upstream and model, with the time when it expires: `no_events` refuse a stream
+    # that the caller did not ask for, `no_usage` refuse `stream_options`.
     no_events: dict[tuple[str, str], float] = field(default_factory=dict)
     no_usage: dict[tuple[str, str], float] = field(default_factory=dict)
-    # Targets that have failed here, and until when on the clock they are asked last.
+    # Targets that failed, by id, with the time until which they are tried last.
     resting: dict[str, float] = field(default_factory=dict)
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
-        """Remember something of a model at an upstream for a while; callers' inventions must not fill the memory."""
-        if len(model) <= _NAME_LENGTH:
+        """Remember for an hour that `lessons` holds for a model at an upstream.
+
+        Bounded, because callers can invent any number of model names.
+        """
+        if len(model) <= _MAX_NAME_LENGTH:
             lessons[upstream, model] = self.clock.now() + _LESSON_SECONDS
-            if len(lessons) > _REMEMBERED:
+            if len(lessons) > _MAX_LESSONS:
                 lessons.pop(next(iter(lessons)))  # the oldest
 
     def knows(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> bool:
-        """Whether that was learnt, and not too long ago."""
+        """Whether this was learned within the last hour."""
         return lessons.get((upstream, model), 0.0) > self.clock.now()
 
     def take_cold(self) -> bool:
-        """True for the first call of the process only."""
+        """Return True for the first call of the process, False for all others."""
         cold, self.cold = self.cold, False
         return cold

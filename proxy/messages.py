@@ -1,6 +1,6 @@
-"""The only types that cross between the core and an adapter: Headers, Request, Reply, ByteStream.
+"""The types that the core and the adapters exchange: Headers, Request, Reply, ByteStream.
 
-Header names are lower-case here, values are text as Latin-1 reads the wire. Bodies are bytes and stay bytes.
+Header names are lower case; values are the bytes on the wire, decoded as Latin-1. Bodies stay bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from proxy.errors import BodyTooLarge, IncompleteBody
 
 
 class Headers:
-    """An ordered list of (name, value) pairs; names are compared without case, repeated names are kept."""
+    """An ordered list of (name, value) pairs. Names are case-insensitive; repeated names are kept."""
 
     __slots__ = ("_pairs",)
 
@@ -21,31 +21,31 @@ class Headers:
         self._pairs = [(name.lower(), value) for name, value in pairs]
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """The first value of `name`, which must be lower-case, or `default`."""
+        """The first value of `name`, or `default`. `name` must be lower case, as in all methods here."""
         for key, value in self._pairs:
             if key == name:
                 return value
         return default
 
     def set(self, name: str, value: str) -> None:
-        """Make `value` the only value of `name`."""
+        """Replace all values of `name` with `value`."""
         self.remove(name)
         self._pairs.append((name, value))
 
     def add(self, name: str, value: str) -> None:
-        """Append one more value of `name`."""
+        """Append a value of `name`, keeping the others."""
         self._pairs.append((name, value))
 
     def remove(self, name: str) -> None:
-        """Remove every value of `name`, if there is one."""
+        """Remove all values of `name`."""
         self._pairs = [pair for pair in self._pairs if pair[0] != name]
 
     def remove_all(self, names: Collection[str]) -> None:
-        """Remove every value of each of these, in one pass: an upstream may send thousands."""
+        """Remove all values of all `names` in one pass: an upstream may send thousands."""
         self._pairs = [pair for pair in self._pairs if pair[0] not in names]
 
     def copy(self) -> Headers:
-        """A list of its own with the same pairs."""
+        """An independent copy."""
         copied = Headers()
         copied._pairs = self._pairs.copy()
         return copied
@@ -57,15 +57,15 @@ class Headers:
         return any(key == name for key, _ in self._pairs)
 
     def __repr__(self) -> str:
-        # Values may be keys: a repr ends up in logs, so it names the headers and no more.
+        # Values may be credentials, and a repr may reach a log: show the names only.
         return f"Headers({', '.join(key for key, _ in self._pairs)})"
 
 
 class ByteStream(Protocol):
-    """An async iterator of bytes. Whoever iterates it closes it; closing cancels the upstream call.
+    """An async iterator of bytes. Its consumer closes it; closing cancels the upstream call.
 
-    Within the core the first piece of an answer says that its head has come: it is empty, or the whole body. In an
-    event stream every piece ends where an event ends. A failure is raised as a ProxyError.
+    Within the core, the first chunk of an answer signals that its head has arrived: it is empty, or the whole body.
+    In an event stream every chunk ends at an event boundary. Failures are raised as ProxyError.
     """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
@@ -76,9 +76,9 @@ class ByteStream(Protocol):
 
 
 class Wrapper(NamedTuple):
-    """What a stage puts around the stream of an answer.
+    """A function that a stage wraps around an answer's stream.
 
-    `passive`: it changes nothing and can do without the bytes, so a platform's own stream may bypass it.
+    `passive`: it changes nothing and does not need the bytes, so a platform's native stream may bypass it.
     """
 
     wrap: Callable[[ByteStream], ByteStream]
@@ -86,7 +86,7 @@ class Wrapper(NamedTuple):
 
 
 class Envelope(Protocol):
-    """How a door that takes one value back carries a body. See `streaming.envelope.Envelope`."""
+    """How an entry point that returns a single value encodes a body. See `streaming.envelope.Envelope`."""
 
     @property
     def limit(self) -> int: ...
@@ -105,13 +105,14 @@ class Envelope(Protocol):
 class Request:
     """One call as the caller sent it.
 
-    `path` and `query` are as they stood on the wire, percent-encoded and without the `?`. `body` may be an iterator
-    that nobody has read yet: the core reads it only once it has accepted the caller. `deadline` is the number of
-    seconds left before the platform stops the function, None where nothing does. `origin` is the address the caller
-    used (`https://host`), where the adapter knows it. `native` is the body as the platform's own stream, which can
-    go up without anybody reading `body`; None where the platform has none. `envelope` is how a door that takes
-    one value back will carry the answer; `plain_limit` is the largest answer in bytes that is no event stream, where a
-    platform that streams has one all the same.
+    - `path`, `query`: as on the wire, percent-encoded; `query` without the `?`.
+    - `body`: may be an unread iterator. The core reads it only after it has accepted the caller.
+    - `deadline`: seconds until the platform stops the function; None if nothing does.
+    - `origin`: the address that the caller used (`https://host`), if the adapter knows it.
+    - `native`: the body as the platform's own stream, which can be sent upstream without reading `body`; else None.
+    - `envelope`: how an entry point that returns a single value will encode the answer; None for those that stream.
+    - `plain_limit`: the largest answer, in bytes, that is not an event stream, on streaming platforms with such a
+      limit.
     """
 
     method: str
@@ -127,21 +128,22 @@ class Request:
 
     @property
     def length(self) -> int | None:
-        """How many bytes Content-Length announces, None where it says nothing that can be used."""
+        """The Content-Length in bytes; None if it is missing or invalid."""
         length = self.headers.get("content-length") or ""
-        # 18 digits say that it is too large as well as 5,000 do, which int() refuses to read.
+        # 18 digits are beyond any limit, and int() rejects numbers with thousands of digits.
         return int(length[:18]) if length.isascii() and length.isdigit() else None
 
     def check_complete(self, size: int) -> None:
-        """Raise IncompleteBody where `size` bytes are fewer than Content-Length announces."""
+        """Raise IncompleteBody if `size` is less than the Content-Length."""
         if self.length is not None and size < self.length:
             raise IncompleteBody
 
     async def read(self, limit: int, where: str = "this server") -> bytes:
-        """The whole body. Raises BodyTooLarge above `limit` bytes, before reading where Content-Length tells.
+        """Read the whole body.
 
-        Raises IncompleteBody where fewer came than announced: a part must not go up as the whole.
-        `where` names in its message whose limit that is.
+        Raises BodyTooLarge above `limit` bytes, without reading if the Content-Length already exceeds it; `where` names
+        the limit's owner in the message. Raises IncompleteBody if the body is shorter than its Content-Length, so that
+        a fragment is never sent upstream as the whole.
         """
         if self.length is not None and self.length > limit:
             raise BodyTooLarge(limit, where)
@@ -150,20 +152,20 @@ class Request:
                 raise BodyTooLarge(limit, where)
             self.check_complete(len(self.body))
             return self.body
-        pieces: list[bytes] = []
+        chunks: list[bytes] = []
         size = 0
-        async for piece in self.body:
-            size += len(piece)
+        async for chunk in self.body:
+            size += len(chunk)
             if size > limit:
                 raise BodyTooLarge(limit, where)
-            pieces.append(piece)
+            chunks.append(chunk)
         self.check_complete(size)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back to the caller. A `ByteStream` body must be iterated to its end or closed."""
+    """The answer to the caller. A `ByteStream` body must be iterated to its end or closed."""
 
     status: int
     headers: Headers = field(default_factory=Headers)
@@ -171,5 +173,5 @@ class Reply:
 
 
 def media_type(headers: Headers) -> str:
-    """The Content-Type without its parameters, lower case, or ''."""
+    """The Content-Type in lower case, without parameters; "" if there is none."""
     return (headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -17,7 +17,7 @@ from proxy.settings.config import Config
 from proxy.startup import log_warnings
 from proxy.streaming.buffering import hold
 from proxy.streaming.delivery import open_reply, seal
-from proxy.upstream import Outgoing, Upstream, patience
+from proxy.upstream import Outgoing, Upstream, timeouts
 from proxy.wire.paths import check_query, normalise_path
 
 
@@ -70,7 +70,7 @@ def _outgoing(call: Call) -> Outgoing:
     up = headers.upward(request.headers, config, call.own_key, plain)
     if body.document and body.document.value is not None and "content-type" not in request.headers:
         up.append(("content-type", "application/json"))  # as it was read here
-    first, waits = call.plan.targets[0], patience(config)
+    first, waits = call.plan.targets[0], timeouts(config)
     return Outgoing(first, request.method, call.path, request.query, up, body.outgoing, waits, body.native)
 
 

@@ -1,6 +1,6 @@
-"""The seam to the other side: one method, and what a call upwards is.
+"""The interface to upstreams, and the types of a call to one.
 
-Real networks, the demo and tests implement `Upstream`; auxiliary calls (readiness, moderation) use it too.
+Network transports, the demo and tests implement `Upstream`. Sluice's own calls (readiness, moderation) use it too.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from proxy.settings.providers import Provider
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a call goes and with which key. Targets come from configuration only; no caller can name a host.
+    """The address and key for a call. Targets come from the configuration only: no caller can choose a host.
 
-    `id` names upstream and key for the log. `provider` is what the configuration says of the upstream, None for a call
-    of our own to somewhere else. `model` is what the call's model is called there, None where it keeps its name.
-    With an empty key no credential header is added: the call brings its own among its headers, if it needs one.
+    - `id`: names the upstream and the key in the log.
+    - `provider`: the upstream's configuration; None for Sluice's own calls to other services.
+    - `model`: the upstream's name for the model, if it differs from the caller's.
+    - `key`: if empty, no credential header is added, and the call's headers must contain any credential it needs.
     """
 
     name: str
@@ -32,8 +33,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds: to connect, until the answer's first byte, and between two pieces of it."""
+class Timeouts:
+    """In seconds: to connect, until the answer's first byte, and between two chunks of it."""
 
     connect: float
     first_byte: float
@@ -42,9 +43,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One call upwards. `path` (without a leading slash) and `query` stand on the wire exactly as they are here.
+    """One call to an upstream. `path` (without a leading slash) and `query` go on the wire exactly as they are.
 
-    `native` stands for the body where the platform can send on what it receives without anybody reading it.
+    `native` replaces `body` on a platform that can forward a request body without reading it.
     """
 
     target: Target
@@ -53,15 +54,15 @@ class Outgoing:
     query: str
     headers: list[tuple[str, str]]
     body: bytes
-    patience: Patience
+    timeouts: Timeouts
     native: Any = None
 
 
 @dataclass(slots=True)
 class Answer:
-    """An upstream's answer: its head, and its body as raw bytes, in whatever encoding the head says.
+    """An upstream's answer: its head, and its body as raw bytes with any Content-Encoding still applied.
 
-    `native` is the same body as the platform's own stream, for a host that can hand it on: `body` is then not read.
+    `native` is the same body as the platform's own stream, for a host that can pass it on without reading `body`.
     """
 
     status: int
@@ -71,53 +72,53 @@ class Answer:
 
 
 class Upstream(Protocol):
-    """Anything that a call can be sent to."""
+    """Anything that answers calls."""
 
     async def send(self, outgoing: Outgoing) -> Answer:
-        """The answer as soon as its head is there. Whoever gets it closes `answer.body`.
+        """Send a call and return the answer as soon as its head has arrived. The caller closes `answer.body`.
 
-        Raises an UpstreamError when there is no answer; iterating the body raises UpstreamDisconnected when it ends
-        before it is complete and UpstreamTimeout after `patience.silence` seconds without a byte.
+        Raises an UpstreamError if there is no answer. Iterating the body raises UpstreamDisconnected if it ends early,
+        and UpstreamTimeout after `timeouts.silence` seconds without a byte.
         """
 
 
 CONNECT_SECONDS = 10.0
-# A kept connection is not used again after so long: a frozen function may have slept, while the other side hung up.
+# Idle connections are not reused after this: while a function was frozen, the upstream may have closed them.
 IDLE_SECONDS = 30.0
 
 
-def silent_for(seconds: float) -> UpstreamTimeout:
-    """The error for an upstream that has sent nothing for so long."""
-    return UpstreamTimeout(f"The upstream has sent nothing for {seconds:g} s. Try again, or ask for less.")
+def timed_out(seconds: float) -> UpstreamTimeout:
+    """The error for an upstream that sent nothing for this many seconds."""
+    return UpstreamTimeout(f"The upstream sent nothing for {seconds:g} s. Try again, or ask for a shorter answer.")
 
 
 def unreachable(error: BaseException | None) -> UpstreamUnreachable:
-    """The error for an upstream that no connection can be made to, with the reason where it is its certificate."""
+    """The error for an upstream that refuses connections; it says why if its certificate is not trusted."""
     while error is not None:
-        # ssl.SSLCertVerificationError has it; the core does without importing ssl.
+        # An attribute of ssl.SSLCertVerificationError. The core does not import ssl.
         if reason := getattr(error, "verify_message", ""):
             return UpstreamUnreachable(
                 f"The upstream's TLS certificate is not trusted: {reason}. The server's owner should check "
-                "OPENAI_BASE_URL, or name the certificates to trust with SSL_CERT_FILE."
+                "OPENAI_BASE_URL, or set SSL_CERT_FILE to the certificates to trust."
             )
         error = error.__cause__ or error.__context__
     return UpstreamUnreachable()
 
 
-def patience(config: Config, most: float = float("inf")) -> Patience:
-    """How long this configuration waits, in no case longer than `most` seconds.
+def timeouts(config: Config, limit: float = float("inf")) -> Timeouts:
+    """The configured timeouts, each at most `limit` seconds.
 
-    The first byte may take as long as any later one unless a setting says otherwise.
+    Unless FIRST_BYTE_SECONDS is set, the first byte may take as long as any later one.
     """
-    return Patience(
-        connect=min(CONNECT_SECONDS, config.timeout_seconds, most),
-        first_byte=min(config.first_byte_seconds or config.timeout_seconds, most),
-        silence=min(config.timeout_seconds, most),
+    return Timeouts(
+        connect=min(CONNECT_SECONDS, config.timeout_seconds, limit),
+        first_byte=min(config.first_byte_seconds or config.timeout_seconds, limit),
+        silence=min(config.timeout_seconds, limit),
     )
 
 
 def credential(target: Target) -> tuple[str, str] | None:
-    """The header that carries the target's key, None where it has none."""
+    """The header with the target's key; None if it has no key."""
     if not target.key:
         return None
     if target.provider is not None and target.provider.kind == "azure":

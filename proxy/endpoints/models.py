@@ -18,7 +18,7 @@ from proxy.host import Pump
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets, upstream_stream
 from proxy.settings.providers import Provider, candidates
-from proxy.upstream import Outgoing, patience, silent_for
+from proxy.upstream import Outgoing, timed_out, timeouts
 from proxy.wire import safe_json, work
 from proxy.wire.wildcards import matches
 
@@ -88,7 +88,7 @@ def seconds_left(call: Call, most: float) -> float:
 async def _within(call: Call, pump: Pump, until: float) -> bytes:
     piece = await pump.next(max(0.0, until - call.host.clock.now()))
     if piece is None:
-        raise silent_for(SECONDS)
+        raise timed_out(SECONDS)
     return piece
 
 
@@ -96,7 +96,7 @@ async def _ask(call: Call, one: Provider) -> AsyncGenerator[bytes, None]:
     """One upstream's list, as one piece."""
     asked = headers.upward(Headers([("accept", "application/json")]), call.config, False, True)
     found = targets.of_provider(call, one)
-    waits = patience(call.config, SECONDS)
+    waits = timeouts(call.config, SECONDS)
     outgoing = Outgoing(found[0], "GET", "models", "", asked, b"", waits)
     reply = await failover.send(call, found, outgoing, lambda made: upstream_stream.send(call, made))
     try:

@@ -15,7 +15,7 @@ from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets
 from proxy.settings import regions
-from proxy.upstream import Outgoing, Patience, Target, silent_for
+from proxy.upstream import Outgoing, Target, Timeouts, timed_out
 from proxy.wire.path_table import INPUT_TOKENS
 from proxy.wire.paths import Route
 
@@ -102,7 +102,7 @@ async def _ask(call: Call) -> list[dict[str, Any]]:
             told: dict[str, Any] = {"status": None}
             try:
                 status = await pump.next(max(0.0, until - clock.now()))
-                told = {"status": int(status)} if status else {**told, "error": silent_for(DEEP_SECONDS).message}
+                told = {"status": int(status)} if status else {**told, "error": timed_out(DEEP_SECONDS).message}
             except ProxyError as error:
                 told["error"] = error.message
             found.append({**told, "name": target.name, "ms": round((clock.now() - started) * 1000)})
@@ -115,7 +115,7 @@ async def _ask(call: Call) -> list[dict[str, Any]]:
 async def _status(call: Call, target: Target) -> AsyncGenerator[bytes, None]:
     """The status of one upstream's answer, in digits."""
     asked = [("accept", "application/json"), ("accept-encoding", "identity")]
-    waits = Patience(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
+    waits = Timeouts(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
     made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
     reply = await call.upstream.send(made)
     await reply.body.aclose()

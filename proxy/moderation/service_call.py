@@ -10,7 +10,7 @@ from proxy.call import Call
 from proxy.errors import UpstreamError
 from proxy.moderation.sentences import unfinished
 from proxy.moderation.verdict import Failed, Text
-from proxy.upstream import Outgoing, Patience, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire import bounded_json, content_encoding
 
 # A verdict that takes longer than this comes too late for whoever waits for the text.
@@ -22,9 +22,9 @@ _NOT_FOR_LOGS = re.compile(r"[^A-Za-z0-9_./-]")
 async def ask(call: Call, target: Target, path: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
     """The JSON object that comes back. Raises Failed for anything else."""
     head = [("content-type", "application/json"), ("accept-encoding", "identity"), *headers]
-    patience = Patience(SECONDS, SECONDS, SECONDS)
+    timeouts = Timeouts(SECONDS, SECONDS, SECONDS)
     try:
-        answer = await call.upstream.send(Outgoing(target, "POST", path, "", head, body, patience))
+        answer = await call.upstream.send(Outgoing(target, "POST", path, "", head, body, timeouts))
         pieces: list[bytes] = []
         try:
             async for piece in answer.body:

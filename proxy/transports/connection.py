@@ -9,7 +9,7 @@ from typing import cast
 
 from proxy.errors import ProxyError, UpstreamDisconnected, UpstreamMalformed
 from proxy.transports import http1
-from proxy.upstream import silent_for
+from proxy.upstream import timed_out
 
 # So much of an answer waits here for a slow reader; above it nothing more is read from the socket.
 BUFFER_BYTES = 65_536
@@ -170,7 +170,7 @@ class Connection(asyncio.BufferedProtocol):
             self._waiter = None
             overdue, self._due = self._due == -math.inf, math.inf
         if overdue:
-            raise silent_for(limit or seconds)
+            raise timed_out(limit or seconds)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:

@@ -84,7 +84,7 @@ class DirectUpstream:
             # A kept connection that the other side had closed meanwhile, so the call was never taken: once more, and
             # not over the next kept one, which may have gone the same way.
             self._drop(origin)
-        connection = await self._connect(origin, outgoing.patience.connect)
+        connection = await self._connect(origin, outgoing.timeouts.connect)
         return await self._ask(connection, origin, outgoing, head)
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ class DirectUpstream:
             self._drop(origin)
 
     async def _ask(self, connection: Connection, origin: _Origin, outgoing: Outgoing, head: bytes) -> Answer:
-        waits = outgoing.patience
+        waits = outgoing.timeouts
         try:
             answer = await connection.ask(outgoing.method, head, outgoing.body, waits.silence, waits.first_byte)
         except BaseException:  # a caller that left included

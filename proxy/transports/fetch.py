@@ -13,7 +13,7 @@ from pyodide.ffi import JsException, to_js
 
 from proxy.errors import ClientGone, ProxyError, UpstreamDisconnected, UpstreamUnreachable
 from proxy.messages import Headers
-from proxy.upstream import Answer, Outgoing, credential, silent_for
+from proxy.upstream import Answer, Outgoing, credential, timed_out
 
 # A body of a known length up to this is taken in one step: each piece of a stream costs Python about 2 ms of CPU.
 _ONE_STEP_BYTES = 1_000_000
@@ -40,12 +40,12 @@ class FetchUpstream:
             controller.abort()
 
     async def send(self, outgoing: Outgoing) -> Answer:
-        """As upstream.Upstream.send. Connecting counts into `patience.first_byte`: fetch does not tell them apart."""
+        """As upstream.Upstream.send. Connecting counts into `timeouts.first_byte`: fetch does not tell them apart."""
         controller = js.AbortController.new()  # inside the call: the platform forbids it at start-up
         self._controllers.append(controller)
         path = f"{outgoing.target.base_url.rstrip('/')}/{outgoing.path}"
         url = f"{path}?{outgoing.query}" if outgoing.query else path
-        wait = Wait(controller, outgoing.patience.first_byte)
+        wait = Wait(controller, outgoing.timeouts.first_byte)
         try:
             response = await js.fetch(url, _options(outgoing, controller.signal))
         except JsException as error:
@@ -67,7 +67,7 @@ class FetchUpstream:
         if self._left:
             return ClientGone("The caller left.")
         if wait.is_up:
-            return silent_for(wait.seconds)
+            return timed_out(wait.seconds)
         # workerd says no more than "Network connection lost."; Node's fetch, like a browser's, names the cause.
         cause = getattr(getattr(error, "cause", None), "code", None)
         return UpstreamDisconnected() if begun or cause == "UND_ERR_SOCKET" else UpstreamUnreachable()
@@ -103,7 +103,7 @@ class _Body:
         self._upstream = upstream
         self._response = response
         self._controller = controller
-        self._silence = outgoing.patience.silence
+        self._silence = outgoing.timeouts.silence
         length = headers.get("content-length") or ""
         self._in_one_step = length.isdigit() and int(length[:18]) <= _ONE_STEP_BYTES
         self._reader: Any = None

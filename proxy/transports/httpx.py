@@ -18,7 +18,7 @@ from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed,
 from proxy.messages import Headers
 from proxy.transports.outbound import OutboundProxy, proxy_for
 from proxy.transports.tls import tls_context
-from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Patience, credential, silent_for, unreachable
+from proxy.upstream import IDLE_SECONDS, Answer, Outgoing, Timeouts, credential, timed_out, unreachable
 
 # httpx imports its command line, and with it click and pygments, wherever they happen to be installed. `None` in
 # sys.modules makes that import fail at once, which httpx expects.
@@ -88,7 +88,7 @@ class HttpxUpstream:
             return await self._attempt(proxy, url, outgoing, reused)
         except httpx.TransportError as error:
             if not reused.ended_unanswered(error):
-                raise _translated(error, outgoing.patience, reused.stopped_by(error, proxy)) from None
+                raise _translated(error, outgoing.timeouts, reused.stopped_by(error, proxy)) from None
         # A kept connection that the other side had closed meanwhile, so the call was never taken: once more, and
         # not over the next kept one, which may have gone the same way.
         await self._retire(proxy)
@@ -96,7 +96,7 @@ class HttpxUpstream:
         try:
             return await self._attempt(proxy, url, outgoing, reused)
         except httpx.TransportError as error:
-            raise _translated(error, outgoing.patience, reused.stopped_by(error, proxy)) from None
+            raise _translated(error, outgoing.timeouts, reused.stopped_by(error, proxy)) from None
 
     async def aclose(self) -> None:
         """Close every connection, once its answer has been read."""
@@ -123,16 +123,16 @@ class HttpxUpstream:
         self, proxy: OutboundProxy | None, url: httpx.URL, outgoing: Outgoing, reused: _Reused
     ) -> Answer:
         pool = self._pool(proxy)
-        patience = outgoing.patience
+        timeouts = outgoing.timeouts
         # Read anew before every read, so the wait can change once the head has come.
-        timeouts = {
-            "connect": patience.connect,
-            "read": patience.first_byte,
-            "write": patience.silence,
+        seconds = {
+            "connect": timeouts.connect,
+            "read": timeouts.first_byte,
+            "write": timeouts.silence,
             "pool": None,
         }
         target = f"{url.path.rstrip('/')}/{outgoing.path}" + (f"?{outgoing.query}" if outgoing.query else "")
-        extensions: dict[str, Any] = {"timeout": timeouts, "trace": reused.trace}
+        extensions: dict[str, Any] = {"timeout": seconds, "trace": reused.trace}
         if proxy is None:
             extensions["target"] = target.encode("ascii")  # exactly this on the wire, nothing quoted anew
         else:
@@ -146,11 +146,11 @@ class HttpxUpstream:
         except BaseException:
             await pool.give_back()
             raise
-        timeouts["read"] = patience.silence
+        seconds["read"] = timeouts.silence
         head = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
         if "transfer-encoding" in head:
             head.remove("content-length")  # with both framings the chunks are the truth
-        return Answer(response.status_code, head, _Body(response, patience, pool))
+        return Answer(response.status_code, head, _Body(response, timeouts, pool))
 
 
 class _Reused:
@@ -208,10 +208,10 @@ class _Heard(httpcore.AsyncNetworkStream):
 class _Body:
     """An answer's raw bytes; errors come out as ours, and closing closes or gives back the connection."""
 
-    def __init__(self, response: httpx.Response, patience: Patience, pool: _Pool) -> None:
+    def __init__(self, response: httpx.Response, timeouts: Timeouts, pool: _Pool) -> None:
         self._stream = cast(httpx.AsyncByteStream, response.stream)
         self._pieces = self._stream.__aiter__()
-        self._patience = patience
+        self._timeouts = timeouts
         self._pool: _Pool | None = pool
 
     def __aiter__(self) -> _Body:
@@ -221,7 +221,7 @@ class _Body:
         try:
             return await self._pieces.__anext__()
         except httpx.TransportError as error:
-            raise _translated(error, self._patience, begun=True) from None
+            raise _translated(error, self._timeouts, begun=True) from None
 
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None
@@ -233,7 +233,7 @@ class _Body:
 
 
 def _translated(
-    error: httpx.TransportError, patience: Patience, proxy: OutboundProxy | None = None, begun: bool = False
+    error: httpx.TransportError, timeouts: Timeouts, proxy: OutboundProxy | None = None, begun: bool = False
 ) -> UpstreamError:
     """Ours for httpx's error, most specific first. `proxy` is what stopped it, `begun` says that the head had come."""
     if proxy is not None:
@@ -245,7 +245,7 @@ def _translated(
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
         return unreachable(error)
     if isinstance(error, httpx.TimeoutException):
-        return silent_for(patience.silence if begun else patience.first_byte)
+        return timed_out(timeouts.silence if begun else timeouts.first_byte)
     # httpx has one class for bytes that are no HTTP and for an end that came too early; only its words differ.
     if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
         return UpstreamMalformed()

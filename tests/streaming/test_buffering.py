@@ -72,7 +72,7 @@ def test_what_comes_out_fits_and_is_the_beginning_of_what_came(
 def test_one_event_that_cannot_be_carried_is_a_502(path: str) -> None:
     reply = held(Listed(word("x" * 400_000), DONE), Envelope(LIMIT, "a test", True, base64=True), path)
     assert (reply.status, error_of(reply)["code"]) == (502, "response_too_large")
-    assert "0.3 MB that a test carries back" in error_of(reply)["message"]
+    assert "0.3 MB that a test can return" in error_of(reply)["message"]
 
 
 def test_bytes_that_are_no_text_count_as_base64() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.transports import demo_words as words
 from proxy.transports.demo import DemoUpstream
-from proxy.upstream import Outgoing, Patience, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support import fake_clock
 from tests.support.core import Listed, host, request, run
 
@@ -99,6 +99,6 @@ def test_a_call_in_demo_mode_has_no_price() -> None:
 @pytest.mark.parametrize("body", [b"no json", b"[1]", b"[" * 100_000])
 def test_what_is_no_object_is_refused_as_an_api_would(body: bytes) -> None:
     target = Target("demo", "https://demo.invalid/v1", "demo")
-    outgoing = Outgoing(target, "POST", "chat/completions", "", [], body, Patience(1, 1, 1))
+    outgoing = Outgoing(target, "POST", "chat/completions", "", [], body, Timeouts(1, 1, 1))
     answer = fake_clock.run(DemoUpstream(host().clock).send(outgoing))
     assert answer.status == 400

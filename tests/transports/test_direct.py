@@ -19,12 +19,12 @@ from proxy.cli.certificates import hash_folder
 from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
-from proxy.upstream import Outgoing, Patience, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support.upstream import CEILING
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-QUICK = Patience(1.0, 0.5, 0.5)
-LONG = Patience(5.0, 5.0, 5.0)
+QUICK = Timeouts(1.0, 0.5, 0.5)
+LONG = Timeouts(5.0, 5.0, 5.0)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -71,8 +71,8 @@ def saying(*answers: bytes) -> Handler:
     return handler
 
 
-def asked(port: int, waits: Patience = LONG, body: bytes = b"", base: str = "http://127.0.0.1") -> Outgoing:
-    return Outgoing(Target("t", f"{base}:{port}/v1", "sk-x"), "POST" if body else "GET", "x", "", [], body, waits)
+def asked(port: int, timeouts: Timeouts = LONG, body: bytes = b"", base: str = "http://127.0.0.1") -> Outgoing:
+    return Outgoing(Target("t", f"{base}:{port}/v1", "sk-x"), "POST" if body else "GET", "x", "", [], body, timeouts)
 
 
 @contextlib.asynccontextmanager
@@ -101,10 +101,12 @@ async def read(upstream: DirectUpstream, outgoing: Outgoing) -> tuple[int, bytes
     return answer.status, got, None
 
 
-def once(handler: Handler, waits: Patience = LONG, body: bytes = b"") -> tuple[int, bytes, type[UpstreamError] | None]:
+def once(
+    handler: Handler, timeouts: Timeouts = LONG, body: bytes = b""
+) -> tuple[int, bytes, type[UpstreamError] | None]:
     async def go() -> tuple[int, bytes, type[UpstreamError] | None]:
         async with Raw(handler) as server, engine() as upstream:
-            return await asyncio.wait_for(read(upstream, asked(server.port, waits, body)), CEILING)
+            return await asyncio.wait_for(read(upstream, asked(server.port, timeouts, body)), CEILING)
 
     return asyncio.run(go())
 
@@ -165,7 +167,7 @@ def test_a_body_that_drips_in_is_read_to_its_end_and_one_that_stops_is_not() -> 
         await asyncio.sleep(5)
 
     # The whole takes longer than the silence that is allowed, no pause does, also on a busy machine.
-    assert once(drip, Patience(5.0, 5.0, 1.0)) == (200, b"a" * 8, UpstreamTimeout)
+    assert once(drip, Timeouts(5.0, 5.0, 1.0)) == (200, b"a" * 8, UpstreamTimeout)
 
 
 @pytest.mark.parametrize("refused", [True, False])
@@ -291,7 +293,7 @@ def test_a_timer_that_nobody_waits_for_any_more_does_nothing() -> None:
         answers = [OK + b"Content-Length: 1\r\n\r\na"] * 2
         async with Raw(saying(*answers)) as server, engine() as upstream:
             for _ in answers:
-                assert await read(upstream, asked(server.port, Patience(1, 0.2, 0.2))) == (200, b"a", None)
+                assert await read(upstream, asked(server.port, Timeouts(1, 0.2, 0.2))) == (200, b"a", None)
                 await asyncio.sleep(0.4)
             assert server.opened == 1
 
@@ -375,7 +377,7 @@ def test_a_line_break_never_gets_into_a_head() -> None:
 def test_a_timer_is_armed_anew_for_what_is_due_sooner() -> None:
     async def go() -> None:
         async with Raw(saying(OK + b"Content-Length: 2\r\n\r\na", b"")) as server, engine() as upstream:
-            answer = await upstream.send(asked(server.port, Patience(5, 5, 0.2)))
+            answer = await upstream.send(asked(server.port, Timeouts(5, 5, 0.2)))
             assert await answer.body.__anext__() == b"a"
             with pytest.raises(UpstreamTimeout):
                 await answer.body.__anext__()
@@ -392,7 +394,7 @@ def test_a_handshake_that_never_ends_is_given_up() -> None:
     async def go() -> None:
         async with Raw(_no_tls) as server, engine() as upstream:
             with pytest.raises(UpstreamUnreachable):
-                await upstream.send(asked(server.port, Patience(0.3, 5, 5), base="https://127.0.0.1"))
+                await upstream.send(asked(server.port, Timeouts(0.3, 5, 5), base="https://127.0.0.1"))
 
     asyncio.run(go())
 

@@ -18,7 +18,7 @@ from proxy.transports.demo import DemoUpstream
 from proxy.transports.direct import DirectUpstream
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.tls import tls_context
-from proxy.upstream import Outgoing, Patience, Target
+from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support.core import host
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
@@ -46,7 +46,7 @@ class Wall:
 
 def outgoing(base_url: str, method: str = "GET", body: bytes = b"") -> Outgoing:
     target = Target("default", base_url, "sk-x")
-    return Outgoing(target, method, "models/a%2Fb", "x=%7E", [("accept", "*/*")], body, Patience(2, 2, 2))
+    return Outgoing(target, method, "models/a%2Fb", "x=%7E", [("accept", "*/*")], body, Timeouts(2, 2, 2))
 
 
 def run(engine: Any, go: Callable[[ClosableUpstream], Awaitable[T]], wall: Wall | None = None) -> T:
@@ -209,10 +209,10 @@ def test_a_body_makes_a_length_even_for_delete(engine: Any, upstream: Upstream) 
 @pytest.mark.parametrize("begun", [False, True])
 def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: bool) -> None:
     upstream.play((head(200, ("Content-Length", "2")) + b"a", Wait()) if begun else (Wait(),))
-    waits = Patience(2, 0.2, 0.3)
+    timeouts = Timeouts(2, 0.2, 0.3)
 
     async def go(one: ClosableUpstream) -> None:
-        answer = await one.send(replace(outgoing(upstream.url), patience=waits))
+        answer = await one.send(replace(outgoing(upstream.url), timeouts=timeouts))
         try:
             async for _ in answer.body:
                 pass
