@@ -72,7 +72,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("proxy.cost.context_limit", _checks_context),
     Stage("proxy.cost.cost_limit", lambda call: call.has_limits),
     Stage("proxy.cost.usage", _uses_tokens),
-    Stage("proxy.streaming.timing", _always),
+    Stage("proxy.streaming.deadline", _always),
     Stage("proxy.cost.metering", _is_metered),
     Stage("proxy.streaming.assemble", _is_assembled),
 )

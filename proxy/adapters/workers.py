@@ -27,13 +27,13 @@ from proxy.platforms.limits import number
 from proxy.protocols import chat, completions, responses
 from proxy.relay import relay
 from proxy.settings.config import Config
-from proxy.streaming import timing
+from proxy.streaming import deadline
 from proxy.streaming.delivery import Delivery
 from proxy.transports.fetch import FetchUpstream
 from proxy.upstream import Upstream
 
 # Imported for the snapshot alone: elsewhere the first call that needs them pays for them.
-_SNAPSHOT = (hmac, usage, timing, chat, completions, responses)
+_SNAPSHOT = (hmac, usage, deadline, chat, completions, responses)
 # The Response constructor refuses a body for these, even an empty one (fetch.spec.whatwg.org, null body status).
 _NULL_BODY_STATUSES = (101, 204, 205, 304)
 
