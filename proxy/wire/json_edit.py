@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.errors import BadRequest
-from proxy.wire.safe_json import Member
+from proxy.wire.json_rules import Member
 
 # A value that is read out of a body that nothing is decided by: a name, a number, a few options.
 _SHORT = 4_096

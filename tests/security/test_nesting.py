@@ -51,7 +51,7 @@ def test_too_deeply_may_be_the_same_everywhere() -> None:
 MAY = {
     "wire/bounded_json.py": "counts",
     "wire/json_edit.py": "reads the value of a member, all of which have been counted",
-    "wire/safe_json.py": "counts",
+    "wire/json_rules.py": "counts",
     "protocols/usage.py": "counts",
     "cost/prices.py": "the project's own table, or the owner's",
     "settings/providers_file.py": "a setting of the owner's",

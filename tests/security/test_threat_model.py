@@ -15,7 +15,7 @@ from proxy.settings import parsers
 from proxy.settings.providers import HARMLESS_HEADERS
 from proxy.tokens.vocabulary import Budget
 from proxy.transports import http1
-from proxy.wire import bounded_json, multipart, path_table, safe_json
+from proxy.wire import bounded_json, json_rules, multipart, path_table
 from proxy.wire.path_table import Endpoint
 from tests.security.test_cost_guards import send
 from tests.support.paths import ROOT
@@ -135,12 +135,12 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         "request headers, before the key is checked": f"{asgi_http.MAX_HEAD_BYTES // 1024} KB, then 431",
         "request body": "`MAX_BODY_MB`, or the platform's limit",
         "values in a request that is read strictly": (
-            f"{safe_json.MAX_VALUES:,} (commas and brackets in texts may count)"
+            f"{json_rules.MAX_VALUES:,} (commas and brackets in texts may count)"
         ),
         "keys at the top level, and the length of a key": (
-            f"{safe_json.MAX_MEMBERS:,} keys, {safe_json.MAX_NAME:,} characters"
+            f"{json_rules.MAX_MEMBERS:,} keys, {json_rules.MAX_NAME:,} characters"
         ),
-        "one text, if it is not plain ASCII": f"{safe_json.MAX_TEXT:,} characters",
+        "one text, if it is not plain ASCII": f"{json_rules.MAX_TEXT:,} characters",
         "nesting": f"{bounded_json.LEVELS} levels",
         "model name": f"{strict_body.MAX_MODEL_LENGTH} characters",
         "parts of a form": f"{multipart.MAX_PARTS:,}",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import BadRequest, TooComplex
-from proxy.wire import bounded_json, json_window, safe_json, work
+from proxy.wire import bounded_json, json_rules, json_window, safe_json, work
 from tests.support.slices import run
 
 TEXTS = st.text(max_size=40) | st.sampled_from(["\\" * 70, "😀" * 40, "\n" * 90, "中文" * 40, "\ud83d", '"' * 60])
@@ -158,14 +158,14 @@ def test_an_escape_on_a_windows_edge_stays_whole(unit: str) -> None:
 def test_limits_are_told() -> None:
     for raw, how in (
         (b"{%s}" % b",".join(b'"%d":1' % number for number in range(1_001)), "keys"),
-        (b'{"a":[' + b"0," * safe_json.MAX_VALUES + b"0]}", "values"),
+        (b'{"a":[' + b"0," * json_rules.MAX_VALUES + b"0]}", "values"),
         (b'{"a":{"%s":1}}' % (b"n" * 1_001), "key"),
-        (('{"a":"' + "中" * (safe_json.MAX_TEXT + 40_000) + '"}').encode(), "text"),
+        (('{"a":"' + "中" * (json_rules.MAX_TEXT + 40_000) + '"}').encode(), "text"),
     ):
         with pytest.raises(TooComplex, match=how):
             run(safe_json.read(raw))
-    plain = b'{"a":"' + b"A" * (safe_json.MAX_TEXT + 100) + b'"}'
-    assert len(run(safe_json.read(plain))[0].value["a"]) == safe_json.MAX_TEXT + 100
+    plain = b'{"a":"' + b"A" * (json_rules.MAX_TEXT + 100) + b'"}'
+    assert len(run(safe_json.read(plain))[0].value["a"]) == json_rules.MAX_TEXT + 100
 
 
 def test_depth_is_limited_on_every_python() -> None:
