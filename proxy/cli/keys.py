@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from proxy import startup
 from proxy.access.signed_keys import NAME, Key, mint, read
 from proxy.call import Grant
-from proxy.cost.cost_limit import LEAST_OUTPUT
+from proxy.cost.cost_limit import MIN_OUTPUT_TOKENS
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
 from proxy.wire.path_table import FAMILIES
@@ -43,8 +43,8 @@ def make(environ: Mapping[str, str], asked: Asked, now: float) -> str:
         raise ConfigError("--name takes up to 40 letters, digits, dots, dashes and underscores.")
     if not 0 < asked.days <= MOST_DAYS:
         raise ConfigError(f"--days takes a number up to {MOST_DAYS}.")
-    if asked.max_output_tokens is not None and asked.max_output_tokens < LEAST_OUTPUT:
-        raise ConfigError(f"--max-output-tokens takes a whole number from {LEAST_OUTPUT} on.")
+    if asked.max_output_tokens is not None and asked.max_output_tokens < MIN_OUTPUT_TOKENS:
+        raise ConfigError(f"--max-output-tokens takes a whole number from {MIN_OUTPUT_TOKENS} on.")
     models, paths = parsers.commas(asked.models or ""), parsers.paths(asked.paths or "")
     if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in FAMILIES]:
         raise ConfigError(f"--paths: {unknown[0]} is no path below /v1. Such as: chat, embeddings, images/generations.")
