@@ -105,7 +105,7 @@ def _name(value: Any, secrets: set[str]) -> str | None:
 
 
 def _clean(value: Any, secrets: set[str]) -> Any:
-    return redaction.whole(value, secrets) if isinstance(value, str) else value
+    return redaction.redact_whole(value, secrets) if isinstance(value, str) else value
 
 
 def _path(call: Call, secrets: set[str]) -> str:
@@ -116,7 +116,7 @@ def _path(call: Call, secrets: set[str]) -> str:
 def _secrets(call: Call) -> set[str]:
     """The server's keys and the caller's, also of one that was not let in."""
     sent = auth.credential(call.request.headers).split(":")
-    own = (key for key in sent if len(key) >= redaction.SHORTEST)  # any word at all does where nobody looks at it
+    own = (key for key in sent if len(key) >= redaction.MIN_LENGTH)  # any word at all does where nobody looks at it
     return {*call.config.secrets, *own}
 
 

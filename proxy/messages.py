@@ -152,15 +152,11 @@ class Request:
                 raise BodyTooLarge(limit, where)
             self.check_complete(len(self.body))
             return self.body
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self.body:
-            size += len(chunk)
-            if size > limit:
-                raise BodyTooLarge(limit, where)
-            chunks.append(chunk)
-        self.check_complete(size)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        data = await read_up_to(self.body, limit)
+        if data is None:
+            raise BodyTooLarge(limit, where)
+        self.check_complete(len(data))
+        return data
 
 
 @dataclass(slots=True)
@@ -170,6 +166,18 @@ class Reply:
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes | ByteStream = b""
+
+
+async def read_up_to(body: AsyncIterable[bytes], limit: int) -> bytes | None:
+    """Read the whole body. None as soon as it is larger than `limit` bytes; the rest stays unread."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in body:
+        size += len(piece)
+        if size > limit:
+            return None
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def media_type(headers: Headers) -> str:

@@ -84,5 +84,5 @@ def _error_reply(call: Call, error: ProxyError) -> Reply:
     call.outcome.ending = error.code
     reply = error_reply(error)
     if not isinstance(error, UpstreamRefused):  # that one has been searched for secrets where it was read
-        reply.body = redaction.whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
+        reply.body = redaction.redact_whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
     return reply

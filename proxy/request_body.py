@@ -13,7 +13,7 @@ from proxy.errors import BadRequest
 from proxy.messages import Request
 from proxy.moderation import stage as moderation
 from proxy.platforms.limits import number
-from proxy.routing.model_field import is_one_name, named
+from proxy.routing.model_field import is_single_name, requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.json_edit import Document
 
@@ -45,14 +45,14 @@ async def take(call: Call, why: str | None = None) -> None:
     document = call.body.document
     if document is not None:
         call.body.fields = {name: document.get(name) for name in FIELDS if name in document}
-    model = named(call)
+    model = requested_model(call)
     if model is not None and len(model) > strict_body.MAX_MODEL_LENGTH:
         if why is not None:
             raise BadRequest(
                 f"The model's name is longer than {strict_body.MAX_MODEL_LENGTH} characters.", param="model"
             )
         call.body.fields.pop("model", None)
-    if {"model", "limits", "context"}.intersection(active) and not is_one_name(model):
+    if {"model", "limits", "context"}.intersection(active) and not is_single_name(model):
         raise BadRequest("The model's name has a comma or a control character in it. Name one model.", param="model")
 
 
@@ -90,7 +90,7 @@ async def _bytes(call: Call, active: list[str]) -> bytes:
         and (not chosen or (request.length is not None and request.length <= chosen))
     ):
         if is_held:
-            strict_body.check_form_is_taken(call)
+            strict_body.check_form_accepted(call)
         call.body.native = request.native
         return b""
     limit = chosen or door or int(number("server", "http", "request body"))

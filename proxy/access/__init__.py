@@ -1,1 +1,1 @@
-"""Who may call, with whose credential, what of the owner's a call may touch, and what is kept secret."""
+"""Who may call and with whose credential, what a call may access in the owner's account, and which texts are secret."""

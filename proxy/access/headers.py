@@ -1,4 +1,4 @@
-"""Which headers go up and which come back: two lists of what is allowed, and CORS. What is on neither list stays."""
+"""Which headers go up and which come back: two allow-lists, and CORS. All other headers are dropped."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ _UP = frozenset(
     "content-type content-encoding accept user-agent range idempotency-key x-client-request-id openai-beta "
     "anthropic-version anthropic-beta http-referer x-title".split()
 )
-_UP_FAMILIES = ("x-stainless-",)
-_UP_OWN_KEY = frozenset(("openai-organization", "openai-project"))  # they name the account: the owner's is not lent
-_BACK = frozenset(
+_UP_PREFIXES = ("x-stainless-",)
+# They name the account, so they pass only with the caller's own key.
+_ACCOUNT = frozenset(("openai-organization", "openai-project"))
+_DOWN = frozenset(
     "content-type content-encoding content-disposition content-range accept-ranges etag location x-request-id "
     "retry-after retry-after-ms x-should-retry".split()
 )
-_BACK_FAMILIES = ("openai-", "x-ratelimit-", "retry-after")
-# Only the browser's own list of readable headers needs no word here (fetch.spec.whatwg.org, CORS-safelisted).
+_DOWN_PREFIXES = ("openai-", "x-ratelimit-", "retry-after")
+# All but the CORS-safelisted response headers, which browsers always expose (fetch.spec.whatwg.org).
 _EXPOSED = (
     "content-disposition, content-encoding, content-range, accept-ranges, etag, location, x-request-id, "
     "openai-version, openai-processing-ms, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
@@ -28,15 +29,15 @@ _EXPOSED = (
     "x-sluice-usage, x-sluice-moderation"
 )
 _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
-_BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2; events may hold anything
+_INVALID_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token (RFC 9110, section 5.6.2); events may hold anything
 
 
 def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> list[tuple[str, str]]:
-    """The caller's headers that the upstream gets, with the one `Accept-Encoding` that we can stand for.
+    """Return the caller's headers for the upstream, with an `Accept-Encoding` that Sluice can handle.
 
-    A streamed answer is asked for uncompressed: a compressor in between would hold events back. So is any answer to a
-    form, which may ask for a stream in a field that nobody reads here.
+    A stream is requested uncompressed, because a compressor would hold events back. So is every answer to a form, which
+    may ask for a stream in a field that Sluice does not read.
     """
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
@@ -44,41 +45,42 @@ def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> l
         for name, value in headers
         if (
             name in _UP
-            or name.startswith(_UP_FAMILIES)
-            or (own_key and name in _UP_OWN_KEY)
+            or name.startswith(_UP_PREFIXES)
+            or (own_key and name in _ACCOUNT)
             or name in config.forward_headers
         )
         and _NAME.fullmatch(name)
-        and not _BAD_VALUE.search(value)
+        and not _INVALID_VALUE.search(value)
     ]
     accepted = "identity" if streamed else headers.get("accept-encoding") or "identity"
-    pairs.append(("accept-encoding", "identity" if _BAD_VALUE.search(accepted) else accepted))
+    pairs.append(("accept-encoding", "identity" if _INVALID_VALUE.search(accepted) else accepted))
     return pairs
 
 
 def downward(headers: Headers, own_key: bool) -> list[tuple[str, str]]:
-    """The upstream's headers that the caller gets."""
+    """Return the upstream's headers for the caller."""
     return [
         (name, value)
         for name, value in headers
-        if (name in _BACK or name.startswith(_BACK_FAMILIES))
-        and (own_key or name not in _UP_OWN_KEY)
+        if (name in _DOWN or name.startswith(_DOWN_PREFIXES))
+        and (own_key or name not in _ACCOUNT)
         and _NAME.fullmatch(name)
-        and not _BAD_VALUE.search(value)
+        and not _INVALID_VALUE.search(value)
     ]
 
 
 def asks_for_websocket(headers: Headers) -> bool:
-    """Whether a request wants to become a WebSocket (RFC 6455, section 4.1).
+    """Whether the request is a WebSocket handshake (RFC 6455, section 4.1).
 
-    Gateways drop `Upgrade`, which is meant for the next hop, and let the handshake's own headers pass.
+    Gateways drop the hop-by-hop header `Upgrade` and pass on the handshake's own headers.
     """
-    offered = (one for name, value in headers if name == "upgrade" for one in value.lower().split(","))
-    return any(one.partition("/")[0].strip() == "websocket" for one in offered) or "sec-websocket-key" in headers
+    protocols = (protocol for name, value in headers if name == "upgrade" for protocol in value.lower().split(","))
+    is_upgrade = any(protocol.partition("/")[0].strip() == "websocket" for protocol in protocols)
+    return is_upgrade or "sec-websocket-key" in headers
 
 
 def cors(reply: Headers, request: Headers, config: Config) -> None:
-    """Let a page on an allowed origin read the reply; every reply passes here, errors included."""
+    """Add the CORS headers that let a page on an allowed origin read the reply. Errors need them as well."""
     origin = request.get("origin")
     if "*" in config.allow_origins:
         reply.set("access-control-allow-origin", "*")
@@ -87,16 +89,16 @@ def cors(reply: Headers, request: Headers, config: Config) -> None:
         if origin not in config.allow_origins:
             return
         reply.set("access-control-allow-origin", str(origin))
-    more = sorted({name for name, _ in reply if name.startswith(_BACK_FAMILIES) and name not in _EXPOSED_NAMES})
-    reply.set("access-control-expose-headers", ", ".join([_EXPOSED, *more]))
+    families = sorted({name for name, _ in reply if name.startswith(_DOWN_PREFIXES) and name not in _EXPOSED_NAMES})
+    reply.set("access-control-expose-headers", ", ".join([_EXPOSED, *families]))
 
 
 def preflight(request: Headers) -> Headers:
-    """The answer to a browser's OPTIONS, which asks before a call with a key: whatever it asks for is allowed."""
+    """Return the headers of the answer to a CORS preflight: whatever it asks for is allowed."""
     reply = Headers([("access-control-max-age", "86400")])
-    for asked, allowed in (("method", "methods"), ("headers", "headers"), ("private-network", "private-network")):
-        value = request.get(f"access-control-request-{asked}")
-        if value and not _BAD_VALUE.search(value):
+    for requested, allowed in (("method", "methods"), ("headers", "headers"), ("private-network", "private-network")):
+        value = request.get(f"access-control-request-{requested}")
+        if value and not _INVALID_VALUE.search(value):
             reply.set(f"access-control-allow-{allowed}", value)
     if "access-control-allow-methods" not in reply:
         reply.set("access-control-allow-methods", "GET, POST, DELETE, OPTIONS")

@@ -1,7 +1,7 @@
-"""Keys that an owner mints without a database: everything a key may do stands in it, under a signature.
+"""Signed keys, which need no database: the key itself says what it permits, and a signature protects it.
 
-`sk-sluice-<what it may>.<HMAC-SHA-256>`, both in URL-safe base64. The signing is itsdangerous', which takes a list of
-secrets, so that a secret can be changed while its keys live on. Imported only when such a key arrives.
+The format is `sk-sluice-<permissions>.<HMAC-SHA-256>`, both parts in URL-safe base64. itsdangerous signs with a list of
+secrets, so that a secret can be rotated while its keys stay valid. Imported only when such a key arrives.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from proxy.errors import KeyInvalid
 from proxy.settings import parsers
 from proxy.settings.parsers import SIGNED_KEY_PREFIX
 
-# What stands in every key, and what may be left out at its end.
-_ALWAYS = 3
+# The number of fields in every key, and the values of those that may be omitted at its end.
+_REQUIRED_FIELDS = 3
 _UNLIMITED: tuple[Any, ...] = ("", "", 0)
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One minted key. `expires` is Unix time in seconds; `id` is what REVOKED_KEYS names, as well as `name`."""
+    """One signed key. `expires` is Unix time in seconds. REVOKED_KEYS lists `id` or `name`."""
 
     name: str
     id: str
@@ -32,45 +32,49 @@ class Key:
     grant: Grant
 
     @property
-    def shown(self) -> str:
-        """The key's name for the log."""
+    def log_id(self) -> str:
+        """The key's identification in the log."""
         return f"{self.name}/{self.id}"
 
 
 def mint(key: Key, secrets: Sequence[str]) -> str:
-    """The key as its holder sends it, signed with the first of the `secrets`."""
+    """Return the key as its holder sends it, signed with the first of the `secrets`."""
     grant = key.grant
     fields: list[Any] = [key.name, key.id, key.expires, ",".join(grant.models), ",".join(grant.paths)]
     fields.append(grant.max_output_tokens or 0)
-    while not fields[-1]:  # what is not limited takes no room, for a key should be short
+    while not fields[-1]:  # omitted where nothing is limited, to keep the key short
         fields.pop()
     signed = _serializer(secrets).dumps(fields)
     return SIGNED_KEY_PREFIX + (signed if isinstance(signed, str) else signed.decode())
 
 
 def read(text: str, secrets: Sequence[str]) -> Key:
-    """The key behind `text`. Raises KeyInvalid where none of the `secrets` has signed it."""
+    """Verify and parse a signed key. Raises KeyInvalid if none of the `secrets` signed it."""
     from itsdangerous import BadData
 
     try:
         fields: list[Any] = list(_serializer(secrets).loads(text.removeprefix(SIGNED_KEY_PREFIX)))
-        name, key_id, expires, models, paths, most = [*fields, *_UNLIMITED[len(fields) - _ALWAYS :]]
-        grant = Grant(parsers.commas(models), parsers.commas(paths), int(most) or None)
+        name, key_id, expires, models, paths, max_output = [*fields, *_UNLIMITED[len(fields) - _REQUIRED_FIELDS :]]
+        grant = Grant(parsers.commas(models), parsers.commas(paths), int(max_output) or None)
         return Key(str(name), str(key_id), int(expires), grant)
-    except (BadData, ValueError, TypeError, AttributeError):  # all but the first: signed by another version of this
+    except (BadData, ValueError, TypeError, AttributeError):  # all but BadData: signed by another version of Sluice
         raise KeyInvalid(
-            "The minted key that was sent was not signed by this endpoint, or is not complete. Copy it once more, or "
-            "ask its owner for another one."
+            "This endpoint did not sign the key that was sent, or the key is incomplete. Copy it again, or ask the "
+            "endpoint's owner for a new one."
         ) from None
 
 
 def admit(text: str, secrets: Sequence[str], revoked: Sequence[str], now: float) -> Key:
-    """As `read`. Raises KeyInvalid for a key that has expired by `now` (Unix time) or that the owner has revoked."""
+    """As `read`, and raises KeyInvalid for a key that has expired by `now` (Unix time) or that the owner revoked."""
     key = read(text, secrets)
     if key.expires <= now:
-        raise KeyInvalid("The minted key that was sent has expired. Ask its owner for another one.", code="expired_key")
+        raise KeyInvalid(
+            "The key that was sent has expired. Ask the endpoint's owner for a new one.", code="expired_key"
+        )
     if key.id in revoked or key.name in revoked:
-        raise KeyInvalid("The minted key that was sent was revoked. Ask its owner for another one.", code="revoked_key")
+        raise KeyInvalid(
+            "The key that was sent is revoked. Ask the endpoint's owner for a new one.", code="revoked_key"
+        )
     return key
 
 
@@ -79,5 +83,5 @@ def _serializer(secrets: Sequence[str]) -> Any:
 
     from itsdangerous import URLSafeSerializer
 
-    kinds = {"key_derivation": "hmac", "digest_method": sha256}
-    return URLSafeSerializer(list(reversed(secrets)), salt="sluice", signer_kwargs=kinds)  # the last one signs
+    options = {"key_derivation": "hmac", "digest_method": sha256}
+    return URLSafeSerializer(list(reversed(secrets)), salt="sluice", signer_kwargs=options)  # the last secret signs

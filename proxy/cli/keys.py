@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from proxy import startup
 from proxy.access.signed_keys import NAME, Key, mint, read
 from proxy.call import Grant
-from proxy.cost.cost_limit import LEAST_OUTPUT
+from proxy.cost.cost_limit import MIN_OUTPUT_TOKENS
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
 from proxy.wire.path_table import FAMILIES
@@ -41,8 +41,8 @@ def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
         raise ConfigError("--name must be 1 to 40 letters, digits, dots, dashes or underscores.")
     if not 0 < options.days <= MAX_DAYS:
         raise ConfigError(f"--days must be more than 0 and at most {MAX_DAYS}.")
-    if options.max_output_tokens is not None and options.max_output_tokens < LEAST_OUTPUT:
-        raise ConfigError(f"--max-output-tokens must be at least {LEAST_OUTPUT}.")
+    if options.max_output_tokens is not None and options.max_output_tokens < MIN_OUTPUT_TOKENS:
+        raise ConfigError(f"--max-output-tokens must be at least {MIN_OUTPUT_TOKENS}.")
     models, paths = parsers.commas(options.models or ""), parsers.paths(options.paths or "")
     if unknown := [path for path in paths if path != "*" and path.partition("/")[0] not in FAMILIES]:
         raise ConfigError(

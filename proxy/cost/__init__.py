@@ -1,1 +1,1 @@
-"""What a call uses and costs, and what limits it."""
+"""What a call uses and costs, and the limits on both."""

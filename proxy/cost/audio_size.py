@@ -1,29 +1,29 @@
-"""How long a recording in a request is, out of its first bytes. Pure; nothing is decoded but a header."""
+"""How many tokens a recording in a request can have, from its header. Pure; only the header is decoded."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
 
-# More tokens than any provider is known to make of a second of sound: OpenAI 10, Mistral 12.5, Alibaba 25, Google 32
+# More tokens than any known provider counts for a second of audio: OpenAI 10, Mistral 12.5, Alibaba 25, Google 32
 # (their documents on audio, read 2026-11-26).
-TOKENS_A_SECOND = 50
-_HEAD = 64  # characters of base64 that hold the header
-_PCM = (1, 3, 0xFFFE)  # format tags whose samples have the size that the header says
+TOKENS_PER_SECOND = 50
+_HEADER_LENGTH = 64  # characters of base64 that hold the header
+_PCM_FORMATS = (1, 3, 0xFFFE)  # format tags whose samples have the size that the header declares
 
 
-def most_tokens(encoded: str) -> int | None:
-    """The most tokens of a WAV file of plain samples in base64; None for all other recordings."""
+def max_tokens(encoded: str) -> int | None:
+    """Return the most tokens that a WAV file of uncompressed samples in base64 can have, None for other recordings."""
     try:
-        head = b64decode(encoded[:_HEAD])
+        header = b64decode(encoded[:_HEADER_LENGTH])
     except (Error, ValueError):
         return None
-    if len(head) < 36 or head[:4] != b"RIFF" or head[8:16] != b"WAVEfmt ":
+    if len(header) < 36 or header[:4] != b"RIFF" or header[8:16] != b"WAVEfmt ":
         return None
-    tag, align = int.from_bytes(head[20:22], "little"), int.from_bytes(head[32:34], "little")
-    rate, told = int.from_bytes(head[24:28], "little"), int.from_bytes(head[28:32], "little")
-    # Whichever of the two a decoder goes by, the recording is no longer than this.
-    bytes_a_second = min(rate * align, told)
-    if tag not in _PCM or bytes_a_second == 0:
+    format_tag, block_size = int.from_bytes(header[20:22], "little"), int.from_bytes(header[32:34], "little")
+    sample_rate, declared_rate = int.from_bytes(header[24:28], "little"), int.from_bytes(header[28:32], "little")
+    # Decoders use either of the two, so the smaller one bounds the duration.
+    bytes_per_second = min(sample_rate * block_size, declared_rate)
+    if format_tag not in _PCM_FORMATS or bytes_per_second == 0:
         return None
-    return len(encoded) * TOKENS_A_SECOND // bytes_a_second + TOKENS_A_SECOND
+    return len(encoded) * TOKENS_PER_SECOND // bytes_per_second + TOKENS_PER_SECOND

@@ -1,6 +1,6 @@
-"""The stage that keeps a prompt from being sent that the model cannot take: refused, or shortened, before it costs.
+"""The stage that checks the prompt against the model's context window, and refuses or shortens one that is too long.
 
-The bytes decide first, since a token has at least one. Only a request that may be too long is counted.
+The size in bytes decides first, since every token has at least one byte. Only a prompt that may be too long is counted.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from proxy.errors import ContextTooLong, PathNotAllowed
 from proxy.wire import safe_json, work
 from proxy.wire.path_table import FREE
 
-# For a model whose tokenizer is not ours the count may be off by so much; only more than that is refused.
-DOUBT = 1.25
-# Room that is left for the answer when a history is shortened and the request does not say how much it wants.
+# An estimate, made with another model's tokenizer, may be off by this factor. Only a larger excess is refused.
+ESTIMATE_TOLERANCE = 1.25
+# Tokens reserved for the answer when a history is shortened and the request sets no limit.
 _ANSWER_TOKENS = 4_096
 # How often the rest of a history is counted as a whole.
-_TRIES = 8
+_MAX_COUNTS = 8
 
 
 async def apply(call: Call) -> None:
-    """Hold the prompt against the model's context window. Raises ContextTooLong, PathNotAllowed."""
+    """Check the prompt against the model's context window. Raises ContextTooLong, PathNotAllowed."""
     row, guard, protocol = call.endpoint, call.config.context_guard, call.protocol
     if row is None or row.cost == FREE or call.body.form is not None:
         return
     if not protocol.known and row.limits:
-        raise PathNotAllowed(f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and does not hold there yet.")
-    truncates = _takes_truncation(call)
+        raise PathNotAllowed(
+            f"/v1/{row.path} is not open here: CONTEXT_GUARD is set, and Sluice cannot apply it to this path yet."
+        )
+    truncates = _take_truncation(call)
     if guard == "off" and not truncates:
         return
     await strict_body.read(call, "its length is checked here before it goes up")
@@ -38,108 +40,111 @@ async def apply(call: Call) -> None:
     price = estimate.price_of(call, request.get("model"))
     window = price.context_window if price else None
     if protocol.truncates(request):
-        return  # the upstream shortens it itself
-    asked = estimate.output_of(request, row) or 0
-    if window is None or (await estimate.bound(call)).tokens + asked <= window:
+        return  # the upstream shortens the prompt itself
+    output = estimate.requested_output(request, row) or 0
+    if window is None or (await estimate.prompt_bound(call)).tokens + output <= window:
         return
-    tokens, certainty = await _most(call, request)
-    if tokens <= (window - asked) * (DOUBT if certainty == "estimate" else 1):
+    tokens, certainty = await _longest_prompt(call, request)
+    if tokens <= (window - output) * (ESTIMATE_TOLERANCE if certainty == "estimate" else 1):
         return
     if protocol.has_history and (truncates or guard == "truncate"):
-        room = window - (asked or min(_ANSWER_TOKENS, window // 4))
+        room = window - (output or min(_ANSWER_TOKENS, window // 4))
         if await _shorten(call, request, room):
             return
-    raise ContextTooLong(window, tokens, asked, certainty)
+    raise ContextTooLong(window, tokens, output, certainty)
 
 
-async def _most(call: Call, request: dict[str, Any]) -> tuple[int, str]:
-    """The most tokens that the longest prompt of the call has, as far as can be known, and how certain that is.
+async def _longest_prompt(call: Call, request: dict[str, Any]) -> tuple[int, str]:
+    """Return the tokens of the call's longest prompt and how certain they are: exact, estimate or at_most.
 
-    What lies outside of the request (a stored conversation, what a search finds) is the upstream's to look at, and so
-    is what is packed in it (a sound, a PDF): its bytes say little of its tokens.
+    Content outside the request (a stored conversation, search results) is left to the upstream, and so are packed
+    files such as audio and PDF, whose bytes say little about their tokens.
     """
-    alone = call.endpoint.prompt[0] if call.endpoint and call.path in ("completions", "embeddings") else ""
-    prompts = request.get(alone)
+    member = call.endpoint.prompt[0] if call.endpoint and call.path in ("completions", "embeddings") else ""
+    prompts = request.get(member)
     if isinstance(prompts, list) and set(map(type, prompts)) == {str}:
-        longest = max(prompts, key=len)  # each prompt of a list is read alone
-        counted = await estimate.count_aside(call, {**request, alone: longest})
+        longest = max(prompts, key=len)  # the model reads each prompt of a list separately
+        count = await estimate.count_request(call, {**request, member: longest})
     else:
-        counted = await estimate.count(call, _model(call))
+        count = await estimate.count_prompt(call, _target_model(call))
     from proxy.tokens.models import model_of  # few calls come here
 
-    measured = model_of(_model(call)).measured
-    if counted.certainty == "at_least":
-        most = await estimate.texts_counted(call, _model(call)) - (await estimate.bound(call)).packed_tokens
-        return most, "at_most" if measured else "estimate"
-    return counted.tokens, counted.certainty if measured else "estimate"
+    measured = model_of(_target_model(call)).measured
+    if count.certainty == "at_least":
+        bound = await estimate.counted_bound(call, _target_model(call))
+        packed = (await estimate.prompt_bound(call)).packed_tokens
+        return bound - packed, "at_most" if measured else "estimate"
+    return count.tokens, count.certainty if measured else "estimate"
 
 
-def _takes_truncation(call: Call) -> bool:
-    """Whether the caller asks for it, with the field of the Responses API; the chat API has none, so it is removed."""
+def _take_truncation(call: Call) -> bool:
+    """Whether the caller asks for truncation. Removes the field, which is the Responses API's, from chat requests."""
     if not call.protocol.has_history or call.body.document is None:
         return False
-    asked = call.body.document.get("truncation")
-    if asked in ("auto", "disabled"):
+    truncation = call.body.document.get("truncation")
+    if truncation in ("auto", "disabled"):
         call.body.document = call.body.document.without(("truncation",))
-    return bool(asked == "auto")
+    return bool(truncation == "auto")
 
 
-def _model(call: Call) -> Any:
-    """What the first upstream calls the model: its tokenizer counts."""
+def _target_model(call: Call) -> Any:
+    """Return the first upstream's name for the model, which selects the tokenizer."""
     return call.plan.targets[0].model or strict_body.object_of(call).get("model")
 
 
 async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:
-    """Leave out the oldest turns until the rest fits into `room` tokens; False where not even the last one does."""
+    """Drop the oldest turns until the rest fits into `room` tokens. False if even the last turn does not fit."""
     messages, document = request.get("messages"), call.body.document
-    if document is None or not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+    if document is None or not isinstance(messages, list) or not all(isinstance(item, dict) for item in messages):
         return False
-    counted = await estimate.count(call, _model(call))
+    count = await estimate.count_prompt(call, _target_model(call))
     dropped = await call.host.clock.offload(
-        lambda: _dropped({**request, "model": _model(call)}, messages, counted.tokens, room, call.host.clock.now)
+        lambda: _select_dropped(
+            {**request, "model": _target_model(call)}, messages, count.tokens, room, call.host.clock.now
+        )
     )
     if not dropped:
         return False
-    member = next(one for one in document.members if one.name == "messages")
+    member = next(member for member in document.members if member.name == "messages")
     spans = await work.run(safe_json.item_spans(document.data, member.value), call.host.clock)
     call.body.document = document.without_items("messages", spans, dropped)
-    call.forget(estimate.TokenCounts, estimate.PromptBound)
+    call.forget(estimate.CountState, estimate.BoundState)
     call.outcome.reply_headers.append(("x-sluice-dropped-messages", str(len(dropped))))
     call.outcome.details["dropped_messages"] = len(dropped)
     return True
 
 
-def _dropped(
-    request: dict[str, Any], messages: list[dict[str, Any]], left: int, room: int, now: Callable[[], float]
+def _select_dropped(
+    request: dict[str, Any], messages: list[dict[str, Any]], tokens_left: int, room: int, now: Callable[[], float]
 ) -> set[int]:
-    """The positions of the messages to leave out; none where what must stay does not fit."""
+    """Return the positions of the messages to drop, an empty set if the messages that must stay do not fit."""
     from proxy import tokens
 
     budget = tokens.budget(now)
     dropped: set[int] = set()
-    tries = 0
+    counts = 0
     for turn in _turns(messages):
-        # What a turn takes is about what it takes alone; only when that is enough the rest is counted as a whole.
-        alone = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
-        left -= tokens.count_prompt(alone, [], [], budget).tokens - 3
+        # A turn's own count is close to its share of the whole. Only when enough is dropped is the rest counted.
+        turn_request = {"model": request.get("model"), "messages": [messages[position] for position in turn]}
+        tokens_left -= tokens.count_prompt(turn_request, [], [], budget).tokens - 3
         dropped |= set(turn)
         if budget.spent:
             break
-        if left <= room:
+        if tokens_left <= room:
             kept = [message for position, message in enumerate(messages) if position not in dropped]
-            counted = tokens.count_prompt({**request, "messages": kept}, [], [], tokens.budget(now))
-            if counted.certainty != "at_least" and counted.tokens <= room:
+            count = tokens.count_prompt({**request, "messages": kept}, [], [], tokens.budget(now))
+            if count.certainty != "at_least" and count.tokens <= room:
                 return dropped
-            tries += 1
-            if tries == _TRIES:
+            counts += 1
+            if counts == _MAX_COUNTS:
                 break
     return set()
 
 
 def _turns(messages: list[dict[str, Any]]) -> list[list[int]]:
-    """The turns that may be left out, oldest first, as positions: a question with all that was said to it.
+    """Return the turns that may be dropped, oldest first, as positions: a question with everything that answers it.
 
-    Calls of tools stay with their results, since both lie in one turn. Never system messages, never the last question.
+    Tool calls stay with their results, since both are in one turn. System messages and the last question always stay.
     """
     turns: list[list[int]] = []
     last = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=0)

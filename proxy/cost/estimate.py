@@ -1,4 +1,4 @@
-"""What a request may use before it goes up: its tokens, the model's limits, its price. Shared by those who limit it."""
+"""What a request may use before it goes up: its tokens, the model's limits and its price."""
 
 from __future__ import annotations
 
@@ -14,111 +14,115 @@ from proxy.wire import work
 from proxy.wire.path_table import Endpoint
 
 if TYPE_CHECKING:
-    from proxy.cost.upper_bound import Bound
+    from proxy.cost.upper_bound import PromptBound
     from proxy.tokens.prompt import Count
     from proxy.upstream import Target
 
 
-class PromptBound:
-    """The call's bound, made once; its texts are the request's."""
+class BoundState:
+    """The call's bound, computed once. It holds the request's texts."""
 
     holds_request = True
 
     def __init__(self) -> None:
-        self.bound: Bound | None = None
+        self.bound: PromptBound | None = None
 
 
-class TokenCounts:
-    """The prompt's tokens by model, and its bounds with the texts counted, each made once."""
+class CountState:
+    """The prompt's token counts and its bounds with counted texts, by model. Each is computed once."""
 
     def __init__(self) -> None:
-        self.exact: dict[str, Count] = {}
+        self.counts: dict[str, Count] = {}
         self.bounds: dict[str, int] = {}
 
 
-# What nobody means: JSON may hold numbers of thousands of digits, and what is made of them cannot be written again.
-_ABSURD = 1_000_000_000
+# JSON may hold numbers of thousands of digits, and Python refuses to write the products of such numbers.
+_MAX_COUNT = 1_000_000_000
 
 
-async def bound(call: Call) -> Bound:
-    """More tokens than the prompt can have, by its bytes. Nothing is counted, so it costs next to nothing."""
-    state = call.state(PromptBound)
+async def prompt_bound(call: Call) -> PromptBound:
+    """Bound the prompt's tokens by its bytes. Nothing is counted, so this is cheap.
+
+    Raises NotInstalled where this deployment cannot count.
+    """
+    state = call.state(BoundState)
     if state.bound is None:
         try:
             from proxy.cost import upper_bound
-        except ImportError:  # a Worker's bundle has none of the files that count
+        except ImportError:  # a Worker's bundle leaves out the files that count
             raise NotInstalled from None
 
         size = len(call.body.outgoing)
-        state.bound = await work.run(upper_bound.of(strict_body.object_of(call), size), call.host.clock)
+        state.bound = await work.run(upper_bound.prompt_bound(strict_body.object_of(call), size), call.host.clock)
     return state.bound
 
 
-async def upper(call: Call, model: Any = None) -> int:
-    """As `bound`, with the texts counted where the model's tokenizer is known; the count itself where it is exact.
+async def max_prompt_tokens(call: Call, model: Any = None) -> int:
+    """Return the closest known bound on the prompt's tokens.
 
-    `model` is what the target calls it, where that is another name than the request's.
+    It is the count if that is exact, else the bound with counted texts if the model's tokenizer is known, else the
+    bound by bytes. `model` is the target's name for the model, None for the request's own.
     """
-    counted = await count(call, model)
-    if counted.certainty == "exact":
-        return counted.tokens
-    return await texts_counted(call, model) if counted.tokenizer_known else (await bound(call)).tokens
+    count = await count_prompt(call, model)
+    if count.certainty == "exact":
+        return count.tokens
+    return await counted_bound(call, model) if count.tokenizer_known else (await prompt_bound(call)).tokens
 
 
-async def texts_counted(call: Call, model: Any = None) -> int:
-    """As `bound`, with the texts counted by OpenAI's tokenizers, whoever's model it is: then only about a bound."""
+async def counted_bound(call: Call, model: Any = None) -> int:
+    """As `prompt_bound`, with the texts counted by OpenAI's tokenizers. For other makers' models it is an estimate."""
     from proxy import tokens
 
-    loose, name = await bound(call), strict_body.object_of(call).get("model") if model is None else model
-    bounds = call.state(TokenCounts).bounds
+    bound, name = await prompt_bound(call), strict_body.object_of(call).get("model") if model is None else model
+    bounds = call.state(CountState).bounds
 
-    def counted() -> int:
+    def count() -> int:
         count_text, image_tokens = tokens.text_counter(name, tokens.budget(call.host.clock.now))
-        return min(loose.tokens, loose.counted(count_text, image_tokens))
+        return min(bound.tokens, bound.with_counts(count_text, image_tokens))
 
     if str(name) not in bounds:
-        bounds[str(name)] = await call.host.clock.offload(counted)
+        bounds[str(name)] = await call.host.clock.offload(count)
     return bounds[str(name)]
 
 
-async def count(call: Call, model: Any = None) -> Count:
-    """The prompt's tokens, counted once a call and model, aside from everybody else's work.
+async def count_prompt(call: Call, model: Any = None) -> Count:
+    """Count the prompt's tokens, once for each call and model, without blocking other calls.
 
     Raises BadRequest for JSON that is nested too deeply, NotInstalled where this deployment cannot count.
     """
     request = strict_body.object_of(call)
     model = request.get("model") if model is None else model
     name = model if isinstance(model, str) else ""
-    counts = call.state(TokenCounts).exact
+    counts = call.state(CountState).counts
     if name not in counts:
-        counts[name] = await count_aside(call, {**request, "model": model})
+        counts[name] = await count_request(call, {**request, "model": model})
     return counts[name]
 
 
-async def count_aside(call: Call, request: dict[str, Any]) -> Count:
-    """As `count`, of another request than the call's own; nothing is remembered."""
+async def count_request(call: Call, request: dict[str, Any]) -> Count:
+    """As `count_prompt`, for another request than the call's own. The result is not kept."""
     from proxy import tokens
 
-    protocol = registry.below(call.path)  # a conversation that is to be compacted is one of the Responses API
+    protocol = registry.below(call.path)  # responses/compact takes a conversation of the Responses API
 
-    def counted() -> Count:
+    def count() -> Count:
         budget, chat = tokens.budget(call.host.clock.now), protocol.as_chat(request)
         return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
 
     try:
-        return await call.host.clock.offload(counted)
+        return await call.host.clock.offload(count)
     except RecursionError:
-        raise BadRequest("The request's JSON is nested too deeply.", code="unreadable_body") from None
+        raise BadRequest("The request's JSON is nested too deeply. Nest it less.", code="unreadable_body") from None
 
 
 def prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
-    """What each of the upstreams that the call may yet go to calls `model`, and its price there, None if unknown."""
+    """Return each remaining upstream's own name for `model` with its price there, None if the price is unknown."""
     upstreams = {(target.name, target.base_url): target for target in call.plan.targets}
     return [(_name_at(target, model), price_of(call, model, target)) for target in upstreams.values()]
 
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:
-    """The entry for `model`, by the name that the caller has for it, at the upstream that the call goes to."""
+    """Return the price of `model`, by the caller's name for it, at `target` or where the call goes."""
     if not isinstance(model, str) or len(model) > strict_body.MAX_MODEL_LENGTH or call.config.demo:
         return None
     target = target or call.outcome.target or call.plan.targets[0]
@@ -126,31 +130,31 @@ def price_of(call: Call, model: Any, target: Target | None = None) -> Price | No
 
 
 def _name_at(target: Target, model: Any) -> Any:
-    """What the target calls `model`."""
+    """Return the target's name for `model`."""
     return (target.provider.renamed(model) if target.provider and isinstance(model, str) else None) or model
 
 
-def output_of(request: dict[str, Any], row: Endpoint | None) -> int | None:
-    """How many tokens the request allows for one answer, or None where it says nothing that can be used.
+def requested_output(request: dict[str, Any], row: Endpoint | None) -> int | None:
+    """Return how many tokens the request allows for each answer, None where it sets no usable limit.
 
-    Of several limits the highest: which of them the upstream honours is its own affair.
+    Of several limits it returns the highest, because upstreams differ in which one they honour.
     """
     limits = [request.get(name) for name in (row.limits if row else ())]
-    return max((one for one in limits if _is_count(one)), default=None)  # type: ignore[type-var]
+    return max((limit for limit in limits if _is_count(limit)), default=None)  # type: ignore[type-var]
 
 
-def answers_of(request: dict[str, Any], row: Endpoint | None) -> int:
-    """How many answers are generated. Raises BadRequest where the request leaves that open."""
-    most = 1
+def answer_count(request: dict[str, Any], row: Endpoint | None) -> int:
+    """Return how many answers the request generates. Raises BadRequest for an invalid `n` or `best_of`."""
+    count = 1
     for name in ("n", "best_of"):
         value = request.get(name)
         if value is None:
             continue
         if not _is_count(value):
-            raise BadRequest(f"{name} must be a whole number of 1 or more, of a size that can be meant.", param=name)
-        most = max(most, value)
-    return most * (registry.get(row.protocol).prompts(request) if row is not None else 1)
+            raise BadRequest(f"{name} must be a whole number from 1 to {_MAX_COUNT - 1}.", param=name)
+        count = max(count, value)
+    return count * (registry.get(row.protocol).prompts(request) if row is not None else 1)
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ABSURD
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_COUNT

@@ -1,7 +1,7 @@
-"""The stage that reports what a call used and cost, also where the upstream does not (METERING; off unless set).
+"""The stage that reports the tokens and the cost of a call, even if the upstream does not (METERING; off by default).
 
 Sluice requests a stream's usage and strips that chunk if the caller did not ask for it. If the upstream reports
-nothing, or the stream was cut, the tokens are counted after the last byte went out and marked as an estimate.
+nothing, or the stream is cut, Sluice counts the tokens after the last byte went out and marks them as an estimate.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ if TYPE_CHECKING:
     from proxy.cost.prices import Tokens
     from proxy.tokens.prompt import Count
 
-_ADDED = ("stream_options",)
-_KEPT_BYTES = 4_000_000
-_OPENED_BYTES = 16_000_000  # of a compressed answer
-# What a stream with usage says in all other chunks. No text can look so: in it a quotation mark has a backslash.
+_ADDED_MEMBERS = ("stream_options",)
+_MAX_KEPT_BYTES = 4_000_000
+_MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer
+# A stream with usage has this in all its other chunks. No text can contain it: there, quotation marks are escaped.
 _NO_USAGE = b',"usage":null'
 
 
 async def apply(call: Call) -> Wrapper:
-    """Ask for the usage of a stream, and watch the answer. An upstream that refuses the field is not asked again."""
+    """Request the stream's usage and watch the answer. An upstream that refused the field before is not asked again."""
     return Wrapper(partial(Metered, call, _ask_for_usage(call)))
 
 
 def _ask_for_usage(call: Call) -> Retry | None:
-    """Put the option into the request; what is returned says whether the upstream has taken it."""
+    """Add the option to the request. Return the retry without it, whose `used` says whether the upstream refused it."""
     document, options = call.body.document, call.body.fields.get("stream_options")
     if not call.streamed or not call.protocol.has_usage_option or call.body.native is not None or document is None:
         return None
     if not isinstance(options, (dict, type(None))) or (options and options.get("include_usage") is True):
         return None
-    if refusals.is_known(call, call.host.no_usage):
+    if refusals.was_refused(call, call.host.no_usage):
         return None
     value = json.dumps({**(options or {}), "include_usage": True}).encode()
-    call.plan.retry = refusals.retry(call, document, _ADDED, call.host.no_usage)
+    call.plan.retry = refusals.retry(call, document, _ADDED_MEMBERS, call.host.no_usage)
     call.body.document = document.setting({"stream_options": value})
     return call.plan.retry
 
 
 class Metered:
-    """Keeps what was said, for counting, until the upstream has reported its usage.
+    """Keeps the answer for counting until the upstream reports its usage.
 
-    A class, not a generator: the figures are due when the stream is closed, not before its end reaches the caller.
+    A class, not a generator, because the figures are settled on close, after the stream's end has reached the caller.
     """
 
-    def __init__(self, call: Call, asked: Retry | None, stream: ByteStream) -> None:
+    def __init__(self, call: Call, retry: Retry | None, stream: ByteStream) -> None:
         self._call = call
-        self._asked = asked
+        self._retry = retry
         self._stream = stream
         self._kept: list[bytes] = []
         self._size = 0
@@ -82,25 +82,25 @@ class Metered:
             raise
         if piece:
             self._keep(piece)
-        added = self._asked is not None and not self._asked.used
-        return without_usage(piece) if added and call.is_sse else piece
+        is_added = self._retry is not None and not self._retry.used
+        return without_usage(piece) if is_added and call.is_sse else piece
 
     def _keep(self, piece: bytes) -> None:
         if self._call.outcome.usage.output is not None:
             self._kept.clear()
-        elif self._size <= _KEPT_BYTES:
+        elif self._size <= _MAX_KEPT_BYTES:
             self._size += len(piece)
             self._kept.append(piece)
 
     async def aclose(self) -> None:
-        """Close the stream below and settle, also when the caller leaves meanwhile."""
+        """Close the inner stream and settle, even if the caller disconnects meanwhile."""
         try:
             await self._stream.aclose()
         finally:
             await self._settle()
 
     async def _settle(self) -> None:
-        """Complete the figures for the log; a reply whose head is still to come gets the headers."""
+        """Complete the figures for the log, and set the headers in case the head is still to be sent."""
         call, outcome = self._call, self._call.outcome
         if self._settled or outcome.headers is None:
             return
@@ -122,13 +122,13 @@ class Metered:
             outcome.reply_headers.append(("x-sluice-usage", value))
 
     async def _estimate(self) -> bool:
-        """Count what went through, aside from everybody else's calls; False where that is not possible here."""
+        """Count the tokens without blocking other calls. False if that is not possible here."""
         call, kept = self._call, b"".join(self._kept)
         self._kept.clear()
         try:
             await strict_body.read(call, "its tokens are counted")
             request = strict_body.object_of(call)
-            prompt = await estimate.count(call, call.outcome.target.model if call.outcome.target else None)
+            prompt = await estimate.count_prompt(call, call.outcome.target.model if call.outcome.target else None)
         except (BadRequest, NotInstalled, UnsupportedMedia):
             return False
 
@@ -148,18 +148,18 @@ class Metered:
             return False
         usage = call.outcome.usage
         usage.input, usage.output = prompt.tokens, answer.tokens
-        partly = "at_least" in (prompt.certainty, answer.certainty) or self._size > _KEPT_BYTES
-        usage.source = "at_least" if partly else "estimate"
+        is_partial = "at_least" in (prompt.certainty, answer.certainty) or self._size > _MAX_KEPT_BYTES
+        usage.source = "at_least" if is_partial else "estimate"
         return True
 
 
 def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
-    """What a stream or a whole JSON answer said; an empty list where nothing can be read."""
+    """Return the messages of a stream or of a whole JSON answer, an empty list if they cannot be read."""
     if call.is_sse:
         messages = call.protocol.messages(data)
     else:
         if call.outcome.headers:
-            data = content_encoding.plain(data, content_encoding.encoding(call.outcome.headers), _OPENED_BYTES)
+            data = content_encoding.plain(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
         try:
             messages = answer_messages(bounded_json.loads(data))
         except (ValueError, RecursionError):
@@ -168,7 +168,7 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
 
 
 def without_usage(piece: bytes) -> bytes:
-    """A piece of whole events as it would be had nobody asked for usage."""
+    """Return a piece of whole events as it would be if nobody had requested usage."""
     if b'"usage"' not in piece:
         return piece
     piece = piece.replace(_NO_USAGE, b"")
@@ -178,7 +178,7 @@ def without_usage(piece: bytes) -> bytes:
 
 
 def _is_usage(event: bytes) -> bool:
-    """Whether this is the chunk that only came because it was asked for: usage, and no choice."""
+    """Whether this is the chunk that Sluice requested: it has usage and no choices."""
     if b'"usage"' not in event:
         return False
     chunks = list(sse.objects(event))
@@ -200,7 +200,7 @@ def _tokens(call: Call) -> Tokens:
 
 
 def _comment(call: Call) -> bytes:
-    """The figures as a line that no client takes for an event: one that starts with a colon is a comment."""
+    """Return the figures as an SSE comment, a line that starts with a colon and that clients ignore."""
     usage, cost = call.outcome.usage, call.outcome.cost_usd
     figures = {"input_tokens": usage.input, "output_tokens": usage.output, "source": usage.source, "cost_usd": cost}
     return b": sluice " + json.dumps(figures).encode() + b"\n\n"

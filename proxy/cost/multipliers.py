@@ -1,14 +1,15 @@
-"""What in a request multiplies its answer, or its price, in a way that is not known here. Pure."""
+"""Members of a request that raise its cost in a way that Sluice cannot compute. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from proxy.wire.json_walk import letters, walk
 from proxy.wire.work import SLICE, Slices
 
-# Top-level members whose numbers and objects are known not to multiply anything, or are looked at elsewhere
+# Top-level members that never multiply anything, or that other code checks
 # (platform.openai.com/docs/api-reference, openrouter.ai/docs/api-reference, docs.anthropic.com/en/api/messages,
 # help.aliyun.com/zh/model-studio, docs.vllm.ai; read 2026-11-26).
 _KNOWN = frozenset(
@@ -23,25 +24,28 @@ _KNOWN = frozenset(
     "thinking thinking_budget tool_choice tools top_a top_k top_logprobs top_n_sigma top_p transforms truncation "
     "typical_p usage user".split()
 )
-# Names for how many answers are generated, in letters alone, wherever they stand.
+# Names for the number of answers, reduced to letters, wherever they stand.
 _MULTIPLIERS = frozenset(
     "n bestof candidatecount candidates numreturnsequences numcompletions numgenerations numsamples numbeams "
     "samplecount numresponses numchoices numcandidates numanswers beamwidth usebeamsearch".split()
 )
 _LIMITS = frozenset("max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample".split())
-# Members that take a limit away again, whatever their values: LiteLLM leaves out what they name.
-_UNLIMITING = frozenset("allowedopenaiparams additionaldropparams dropparams".split())
+# Members that remove a limit, whatever their values: LiteLLM drops the parameters that they name.
+_LIMIT_REMOVERS = frozenset("allowedopenaiparams additionaldropparams dropparams".split())
 _HEX = re.compile(r"[-+]?0x[0-9a-f_]{1,40}", re.IGNORECASE)
-_LOOKED_AT = 1_000  # values of a member that is not known
+_MAX_VALUES = 1_000  # values of an unknown member that are checked
 _PRICED = ("speed", "inferencegeo", "servicetier")
-_CHOOSES = ("order", "only", "sort")
+_HOST_CHOICES = ("order", "only", "sort")
 CHEAP_TIERS = ("", "standard", "default", "auto", "flex", "standard_only", "global", "on_demand", "batch")
 
+_Matches = Callable[[str, Any, dict[str, Any]], bool]
 
-def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | None]:
-    """The name of the first member that may multiply what the call costs and is not known; None where there is none.
 
-    `limits` are the members that limit an answer's tokens on this path; by those of others a server may go as well.
+def unknown_multiplier(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | None]:
+    """Return the name of the first member that may multiply the call's cost, None if there is none.
+
+    `limits` are the members that limit an answer's tokens on this path. A server may honour the limits of other paths
+    as well, so those count as multipliers.
     """
     units = 0
     for name, value in request.items():
@@ -50,84 +54,86 @@ def unknown(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | No
         if name not in _KNOWN:
             if _may_multiply(value):
                 return name
-            units += _LOOKED_AT // 2
+            units += _MAX_VALUES // 2
             if units >= SLICE:
                 yield units
                 units = 0
-    for name, value, owner, is_data in walk(request):
-        units += 1
-        if not is_data and value:
-            folded = letters(name)
-            if folded in _MULTIPLIERS and value != 1 and not (owner is request and name in ("n", "best_of")):
-                return name
-            if folded in _UNLIMITING or (
-                folded == "enablethinking" and owner is not request and not _in_template(request, owner)
-            ):
-                return name
-        if units >= SLICE:
-            yield units
-            units = 0
-    return None
+
+    def matches(name: str, value: Any, owner: dict[str, Any]) -> bool:
+        if not value:
+            return False
+        folded = letters(name)
+        if folded in _MULTIPLIERS:
+            return bool(value != 1) and not (owner is request and name in ("n", "best_of"))
+        # In a template's arguments it only selects the server's own template, and the answer's limit holds.
+        in_template = owner is request.get("chat_template_kwargs")
+        enables_thinking = folded == "enablethinking" and owner is not request and not in_template
+        return folded in _LIMIT_REMOVERS or enables_thinking
+
+    return (yield from _first_member(request, matches))
 
 
-def dearer(request: dict[str, Any]) -> Slices[str | None]:
-    """The name of the first member that asks for something dearer than any price here is known for.
+def surcharge(request: dict[str, Any]) -> Slices[str | None]:
+    """Return the name of the first member that asks for more than the known prices cover, None if there is none.
 
-    The request's own `service_tier` is left out: of that each price says which ones it knows.
+    The request's own `service_tier` is left out: each price lists the tiers that it knows.
     """
-    units = 0
-    for name, value, owner, is_data in walk(request):
-        units += 1
-        if not is_data and value is not None and letters(name) in _PRICED and value not in CHEAP_TIERS:
-            is_own = owner is request
-            if (is_own and name != "service_tier") or (not is_own and isinstance(value, str)):
-                return name
-        if units >= SLICE:
-            yield units
-            units = 0
+
+    def matches(name: str, value: Any, owner: dict[str, Any]) -> bool:
+        if value is None or letters(name) not in _PRICED or value in CHEAP_TIERS:
+            return False
+        return name != "service_tier" if owner is request else isinstance(value, str)
+
+    return (yield from _first_member(request, matches))
+
+
+def _first_member(request: dict[str, Any], matches: _Matches) -> Slices[str | None]:
+    """Return the name of the first member that `matches` and is not data, None if there is none."""
+    for units, (name, value, owner, is_data) in enumerate(walk(request), 1):
+        if not is_data and matches(name, value, owner):
+            return name
+        if units % SLICE == 0:
+            yield SLICE
     return None
 
 
 def chooses_host(request: dict[str, Any]) -> bool:
-    """Whether one of a model's hosts is asked for, as OpenRouter lets callers do: they have prices of their own."""
-    chosen = request.get("provider")
-    return isinstance(chosen, dict) and any(
-        value and (name, value) != ("sort", "price") for name, value in chosen.items() if letters(name) in _CHOOSES
+    """Whether the caller selects one of a model's hosts, as OpenRouter permits: each host has its own prices."""
+    provider = request.get("provider")
+    return isinstance(provider, dict) and any(
+        value and (name, value) != ("sort", "price")
+        for name, value in provider.items()
+        if letters(name) in _HOST_CHOICES
     )
 
 
-def _in_template(request: dict[str, Any], owner: dict[str, Any]) -> bool:
-    """Whether a member is meant for a template of the server's own, whose answers its limit holds."""
-    return owner is request.get("chat_template_kwargs")
-
-
-def _is_beyond_one(text: str) -> bool:
-    """Whether a text is a number below zero or above one; what is no number at all is none."""
+def _is_outside_unit_range(text: str) -> bool:
+    """Whether a text is a number below 0 or above 1. Text that is not a number is not."""
     try:
         number = int(text, 16) if _HEX.fullmatch(text) else float(text.replace("_", "").replace(",", ""))
-    except ValueError:  # 1.2.3 is none
+    except ValueError:  # such as 1.2.3
         return False
     return not 0 <= number <= 1
 
 
 def _may_multiply(value: Any) -> bool:
-    """Whether a value may be a number of more than one, or hold one; a text may be as well.
+    """Whether a value is or contains a number outside 0 to 1, also as text.
 
-    Nor may it be less than zero: -1 often stands for no limit, and llama.cpp's n_predict comes before max_tokens.
+    Negative numbers count because -1 often means no limit, and llama.cpp prefers n_predict to max_tokens.
     """
-    rest = [value]
-    for _ in range(_LOOKED_AT):
-        if not rest:
+    pending = [value]
+    for _ in range(_MAX_VALUES):
+        if not pending:
             return False
-        one = rest.pop()
-        if isinstance(one, str):
-            if _is_beyond_one(one[:200].strip()[:100]):
+        item = pending.pop()
+        if isinstance(item, str):
+            if _is_outside_unit_range(item[:200].strip()[:100]):
                 return True
-        elif isinstance(one, (int, float)):
-            if not 0 <= one <= 1:
+        elif isinstance(item, (int, float)):
+            if not 0 <= item <= 1:
                 return True
-        elif isinstance(one, dict):
-            rest += one.values()
-        elif isinstance(one, list):
-            rest += one[:_LOOKED_AT]
-    return True  # nobody sends so much of what is not known
+        elif isinstance(item, dict):
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item[:_MAX_VALUES]
+    return True  # too large to check

@@ -1,6 +1,6 @@
-"""What tokens cost: a dated table, made of genai-prices by `make prices`, and the owner's own file before it.
+"""The prices of tokens: the owner's file first, then a dated table that `make prices` builds from genai-prices.
 
-What the table does not know is None, never 0. Figures are US dollars for a million tokens.
+An unknown price is None, never 0. Figures are US dollars per million tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "prices.json"
-# For an upstream that no provider's address fits, a model's name says whose it is; these are asked in their order.
+# If no provider's address matches the upstream, these makers' entries are searched for the model, in this order.
 _MAKERS = (
     "openai",
     "anthropic",
@@ -36,8 +36,9 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What an answer used. `cached`, `cache_write` and `audio_input` are parts of `input`, `reasoning` and
-    `audio_output` parts of `output`, as OpenAI's API counts them.
+    """Tokens of one call, as OpenAI's API counts them.
+
+    `cached`, `cache_write` and `audio_input` are included in `input`, `reasoning` and `audio_output` in `output`.
     """
 
     input: int
@@ -51,9 +52,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One model's entry. `context_window` and `max_output` are in tokens, None where nobody says; `date` is the
-    table's.
-    """
+    """One model's entry. `context_window` and `max_output` are in tokens, None if unknown. `date` is the table's."""
 
     provider: str
     date: str
@@ -63,11 +62,11 @@ class Price:
 
     @property
     def service_tiers(self) -> frozenset[str]:
-        """The tiers that it has prices of their own for."""
+        """The service tiers with their own prices."""
         return frozenset(self.prices[0].get("service_tiers", {}))
 
     def cost(self, tokens: Tokens, at: float, tier: str | None = None) -> Decimal | None:
-        """US dollars for `tokens` at the Unix time `at`, for the service tier `tier`; None where a price is missing."""
+        """Return the cost of `tokens` in US dollars at the Unix time `at`, None if a price is missing."""
         figures = self.figures(tokens.input, at, tier)
         if figures is None:
             return None
@@ -86,33 +85,33 @@ class Price:
         for count, name, base in parts:
             price = figures.get(name, figures.get(base))
             if price is None and count:
-                return None  # a model that only takes in, and still gave something back
+                return None  # such as output of a model that has no price for output
             total += (price or 0) * count
         return total / MILLION
 
     def figures(self, tokens: int, at: float, tier: str | None = None) -> dict[str, Decimal] | None:
-        """What holds for a prompt of so many `tokens` at the Unix time `at`: later entries win over earlier ones."""
+        """Return the prices for a prompt of `tokens` at the Unix time `at`. Later entries override earlier ones."""
         from time import gmtime, strftime
 
         day, hour = strftime("%Y-%m-%d", gmtime(at)), strftime("%H:%M", gmtime(at))
-        held: dict[str, Any] = {}
-        for one in self.prices:
-            if one.get("since", day) <= day and _within(one.get("hours"), hour):
-                held = one
+        entry: dict[str, Any] = {}
+        for candidate in self.prices:
+            if candidate.get("since", day) <= day and _within(candidate.get("hours"), hour):
+                entry = candidate
         if tier:
-            held = {**held, **self.prices[0].get("service_tiers", {}).get(tier, {})}
-        for step in held.get("tiers", ()):
+            entry = {**entry, **self.prices[0].get("service_tiers", {}).get(tier, {})}
+        for step in entry.get("tiers", ()):
             if tokens > step["above"]:
-                held = {**held, **step}
-        found = {name: value for name, value in held.items() if not isinstance(value, (list, dict, str))}
-        return {name: _decimal(str(value)) for name, value in found.items()} if "input" in found else None
+                entry = {**entry, **step}
+        figures = {name: value for name, value in entry.items() if not isinstance(value, (list, dict, str))}
+        return {name: _decimal(str(value)) for name, value in figures.items()} if "input" in figures else None
 
 
 @lru_cache(maxsize=256)
 def find(model: str, base_url: str | None, file: str | None = None) -> Price | None:
-    """The entry for `model` at the upstream `base_url`, or None where neither `file` nor the table has one.
+    """Return the price of `model` at the upstream `base_url`, None if neither `file` nor the table has it.
 
-    `file` is PRICES_FILE. Raises ConfigError where it cannot be read.
+    `file` is the path in PRICES_FILE. Raises ConfigError if it cannot be read.
     """
     name = model.strip().lower()
     for table in ([_load(file)] if file else []) + [_load(None)]:
@@ -128,31 +127,32 @@ def find(model: str, base_url: str | None, file: str | None = None) -> Price | N
 
 
 def check_file(file: str) -> None:
-    """Raise ConfigError, with what is wrong, where `file` is no table of prices."""
+    """Raise ConfigError, with the reason, if `file` is not a valid price table."""
     _load(file)
 
 
 def table_date() -> str:
-    """The day of the project's own table, YYYY-MM-DD."""
+    """The date of the built-in table, YYYY-MM-DD."""
     return str(_load(None).get("date", ""))
 
 
-def _search(table: dict[str, Any], name: str, base_url: str | None) -> dict[str, Any] | None:
+def _search(table: dict[str, Any], model: str, base_url: str | None) -> dict[str, Any] | None:
     hosts = table.get("providers", {})
     host = (base_url or "").partition("://")[2]
-    provider = next((one for one, pattern in hosts.items() if host and re.match(pattern, host)), None)
+    provider = next((name for name, pattern in hosts.items() if host and re.match(pattern, host)), None)
     if not hosts:
-        return _match(table["models"], name)
-    wanted = [provider, *table.get("fallback", {}).get(provider, ())] if provider else list(_MAKERS)
-    plain = name if provider else name.rpartition("/")[2]
-    for one in wanted:
-        if (found := _match([m for m in table["models"] if m["provider"] == one], plain)) is not None:
-            return found
+        return _match(table["models"], model)
+    candidates = [provider, *table.get("fallback", {}).get(provider, ())] if provider else list(_MAKERS)
+    model = model if provider else model.rpartition("/")[2]
+    for candidate in candidates:
+        entries = [entry for entry in table["models"] if entry["provider"] == candidate]
+        if (match := _match(entries, model)) is not None:
+            return match
     return None
 
 
 def _match(entries: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
-    """The entry that names `name`, or the one with the longest pattern that fits it."""
+    """Return the entry with exactly this name, else the one with the longest matching pattern."""
     from fnmatch import fnmatchcase
 
     best: tuple[int, dict[str, Any]] | None = None
@@ -173,7 +173,7 @@ def _load(file: str | None) -> dict[str, Any]:
         try:
             text = Path(TABLE).read_text(encoding="utf-8")
         except OSError:
-            return {"models": [], "providers": {"": "(?!)"}}  # a bundle without it: nothing is known
+            return {"models": [], "providers": {"": "(?!)"}}  # a bundle without the table: no price is known
     else:
         from proxy.settings import text_file
 
@@ -184,24 +184,24 @@ def _load(file: str | None) -> dict[str, Any]:
             _check(entry)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"PRICES_FILE names {file}, which cannot be used ({error}). It takes JSON such as "
+            f"PRICES_FILE names {file}, which is not a valid price table ({error}). Write JSON such as "
             '{"models": [{"match": ["my-model*"], "input": 0.5, "output": 1.5, "context_window": 128000}]}, in US '
-            "dollars for a million tokens.",
+            "dollars per million tokens.",
             param="PRICES_FILE",
         ) from None
     return dict(table)
 
 
 def _check(entry: dict[str, Any]) -> None:
-    """Raise ValueError or the like for an entry that would fail later."""
+    """Raise ValueError, KeyError, TypeError or AttributeError for an invalid entry."""
     if not isinstance(entry["match"], list) or not all(isinstance(name, str) for name in entry["match"]):
-        raise ValueError("match takes a list of names")
+        raise ValueError("match must be a list of names")
     entry["match"] = [name.lower() for name in entry["match"]]
     for prices in entry.get("prices", [entry]):
         for name in ("input", "output"):
             value = prices["input"] if name == "input" else prices.get("output", 0)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                raise ValueError(f"{name} takes a number of US dollars for a million tokens")
+                raise ValueError(f"{name} must be a number of US dollars per million tokens")
 
 
 def _within(hours: list[str] | None, hour: str) -> bool:

@@ -1,7 +1,7 @@
-"""How large a function's JSON schema gets when it is written out for a model: references followed, types repeated.
+"""How large a function's JSON schema becomes when it is written out for a model: references resolved, types repeated.
 
-Sixteen hundred bytes of definitions that refer to each other twice become gigabytes. Here each definition is measured
-once, and nothing is written out. Pure, in slices.
+Sixteen hundred bytes of definitions that refer to each other twice can grow to gigabytes. This module measures each
+definition once and writes nothing out. Pure, in slices.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from proxy.wire.json_walk import walk
 from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE, Slices
 
-MOST = 50_000_000  # bytes; no provider takes as much
+MAX_BYTES = 50_000_000  # no provider accepts as much
 _SCHEMAS = ("parameters", "input_schema", "schema")
 _NUMBER_BYTES = 24
 _INDEX_DIGITS = 8
 
 
 class _Frame:
-    """One value that is being measured: what is left of it, and what it has come to; `times` is how often it counts.
+    """One value that is being measured. `size` is counted in bytes and multiplied by `times` at the end.
 
-    `rest` has each member's value with what its name comes to, `units` the work of making this.
+    `rest` yields each remaining member's value with the size of its name. `units` is the work of creating the frame.
     """
 
     def __init__(self, value: Any, root: dict[str, Any]) -> None:
@@ -36,21 +36,21 @@ class _Frame:
         if isinstance(value, list):
             self.rest = zip(repeat(0), value)
             return
-        kinds, title, reference = value.get("type"), value.get("title"), value.get("$ref")
-        # Each of several types is told with all of the schema, and a title twice.
-        self.times = len(kinds) if isinstance(kinds, list) and kinds else 1
+        types, title, reference = value.get("type"), value.get("title"), value.get("$ref")
+        # Providers repeat the whole schema for each of several types, and write a title twice.
+        self.times = len(types) if isinstance(types, list) and types else 1
         self.size += len(title) if isinstance(title, str) else 0
-        self.rest = ((len(name) + 4, one) for name, one in value.items())
+        self.rest = ((len(name) + 4, member) for name, member in value.items())
         if isinstance(reference, str):
             self.units += len(reference) // UNIT
-            found = _resolved(reference, root)
-            self.rest = chain(self.rest, [(0, found)] if found is not None else [])
+            definition = _resolve(reference, root)
+            self.rest = chain(self.rest, [(0, definition)] if definition is not None else [])
 
 
-def added(request: dict[str, Any]) -> Slices[int | None]:
-    """How many bytes the schemas of a request have more when they are written out; None beyond MOST."""
-    more = units = 0
-    inner: set[int] = set()  # objects inside of a schema: what has a schema's name there is measured with all of it
+def added_bytes(request: dict[str, Any]) -> Slices[int | None]:
+    """Return how many bytes the request's schemas grow by when they are written out, None above MAX_BYTES."""
+    added = units = 0
+    in_schema: set[int] = set()  # objects inside a schema: a schema's name there belongs to the outer schema
     for name, value, owner, _ in walk(request):
         units += 1
         if units >= SLICE:
@@ -58,34 +58,31 @@ def added(request: dict[str, Any]) -> Slices[int | None]:
             units = 0
         if not isinstance(value, dict):
             continue
-        if id(owner) in inner:
-            inner.add(id(value))
+        if id(owner) in in_schema:
+            in_schema.add(id(value))
         elif name in _SCHEMAS:
-            inner.add(id(value))
-            size, units = yield from written(value, units)
+            in_schema.add(id(value))
+            size, units = yield from expanded_size(value, units)
             if size is None:
                 return None
-            more += size
-    return more
+            added += size
+    return added
 
 
-def written(root: dict[str, Any], units: int = 0) -> Slices[tuple[int | None, int]]:
-    """The bytes of one schema, written out, where that is more than it has; else 0. None beyond MOST.
+def expanded_size(root: dict[str, Any], units: int = 0) -> Slices[tuple[int | None, int]]:
+    """Return the size in bytes of one written-out schema, 0 if writing it out adds nothing, None above MAX_BYTES.
 
-    `units` is the work since the last yield, before and, in what is returned, after this. A definition that leads back
-    to itself is told once: without an end nobody can write it out.
+    `units` is the work since the last yield; the second result is its value at the end. A definition that refers to
+    itself is counted once, because nobody can write out an endless one.
     """
     known: dict[int, int] = {}
     frames = [_Frame(root, root)]
     active = {id(root)}
     repeats = False
     while True:
-        if units >= SLICE:
-            yield units
-            units = 0
         frame = frames[-1]
-        for named, value in frame.rest:
-            frame.size += named
+        for name_size, value in frame.rest:
+            frame.size += name_size
             units += 1
             if units >= SLICE:
                 yield units
@@ -107,7 +104,7 @@ def written(root: dict[str, Any], units: int = 0) -> Slices[tuple[int | None, in
         else:
             size = frame.size * frame.times
             repeats = repeats or frame.times > 1
-            if size > MOST:
+            if size > MAX_BYTES:
                 return None, units
             known[id(frame.value)] = size
             active.discard(id(frame.value))
@@ -117,16 +114,16 @@ def written(root: dict[str, Any], units: int = 0) -> Slices[tuple[int | None, in
             frames[-1].size += size
 
 
-def _resolved(reference: str, root: dict[str, Any]) -> dict[str, Any] | None:
-    """What a `$ref` names in its own schema, None where that is nothing."""
-    found: Any = root
-    # Nothing that is nested more deeply has been read, so no longer path leads anywhere.
+def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the object that a `$ref` names within its own schema, None if there is none."""
+    value: Any = root
+    # The parser accepts LEVELS levels at most, so a longer path leads nowhere.
     path = unquote(reference).removeprefix("#").strip("/")
     for part in path.split("/", LEVELS) if path else ():
-        if isinstance(found, list) and part.isdecimal() and len(part) < _INDEX_DIGITS:
-            found = found[int(part)] if int(part) < len(found) else None
+        if isinstance(value, list) and part.isdecimal() and len(part) < _INDEX_DIGITS:
+            value = value[int(part)] if int(part) < len(value) else None
         else:
-            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if found is None:
+            value = value.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(value, dict) else None
+        if value is None:
             return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

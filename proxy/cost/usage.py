@@ -1,4 +1,4 @@
-"""The stage that reads the model and the token counts out of an answer, for the log. It changes nothing."""
+"""The stage that reads the model and the token counts from an answer, for the log. It changes nothing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from proxy.protocols.usage import MENTION, Usage
 from proxy.wire import content_encoding
 
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
-_WHOLE_BYTES = 1_000_000
+_MAX_JSON_BYTES = 1_000_000
 _HEAD_BYTES = 4_096
 _MAX_TOKENS = 1_000_000_000_000
-# Where the chat API, the Responses API and their relatives put each count.
+# Where the chat API, the Responses API and compatible APIs put each count.
 _PATHS = {
     "input": (("prompt_tokens",), ("input_tokens",)),
     "output": (("completion_tokens",), ("output_tokens",)),
@@ -29,31 +29,31 @@ _PATHS = {
     "audio_input": (("prompt_tokens_details", "audio_tokens"),),
     "audio_output": (("completion_tokens_details", "audio_tokens"),),
 }
-_RARE = ("audio_input", "audio_output")  # nearly always 0, and then not worth a place in the log
+_RARE = ("audio_input", "audio_output")  # nearly always 0, and then left out of the log
 
 
 async def apply(call: Call) -> Wrapper:
-    """Watch calls that use tokens. A figure for the log is not worth a native stream's way through Python."""
-    return Wrapper(partial(watched, call), passive=True)
+    """Watch calls that use tokens. Passive: a native stream may bypass it, since a log figure is not worth the cost."""
+    return Wrapper(partial(watch, call), passive=True)
 
 
-async def watched(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
-    """`stream` as it is. Whole JSON bodies up to 1 MB are kept: usage may stand at either end, and be compressed."""
+async def watch(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
+    """Yield `stream` unchanged. JSON bodies up to 1 MB are kept whole: they may be compressed, with usage anywhere."""
     kept: list[bytes] = []
     size = 0
     try:
         async for piece in stream:
             if piece and call.is_sse:
-                note(call, piece)
-            elif piece and size <= _WHOLE_BYTES and _is_json(call):
+                record(call, piece)
+            elif piece and size <= _MAX_JSON_BYTES and _is_json(call):
                 size += len(piece)
                 kept.append(piece)
-                if size > _WHOLE_BYTES:
+                if size > _MAX_JSON_BYTES:
                     kept.clear()
             yield piece
         if kept and (headers := call.outcome.headers) is not None:
             encoding = content_encoding.encoding(headers)
-            note(call, content_encoding.plain(b"".join(kept), encoding, 4 * _WHOLE_BYTES))
+            record(call, content_encoding.plain(b"".join(kept), encoding, 4 * _MAX_JSON_BYTES))
     finally:
         await stream.aclose()
 
@@ -62,26 +62,26 @@ def _is_json(call: Call) -> bool:
     return call.outcome.headers is not None and media_type(call.outcome.headers) == "application/json"
 
 
-def note(call: Call, piece: bytes) -> None:
-    """Note the answer's model and usage, if `piece` has them."""
+def record(call: Call, piece: bytes) -> None:
+    """Record the answer's model and usage if `piece` has them."""
     outcome = call.outcome
     if outcome.model is None and (match := _MODEL.search(piece[:_HEAD_BYTES])):
         outcome.model = match[1].decode("utf-8", "replace")
     if MENTION in piece:
-        outcome.usage.update(normalised(call.protocol.usage(piece)))
+        outcome.usage.update(normalise(call.protocol.usage(piece)))
 
 
-def normalised(usage: dict[str, Any]) -> Usage:
-    """A provider's usage object as figures with the same meaning for all."""
+def normalise(usage: dict[str, Any]) -> Usage:
+    """Convert any provider's usage object to the same figures."""
     counts = {}
     for name, paths in _PATHS.items():
-        found = (_at(usage, path) for path in paths)
-        counts[name] = next((count for count in found if count or (count is not None and name not in _RARE)), None)
+        candidates = (_count_at(usage, path) for path in paths)
+        counts[name] = next((count for count in candidates if count or (count is not None and name not in _RARE)), None)
     return Usage(**counts)
 
 
-def _at(usage: Any, path: tuple[str, ...]) -> int | None:
+def _count_at(usage: Any, path: tuple[str, ...]) -> int | None:
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    # Prices are multiplied by it, so it must be a number of tokens.
+    # Prices are multiplied by it, so it must be a plausible number of tokens.
     return usage if isinstance(usage, int) and not isinstance(usage, bool) and 0 <= usage < _MAX_TOKENS else None

@@ -1,1 +1,1 @@
-"""What Sluice answers itself instead of relaying it."""
+"""Paths that Sluice answers itself instead of relaying them."""

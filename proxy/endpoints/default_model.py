@@ -1,4 +1,4 @@
-"""A model's name to begin with, for whoever opens the console or reads the banner."""
+"""The model name that the console and the start-up banner suggest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from proxy.settings.config import Config
 
 UNKNOWN = "YOUR-MODEL"
-# A cheap model of each vendor, by its host.
-_BY_HOST = (
+# An inexpensive model of each vendor, by its host.
+_MODEL_BY_HOST = (
     ("api.openai.com", "gpt-4o-mini"),
     ("api.deepseek.com", "deepseek-chat"),
     ("dashscope*.aliyuncs.com", "qwen-plus"),
@@ -24,13 +24,13 @@ _BY_HOST = (
 
 
 def first_model(config: Config) -> str:
-    """A model that this configuration is likely to answer for, or `YOUR-MODEL` where none can be told."""
+    """Return a model that this configuration probably serves, `YOUR-MODEL` if none can be guessed."""
     if config.demo:
         return "demo"
-    for one in config.providers:
-        names = [*(name for name, _ in one.aliases), *(name for name in one.models if "*" not in name)]
+    for provider in config.providers:
+        names = [*(name for name, _ in provider.aliases), *(name for name in provider.models if "*" not in name)]
         if names:
             return names[0]
-    takers = [one for one in config.providers if one.takes_all] or config.providers
-    host = urlsplit(takers[0].base_url).hostname or ""
-    return next((model for pattern, model in _BY_HOST if fnmatchcase(host, pattern)), UNKNOWN)
+    providers = [provider for provider in config.providers if provider.takes_all] or config.providers
+    host = urlsplit(providers[0].base_url).hostname or ""
+    return next((model for pattern, model in _MODEL_BY_HOST if fnmatchcase(host, pattern)), UNKNOWN)

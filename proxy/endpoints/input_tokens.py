@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions/input_tokens`: what a request would cost, without sending it anywhere."""
+"""`POST /v1/chat/completions/input_tokens`: the tokens and the price of a request, without sending it."""
 
 from __future__ import annotations
 
@@ -11,49 +11,55 @@ from proxy.cost.prices import Price, Tokens, table_date
 
 
 async def answer(call: Call) -> dict[str, Any]:
-    """The tokens of the chat request in `call.body.outgoing`, the model's limits, and prices in US dollars.
+    """Return the tokens of the call's chat request, the model's limits, and prices in US dollars.
 
-    Figures that nobody knows are None. Raises BadRequest for a body that is no JSON object, NotInstalled where this
-    deployment cannot count.
+    Unknown figures are None. Raises BadRequest for a body that is not a JSON object, NotInstalled where this deployment
+    cannot count.
     """
     request = strict_body.object_of(call)
     model = request.get("model")
-    counted = await estimate.count(call)
+    count = await estimate.count_prompt(call)
     price = _price_of(call, request.get("model"))
     return {
         "object": "chat.completion.input_tokens",
         "model": model if isinstance(model, str) else None,
-        "input_tokens": counted.tokens,
-        "input_tokens_upper_bound": None if (await estimate.bound(call)).unbounded else await estimate.upper(call),
-        "certainty": counted.certainty,
-        "encoding": counted.encoding,
-        "notes": list(counted.notes),
+        "input_tokens": count.tokens,
+        "input_tokens_upper_bound": await _upper_bound(call),
+        "certainty": count.certainty,
+        "encoding": count.encoding,
+        "notes": list(count.notes),
         "context_window": price.context_window if price else None,
         "max_output_tokens": price.max_output if price else None,
-        "price": _price(call, request, price, counted.tokens),
+        "price": _price(call, request, price, count.tokens),
     }
 
 
+async def _upper_bound(call: Call) -> int | None:
+    if (await estimate.prompt_bound(call)).unbounded:
+        return None
+    return await estimate.max_prompt_tokens(call)
+
+
 def _price_of(call: Call, model: Any) -> Price | None:
-    """As estimate.price_of; the demo has no prices, and who asks there wants to know those of a model by its name."""
+    """As estimate.price_of. The demo has no prices, so there the price is that of the model with the same name."""
     if call.config.demo and isinstance(model, str):
         return prices.find(model, None, call.config.prices_file)
     return estimate.price_of(call, model)
 
 
 def _price(call: Call, request: dict[str, Any], price: Price | None, tokens: int) -> dict[str, Any]:
-    """The prompt's price, and that of the whole call if the answer gets as long as it may."""
+    """Return the price of the prompt, and of the whole call if the answer reaches its limit."""
     at, tier = call.host.clock.wall(), request.get("service_tier")
     tier = tier if isinstance(tier, str) else None
-    most = estimate.output_of(request, call.endpoint) or (price.max_output if price else None)
-    answers = estimate.answers_of(request, call.endpoint)
+    max_output = estimate.requested_output(request, call.endpoint) or (price.max_output if price else None)
+    answers = estimate.answer_count(request, call.endpoint)
     prompt = price.cost(Tokens(tokens, 0), at, tier) if price else None
-    whole = price.cost(Tokens(tokens, most * answers), at, tier) if price and most is not None else None
+    whole = price.cost(Tokens(tokens, max_output * answers), at, tier) if price and max_output is not None else None
     return {
         "currency": "USD",
         "input": float(prompt) if prompt is not None else None,
         "at_max_output": float(whole) if whole is not None else None,
-        "max_output_tokens": most * answers if most is not None else None,
+        "max_output_tokens": max_output * answers if max_output is not None else None,
         "provider": price.provider if price else None,
         "date": price.date if price else table_date(),
     }

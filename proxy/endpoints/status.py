@@ -1,4 +1,4 @@
-"""The pages that are ours and go nowhere: `/`, `/healthz`, `/readyz`, and counting tokens."""
+"""Sluice's own paths: the console at `/`, `/healthz`, `/readyz`, and counting tokens. Nothing goes upstream."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from typing import Any
 from proxy import __version__, request_body, startup
 from proxy.access import auth
 from proxy.call import Call
-from proxy.endpoints import models
 from proxy.errors import MethodNotAllowed, ProxyError, UnknownPath
 from proxy.messages import Headers, Reply
 from proxy.routing import failover, targets
 from proxy.settings import regions
-from proxy.upstream import Outgoing, Target, Timeouts, timed_out
+from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire.path_table import INPUT_TOKENS
 from proxy.wire.paths import Route
 
-DEEP_SECONDS = 10.0  # how long /readyz?deep=1 waits for the upstream
-READ_BYTES = 100_000
-_COUNTED = Route("chat/completions", own=False)  # what a tally is of
-SHORT_SECONDS = 5.0  # a time-out that no real answer fits into: Lambda's and SCF's default is 3
+MAX_BODY_BYTES = 100_000
+_COUNTED = Route("chat/completions", own=False)  # the path whose requests are counted
+SHORT_SECONDS = 5.0  # a time-out too short for any real answer; Lambda's and SCF's default is 3
 
 
 async def answer(call: Call, route: Route) -> Reply:
-    """One of our own pages. Raises MethodNotAllowed, UnknownPath, and for `?deep=1` what `auth.admit` raises."""
+    """Answer one of Sluice's own paths.
+
+    Raises MethodNotAllowed, UnknownPath, and for `?deep=1` the errors of `auth.admit`.
+    """
     if route.path == INPUT_TOKENS:
-        return await _tally(call)
+        return await _count_tokens(call)
     if call.request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed
     if route.path == "healthz":
@@ -37,26 +38,26 @@ async def answer(call: Call, route: Route) -> Reply:
         return await _ready(call)
     if not call.config.console:
         raise UnknownPath
-    from proxy.endpoints.console import page  # nothing of it belongs into a function's cold start
+    from proxy.endpoints.console import page  # a function's cold start does not need it
 
     return Reply(200, Headers(page.headers()), page.render(call.request, call.config, call.host))
 
 
-async def _tally(call: Call) -> Reply:
-    """The tokens and the price of a request that goes nowhere; only for those who may also send it."""
+async def _count_tokens(call: Call) -> Reply:
+    """Count the tokens and the price of a request without sending it, for callers who may also send it."""
     if call.request.method != "POST":
-        raise MethodNotAllowed("Send the chat request that is to be counted, as POST.")
+        raise MethodNotAllowed("Send the chat request to count with POST.")
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
     auth.check_path(call.caller, "POST", _COUNTED, call.config)
     await request_body.take(call, "its tokens are counted here")
     call.plan.targets = targets.choose(call)
-    from proxy.endpoints import input_tokens  # nothing of it belongs into a function's cold start
+    from proxy.endpoints import input_tokens  # a function's cold start does not need it
 
     return _json(200, await input_tokens.answer(call))
 
 
 async def _ready(call: Call) -> Reply:
-    """Whether calls can be answered: configuration is valid if we got here; `?deep=1` also asks the upstream."""
+    """Report the configuration, which is valid if this code runs, and its warnings. `?deep=1` also checks upstreams."""
     warnings = []
     access = auth.mode(call.config)
     if access == "closed":
@@ -68,7 +69,7 @@ async def _ready(call: Call) -> Reply:
     advice = regions.warning(call.host.region, call.config)
     if advice:
         warnings.append(advice)
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "status": "ready",
         "version": __version__,
         "platform": call.host.platform,
@@ -78,51 +79,48 @@ async def _ready(call: Call) -> Reply:
     }
     status = 200
     if "deep=1" in call.request.query.split("&"):
-        asked = await _ask(call)
-        if len(asked) == 1:
-            told["upstream"] = asked[0]
+        checks = await _check_upstreams(call)
+        if len(checks) == 1:
+            report["upstream"] = checks[0]
         else:
-            told["upstreams"] = asked
-        if not any(200 <= (one["status"] or 0) < 300 for one in asked):
-            status, told["status"] = 503, "upstream_failed"
-    return _json(status, told)
+            report["upstreams"] = checks
+        if not any(200 <= (check["status"] or 0) < 300 for check in checks):
+            status, report["status"] = 503, "upstream_failed"
+    return _json(status, report)
 
 
-async def _ask(call: Call) -> list[dict[str, Any]]:
-    """What each upstream says to GET /models with a key that this caller's calls would go up with; all at once."""
+async def _check_upstreams(call: Call) -> list[dict[str, Any]]:
+    """Request GET /models from every upstream at once, with a key that this caller's calls would use."""
+    from proxy.endpoints import fan_out  # few calls come here
+
     call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
-    await call.request.read(READ_BYTES)  # only behind the body can a caller be seen to leave
-    clock = call.host.clock
-    started = clock.now()
-    until = started + models.seconds_left(call, DEEP_SECONDS)
-    pumps = [(target, clock.pump(_status(call, target))) for target in targets.each(call)]
-    found = []
-    try:
-        for target, pump in pumps:
-            told: dict[str, Any] = {"status": None}
-            try:
-                status = await pump.next(max(0.0, until - clock.now()))
-                told = {"status": int(status)} if status else {**told, "error": timed_out(DEEP_SECONDS).message}
-            except ProxyError as error:
-                told["error"] = error.message
-            found.append({**told, "name": target.name, "ms": round((clock.now() - started) * 1000)})
-    finally:
-        for _, pump in pumps:
-            await pump.aclose()
-    return found
+    await call.request.read(MAX_BODY_BYTES)  # platforms report a disconnect only after the body has been read
+    candidates = targets.per_provider(call)
+    results = await fan_out.first_pieces(call, [_request_status(call, target) for target in candidates])
+    checks = []
+    for target, result in zip(candidates, results, strict=True):
+        check: dict[str, Any] = {"status": None}
+        if isinstance(result.value, ProxyError):
+            check["error"] = result.value.message
+        else:
+            check["status"] = int(result.value)
+        checks.append({**check, "name": target.name, "ms": round(result.seconds * 1000)})
+    return checks
 
 
-async def _status(call: Call, target: Target) -> AsyncGenerator[bytes, None]:
-    """The status of one upstream's answer, in digits."""
-    asked = [("accept", "application/json"), ("accept-encoding", "identity")]
-    waits = Timeouts(DEEP_SECONDS, DEEP_SECONDS, DEEP_SECONDS)
-    made = failover.dressed(call, Outgoing(target, "GET", "models", "", asked, b"", waits), target)
-    reply = await call.upstream.send(made)
+async def _request_status(call: Call, target: Target) -> AsyncGenerator[bytes, None]:
+    """Yield the status of one upstream's answer, in digits."""
+    from proxy.endpoints.fan_out import MAX_SECONDS
+
+    headers = [("accept", "application/json"), ("accept-encoding", "identity")]
+    limits = Timeouts(MAX_SECONDS, MAX_SECONDS, MAX_SECONDS)
+    outgoing = failover.prepare(call, Outgoing(target, "GET", "models", "", headers, b"", limits), target)
+    reply = await call.upstream.send(outgoing)
     await reply.body.aclose()
     yield b"%d" % reply.status
 
 
 def _json(status: int, value: dict[str, Any]) -> Reply:
-    # A caller's own words may come back in it, and with them half of a character.
+    # The value may quote the caller, and with that a lone surrogate.
     body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     return Reply(status, Headers([("content-type", "application/json"), ("cache-control", "no-store")]), body)

@@ -1,1 +1,1 @@
-"""Which upstream a call goes to, with which key, and what happens when it fails."""
+"""Which upstream a call goes to, with which key, and what happens if that fails."""

@@ -1,7 +1,7 @@
-"""Azure OpenAI's own paths: a deployment stands in the path, the version of the API in the query.
+"""Azure OpenAI's classic paths, with the deployment in the path and the API version in the query.
 
-learn.microsoft.com/azure/ai-foundry/openai/reference, read 2026-11-24. Resources that offer Azure's newer `/openai/v1`
-need none of this: that is an address like any other's.
+Source: learn.microsoft.com/azure/ai-foundry/openai/reference, read 2026-11-24. Resources with Azure's newer
+`/openai/v1` do not need this module: configure that address like any other.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from proxy.upstream import Outgoing
 from proxy.wire.path_table import ENDPOINTS
 
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9._ -]{1,64}")
-# The calls that are made to one deployment; all others stand below /openai itself. The same list as in openai-python's
-# AzureOpenAI, which a test holds this one against.
-DEPLOYED = tuple(one.path for one in ENDPOINTS if one.deployed)
+# Calls to one deployment; all other paths are directly below /openai. A test compares this list with the one in
+# openai-python's AzureOpenAI.
+DEPLOYMENT_PATHS = tuple(endpoint.path for endpoint in ENDPOINTS if endpoint.deployed)
 
 
-def dressed(call: Call, outgoing: Outgoing) -> Outgoing:
-    """The call as Azure wants it. The deployment is what the upstream calls the model, or the model's own name."""
+def prepare(call: Call, outgoing: Outgoing) -> Outgoing:
+    """Return the call with Azure's path and query. The deployment is the target's name for the model, or the model.
+
+    Raises NoUpstream for a model that cannot be the name of a deployment.
+    """
     target, path = outgoing.target, outgoing.path
-    one = target.provider
-    version = one.api_version if one else None
-    if path in DEPLOYED and (deployment := target.model or model_field.named(call)):
-        if not _DEPLOYMENT.fullmatch(deployment) or not deployment.strip("."):  # it becomes a part of the path
+    version = target.provider.api_version if target.provider else None
+    if path in DEPLOYMENT_PATHS and (deployment := target.model or model_field.requested_model(call)):
+        if not _DEPLOYMENT.fullmatch(deployment) or not deployment.strip("."):  # it becomes a segment of the path
             raise NoUpstream(deployment)
         path = f"deployments/{quote(deployment, safe='')}/{path}"
-    base = target.base_url if target.base_url.endswith("/openai") else f"{target.base_url}/openai"
-    given = [part for part in outgoing.query.split("&") if part and not part.startswith("api-version=")]
-    query = "&".join([*given, f"api-version={version}"])
-    return replace(outgoing, target=replace(target, base_url=base), path=path, query=query)
+    base_url = target.base_url if target.base_url.endswith("/openai") else f"{target.base_url}/openai"
+    parameters = [part for part in outgoing.query.split("&") if part and not part.startswith("api-version=")]
+    query = "&".join([*parameters, f"api-version={version}"])
+    return replace(outgoing, target=replace(target, base_url=base_url), path=path, query=query)

@@ -1,7 +1,7 @@
-"""Which model a call names, wherever it may stand: in JSON, in a form's field, in the path. The stricter reading.
+"""Which model a call names, in JSON, in a form field or in the path.
 
-Used where the model decides something (a minted key's restriction, the upstream to go to): request_body has refused
-what could be read in two ways by us and by the upstream.
+Routing and the limits of signed keys depend on it. request_body refuses a body that Sluice and the upstream could read
+differently.
 """
 
 from __future__ import annotations
@@ -15,36 +15,37 @@ from proxy.wire.path_table import is_listing
 if TYPE_CHECKING:
     from proxy.wire.multipart import Field
 
-LISTED = "models/"
+MODELS_PREFIX = "models/"
 
 
-def named(call: Call) -> str | None:
-    """The call's model, None where it names none that can be read."""
+def requested_model(call: Call) -> str | None:
+    """Return the call's model, None if it names none that can be read."""
     path = call.path
     if is_listing(call.request.method, path):
-        return unquote(path.removeprefix(LISTED)) if path.startswith(LISTED) else None
+        return unquote(path.removeprefix(MODELS_PREFIX)) if path.startswith(MODELS_PREFIX) else None
     if call.body.form is not None:
-        field = _field(call)
+        field = _form_field(call)
         return field.text(call.body.received) if field else None
     model = call.body.document.get("model") if call.body.document else None
     return model if isinstance(model, str) else None
 
 
-def is_one_name(name: str | None) -> bool:
-    """Whether `name` stands for one model: some gateways take what has commas for a list of them (LiteLLM)."""
+def is_single_name(name: str | None) -> bool:
+    """Whether `name` stands for one model. Some gateways read a name with commas as a list (LiteLLM)."""
     return name is None or ("," not in name and name.isprintable())
 
 
 def rename_path(call: Call, path: str, name: str) -> str:
-    """The call's path with `name` for the model that stands in it, if one does."""
-    return LISTED + quote(name, safe="") if path.startswith(LISTED) and is_listing(call.request.method, path) else path
+    """Return the call's path with `name` in place of the model in it, if there is one."""
+    has_model = path.startswith(MODELS_PREFIX) and is_listing(call.request.method, path)
+    return MODELS_PREFIX + quote(name, safe="") if has_model else path
 
 
 def rename_form(call: Call, name: str) -> bytes:
-    """The call's form with `name` for its model."""
-    field, data = _field(call), call.body.received
+    """Return the call's form with `name` as its model."""
+    field, data = _form_field(call), call.body.received
     return data if field is None else b"".join([data[: field.start], name.encode(), data[field.end :]])
 
 
-def _field(call: Call) -> Field | None:
+def _form_field(call: Call) -> Field | None:
     return next((part for part in call.body.form or () if part.name == "model"), None)

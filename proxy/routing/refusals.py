@@ -1,4 +1,4 @@
-"""Upstreams that refuse a field which Sluice put into the request: asked once more without it, and remembered."""
+"""Upstreams that refuse a member which Sluice added to the request: Sluice retries without it, and remembers."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from proxy.errors import UpstreamRefused
 from proxy.wire import bounded_json
 from proxy.wire.json_edit import Document
 
-# What the host keeps of a kind of refusal: until when it counts, by upstream and model.
+# What the host remembers of one kind of refusal: by upstream and model, the time until which it counts.
 Lessons = dict[tuple[str, str], float]
 
-# Statuses with which upstreams refuse a field: OpenAI's own, and that of validating frameworks.
+# Statuses with which upstreams refuse a member: OpenAI's, and that of validation frameworks.
 REFUSALS = (400, 422)
-_MAX_BYTES = 10_000  # bytes of a refusal that are looked into
+_MAX_BYTES = 10_000  # bytes of a refusal that is parsed
 
 
-def retry(call: Call, as_sent: Document, added: tuple[str, ...], lessons: Lessons) -> Retry:
-    """What to ask the upstream with after it has refused `added`; `as_sent` is the request without these members."""
-    return Retry(as_sent, added, lessons, _model(call))
+def retry(call: Call, original: Document, added: tuple[str, ...], lessons: Lessons) -> Retry:
+    """Return the retry for an upstream that refuses `added`. `original` is the request without these members."""
+    return Retry(original, added, lessons, _model(call))
 
 
-def is_known(call: Call, lessons: Lessons) -> bool:
+def was_refused(call: Call, lessons: Lessons) -> bool:
     """Whether the first target has refused this before, for the call's model."""
     return call.host.knows(lessons, call.plan.targets[0].name, _model(call))
 
 
-def may_mind(refused: UpstreamRefused, added: tuple[str, ...]) -> bool:
+def may_concern(error: UpstreamRefused, added: tuple[str, ...]) -> bool:
     """Whether the upstream may have refused a member that Sluice added.
 
-    Those that validate with a framework name it somewhere in a text or a list of their own.
+    Some validation frameworks name the member only within a text of their own.
     """
-    if refused.status not in REFUSALS:
+    if error.status not in REFUSALS:
         return False
-    return names(refused, added) or b"stream_options" in refused.body()
+    return names_field(error, added) or b"stream_options" in error.body()
+
+
+def names_field(error: UpstreamRefused, fields: tuple[str, ...]) -> bool:
+    """Whether a refusal names one of `fields` as its cause: in `param`, or as the location of a validation error.
+
+    The name within a text proves nothing, because the text may quote the caller.
+    """
+    if error.status not in REFUSALS:
+        return False
+    if error.fields()["param"] in fields:
+        return True
+    # The form of FastAPI and pydantic: {"detail": [{"loc": ["body", "stream_options"], …}]}.
+    return any(["body", name] == location for name in fields for location in _locations(error.body()))
 
 
 def _model(call: Call) -> str:
     return str(call.body.fields.get("model"))
 
 
-def names(refused: UpstreamRefused, fields: tuple[str, ...]) -> bool:
-    """Whether a refusal names one of `fields` as its cause: in `param`, or as the place where validation failed.
-
-    A text that has the name in it proves nothing: it may quote what the caller sent.
-    """
-    if refused.status not in REFUSALS:
-        return False
-    if refused.fields()["param"] in fields:
-        return True
-    # FastAPI's and pydantic's form: {"detail": [{"loc": ["body", "stream_options"], …}]}.
-    return any(["body", name] == place for name in fields for place in _places(refused.body()))
-
-
-def _places(body: bytes) -> list[Any]:
+def _locations(body: bytes) -> list[Any]:
     if len(body) > _MAX_BYTES or b'"loc"' not in body:
         return []
     try:

@@ -49,7 +49,7 @@ def _applies(call: Call) -> bool:
     modalities = fields.get("modalities")
     if fields.get("audio") is not None or (isinstance(modalities, (list, str)) and "audio" in modalities):
         return False  # sound in pieces is encoded differently than sound in one
-    return not refusals.is_known(call, call.host.no_events)
+    return not refusals.was_refused(call, call.host.no_events)
 
 
 async def assembled(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:

@@ -65,7 +65,7 @@ def test_a_minted_key_is_short_and_safe_in_a_url() -> None:
 def test_what_is_minted_is_read_again(grant: Grant) -> None:
     found = signed_keys.read(key(grant), [SECRET])
     assert (found.grant, found.name, found.id, found.expires) == (grant, "alice", "d03095", LATER)
-    assert found.shown == "alice/d03095"
+    assert found.log_id == "alice/d03095"
 
 
 def test_a_secret_is_changed_without_ending_keys() -> None:

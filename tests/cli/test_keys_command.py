@@ -62,7 +62,7 @@ def test_inspect_says_why_a_key_would_be_refused(
 @pytest.mark.parametrize("sent", ["sk-sluice-x.y", "sk-other", ""])
 def test_inspect_refuses_a_key_of_another_secret(sent: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "inspect", sent]) == 1
-    assert "was not signed by this endpoint" in capsys.readouterr().err
+    assert "did not sign the key" in capsys.readouterr().err
 
 
 def test_without_a_secret_the_command_says_how_to_make_one(

@@ -236,7 +236,7 @@ def test_where_nothing_can_count_nothing_is_made_up(monkeypatch: pytest.MonkeyPa
     def cannot(*_: Any) -> None:
         raise NotInstalled
 
-    monkeypatch.setattr(estimate, "count", cannot)
+    monkeypatch.setattr(estimate, "count_prompt", cannot)
     _, body, line = metered(Listed(TEXT, DONE))
     assert body == TEXT + DONE and "usage_source" not in line
     _, body, _ = metered(Listed(TEXT, DONE), how="comment")
@@ -244,7 +244,7 @@ def test_where_nothing_can_count_nothing_is_made_up(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_very_long_stream_is_counted_as_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metering, "_KEPT_BYTES", 100)
+    monkeypatch.setattr(metering, "_MAX_KEPT_BYTES", 100)
     _, _, line = metered(Listed(TEXT, TEXT, TEXT, DONE))
     assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (2, "at_least")
 

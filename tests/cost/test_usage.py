@@ -36,7 +36,7 @@ def test_the_last_usage_object_counts(data: bytes, found: dict[str, Any]) -> Non
 
 def test_what_is_no_number_is_left_out() -> None:
     found = {"prompt_tokens": True, "input_tokens": 4, "prompt_tokens_details": 5}
-    assert usage.normalised(found) == Usage(input=4)
+    assert usage.normalise(found) == Usage(input=4)
 
 
 def test_packed_answers_are_opened_for_the_log_alone() -> None:
@@ -73,7 +73,7 @@ def test_the_counts_of_every_recorded_stream_are_found() -> None:
             continue
         counts = Usage()
         for piece in (STREAMS / row["file"]).read_bytes().replace(b"\r\n", b"\n").split(b"\n\n"):
-            counts.update(usage.normalised(last_object(piece)))
+            counts.update(usage.normalise(last_object(piece)))
         assert counts.input == wanted, row["file"]
         checked += 1
     assert checked > 100

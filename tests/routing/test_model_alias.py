@@ -13,7 +13,7 @@ from proxy import startup
 from proxy.errors import UpstreamUnreachable
 from proxy.messages import Headers
 from proxy.routing import azure
-from proxy.routing.model_field import named
+from proxy.routing.model_field import requested_model
 from proxy.wire.work import SLICE, Slices
 from tests.routing.test_failover import SETTINGS, failing, made, refusal, run
 from tests.routing.test_providers import ALL, FORM, MODEL, A, B, body, form
@@ -132,9 +132,9 @@ def test_the_request_is_read_for_its_name_once(monkeypatch: pytest.MonkeyPatch) 
 
     def once(call: Any) -> str | None:
         asked.append(call)
-        return named(call)
+        return requested_model(call)
 
-    monkeypatch.setattr("proxy.routing.model_alias.named", once)
+    monkeypatch.setattr("proxy.routing.model_alias.requested_model", once)
     pieces = tuple(chunk("gpt-4o-mini") for _ in range(50))
     run(Several({"a": Does(headers=SSE, pieces=pieces)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
     assert len(asked) == 1
@@ -258,7 +258,7 @@ def test_a_caller_s_own_key_sees_its_own_upstream_s_list() -> None:
     assert told == LIST and upstream.asked == ["all/1"]
 
 
-@pytest.mark.parametrize("path", azure.DEPLOYED)
+@pytest.mark.parametrize("path", azure.DEPLOYMENT_PATHS)
 def test_azure_gets_what_the_sdk_sends_it(path: str) -> None:
     """AzureOpenAI of the openai package is the oracle, for both ways to name the address."""
     seen: list[httpx.Request] = []

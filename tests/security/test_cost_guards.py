@@ -382,20 +382,20 @@ DEAR_SCHEMAS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("kind", DEAR_SCHEMAS)
 def test_measuring_schemas_lets_others_have_their_turn(kind: str) -> None:
     asked = chat(tools=[tool(schema) for schema in DEAR_SCHEMAS[kind]])
-    size, units = slices.run(schema_size.added(json.loads(json.dumps(asked))))
+    size, units = slices.run(schema_size.added_bytes(json.loads(json.dumps(asked))))
     assert size is not None and units and max(units) <= SLICE + len(json.dumps(asked)) // UNIT // len(asked["tools"])
     assert len(units) > 1 or kind == "a reference of slashes"
 
 
 def test_members_that_are_not_known_are_looked_at_in_slices() -> None:
-    name, units = slices.run(multipliers.unknown({f"m{number}": [[]] * 900 for number in range(100)}, ()))
+    name, units = slices.run(multipliers.unknown_multiplier({f"m{number}": [[]] * 900 for number in range(100)}, ()))
     assert name is None and len(units) > 10 and max(units) <= 2 * SLICE
 
 
 @pytest.mark.parametrize("yields", ["multipliers", "grants"])
 def test_looking_for_names_lets_others_have_their_turn(yields: str) -> None:
     asked = chat(x=[[0, 1]] * 3_000, logit_bias={str(number): 1 for number in range(5_000)})
-    found, units = run_slices(multipliers.unknown({**asked, "x": None}, ("max_tokens",)))
+    found, units = run_slices(multipliers.unknown_multiplier({**asked, "x": None}, ("max_tokens",)))
     assert found is None and units and max(units) <= SLICE
     if yields == "grants":
         held = {"OPENAI_API_KEY": "sk-server", "SIGNING_SECRET": "s" * 32}

@@ -25,7 +25,7 @@ def test_a_bundle_that_cannot_count_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delattr("proxy.cost.upper_bound", raising=False)
     call = Call(request(), startup.load({}), host(), Listed())
     with pytest.raises(NotInstalled):
-        asyncio.run(estimate.bound(call))
+        asyncio.run(estimate.prompt_bound(call))
 
 
 def test_a_call_without_a_body_has_nothing_to_be_read() -> None:
@@ -53,7 +53,7 @@ def test_very_many_values_are_no_answer_of_a_model() -> None:
 )
 def test_a_refusal_names_a_field_by_its_place(status: int, body: bytes, named: bool) -> None:
     refused: Any = SimpleNamespace(status=status, fields=lambda: {"param": None}, body=lambda: body)
-    assert refusals.names(refused, ("stream_options",)) is named
+    assert refusals.names_field(refused, ("stream_options",)) is named
 
 
 def test_a_name_that_stands_twice_is_found_across_windows() -> None:

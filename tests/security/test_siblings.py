@@ -504,7 +504,7 @@ def test_schemas_in_schemas_are_measured_once_and_in_slices() -> None:
     inner: dict[str, Any] = {"type": "object", "x": [[] for _ in range(20_000)]}
     for _ in range(100):
         inner = {"name": "f", "parameters": inner}
-    total, most = spent(schema_size.added({"tools": [inner]}))
+    total, most = spent(schema_size.added_bytes({"tools": [inner]}))
     assert total < 100_000 and most <= work.SLICE + 1
 
 
@@ -537,9 +537,9 @@ def test_a_schema_is_written_out_at_the_cost_of_what_is_looked_at(schema: dict[s
 def test_blanks_before_an_address_cost_no_search() -> None:
     began = time.process_time()
     for _ in range(10):
-        total, _ = spent(upper_bound.of({"x": {"uri": " " * 2_000_000}}, 2_000_000))
+        total, _ = spent(upper_bound.prompt_bound({"x": {"uri": " " * 2_000_000}}, 2_000_000))
     assert total > 0 and time.process_time() - began < 0.5  # a search took 0.1 s each
-    bound = upper_bound.of({"x": {"uri": " " * 200 + "https://x.example/a"}}, 300)
+    bound = upper_bound.prompt_bound({"x": {"uri": " " * 200 + "https://x.example/a"}}, 300)
     with pytest.raises(StopIteration) as end:
         next(bound)
     assert end.value.value.unbounded is not None
@@ -566,7 +566,7 @@ def test_a_member_that_stands_twice_in_arguments_is_counted_twice() -> None:
 
 
 def test_many_small_values_of_a_schema_are_measured_in_slices() -> None:
-    total, most = spent(schema_size.added({"parameters": {"enum": list(range(10_000))}}))
+    total, most = spent(schema_size.added_bytes({"parameters": {"enum": list(range(10_000))}}))
     assert total > 4 * work.SLICE and most <= work.SLICE
 
 

@@ -10,7 +10,7 @@ from proxy import tokens
 from proxy.access import account_references, strict_body
 from proxy.adapters import asgi_http, log_output
 from proxy.errors import BadRequest, ReferenceNotAllowed, TooComplex, UnsupportedMedia
-from proxy.routing import upstream_stream
+from proxy.routing import upstream_error
 from proxy.settings import parsers
 from proxy.settings.providers import HARMLESS_HEADERS
 from proxy.tokens.vocabulary import Budget
@@ -146,7 +146,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         "parts of a form": f"{multipart.MAX_PARTS:,}",
         "counting one request": counting,
         "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",
-        "upstream's error that is searched for secrets": f"{upstream_stream.CHECKED_BYTES // 1024} KB",
+        "upstream's error that is searched for secrets": f"{upstream_error.MAX_SEARCHED_BYTES // 1024} KB",
         "log lines waiting to be written": f"{log_output.MAX_QUEUED_CHARACTERS // 1_000_000} MB",
     }
 
