@@ -33,6 +33,8 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
             choice.pop(name, None)
         message = choice["message"]
         message.setdefault("role", "assistant")
+        if isinstance(message.get("content"), list):  # the SDK keeps only the last kind of value
+            message["content"] = "".join(part.get("text", "") for part in message["content"])
         message.pop("token_id", None)
         for call in message.get("tool_calls", []):
             call.pop("index", None)
