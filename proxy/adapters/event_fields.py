@@ -9,12 +9,14 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from proxy.errors import BadRequest, ProxyError, ResponseTooLarge
 from proxy.messages import Headers, Request
-from proxy.streaming.envelope import Envelope, fits
+
+if TYPE_CHECKING:
+    from proxy.streaming.envelope import Envelope
 
 # What stays as it is in a path and in a query: an encoded one does not change.
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
@@ -98,5 +100,7 @@ def join_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def check_size(answer: dict[str, Any], envelope: Envelope) -> None:
     """Raise ResponseTooLarge before the platform fails the invocation with an error of its own."""
+    from proxy.streaming.envelope import fits  # functions that stream do without it
+
     if not fits(answer, envelope.limit, envelope.escapes):
         raise ResponseTooLarge(envelope.limit, envelope.where)

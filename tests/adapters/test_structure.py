@@ -16,12 +16,14 @@ SOURCES = {
     if path.stem != "__init__"
 }
 SHARED = {"asyncio_host", "event_fields", "log_output"}  # what every adapter may import
-SERVER = {"server", "server_h11", "server_httptools"}  # our HTTP server is not a platform
+SERVER = {"server", "server_connection", "server_h11", "server_httptools"}  # our HTTP server is not a platform
 NAMED = {name for name, source in SOURCES.items() if re.search(r'\bplatform ?= ?"', source)}
 PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters whose names begin with the same word
 ALSO = {
     "scf_web": {"asgi", "server"},  # it is the ASGI app behind our server
-    **{name: {"asgi_http", *SERVER} for name in SERVER},
+    "server": {"asgi_http", "server_h11", "server_httptools"},
+    "server_h11": {"server_connection"},
+    "server_httptools": {"asgi_http", "server_connection"},
 }
 
 
