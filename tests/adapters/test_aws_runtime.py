@@ -112,7 +112,7 @@ def test_a_wrong_setting_is_an_init_error() -> None:
 
     code, told = with_api(go)
     assert code == 1
-    assert told["errorType"] == "Sluice.ConfigError" and "TIMEOUT_SECONDS takes" in told["errorMessage"]
+    assert told["errorType"] == "Sluice.ConfigError" and "TIMEOUT_SECONDS must be" in told["errorMessage"]
 
 
 def test_any_other_broken_start_is_told_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:

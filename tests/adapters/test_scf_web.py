@@ -126,7 +126,7 @@ def test_a_wrong_setting_does_not_end_the_process_but_is_logged() -> None:
     lines: list[str] = []
     sent = start(ScfWebApp({"TIMEOUT_SECONDS": "x"}, write=lines.append))
     assert sent[0] == {"type": "lifespan.startup.complete"}
-    assert "TIMEOUT_SECONDS takes" in json.loads(lines[0])["message"]
+    assert "TIMEOUT_SECONDS must be" in json.loads(lines[0])["message"]
 
 
 def test_a_region_that_openai_does_not_serve_is_warned_of_at_start_up() -> None:
