@@ -15,7 +15,7 @@ from proxy.call import Call, Retry
 from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
 from proxy.messages import ByteStream, Wrapper
-from proxy.protocols.base import answer_messages
+from proxy.protocols.members import answer_messages
 from proxy.routing import refusals
 from proxy.wire import bounded_json, content_encoding, sse
 
@@ -64,6 +64,7 @@ class Metered:
         self._size = 0
         self._settled = False
         self._commented = False
+        self._is_between_events = True
 
     def __aiter__(self) -> Metered:
         return self
@@ -78,9 +79,11 @@ class Metered:
             if call.is_sse and call.streamed and "comment" in call.config.metering:
                 self._commented = True
                 await self._settle()
-                return _comment(call)
+                # A comment within an event that the upstream has not ended would become a part of it.
+                return (b"" if self._is_between_events else b"\n\n") + _comment(call)
             raise
         if piece:
+            self._is_between_events = sse.ends_event(piece)
             self._keep(piece)
         is_added = self._retry is not None and not self._retry.used
         return without_usage(piece) if is_added and call.is_sse else piece

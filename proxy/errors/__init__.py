@@ -24,6 +24,7 @@
     │   ├── UpstreamUnreachable   502  no connection, or TLS failed
     │   ├── UpstreamDisconnected  502  the connection ended before the answer did
     │   ├── UpstreamMalformed     502  the answer is not valid HTTP
+    │   ├── UpstreamRedirected    502  a redirect, which SDKs would follow away from Sluice
     │   ├── UpstreamNotReadable   502  Sluice had to read the answer, and it is not JSON
     │   ├── UpstreamNotStreaming  502  not a stream, noticed too late to pass it on
     │   ├── UpstreamTimeout       504  silent for too long
@@ -84,6 +85,7 @@ from proxy.errors.upstream import (
     UpstreamMalformed,
     UpstreamNotReadable,
     UpstreamNotStreaming,
+    UpstreamRedirected,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -126,6 +128,7 @@ __all__ = [
     "UpstreamMalformed",
     "UpstreamNotReadable",
     "UpstreamNotStreaming",
+    "UpstreamRedirected",
     "UpstreamRefused",
     "UpstreamTimeout",
     "UpstreamUnreachable",

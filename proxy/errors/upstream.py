@@ -54,12 +54,27 @@ class UpstreamNotStreaming(UpstreamError):
     message = 'The upstream did not answer with a stream. Repeat the call with "stream": false.'
 
 
+class UpstreamRedirected(UpstreamError):
+    """The upstream answered with a redirect of that status, which SDKs would follow away from Sluice."""
+
+    code = "upstream_redirected"
+    retryable = False
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            f"The upstream answered with a redirect ({status}). The server's owner should set OPENAI_BASE_URL to the "
+            "address that it redirects to, often the same one with https."
+        )
+
+
 class UpstreamRefused(UpstreamError):
     """The upstream answered with a status of 400 or more; its body is passed on unchanged.
 
     `headers` are the headers to pass on. `error` is the body's `error` object, if it has one. `retry_after` is the
     number of seconds that the upstream asked to wait, if it did.
     """
+
+    code = "upstream_refused"
 
     def __init__(
         self,

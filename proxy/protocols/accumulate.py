@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proxy.protocols.base import without
+from proxy.protocols.members import without
 
 # Sent again with each chunk by some providers, in full: they name something and are not added up.
 _LABELS = frozenset(("role", "channel", "type", "index", "id", "format", "signature_format"))
@@ -30,6 +30,7 @@ class Accumulator:
         self._fields: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
         self.has_text = False
+        self.has_unreadable = False  # an event of the stream could not be read
 
     def add(self, chunk: dict[str, Any]) -> None:
         """Take one chunk. What is not a chunk of a chat is ignored."""

@@ -7,7 +7,7 @@ nothing is known of it but server-sent events and JSON errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
@@ -19,16 +19,28 @@ if TYPE_CHECKING:
     from proxy.protocols.texts import EventTexts
 
 
-class StreamState:
-    """What a stream has said so far, as far as its end needs it. One per stream; `feed` sees whole events only."""
+# How errors within a stream begin, in the protocols that have them.
+ERROR_EVENT = re.compile(
+    rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
+    re.MULTILINE,
+)
 
-    __slots__ = ("has_text",)
+
+class StreamState:
+    """What a stream has said so far, as far as its end needs it. One per stream.
+
+    `ended`: the protocol's own end has come. `has_error`: the upstream has sent an error event.
+    """
+
+    __slots__ = ("ended", "has_error", "has_text")
 
     def __init__(self) -> None:
-        self.has_text = False
+        self.ended = self.has_error = self.has_text = False
 
     def feed(self, piece: bytes) -> None:
         """Take note of a piece of whole events."""
+        if b"error" in piece or b"failed" in piece:
+            self.has_error = self.has_error or ERROR_EVENT.search(piece) is not None
 
     def truncated(self, reason: str) -> bytes | None:
         """The honest end of a partial answer; `reason` is deadline or response_limit.
@@ -66,6 +78,10 @@ class Protocol:
     def ping(self, has_ids: bool) -> bytes | None:
         """What keeps a silent stream open; `has_ids`: its events have ids. None where clients would trip over it."""
         return None
+
+    def ends(self, piece: bytes) -> bool:
+        """Whether a piece of whole events holds the protocol's own end: nothing comes after it."""
+        return False
 
     def usage(self, data: bytes) -> dict[str, Any]:
         """The usage object in a whole answer or in a piece of a stream, empty where there is none."""
@@ -113,31 +129,3 @@ class Protocol:
 def last_event(value: dict[str, Any], name: str | None = None) -> bytes:
     """An event that ends a stream: it must be writable, whatever the upstream's own events held."""
     return sse.event(value, name, "replace")
-
-
-def only_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    """The one choice of a chunk, unless there are several or it ends."""
-    choices = chunk.get("choices")
-    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
-        return None
-    return None if choices[0].get("finish_reason") else choices[0]
-
-
-def answer_messages(answer: Any) -> list[dict[str, Any]]:
-    """What a whole answer said, one message for each choice, for counting its tokens."""
-    messages = []
-    for choice in as_list(answer.get("choices")) if isinstance(answer, dict) else ():
-        if isinstance(choice, dict):
-            message = choice.get("message")
-            messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
-    return messages
-
-
-def without(fields: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The members of `fields` except those with these names."""
-    return {name: value for name, value in fields.items() if name not in names}
-
-
-def as_list(value: Any) -> list[Any]:
-    """`value` if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []

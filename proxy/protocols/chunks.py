@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
-from proxy.protocols.base import Protocol, StreamState, as_list, last_event
+from proxy.protocols.base import Protocol, StreamState, last_event
+from proxy.protocols.members import as_list
 from proxy.wire import sse
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class ChunkState(StreamState):
         self._first: dict[str, Any] = {}
 
     def feed(self, piece: bytes) -> None:
+        super().feed(piece)
+        self.ended = self.ended or self._protocol.ends(piece)
         if self.has_text and not _FINISHED.search(piece):
             return
         for chunk in sse.objects(piece):
@@ -98,6 +101,9 @@ class ChunkProtocol(Protocol):
 
     def ping(self, has_ids: bool) -> bytes | None:
         return sse.PING_WITH_IDS if has_ids else sse.PING
+
+    def ends(self, piece: bytes) -> bool:
+        return b"[DONE]" in piece and any(data.strip() == b"[DONE]" for _, data in sse.events(piece + b"\n\n"))
 
     def event_texts(self, event: bytes) -> EventTexts:
         from proxy.protocols import texts  # few answers are filtered

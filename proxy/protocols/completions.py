@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.protocols.base import as_list, only_choice
 from proxy.protocols.chunks import ChunkProtocol, merged_choice, merged_chunk
+from proxy.protocols.members import as_list, only_choice
 from proxy.wire import sse
 
 

@@ -10,7 +10,8 @@ import json
 import re
 from typing import Any
 
-from proxy.protocols.base import Protocol, only_choice
+from proxy.protocols.base import Protocol
+from proxy.protocols.members import only_choice
 from proxy.wire import bounded_json, sse
 
 # A merged event holds no more than about this many characters of text, made of this many bytes of events: an answer

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
-from proxy.protocols.base import Protocol, StreamState, last_event, without
+from proxy.protocols.base import Protocol, StreamState, last_event
+from proxy.protocols.members import without
 from proxy.wire import sse
 
 if TYPE_CHECKING:
     from proxy.protocols.texts import EventTexts
 
+# The events that end a response. `error` is not among them: `response.failed` may follow.
+_LAST = (b"response.completed", b"response.incomplete", b"response.failed")
+_LAST_TYPES = tuple(name.decode() for name in _LAST)
 # A sequence number of thousands of digits, which JSON allows, Python could not write again.
 _MAX_NUMBER = 2**53
 
@@ -26,6 +30,8 @@ class ResponseState(StreamState):
         self._last = b""
 
     def feed(self, piece: bytes) -> None:
+        super().feed(piece)
+        self.ended = self.ended or PROTOCOL.ends(piece)
         if b"sequence_number" in piece:  # not a comment, whether the upstream's or ours
             self._last = piece
         if self.has_text:
@@ -91,6 +97,11 @@ class Responses(Protocol):
 
     def ping(self, has_ids: bool) -> bytes | None:
         return sse.PING_WITH_IDS if has_ids else sse.PING
+
+    def ends(self, piece: bytes) -> bool:
+        return any(name in piece for name in _LAST) and any(
+            event.get("type") in _LAST_TYPES for event in sse.objects(piece)
+        )
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
         """Deltas of one item, which differ in their text and their number alone."""

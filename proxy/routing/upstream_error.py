@@ -10,6 +10,7 @@ from proxy.access import headers, redaction
 from proxy.call import Call
 from proxy.errors import UpstreamRefused
 from proxy.messages import media_type, read_up_to
+from proxy.protocols.members import error_in
 from proxy.settings import regions
 from proxy.upstream import Answer
 from proxy.wire import content_encoding
@@ -17,12 +18,16 @@ from proxy.wire import content_encoding
 _MAX_BYTES = 1_000_000
 # A longer error, decompressed, is not searched for secrets. It is replaced if it may contain one.
 MAX_SEARCHED_BYTES = 65_536
+_MAX_TEXT = 2_000  # characters of an error in plain text
 # Headers that describe a body, and so do not fit one that replaces it.
 _BODY_HEADERS = ("content-type", "content-encoding", "content-disposition", "content-range", "accept-ranges", "etag")
 
 
 async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> UpstreamRefused:
-    """Return the upstream's error with `secrets` redacted. One without JSON, such as a gateway's page, is replaced."""
+    """Return the upstream's error with `secrets` redacted. A text becomes its message.
+
+    A page, such as a gateway's, is replaced.
+    """
     # Part of an error is not valid JSON, and megabytes of one help nobody.
     body = await read_up_to(answer.body, _MAX_BYTES) or b""
     reply_headers = headers.downward(answer.headers, call.own_key)
@@ -35,9 +40,11 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
             f"The upstream does not serve the region that this call came from. {regions.advice(call.host.platform)}"
         )
     retry_after = _seconds(answer.headers.get("retry-after"))
+    text = "" if value is not None else _text(plain)
     is_json = media_type(answer.headers).endswith(("/json", "+json"))
     if secrets:
         reply_headers = [(name, redaction.redact(text, secrets)) for name, text in reply_headers]
+        text = redaction.redact(text, secrets)
         if value is None or len(plain) > MAX_SEARCHED_BYTES:
             body, plain, error = b"", b"", {}
         elif (redacted := redaction.redact_body(plain, value, secrets)) is not None:
@@ -46,21 +53,48 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
             error = redaction.redact_json(error, secrets)
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
         return UpstreamRefused(status, reply_headers, body, error, retry_after)
-    error = _replacement(status)
+    error = _replacement(status, text)
     reply_headers = [pair for pair in reply_headers if pair[0] not in _BODY_HEADERS]
     reply_headers.append(("content-type", "application/json; charset=utf-8"))
     return UpstreamRefused(status, reply_headers, json.dumps({"error": error}).encode(), error, retry_after)
 
 
-def _replacement(status: int) -> dict[str, Any]:
+def from_event(error: Any, secrets: tuple[str, ...] = ()) -> UpstreamRefused:
+    """Return an error that came as an event or with a status of 200. It gets the status that it names, or 502."""
+    members = error if isinstance(error, dict) else {"message": str(error)}
+    if secrets:
+        error = members = redaction.redact_json(members, secrets)
+    named = [members.get(name) for name in ("status", "status_code", "code")]
+    status = next((value for value in named if isinstance(value, int) and 400 <= value < 600), 502)
+    headers = [("content-type", "application/json; charset=utf-8")]
+    return UpstreamRefused(status, headers, json.dumps({"error": error}).encode(), members, None)
+
+
+def from_answer(call: Call, body: bytes, secrets: tuple[str, ...]) -> UpstreamRefused | None:
+    """Return the error that a whole JSON answer is, None if it is no error or cannot be read."""
+    value = redaction.parse_json(body)
+    if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list
+        value = value[0]
+    error = error_in(value) if isinstance(value, dict) else None
+    return None if error is None else from_event(error, secrets)
+
+
+def _text(body: bytes) -> str:
+    """Return an error in plain text; "" for a page, or what is no text."""
+    try:
+        text = body.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return ""
+    return "" if text.startswith("<") or "<html" in text[:1_000].lower() else text[:_MAX_TEXT]
+
+
+def _replacement(status: int, text: str) -> dict[str, Any]:
     may_recover = status in (408, 429) or status >= 500
-    return {
-        "message": f"The upstream answered with status {status} but no JSON, probably with a gateway's error page. "
-        + ("Try again in a moment." if may_recover else "Check the base URL and the path."),
-        "type": "upstream_error",
-        "param": None,
-        "code": f"upstream_status_{status}",
-    }
+    page = f"The upstream answered with status {status} but no JSON, probably with a gateway's error page. " + (
+        "Try again in a moment." if may_recover else "Check the base URL and the path."
+    )
+    code = f"upstream_status_{status}"
+    return {"message": text or page, "type": "upstream_error", "param": None, "code": code}
 
 
 def _error_object(value: Any) -> dict[str, Any]:

@@ -6,69 +6,172 @@ next piece covers both the head and the events.
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from proxy.access import redaction
 from proxy.call import Call
-from proxy.errors import UpstreamDisconnected, UpstreamMalformed
-from proxy.messages import Headers, media_type
+from proxy.errors import (
+    UpstreamDisconnected,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamNotStreaming,
+    UpstreamRedirected,
+)
+from proxy.messages import ByteStream, Headers, media_type, read_up_to
+from proxy.protocols.base import ERROR_EVENT
 from proxy.routing import failover
 from proxy.upstream import Answer, Outgoing
 from proxy.wire import content_encoding, sse
+from proxy.wire.path_table import is_inference
 
 # A body with a Content-Length of at most this is read before the head goes out, so that a cut becomes a clean 502.
 # Any other body may arrive slowly and keep the client's connection alive.
 MAX_WHOLE_BYTES = 1_000_000
-# How errors within a stream begin, in the protocols that have them.
-_ERROR_EVENT = re.compile(
-    rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
-    re.MULTILINE,
-)
+# How long a connection may stay open after the protocol's own end before it is closed. Most close at once, and then the
+# connection can be used again.
+END_SECONDS = 0.25
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
-    """Send the call, record the answer's head, and yield its body; an event stream in whole events.
+    """Send the call, record the answer's head, and yield its body; an event stream in whole events, up to its own end.
 
     Raises UpstreamRefused for a status of 400 or more, and any other UpstreamError.
     """
     answer = await failover.send(call, call.plan.targets, outgoing, lambda prepared: send(call, prepared))
     try:
-        is_events = media_type(answer.headers) == "text/event-stream"
-        encoding = content_encoding.encoding(answer.headers)
-        # Sluice requests events uncompressed. Compressed ones are decompressed, so that each can be flushed in time.
-        inflater = content_encoding.Inflater() if is_events and content_encoding.opens(encoding) else None
-        if inflater is not None or encoding == "identity":
-            answer.headers.remove("content-encoding")
-        length = None if is_events else _length(answer.headers)
-        if length is not None and length <= MAX_WHOLE_BYTES:
-            body = b"".join([piece async for piece in answer.body])
-            if len(body) != length and not (call.request.method == "HEAD" or answer.status in (204, 304)):
-                raise UpstreamDisconnected
-            call.outcome.head_came(answer.status, answer.headers, length, whole=True)
-            yield body
+        is_compressed, start = await _read_head(call, answer)
+        yield start if call.outcome.whole else b""
+        if call.outcome.whole:
             return
-        call.outcome.head_came(answer.status, answer.headers, length)
-        call.outcome.native = answer.native
-        yield b""
-        if not call.is_sse:
-            async for piece in answer.body:
-                yield piece
-            return
-        splitter = sse.Splitter()
-        secrets = _secrets(call)
-        async for piece in answer.body:
-            for part in inflater.feed(piece) if inflater else (piece,):
-                if events := splitter.feed(part):
-                    yield _redact_errors(events, secrets)
-        if inflater:
-            inflater.end()
-        # Reached only after a clean end: an upstream that omits the last empty line still means what it sent.
-        if rest := splitter.rest():
-            yield _redact_errors(rest, secrets)
+        body = _after(start, answer.body) if start else answer.body
+        async for piece in _events(call, answer, body, is_compressed) if call.is_sse else body:
+            yield piece
     finally:
         if not call.outcome.handed_over:
             await answer.body.aclose()
+
+
+async def _events(call: Call, answer: Answer, body: ByteStream, is_compressed: bool) -> AsyncGenerator[bytes, None]:
+    events = _Events(call, is_compressed)
+    async for piece in body:
+        for whole in events.feed(piece):
+            yield whole
+        if events.ended or events.json:
+            break
+    if events.json:
+        yield await _mislabelled(call, answer, events.json)
+    elif events.ended:
+        async for piece in _late(call, answer.body):
+            for whole in events.feed(piece):
+                yield whole
+    elif rest := events.rest():
+        yield rest
+
+
+async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
+    """Record the answer's head, with what the body really is where its label is wrong.
+
+    Returns whether these are compressed events, and what was read of the body: all of one that is short and announces
+    its length, else as much as it took to tell events from anything else.
+    """
+    headers, encoding = answer.headers, content_encoding.encoding(answer.headers)
+    if encoding == "identity":
+        headers.remove("content-encoding")
+    is_labelled = media_type(headers) == "text/event-stream"
+    may_be_events = not is_labelled and encoding == "identity" and (call.streamed or call.plan.wants_events)
+    is_compressed = is_labelled and content_encoding.opens(encoding)
+    if is_compressed:  # they are decompressed here, so that each can be flushed in time
+        headers.remove("content-encoding")
+    length = None if is_labelled else _length(headers)
+    start, is_whole = b"", length is not None and length <= MAX_WHOLE_BYTES
+    if is_whole:
+        start = b"".join([piece async for piece in answer.body])
+        if len(start) != length and not (call.request.method == "HEAD" or answer.status in (204, 304)):
+            raise UpstreamDisconnected
+    elif may_be_events:
+        async for piece in answer.body:
+            start += piece
+            if start.strip():
+                break
+    if may_be_events and sse.looks_like_events(start):
+        headers.set("content-type", "text/event-stream; charset=utf-8")
+        headers.remove("content-length")
+        is_whole, length = False, None
+    call.outcome.head_came(answer.status, headers, length, whole=is_whole)
+    call.outcome.native = None if start else answer.native
+    return is_compressed, start
+
+
+class _Events:
+    """Makes whole events of the pieces of a body, with secrets redacted in errors.
+
+    `ended`: the protocol's own end has come. `json`: the body begins like JSON, whatever its label says.
+    """
+
+    def __init__(self, call: Call, is_compressed: bool) -> None:
+        self.ended = False
+        self.json = b""
+        self._protocol = call.protocol
+        # None to redact if the caller's own key goes up.
+        self._secrets = _secrets(call)
+        self._splitter = sse.Splitter()
+        self._begun = False
+        self._inflater = content_encoding.Inflater() if is_compressed else None
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Take a piece, and yield the events that are whole now."""
+        for part in self._inflater.feed(piece) if self._inflater else (piece,):
+            if not self._begun and part.strip():
+                self._begun = True
+                if sse.looks_like_json(part):
+                    self.json = part
+                    return
+            if events := self._splitter.feed(part):
+                self.ended = self.ended or self._protocol.ends(events)
+                yield _redact_errors(events, self._secrets)
+
+    def rest(self) -> bytes:
+        """What is left after a clean end: an upstream that omits the last empty line still means what it sent."""
+        if self._inflater:
+            self._inflater.end()
+        return _redact_errors(self._splitter.rest(), self._secrets)
+
+
+async def _after(start: bytes, body: ByteStream) -> AsyncGenerator[bytes, None]:
+    yield start
+    async for piece in body:
+        yield piece
+
+
+async def _late(call: Call, body: ByteStream) -> AsyncGenerator[bytes, None]:
+    """What still comes after the protocol's own end, for a moment: most upstreams close right then.
+
+    Nothing that goes wrong now can take anything away from the answer.
+    """
+    clock = call.host.clock
+    pump, until = clock.pump(body), clock.now() + END_SECONDS
+    try:
+        while (piece := await pump.next(max(0.0, until - clock.now()))) is not None:
+            yield piece
+    except (StopAsyncIteration, UpstreamError):
+        return
+    finally:
+        await pump.aclose()
+
+
+async def _mislabelled(call: Call, answer: Answer, start: bytes) -> bytes:
+    """A JSON answer whose label says that it is a stream. Raises UpstreamRefused for an error."""
+    from proxy.routing import upstream_error  # few answers are mislabelled
+
+    rest = await read_up_to(answer.body, MAX_WHOLE_BYTES)
+    body = start + (rest or b"")
+    if (refusal := upstream_error.from_answer(call, body, _secrets(call))) is not None:
+        raise refusal
+    if call.streamed:
+        raise UpstreamNotStreaming
+    answer.headers.set("content-type", "application/json")
+    return body
 
 
 def _secrets(call: Call) -> tuple[str, ...]:
@@ -78,10 +181,10 @@ def _secrets(call: Call) -> tuple[str, ...]:
 
 def _redact_errors(events: bytes, secrets: tuple[str, ...]) -> bytes:
     """Redact the secrets in the errors among whole events. All other bytes stay as they are."""
-    if not secrets or (b"error" not in events and b"failed" not in events) or not _ERROR_EVENT.search(events):
+    if not secrets or (b"error" not in events and b"failed" not in events) or not ERROR_EVENT.search(events):
         return events
     lines = [
-        redaction.redact_data_line(line, secrets) if _ERROR_EVENT.search(event) else line
+        redaction.redact_data_line(line, secrets) if ERROR_EVENT.search(event) else line
         for event in sse.split(events)
         for line in event.splitlines(keepends=True)
     ]
@@ -98,6 +201,9 @@ async def send(call: Call, outgoing: Outgoing) -> Answer:
     answer = await call.upstream.send(outgoing)
     call.outcome.upstream_status = answer.status
     call.outcome.upstream_request_id = answer.headers.get("x-request-id")
+    if answer.status in _REDIRECTS and is_inference(call.request.method, call.path):
+        await answer.body.aclose()
+        raise UpstreamRedirected(answer.status)
     if answer.status < 400:
         return answer
     if answer.status > 599:  # servers and platforms have no reason phrase for it, and some fail on it

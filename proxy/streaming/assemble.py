@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy.call import Call
-from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected, UpstreamRefused
+from proxy.errors import DeadlineReached, ProxyError, UpstreamDisconnected
 from proxy.messages import ByteStream, Headers, Wrapper
-from proxy.routing import refusals
+from proxy.protocols.members import error_in
+from proxy.routing import refusals, upstream_error
 from proxy.wire import bounded_json, sse
 
 if TYPE_CHECKING:
@@ -54,15 +55,15 @@ def _applies(call: Call) -> bool:
 
 async def assembled(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
     """One piece: the whole answer. An upstream that answers with JSON all the same is passed through."""
-    accumulator = call.protocol.accumulator()
-    ended = False
+    accumulator, ended = call.protocol.accumulator(), False
     failure: ProxyError | None = None
     try:
         async for piece in stream:
             if call.is_sse is False:
                 yield piece
             else:
-                ended = _add(accumulator, piece) or ended
+                ended = ended or call.protocol.ends(piece)
+                _add(call, accumulator, piece)
     except ProxyError as error:
         if call.is_sse is False:
             raise
@@ -71,38 +72,38 @@ async def assembled(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, Non
         await stream.aclose()
     if call.is_sse is False:
         return
-    # A clean end without an ending is what a cut looks like through some gateways.
-    if failure is None and not ended and not accumulator.is_finished:
+    # A clean end without an ending is what a cut looks like through some gateways; and what cannot be read is missing.
+    if failure is None and (accumulator.has_unreadable or not (ended or accumulator.is_finished)):
         failure = UpstreamDisconnected()
-    yield _whole(call, accumulator, failure)
+    yield _whole(call, accumulator, failure, ended)
 
 
-def _add(accumulator: Accumulator, piece: bytes) -> bool:
-    """Take a piece of whole events; returns whether the stream ends with it. Raises UpstreamRefused for an error."""
-    ended = False
-    for _, data in sse.events(piece):
-        if data == b"[DONE]":
-            ended = True
+def _add(call: Call, accumulator: Accumulator, piece: bytes) -> None:
+    """Take a piece of whole events. Raises UpstreamRefused for an error."""
+    for name, data in sse.events(piece):
+        if data.strip() in (b"", b"[DONE]"):
             continue
         try:
             chunk = bounded_json.loads(data)
         except (ValueError, RecursionError):
+            accumulator.has_unreadable = True
             continue
-        if isinstance(chunk, dict):
-            accumulator.add(chunk)
-            if error := chunk.get("error"):
-                raise _refusal(error)
-    return ended
+        if not isinstance(chunk, dict):
+            accumulator.has_unreadable = True
+            continue
+        accumulator.add(chunk)
+        if (error := error_in(chunk, name)) is not None:
+            raise upstream_error.from_event(error)
 
 
-def _whole(call: Call, accumulator: Accumulator, failure: ProxyError | None) -> bytes:
+def _whole(call: Call, accumulator: Accumulator, failure: ProxyError | None, ended: bool) -> bytes:
     """The answer, or as much of it as came before `failure`; raises that where nothing had come."""
     outcome = call.outcome
     if failure is not None and not accumulator.has_text:
         raise failure
     if not accumulator.has_choices:
         raise UpstreamDisconnected
-    answer = accumulator.whole()
+    answer = accumulator.whole(ended)
     if failure is not None:
         reason = "deadline" if isinstance(failure, DeadlineReached) else "upstream"
         answer["sluice"] = {"truncated": reason}
@@ -113,15 +114,6 @@ def _whole(call: Call, accumulator: Accumulator, failure: ProxyError | None) -> 
     headers.set("content-type", "application/json")
     outcome.head_came(outcome.status, headers, len(body), whole=True)
     return body
-
-
-def _refusal(error: Any) -> UpstreamRefused:
-    """An error that came as an event: it gets the status that it names, or 502."""
-    fields = error if isinstance(error, dict) else {"message": str(error)}
-    named = [fields.get(name) for name in ("status", "status_code", "code")]
-    status = next((value for value in named if isinstance(value, int) and 400 <= value < 600), 502)
-    head = [("content-type", "application/json; charset=utf-8")]
-    return UpstreamRefused(status, head, json.dumps({"error": error}).encode(), fields, None)
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:

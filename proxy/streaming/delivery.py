@@ -17,6 +17,8 @@ from proxy.errors import (
 )
 from proxy.messages import ByteStream, Headers, Reply, media_type
 
+# How the log calls the end of a stream whose last word is an error of the upstream's.
+UPSTREAM_ERROR = "upstream_error"
 _SSE = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
 
 
@@ -98,9 +100,12 @@ class Delivery:
         try:
             piece = await self._piece()
         except StopAsyncIteration:
-            self._ending = "complete"
+            self._ending = self._own_ending
             raise
         except ProxyError as error:
+            if self._state.ended:  # the answer is whole already
+                self._ending = self._own_ending
+                raise StopAsyncIteration from None
             piece = self._last_words(error)
         except Exception as error:  # whatever it was, the caller must not take silence for an end
             log.crashed(self._call, error)
@@ -130,6 +135,11 @@ class Delivery:
             return end
         return self._state.failed(error)
 
+    @property
+    def _own_ending(self) -> str:
+        """What the log calls the end of a stream that the upstream has ended itself."""
+        return UPSTREAM_ERROR if self._state.has_error else "complete"
+
     async def hand_over(self) -> Any:
         """The body as the platform's own stream, which is then the caller's alone; None where it must be iterated.
 
@@ -153,6 +163,7 @@ class Delivery:
         try:
             await self.close_unlogged()
         finally:
-            ending = self._ending or ClientGone.code
+            # Some clients hang up as soon as they have the protocol's own end.
+            ending = self._ending or (self._own_ending if self._state.ended else ClientGone.code)
             head, first = self._head_at, self._first_at
             log.finished(self._call, self._status, self._bytes, ending, ttfb=head, first_chunk=first)

@@ -12,8 +12,9 @@ _PORTION_BYTES = 65_536
 
 
 def encoding(head: Headers) -> str:
-    """The encoding that the head names, lower case, `identity` where it names none."""
-    return (head.get("content-encoding") or "identity").strip().lower()
+    """The encoding that the head names, lower case; `identity` where it names none, as some servers do with a word."""
+    name = (head.get("content-encoding") or "").strip().lower()
+    return "identity" if name in ("", "none", "utf-8") else name
 
 
 def opens(name: str) -> bool:

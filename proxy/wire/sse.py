@@ -24,8 +24,24 @@ _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}[\r\n]*")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 # The longest empty line is four bytes: so many of the last piece are looked at again with the next.
 _LOOK_BACK = 3
+
+
+def ends_event(piece: bytes) -> bool:
+    """Whether a piece ends where an event ends, so that another may follow."""
+    return piece.endswith((b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"))
+
+
+def looks_like_events(data: bytes) -> bool:
+    """Whether a body begins as an event stream does, whatever its label says."""
+    return _FIRST_FIELD.match(data) is not None
+
+
+def looks_like_json(data: bytes) -> bool:
+    """Whether a body begins as JSON does, whatever its label says."""
+    return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
 
 
 class Splitter:

@@ -1,0 +1,52 @@
+"""Looking at the members of answers and events, whatever a provider has put there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def error_in(value: dict[str, Any], name: str = "") -> Any:
+    """The error that an event or an answer is, in any provider's shape; None where it is none. `name` is the event's.
+
+    OpenAI and most others have a member `error`. Some name the event so, or the object; MiniMax has `base_resp`.
+    """
+    if error := value.get("error"):
+        return error
+    if name == "error" or value.get("object") == "error" or value.get("type") == "error":
+        return value
+    status = value.get("base_resp")
+    if isinstance(status, dict) and status.get("status_code"):
+        return {"message": status.get("status_msg"), "code": status["status_code"]}
+    is_answer = any(member in value for member in ("choices", "output", "data", "id", "usage"))
+    if not is_answer and isinstance(value.get("message"), str) and "code" in value:
+        return value
+    return None
+
+
+def answer_messages(answer: Any) -> list[dict[str, Any]]:
+    """What a whole answer said, one message for each choice, for counting its tokens."""
+    messages = []
+    for choice in as_list(answer.get("choices")) if isinstance(answer, dict) else ():
+        if isinstance(choice, dict):
+            message = choice.get("message")
+            messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
+    return messages
+
+
+def only_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
+    """The one choice of a chunk, unless there are several or it ends."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        return None
+    return None if choices[0].get("finish_reason") else choices[0]
+
+
+def without(fields: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The members of `fields` except those with these names."""
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def as_list(value: Any) -> list[Any]:
+    """`value` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
