@@ -1,8 +1,8 @@
 """Which modules of proxy/ a module needs, found in the sources without importing anything.
 
 Imports inside functions count; imports under TYPE_CHECKING do not. A module that calls `import_module` with a computed
-name writes the possible names as strings, in full (`"proxy.cost.metering"`), and they count as imports. So does every
-module of a package, where only its end is computed (`f"proxy.protocols.{name}"`).
+name writes the possible names as strings, in full (`"proxy.cost.metering"`), and they count as imports. Where only the
+last part of a name is computed (`f"proxy.protocols.{name}"`), every module of that package counts.
 """
 
 from __future__ import annotations
@@ -49,21 +49,27 @@ def imported(source: str) -> set[str]:
 
 
 class _Finder(ast.NodeVisitor):
+    """Collects a module's imports, its strings, and whether it imports by name."""
+
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.strings: set[str] = set()
         self.by_name = False
 
     def visit_If(self, node: ast.If) -> None:
-        if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
-            self.generic_visit(node)
+        for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for child in node.orelse if for_types else ast.iter_child_nodes(node):
+            self.visit(child)
 
     def visit_Import(self, node: ast.Import) -> None:
         self.names |= {one.name for one in node.names}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         self.names |= {node.module or "", *(f"{node.module}.{one.name}" for one in node.names)}
-        self.by_name |= any(one.name == "import_module" for one in node.names)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.by_name |= ast.unparse(node.func).endswith("import_module")
+        self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         start = node.values[0].value if node.values and isinstance(node.values[0], ast.Constant) else None

@@ -19,6 +19,7 @@ _LEFT_OUT = ("tests", "test", "testing", "__pycache__", "bin")
 _LEFT_OUT_FILES = (
     *("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "entry_points.txt", "WHEEL"),
     *("py.typed", ".lock", "pytest_plugin.py"),
+    *("_main.py", "_trio.py"),  # the httpx command; anyio on trio
 )
 
 

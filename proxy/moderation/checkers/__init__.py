@@ -23,19 +23,13 @@ class Moderator(Protocol):
         """The gravest verdict on these texts. Raises Failed."""
 
 
-# In full, so that bundles follow these names like imports.
-_MODULES = {
-    "openai": "proxy.moderation.checkers.openai",
-    "tencent": "proxy.moderation.checkers.tencent",
-    "words": "proxy.moderation.checkers.words",
-}
 # What asks nobody, and so costs nobody anything.
 FREE = ("words",)
 
 
 def moderator(name: str) -> Moderator:
     """The one called so, which is one of values.MODERATORS."""
-    return cast(Moderator, import_module(_MODULES[name]))
+    return cast(Moderator, import_module(f"proxy.moderation.checkers.{name}"))
 
 
 def check(config: Config) -> None:
