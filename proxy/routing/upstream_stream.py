@@ -92,7 +92,7 @@ async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
     elif may_be_events:
         async for piece in answer.body:
             start += piece
-            if start.strip():
+            if not sse.is_blank(start):
                 break
     if may_be_events and sse.looks_like_events(start):
         headers.set("content-type", "text/event-stream; charset=utf-8")
@@ -122,7 +122,7 @@ class _Events:
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take a piece, and yield the events that are whole now."""
         for part in self._inflater.feed(piece) if self._inflater else (piece,):
-            if not self._begun and part.strip():
+            if not self._begun and not sse.is_blank(part):
                 self._begun = True
                 if sse.looks_like_json(part):
                     self.json = part

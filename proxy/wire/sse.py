@@ -39,6 +39,11 @@ def looks_like_events(data: bytes) -> bool:
     return _FIRST_FIELD.match(data) is not None
 
 
+def is_blank(data: bytes) -> bool:
+    """Whether nothing of a body has come yet that tells what it is."""
+    return _BOM.startswith(data) or not data.removeprefix(_BOM).strip()
+
+
 def looks_like_json(data: bytes) -> bool:
     """Whether a body begins as JSON does, whatever its label says."""
     return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
