@@ -236,7 +236,7 @@ def _added(name: str, before: Any, value: Any, levels: int) -> Any:
 
 def _parts(value: Any) -> list[Any]:
     """A value of any kind as parts; an empty text is none."""
-    if not value or _is_plain(value):
+    if not joined(value) or _is_plain(value):
         return []
     if isinstance(value, list) and not isinstance(value, _Pieces):
         return value

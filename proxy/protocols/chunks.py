@@ -143,7 +143,8 @@ def merged_chunk(held: dict[str, Any], following: dict[str, Any], choice: dict[s
     if any(held.get(name) != following.get(name) for name in names):
         return None
     usage = {"usage": following["usage"]} if "usage" in following else {}
-    return {**held, "choices": [choice], **usage}
+    late = {name: value for name, value in following.items() if name in PASSING and name not in held}
+    return {**held, "choices": [choice], **late, **usage}
 
 
 def merged_choice(first: dict[str, Any], second: dict[str, Any], text: str, value: Any) -> dict[str, Any] | None:
