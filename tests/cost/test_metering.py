@@ -12,6 +12,7 @@ from proxy import startup
 from proxy.cost import metering
 from proxy.messages import Reply
 from proxy.upstream import Target
+from proxy.wire import sse
 from tests.support import fake_clock
 from tests.support.core import KEY, Body, Listed, request, run
 from tests.support.slices import scanned
@@ -289,3 +290,11 @@ def test_what_cannot_be_counted_is_not_made_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(completion, "count", deep)
     _, body, line = metered(Listed(TEXT, DONE))
     assert body == TEXT + DONE and "usage_source" not in line
+
+
+@pytest.mark.parametrize("end", [b"data: [DONE]", b"data: [DONE]\n", b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n"])
+def test_the_comment_stands_after_the_last_event_even_if_that_was_not_ended(end: bytes) -> None:
+    _, body, _ = metered(Listed(TEXT, USAGE, end), how="comment")
+    events, comment = body.rsplit(b": sluice ", 1)
+    assert events.startswith(TEXT + end) and [data for _, data in sse.events(events)][-1].strip() == b"[DONE]"
+    assert events.endswith((b"\n\n", b"\r\n\r\n")) and json.loads(comment)["output_tokens"]

@@ -204,3 +204,39 @@ def test_events_that_are_no_json_are_passed_over_and_half_a_character_survives()
     half = b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"},"finish_reason":"stop"}]}\n\n'
     reply, _ = run(Listed(b"data: x\n\ndata: [1]\n\n", half, DONE), asked())
     assert answer(reply)["choices"][0]["message"]["content"] == "\ud83d"
+
+
+ERRORS = (
+    (b'event: error\ndata: {"code":"busy","message":"too many"}\n\n', "too many"),
+    (b'data: {"object":"error","message":"too many","code":400}\n\n', "too many"),
+    (b'data: {"type":"error","error":{"type":"overloaded_error","message":"too many"}}\n\n', "too many"),
+    (b'data: {"base_resp":{"status_code":1002,"status_msg":"too many"}}\n\n', "too many"),
+    (b'data: {"code":"1305","message":"too many"}\n\n', "too many"),
+    (b'data: {"error":"too many"}\n\n', "too many"),
+)
+
+
+@pytest.mark.parametrize(("event", "message"), ERRORS)
+def test_an_error_of_any_shape_is_told_or_marks_what_there_is(event: bytes, message: str) -> None:
+    reply, _ = run(Listed(event), asked())
+    assert reply.status >= 400 and message in json.dumps(answer(reply)["error"])
+    reply, _ = run(Listed(said("Hel"), event), asked())
+    assert (reply.status, reply.headers.get("x-sluice-truncated")) == (200, "upstream")
+    assert answer(reply)["choices"][0]["message"]["content"] == "Hel"
+
+
+@pytest.mark.parametrize("event", [b"data: plain words\n\n", b'data: "a text"\n\n', b"data: {broken\n\n"])
+def test_an_answer_with_events_that_cannot_be_read_is_marked(event: bytes) -> None:
+    reply, _ = run(Listed(said("Hel"), event, said("lo", "stop"), DONE), asked())
+    assert answer(reply)["choices"][0]["message"]["content"] == "Hello"
+    assert reply.headers.get("x-sluice-truncated") == "upstream"
+    assert run(Listed(event, DONE), asked())[0].status == 502
+
+
+@pytest.mark.parametrize("end", [DONE, b"data:[DONE]\r\n\r\n"])
+def test_an_answer_whose_provider_names_no_reason_is_whole(end: bytes) -> None:
+    reply, _ = run(Listed(said("Hello"), end), asked())
+    assert answer(reply)["choices"][0]["finish_reason"] == "stop" and "x-sluice-truncated" not in reply.headers
+    reply, _ = run(Listed(said("Hello")), asked())
+    assert answer(reply)["choices"][0]["finish_reason"] == "length"
+    assert reply.headers.get("x-sluice-truncated") == "upstream"
