@@ -159,7 +159,7 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
         messages = call.protocol.messages(data)
     else:
         if call.outcome.headers:
-            data = content_encoding.plain(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
+            data = content_encoding.decoded(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
         try:
             messages = answer_messages(bounded_json.loads(data))
         except (ValueError, RecursionError):

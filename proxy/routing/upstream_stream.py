@@ -37,7 +37,7 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
         is_events = media_type(answer.headers) == "text/event-stream"
         encoding = content_encoding.encoding(answer.headers)
         # Sluice requests events uncompressed. Compressed ones are decompressed, so that each can be flushed in time.
-        inflater = content_encoding.Inflater() if is_events and content_encoding.opens(encoding) else None
+        inflater = content_encoding.Inflater() if is_events and content_encoding.can_decode(encoding) else None
         if inflater is not None or encoding == "identity":
             answer.headers.remove("content-encoding")
         length = None if is_events else _length(answer.headers)
