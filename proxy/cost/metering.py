@@ -21,7 +21,7 @@ from proxy.wire import bounded_json, content_encoding, sse
 
 if TYPE_CHECKING:
     from proxy.cost.prices import Tokens
-    from proxy.tokens.prompt import Count
+    from proxy.tokens.counter import Count
 
 _ADDED_MEMBERS = ("stream_options",)
 _MAX_KEPT_BYTES = 4_000_000

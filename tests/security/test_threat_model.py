@@ -130,7 +130,8 @@ def test_the_harmless_headers_are_those_in_the_code(page: str) -> None:
 
 def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
     nodes = Budget(0, 0, float).nodes
-    counting = f"{tokens.CHARACTERS:,} characters, {tokens.SECONDS:.0f} second, {nodes:,} parts of messages and schemas"
+    budget = f"{tokens.MAX_CHARACTERS:,} characters, {tokens.MAX_SECONDS:.0f} second"
+    counting = f"{budget}, {nodes:,} parts of messages and schemas"
     assert {what: limit.strip(" |") for what, limit in rows("what")} == {
         "request headers, before the key is checked": f"{asgi_http.MAX_HEAD_BYTES // 1024} KB, then 431",
         "request body": "`MAX_BODY_MB`, or the platform's limit",
