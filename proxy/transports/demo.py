@@ -54,9 +54,7 @@ class DemoUpstream:
             return _error(400, "The request body is not a JSON object.", "invalid_json")
         model = request.get("model")
         if isinstance(model, str) and (match := _ERROR.fullmatch(model)):
-            return _error(
-                int(match[1]), f"The demo upstream fails with {match[1]} because you asked for it.", "demo"
-            )
+            return _error(int(match[1]), f"The demo upstream fails with {match[1]} because you asked for it.", "demo")
         if model not in MODELS:
             return _error(404, f"The model {model!r} does not exist here. Use 'demo'.", "model_not_found", "model")
         if answer_type is None:
