@@ -18,8 +18,8 @@ from proxy.cost.prices import Tokens
 from proxy.errors import NotInstalled
 from proxy.protocols import registry
 from proxy.tokens import vocabulary
+from proxy.tokens.counter import Count, Counter
 from proxy.tokens.models import model_of
-from proxy.tokens.prompt import Count, Counter
 from proxy.tokens.vocabulary import Budget
 
 # On a terminal, files from this size show their progress.

@@ -15,7 +15,7 @@ from proxy.wire.path_table import Endpoint
 
 if TYPE_CHECKING:
     from proxy.cost.upper_bound import PromptBound
-    from proxy.tokens.prompt import Count
+    from proxy.tokens.counter import Count
     from proxy.upstream import Target
 
 

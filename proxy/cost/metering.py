@@ -21,7 +21,7 @@ from proxy.wire import bounded_json, content_encoding, sse
 
 if TYPE_CHECKING:
     from proxy.cost.prices import Tokens
-    from proxy.tokens.prompt import Count
+    from proxy.tokens.counter import Count
 
 _ADDED_MEMBERS = ("stream_options",)
 _MAX_KEPT_BYTES = 4_000_000
@@ -162,7 +162,7 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
         messages = call.protocol.messages(data)
     else:
         if call.outcome.headers:
-            data = content_encoding.plain(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
+            data = content_encoding.decoded(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
         try:
             messages = answer_messages(bounded_json.loads(data))
         except (ValueError, RecursionError):

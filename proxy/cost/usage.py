@@ -53,7 +53,7 @@ async def watch(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
             yield piece
         if kept and (headers := call.outcome.headers) is not None:
             encoding = content_encoding.encoding(headers)
-            record(call, content_encoding.plain(b"".join(kept), encoding, 4 * _MAX_JSON_BYTES))
+            record(call, content_encoding.decoded(b"".join(kept), encoding, 4 * _MAX_JSON_BYTES))
     finally:
         await stream.aclose()
 

@@ -39,7 +39,7 @@ async def ask(call: Call, target: Target, path: str, headers: list[tuple[str, st
         raise Failed(f"status_{answer.status}")
     try:
         found = bounded_json.loads(
-            content_encoding.plain(b"".join(pieces), content_encoding.encoding(answer.headers), _ANSWER_BYTES)
+            content_encoding.decoded(b"".join(pieces), content_encoding.encoding(answer.headers), _ANSWER_BYTES)
         )
     except (ValueError, RecursionError):
         found = None

@@ -33,7 +33,7 @@ async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream
     headers = call.outcome.headers or Headers()
     # An encoding that cannot be opened here was not asked for; an upstream that uses it all the same is not understood.
     plain = (
-        content_encoding.plain(body, content_encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
+        content_encoding.decoded(body, content_encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
     )
     answer = await _object(call, plain)
     if body and answer is None:

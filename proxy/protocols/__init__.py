@@ -1,1 +1,1 @@
-"""What streams and answers look like in each protocol: their ends, texts, usage, errors. Pure."""
+"""The protocols of the API: how their answers and streams end, and where texts, usage and errors are. Pure."""

@@ -1,30 +1,20 @@
-"""A chat completion made of its chunks: what the upstream would have sent, had it not been asked for a stream. Pure.
-
-No text is lost or said twice, whatever types a member takes along the stream: texts grow, lists get longer, objects are
-merged, and where one kind follows another both become parts of a list.
-"""
+"""Assemble a chat completion from its chunks, as if the upstream had not been asked for a stream. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
-from proxy.protocols.members import without
+from proxy.protocols.deltas import joined, merge
 
-# Sent again with each chunk by some providers, in full: they name something and are not added up.
-_LABELS = frozenset(("role", "channel", "type", "index", "id", "format", "signature_format"))
-# Members of a chunk that say nothing about the answer: random padding, and what every chunk is.
-_LEFT_OUT = frozenset(("choices", "object", "obfuscation", "p"))
-# Parts whose pieces belong together, as OpenAI's and Mistral's whole answers have them.
-_GROWING = ("text", "thinking")
-# What every answer's message has, said or not.
+# Members of a chunk that do not belong to the answer: choices, which are merged, the type, and random padding.
+_EXCLUDED = frozenset(("choices", "object", "obfuscation", "p"))
+# Members that every answer's message has.
 _MESSAGE = {"role": "assistant", "content": None, "refusal": None}
-# No answer is nested as deeply; one that an upstream makes up must not end in our own limits.
-_MAX_LEVELS = 50
 
 
 class Accumulator:
-    """Takes the chunks of one stream, in their order. Unknown members are kept, as far as they can be understood."""
+    """Collects the chunks of one stream, in order. Unknown members are kept."""
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
@@ -33,14 +23,14 @@ class Accumulator:
         self.has_unreadable = False  # an event of the stream could not be read
 
     def add(self, chunk: dict[str, Any]) -> None:
-        """Take one chunk. What is not a chunk of a chat is ignored."""
+        """Add one chunk. Anything that is not a chat chunk is ignored."""
         choices = chunk.get("choices")
-        if choices is None and isinstance(chunk.get("usage"), dict):  # some send their usage without choices
+        if choices is None and isinstance(chunk.get("usage"), dict):  # some providers send usage without choices
             self._add_field("usage", chunk["usage"])
-        if not isinstance(choices, list) or chunk.get("object") == "":  # Azure's filter results come in between
+        if not isinstance(choices, list) or chunk.get("object") == "":  # Azure's filter results come between chunks
             return
         for name, value in chunk.items():
-            if name not in _LEFT_OUT:
+            if name not in _EXCLUDED:
                 self._add_field(name, value)
         for position, choice in enumerate(choices):
             if isinstance(choice, dict):
@@ -54,14 +44,14 @@ class Accumulator:
 
     @property
     def is_finished(self) -> bool:
-        """Whether each choice that began has said why it ended."""
+        """Whether each choice that has begun also has a finish reason."""
         return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
 
     def whole(self, ended: bool = False) -> dict[str, Any]:
-        """The answer so far. `ended`: the stream came to its own end.
+        """The answer so far. `ended`: the stream ended by itself.
 
-        A choice without a finish reason is then a complete one whose provider names none; otherwise it is marked as cut
-        off by length.
+        A choice without a finish reason is then complete: its provider sends none. Otherwise it is marked as cut off,
+        with the reason "length".
         """
         choices = []
         for index in sorted(self._choices):
@@ -69,20 +59,20 @@ class Accumulator:
             message = joined(choice["message"])
             message["role"] = message.get("role") or "assistant"
             reason = "length"
-            if isinstance(calls := message.get("tool_calls"), list):  # their place in the list says what the index said
-                ordered = sorted(calls, key=_place)
+            if isinstance(calls := message.get("tool_calls"), list):  # sorted by index, which is then redundant
+                ordered = sorted(calls, key=_position)
                 message["tool_calls"] = [
-                    without(call, ("index",)) if isinstance(call, dict) else call for call in ordered
+                    _without(call, ("index",)) if isinstance(call, dict) else call for call in ordered
                 ]
             if ended:
                 reason = "tool_calls" if message.get("tool_calls") else "stop"
             message = {"role": message["role"], **_MESSAGE, **message}
             choices.append({**choice, "message": message, "finish_reason": choice["finish_reason"] or reason})
         head = {name: self._fields.get(name) for name in ("id", "object", "created", "model")}
-        return {**head, "object": "chat.completion", "choices": choices, **without(self._fields, head)}
+        return {**head, "object": "chat.completion", "choices": choices, **_without(self._fields, head)}
 
     def _add_field(self, name: str, value: Any) -> None:
-        """The first value names the answer; later ones tell more: usage, a fingerprint, an upstream's own figures."""
+        """Add a member of the answer. The first id and date count; other values are replaced, objects merged."""
         before = self._fields.get(name)
         if before and (not value or name in ("id", "created")):
             return
@@ -96,193 +86,35 @@ class Accumulator:
         if not isinstance(delta, dict):
             delta = {"content": text} if isinstance(text, str) and not isinstance(message, dict) else {}
         if isinstance(message, dict):
-            delta = {**delta, **_unsaid(kept["message"], message, delta)}
+            delta = {**delta, **_missing(kept["message"], message, delta)}
         self.has_text = self.has_text or any(value for name, value in delta.items() if name != "role")
         merge(kept["message"], delta)
         for name, value in choice.items():
             if name == "logprobs":
                 kept[name] = _joined_logprobs(kept[name], value)
-            elif name == "usage" and isinstance(value, dict):  # Moonshot's place for it
+            elif name == "usage" and isinstance(value, dict):  # where Moonshot sends it
                 if not self._fields.get("usage"):
                     self._add_field("usage", value)
             elif name not in ("delta", "message", "index") and (value or not kept.get(name)):
                 kept[name] = value
 
 
-class _Pieces(list[str]):
-    """A text that is still growing. Adding up strings would copy all of it with every word."""
-
-
-class _Parts(list[Any]):
-    """What a member said in several kinds of values, in order. A text that goes on grows in the last part."""
-
-    def add(self, value: Any) -> None:
-        """Append a value of any kind."""
-        if _is_text(value):
-            self._add_part({"type": "text", "text": value})
-        elif isinstance(value, list):
-            for item in value:
-                self._add_part(item)
-        else:
-            self._add_part(value)
-
-    def _add_part(self, part: Any) -> None:
-        if not isinstance(part, dict) or part.get("type") not in _GROWING:
-            self.append(part)
-            return
-        last = self[-1] if self else None
-        if not isinstance(last, dict) or last.keys() != part.keys() or last["type"] != part["type"]:
-            last = dict.fromkeys(part)
-            self.append(last)
-        for name, value in part.items():
-            before = last[name]
-            if name == "type" or before is None or value is None:
-                last[name] = before if value is None else value
-            else:
-                last[name] = _added(name, before, value, 1)
-
-
-class _Indexed(list[Any]):
-    """A list of objects that have an index each, which finds the one that a delta goes on with.
-
-    Several may have one index: details of different types, and the calls of providers that count none of them.
-    """
-
-    def __init__(self, items: Iterable[Any] = ()) -> None:
-        super().__init__(items)
-        self._latest: dict[Any, dict[str, Any]] = {}
-        self._by_label: dict[tuple[Any, str, str], dict[str, Any]] = {}
-        for item in self:
-            if isinstance(item, dict):
-                self._note(item)
-
-    def at(self, delta: dict[str, Any]) -> dict[str, Any]:
-        """The object that `delta` continues; a new one where it begins another."""
-        latest = self._latest.get(delta["index"])
-        label = _label(delta)
-        if latest is not None and (label is None or _label(latest, label[0]) in (label, None)):
-            return latest
-        found = self._by_label.get((delta["index"], *label)) if label else None
-        if found is None:
-            found = {}
-            self.append(found)
-        self._latest[delta["index"]] = found
-        return found
-
-    def _note(self, item: dict[str, Any]) -> None:
-        self._latest[item.get("index")] = item
-        if label := _label(item):
-            self._by_label[item.get("index"), label[0], label[1]] = item
-
-    def merged(self, item: dict[str, Any]) -> None:
-        """Note what `item` is called, now that a delta has been merged into it."""
-        self._note(item)
-
-
-def _label(item: dict[str, Any], kind: str | None = None) -> tuple[str, str] | None:
-    """What tells an object from others with the same index: a call's id, if its name comes with it, else its type."""
-    function = item.get("function")
-    identifier = item.get("id")
-    if kind != "type" and isinstance(identifier, str) and identifier and isinstance(function, dict):
-        # Some make up a new id with each piece of one call; its name comes once.
-        return ("id", identifier) if kind or function.get("name") else None
-    if kind != "id" and function is None and isinstance(item.get("type"), str) and item["type"]:
-        return "type", item["type"]
-    return None
-
-
-def merge(kept: dict[str, Any], delta: dict[str, Any], levels: int = _MAX_LEVELS) -> None:
-    """Add a delta to what is kept. `joined` gives the result.
-
-    Below so many `levels` the last value stays as it is.
-    """
-    for name, value in delta.items():
-        before = kept.get(name)
-        if levels and isinstance(value, list) and _is_indexed(value):
-            if not isinstance(before, _Indexed):
-                before = _Indexed(_parts(before))
-            kept[name] = before
-            for item in value:
-                same = before.at(item)
-                merge(same, item, levels - 1)
-                before.merged(same)
-        elif before is None or value is None:
-            kept[name] = value if before is None else before
-        elif name in _LABELS or not levels:
-            kept[name] = value or before
-        else:
-            kept[name] = _added(name, before, value, levels)
-
-
-def _added(name: str, before: Any, value: Any, levels: int) -> Any:
-    """Both values as one: of the same kind if they are, else as parts."""
-    if _is_text(before) and isinstance(value, str):
-        if isinstance(before, _Pieces):
-            before.append(value)
-            return before
-        # A name is sent whole, by some with each chunk.
-        return before if name == "name" and before == value else _Pieces((before, value))
-    if _is_plain(value):
-        return before if not _is_plain(before) else value
-    if _is_plain(before):
-        return value
-    if isinstance(before, dict) and isinstance(value, dict):
-        merge(before, value, levels - 1)
-        return before
-    parts = before if isinstance(before, _Parts) else _Parts(_parts(before))
-    parts.add(value)
-    return parts
-
-
-def _parts(value: Any) -> list[Any]:
-    """A value of any kind as parts; an empty text is none."""
-    if not joined(value) or _is_plain(value):
-        return []
-    if isinstance(value, list) and not isinstance(value, _Pieces):
-        return value
-    parts = _Parts()
-    parts.add(value)
-    return parts
-
-
-def joined(value: Any, levels: int = _MAX_LEVELS + 4) -> Any:
-    """What `merge` has kept, as plain JSON values; deeper than it reaches nothing has grown."""
-    if isinstance(value, _Pieces):
-        return "".join(value)
-    if levels and isinstance(value, dict):
-        return {name: joined(member, levels - 1) for name, member in value.items()}
-    return [joined(item, levels - 1) for item in value] if levels and isinstance(value, list) else value
-
-
-def _unsaid(kept: dict[str, Any], message: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
-    """What a whole message says that its deltas have not: some providers end a stream with the answer as a whole."""
-    unsaid: dict[str, Any] = {}
+def _missing(kept: dict[str, Any], message: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
+    """What a whole message adds to its deltas: some providers end a stream with the complete answer."""
+    missing: dict[str, Any] = {}
     for name, value in message.items():
-        said = joined(kept.get(name))
+        current = joined(kept.get(name))
         if name in delta and delta[name] not in (None, ""):
             continue
-        if isinstance(said, str) and isinstance(value, str):
-            unsaid[name] = value[len(said) :] if value.startswith(said) else ""
-        elif said in (None, [], {}, ""):
-            unsaid[name] = value
-    return unsaid
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, (str, _Pieces))
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether it is a number or a boolean, which says no text and gives way to what does."""
-    return isinstance(value, (bool, int, float))
-
-
-def _is_indexed(values: list[Any]) -> bool:
-    return bool(values) and all(isinstance(item, dict) and isinstance(item.get("index"), int) for item in values)
+        if isinstance(current, str) and isinstance(value, str):
+            missing[name] = value[len(current) :] if value.startswith(current) else ""
+        elif current in (None, [], {}, ""):
+            missing[name] = value
+    return missing
 
 
 def _joined_logprobs(first: Any, second: Any) -> Any:
-    """Logprobs one after the other: an object of lists."""
+    """Two objects of logprobs as one, their lists joined."""
     if not isinstance(first, dict) or not isinstance(second, dict):
         return first if second is None else second
     for name, value in second.items():
@@ -294,6 +126,10 @@ def _joined_logprobs(first: Any, second: Any) -> Any:
     return first
 
 
-def _place(call: Any) -> int:
+def _position(call: Any) -> int:
     index = call.get("index") if isinstance(call, dict) else None
     return index if isinstance(index, int) else 0
+
+
+def _without(fields: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

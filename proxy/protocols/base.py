@@ -1,8 +1,8 @@
-"""What a protocol is to the rest of Sluice: one object that knows how its requests, answers and streams look.
+"""The interface of a protocol: one object that knows the format of its requests, answers and streams.
 
-A protocol module subclasses `Protocol` and names its instance `PROTOCOL`; the row of its path in `wire.path_table` has
-the module's name. `Protocol` itself stands for every path that has no protocol of its own: it passes through, and
-nothing is known of it but server-sent events and JSON errors.
+A protocol module subclasses `Protocol` and calls its instance `PROTOCOL`. The row of its path in `wire.path_table`
+names the module. `Protocol` itself serves all paths without a protocol: their calls pass through, and Sluice knows only
+server-sent events and JSON errors of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ERROR_EVENT = re.compile(
 
 
 class StreamState:
-    """What a stream has said so far, as far as its end needs it. One per stream.
+    """What a stream has sent so far, as far as ending it properly requires. One per stream.
 
     `ended`: the protocol's own end has come. `has_error`: the upstream has sent an error event.
     """
@@ -38,45 +38,45 @@ class StreamState:
         self.ended = self.has_error = self.has_text = False
 
     def feed(self, piece: bytes) -> None:
-        """Take note of a piece of whole events."""
+        """Observe the next piece of the stream: one or more whole events."""
         if b"error" in piece or b"failed" in piece:
             self.has_error = self.has_error or ERROR_EVENT.search(piece) is not None
 
     def truncated(self, reason: str) -> bytes | None:
-        """The honest end of a partial answer; `reason` is deadline or response_limit.
+        """The events that end a partial answer as incomplete. `reason` is deadline or response_limit.
 
-        None where only an error event fits: nothing has been generated, or the protocol has no such end.
+        None if only an error event fits: nothing has been generated, or the protocol has no such end.
         """
         return None
 
     def filtered(self, message: str, held: bytes) -> bytes:
-        """The end before events that a content filter withholds: `message` takes their place. `held` are the events."""
+        """The events that end a stream with `message` in place of `held`, the events that a content filter blocked."""
         raise NotImplementedError
 
     def failed(self, error: ProxyError) -> bytes:
-        """The error event. A client raises on it, and nothing follows it."""
+        """The error event that ends a failed stream. Clients raise an exception for it."""
         return last_event({"error": error.fields()}, "error")
 
 
 class Protocol:
-    """The interface of every protocol, with the answers for a path that has none."""
+    """The interface of all protocols, implemented for paths without one."""
 
     name = "other"
-    # Whether Sluice understands the protocol's streams: their ends, texts and pings.
+    # Whether Sluice knows how the protocol's streams end, and where their texts are.
     known = False
-    # Whether a buffered answer can be asked for as a stream and put together (ASSEMBLE).
+    # Whether a buffered answer can be requested as a stream and assembled (ASSEMBLE).
     assembles = False
-    # Whether `stream_options.include_usage` asks for a stream's usage.
+    # Whether `stream_options.include_usage` requests the usage of a stream.
     has_usage_option = False
     # Whether Sluice may shorten its message history (CONTEXT_GUARD=truncate, `truncation: "auto"`).
     has_history = False
 
     def state(self, choices: int = 1) -> StreamState:
-        """The state of a new stream; `choices` is how many answers were asked for."""
+        """The state of a new stream; `choices` is the number of answers that were requested."""
         return StreamState()
 
     def ping(self, has_ids: bool) -> bytes | None:
-        """What keeps a silent stream open; `has_ids`: its events have ids. None where clients would trip over it."""
+        """Bytes that keep a silent stream open; None if clients support none. `has_ids`: its events have ids."""
         return None
 
     def ends(self, piece: bytes) -> bool:
@@ -84,48 +84,49 @@ class Protocol:
         return False
 
     def usage(self, data: bytes) -> dict[str, Any]:
-        """The usage object in a whole answer or in a piece of a stream, empty where there is none."""
+        """The usage object in a whole answer or in a piece of a stream; empty if there is none."""
         return usage.last_object(data)
 
     def accumulator(self) -> Accumulator:
-        """Puts an answer together from its stream. Only where `assembles`."""
+        """A new accumulator that assembles an answer from its stream. Only if `assembles`."""
         raise NotImplementedError
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
-        """Two consecutive events as one that says the same, or None where they must stay two."""
+        """One event that is equivalent to two consecutive ones; None if they cannot be merged."""
         return None
 
     def event_texts(self, event: bytes) -> EventTexts:
-        """What one event says, as a client would read it."""
+        """The texts of one event, as a client would read it."""
         raise NotImplementedError
 
     def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
-        """A whole answer with `message` in place of the choices at `positions`; None is what belongs to no choice."""
+        """A whole answer with `message` in place of the choices at `positions`; None means all text outside choices."""
         raise NotImplementedError
 
     def messages(self, events: bytes) -> list[dict[str, Any]]:
-        """What a stream said, one message for each choice, for counting its tokens."""
+        """The content of a stream, one message per choice, for counting its tokens."""
         return []
 
     def as_chat(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]] | None:
-        """The chat request whose prompt has as many tokens, with the reasons why its count is only an estimate, and
-        those why it is a lower bound. None where only the texts of the prompt can be counted.
+        """A chat request whose prompt has the same number of tokens; None if only the prompt's texts can be counted.
+
+        With it come the reasons why its count is an estimate, and the reasons why it is a lower bound.
         """
         return None
 
     def prompts(self, request: dict[str, Any]) -> int:
-        """How many prompts one request has, each of which is answered."""
+        """The number of prompts in one request, each of which gets an answer."""
         return 1
 
-    def stores(self, asked: Any) -> bool:
-        """Whether the upstream would keep the answer; `asked` is the request's `store`."""
+    def stores(self, store: Any) -> bool:
+        """Whether the upstream would store the answer; `store` is the request's member of that name."""
         return False
 
     def truncates(self, request: dict[str, Any]) -> bool:
-        """Whether the upstream itself shortens a prompt that is too long for its model."""
+        """Whether the upstream shortens a prompt that is too long for its model."""
         return False
 
 
 def last_event(value: dict[str, Any], name: str | None = None) -> bytes:
-    """An event that ends a stream: it must be writable, whatever the upstream's own events held."""
+    """An event that ends a stream. Lone surrogates in it are replaced: it must always be possible to send it."""
     return sse.event(value, name, "replace")

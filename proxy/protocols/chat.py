@@ -11,7 +11,7 @@ from proxy.wire import sse
 if TYPE_CHECKING:
     from proxy.protocols.accumulate import Accumulator
 
-# Members of a delta that hold text, and what some send once and others with each word.
+# Members of a delta that contain text, and labels that some providers repeat in each chunk.
 _TEXTS = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
 _LABELS = ("role", "channel")
 _DIFFERENT = object()
@@ -27,7 +27,7 @@ class Chat(ChunkProtocol):
     silence = {"delta": {}}  # noqa: RUF012 — never changed
 
     def accumulator(self) -> Accumulator:
-        from proxy.protocols.accumulate import Accumulator  # few answers are put together
+        from proxy.protocols.accumulate import Accumulator  # few answers are assembled
 
         return Accumulator()
 
@@ -48,8 +48,8 @@ class Chat(ChunkProtocol):
     def as_chat(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]] | None:
         return request, [], []
 
-    def stores(self, asked: Any) -> bool:
-        return asked not in (None, False)
+    def stores(self, store: Any) -> bool:
+        return store not in (None, False)
 
     def filtered(self, message: str, first: bool) -> dict[str, Any]:
         return {"delta": {"role": "assistant", "content": message} if first else {"content": message}}
@@ -66,8 +66,8 @@ def _merged_delta(first: Any, second: Any) -> dict[str, Any] | None:
         return None
     if any(second.get(name) not in (None, first.get(name)) for name in _LABELS):
         return None
-    # Texts of different kinds keep their order: reasoning after content must not move before it.
-    if len({_kind(first), _kind(second)} - {None}) > 1:
+    # Texts of different members keep their order: reasoning after content must not move before it.
+    if len({_content(first), _content(second)} - {None}) > 1:
         return None
     merged = {**second, **first}
     for name in _TEXTS & merged.keys():
@@ -81,27 +81,31 @@ def _merged_delta(first: Any, second: Any) -> dict[str, Any] | None:
     return {**merged, "tool_calls": calls} if "tool_calls" in merged else merged
 
 
-def _kind(delta: dict[str, Any]) -> str | None:
-    """The name of the delta's one member that is not empty; several make a kind of their own."""
-    said = [name for name in (*sorted(_TEXTS), "tool_calls") if delta.get(name)]
-    return ",".join(said) if said else None
+def _content(delta: dict[str, Any]) -> str | None:
+    """The names of the delta's members that are not empty."""
+    names = [name for name in (*sorted(_TEXTS), "tool_calls") if delta.get(name)]
+    return ",".join(names) if names else None
 
 
 def _merged_calls(first: Any, second: Any) -> Any:
-    """The arguments of one tool call joined; `_DIFFERENT` where the second starts another call."""
+    """One tool call with both parts of its arguments; `_DIFFERENT` if the second begins another call."""
     if not second or not first:
         return second or first
     if len(as_list(first)) != 1 or len(as_list(second)) != 1:
         return _DIFFERENT
-    call, more = first[0], second[0]
-    if not isinstance(call, dict) or not isinstance(more, dict) or call.get("index") != more.get("index"):
+    call, next_call = first[0], second[0]
+    if not isinstance(call, dict) or not isinstance(next_call, dict) or call.get("index") != next_call.get("index"):
         return _DIFFERENT
-    function, rest = call.get("function"), more.get("function")
-    if not isinstance(function, dict) or not isinstance(rest, dict) or not rest.keys() <= {"arguments", "name"}:
+    function, next_function = call.get("function"), next_call.get("function")
+    if not isinstance(function, dict) or not isinstance(next_function, dict):
         return _DIFFERENT
-    known = more.keys() <= {"index", "id", "type", "function"} and more.get("type") in (None, "", call.get("type"))
-    arguments = (function.get("arguments") or "", rest.get("arguments") or "")
-    if not known or more.get("id") or rest.get("name") or not all(isinstance(part, str) for part in arguments):
+    if not next_function.keys() <= {"arguments", "name"} or not next_call.keys() <= {"index", "id", "type", "function"}:
+        return _DIFFERENT
+    is_same_type = next_call.get("type") in (None, "", call.get("type"))
+    if not is_same_type or next_call.get("id") or next_function.get("name"):
+        return _DIFFERENT
+    arguments = (function.get("arguments") or "", next_function.get("arguments") or "")
+    if not all(isinstance(part, str) for part in arguments):
         return _DIFFERENT
     return [{**call, "function": {**function, "arguments": "".join(arguments)}}]
 

@@ -1,4 +1,4 @@
-"""What the chat and the completions API share: streams of chunks, each with a list of choices. Pure."""
+"""Shared by the chat and the completions API: streams of chunks, each with a list of choices. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 DONE = b"data: [DONE]\n\n"
 _HEAD = ("id", "object", "created", "model")
-# A reason that is there: OpenAI's chunks all carry `"finish_reason":null` until then.
+# A finish reason that is not null, as it is in all earlier chunks of OpenAI.
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
-# Fields of a chunk that may differ between two that are merged; the first one's stays, as clients take it.
-PASSING = frozenset(("created", "obfuscation", "sequence_number"))
+# Members that may differ between two chunks that are merged. Clients use the first chunk's.
+_IGNORED = frozenset(("created", "obfuscation", "sequence_number"))
 
 
 class ChunkState(StreamState):
-    """Pieces are parsed until text has been seen, and again when they hold a finish reason."""
+    """Parses pieces until the first text, and after that only those with a finish reason."""
 
     __slots__ = ("_choices", "_finished", "_first", "_protocol")
 
@@ -39,7 +39,7 @@ class ChunkState(StreamState):
         if self.has_text and not _FINISHED.search(piece):
             return
         for chunk in sse.objects(piece):
-            # Azure's first chunk has no id and no choices: the one that names the stream is needed.
+            # Azure's first chunk has neither id nor choices, so take the first one that has an id.
             if not self._first and chunk.get("id"):
                 self._first = chunk
             for choice in as_list(chunk.get("choices")):
@@ -55,11 +55,11 @@ class ChunkState(StreamState):
 
     def filtered(self, message: str, held: bytes) -> bytes:
         if not self._first:
-            named = next((chunk for chunk in sse.objects(held) if chunk.get("id")), {})
-            self._first = {name: value for name, value in named.items() if name in _HEAD}
-        said = self._protocol.filtered(message, not self.has_text)
+            first = next((chunk for chunk in sse.objects(held) if chunk.get("id")), {})
+            self._first = {name: value for name, value in first.items() if name in _HEAD}
+        content = self._protocol.filtered(message, not self.has_text)
         ends = [
-            sse.event(self._chunk({**self._closed(index), "finish_reason": "content_filter", **said}, {}))
+            sse.event(self._chunk({**self._closed(index), "finish_reason": "content_filter", **content}, {}))
             for index in self._open()
         ]
         return b"".join([*ends, DONE])
@@ -70,8 +70,8 @@ class ChunkState(StreamState):
     def _feed_choice(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
         # Anything but the role: content, reasoning, a refusal, a tool call, audio.
-        said = {**delta, "role": None} if isinstance(delta, dict) else {"text": choice.get("text")}
-        self.has_text = self.has_text or any(said.values())
+        content = {**delta, "role": None} if isinstance(delta, dict) else {"text": choice.get("text")}
+        self.has_text = self.has_text or any(content.values())
         index = choice.get("index", 0)
         if choice.get("finish_reason") and isinstance(index, int):
             self._finished.add(index)
@@ -81,15 +81,15 @@ class ChunkState(StreamState):
 
     def _chunk(self, choice: dict[str, Any], mark: dict[str, Any]) -> dict[str, Any]:
         head = dict(zip(_HEAD, ("", self._protocol.chunk_object, 0, ""), strict=True))
-        named = {name: self._first.get(name, value) for name, value in head.items()}
-        return {**named, "choices": [choice], **mark}
+        head = {name: self._first.get(name, value) for name, value in head.items()}
+        return {**head, "choices": [choice], **mark}
 
     def _closed(self, index: int) -> dict[str, Any]:
         return {"index": index, **self._protocol.silence, "logprobs": None, "finish_reason": "length"}
 
 
 class ChunkProtocol(Protocol):
-    """A protocol whose streams are chunks. Subclasses say what a choice looks like."""
+    """A protocol whose streams consist of chunks. Subclasses define the format of a choice."""
 
     known = True
     has_usage_option = True
@@ -106,28 +106,26 @@ class ChunkProtocol(Protocol):
         return b"[DONE]" in piece and any(data.strip() == b"[DONE]" for _, data in sse.events(piece + b"\n\n"))
 
     def event_texts(self, event: bytes) -> EventTexts:
-        from proxy.protocols import texts  # few answers are filtered
+        from proxy.protocols import chunk_texts, texts  # few answers are filtered
 
-        return texts.of_events(event, texts.of_chunk)
+        return texts.of_event(event, chunk_texts.read)
 
     def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
-        from proxy.protocols import texts  # few answers are withheld
+        from proxy.protocols.json_texts import without_texts  # few answers are withheld
 
-        kept = answer if None not in positions else texts.without_texts(answer)
+        kept = answer if None not in positions else without_texts(answer)
         choices = answer.get("choices")
         if not isinstance(choices, list):
             return {**kept, "choices": [self._withheld_choice({}, message)]}
-        replaced = [
-            self._withheld_choice(choice, message) if at in positions else choice for at, choice in enumerate(choices)
-        ]
-        return {**kept, "choices": replaced}
+        choices = [self._withheld_choice(c, message) if i in positions else c for i, c in enumerate(choices)]
+        return {**kept, "choices": choices}
 
     def filtered(self, message: str, first: bool) -> dict[str, Any]:
-        """The members of a choice that say `message`; `first`: nothing has been said before."""
+        """The members of a streamed choice with the text `message`; `first`: no text precedes it."""
         raise NotImplementedError
 
     def message(self, message: str) -> dict[str, Any]:
-        """The members of a whole answer's choice that say `message`."""
+        """The members of a whole answer's choice with the text `message`."""
         raise NotImplementedError
 
     def _withheld_choice(self, choice: Any, message: str) -> dict[str, Any]:
@@ -136,10 +134,10 @@ class ChunkProtocol(Protocol):
 
 
 def merged_chunk(held: dict[str, Any], following: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any] | None:
-    """Both chunks as one with `choice`; None where anything else differs, or usage would be lost."""
+    """Both chunks as one with `choice`; None if other members differ, or usage would be lost."""
     if held.get("usage") and not following.get("usage"):
         return None
-    names = (held.keys() | following.keys()) - {"choices", "usage"} - PASSING
+    names = (held.keys() | following.keys()) - {"choices", "usage"} - _IGNORED
     if any(held.get(name) != following.get(name) for name in names):
         return None
     usage = {"usage": following["usage"]} if "usage" in following else {}
@@ -148,9 +146,9 @@ def merged_chunk(held: dict[str, Any], following: dict[str, Any], choice: dict[s
 
 
 def merged_choice(first: dict[str, Any], second: dict[str, Any], text: str, value: Any) -> dict[str, Any] | None:
-    """The choice that both belong to, with `value` as the member `text` and their logprobs joined.
+    """Both choices as one, with `value` as the member called `text` and their logprobs joined.
 
-    None where another field differs.
+    None if another member differs.
     """
     from proxy.protocols.merge import DIFFERENT, joined_logprobs, logprobs_member
 

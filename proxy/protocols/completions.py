@@ -39,7 +39,7 @@ class Completions(ChunkProtocol):
         prompt = request.get("prompt")
         if not isinstance(prompt, list):
             return 1
-        # A list of numbers is one prompt, made of tokens; a list of anything else is that many prompts.
+        # A list of numbers is one prompt, given as tokens. Any other list has one prompt per item.
         return 1 if set(map(type, prompt)) == {int} else max(1, len(prompt))
 
     def filtered(self, message: str, first: bool) -> dict[str, Any]:

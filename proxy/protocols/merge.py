@@ -1,7 +1,7 @@
-"""Making an event stream smaller without losing a word of it: consecutive deltas of one kind become one. Pure.
+"""Shrink an event stream without losing content, by merging consecutive deltas. Pure.
 
-A stream spends some 200 bytes of JSON on each word. Where it must be held back anyway and would not fit, its deltas are
-merged: what a client accumulates of them stays the same. Whatever is not known to be a delta passes byte for byte.
+A stream takes about 200 bytes of JSON per word. If it is buffered and would exceed the platform's limit, its deltas are
+merged; a client accumulates the same answer from them. Events that are not known to be deltas pass byte for byte.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from proxy.protocols.base import Protocol
 from proxy.protocols.members import only_choice
 from proxy.wire import bounded_json, sse
 
-# A merged event holds no more than about this many characters of text, made of this many bytes of events: an answer
-# can still be cut between two of them.
-_TEXT_LENGTH, _EVENT_BYTES = 8_192, 1_000_000
+# The approximate limits of a merged event: characters of text, and bytes of the events that it replaces. An answer must
+# still be divisible between two events.
+_MAX_TEXT_LENGTH, _MAX_EVENT_BYTES = 8_192, 1_000_000
 _FIELD = re.compile(rb"(?:^|[\r\n])(id|retry):")
-# What `joined_logprobs` returns for two that cannot be joined.
+# Returned by `joined_logprobs` for values that cannot be joined.
 DIFFERENT = object()
 
 
 class Coalescer:
-    """Takes pieces of whole events and returns events; a merged one only when the next event does not fit into it."""
+    """Takes pieces of whole events and returns merged events, each once the next one cannot be merged into it."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -34,31 +34,31 @@ class Coalescer:
         self._text = 0
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The events that are complete now, in their order."""
+        """The events that are complete now, in order."""
         out: list[bytes] = []
         for raw in sse.split(piece):
             self._take(raw, out)
         return out
 
     def rest(self) -> list[bytes]:
-        """The event that was held back for another one to be merged into, if there is one."""
+        """The event that was held for merging, if there is one."""
         out: list[bytes] = []
         self._release(out)
         return out
 
     def _take(self, raw: bytes, out: list[bytes]) -> None:
-        found = list(sse.events(raw))
-        if not found and raw.lstrip()[:1] in (b"", b":"):
-            return  # a comment kept a connection alive; what is held back has none
-        value = _object(found[0][1]) if len(found) == 1 and not _FIELD.search(raw) else None
+        events = list(sse.events(raw))
+        if not events and raw.lstrip()[:1] in (b"", b":"):
+            return  # comments only keep connections alive, and this stream is buffered
+        value = _object(events[0][1]) if len(events) == 1 and not _FIELD.search(raw) else None
         if value is None:
             self._release(out)
             out.append(raw)
             return
         length = _length(value)
-        # A text that is long by itself stays one: it may be what does not fit, and must not take its neighbours along.
-        has_room = self._size < _EVENT_BYTES and self._text + length <= _TEXT_LENGTH
-        if self._held is not None and has_room and self._name == found[0][0]:
+        # A long text stays separate: it may be what does not fit, and must not take its neighbours with it.
+        has_room = self._size < _MAX_EVENT_BYTES and self._text + length <= _MAX_TEXT_LENGTH
+        if self._held is not None and has_room and self._name == events[0][0]:
             merged = self._protocol.merged(self._held, value)
             if merged is not None:
                 self._held, self._raw = merged, b""
@@ -66,7 +66,7 @@ class Coalescer:
                 self._text += length
                 return
         self._release(out)
-        self._held, self._raw, self._name = value, raw, found[0][0]
+        self._held, self._raw, self._name = value, raw, events[0][0]
         self._size, self._text = len(raw), length
 
     def _release(self, out: list[bytes]) -> None:
@@ -76,7 +76,7 @@ class Coalescer:
 
 
 def encoded(value: dict[str, Any], name: str) -> bytes:
-    """One event. Halves of a character that two chunks had between them are written as they were: escaped."""
+    """One event. Lone surrogates, from a character that was split between chunks, are escaped as they were."""
     try:
         return sse.event(value, name or None)
     except UnicodeEncodeError:
@@ -85,7 +85,7 @@ def encoded(value: dict[str, Any], name: str) -> bytes:
 
 
 def joined_logprobs(first: Any, second: Any) -> Any:
-    """Two sets of logprobs as one: lists, or objects of lists; `DIFFERENT` where they cannot be joined."""
+    """Two values of logprobs as one: lists, or objects of lists; `DIFFERENT` if they cannot be joined."""
     if second is None or first is None:
         return second if first is None else first
     if isinstance(first, list) and isinstance(second, list):
@@ -97,12 +97,12 @@ def joined_logprobs(first: Any, second: Any) -> Any:
 
 
 def logprobs_member(fields: dict[str, Any], logprobs: Any) -> dict[str, Any]:
-    """The member `logprobs`, where `fields` has one."""
+    """The member `logprobs`, if `fields` has one."""
     return {"logprobs": logprobs} if "logprobs" in fields else {}
 
 
 def _length(value: dict[str, Any]) -> int:
-    """About how many characters of text an event carries."""
+    """The approximate number of characters of text in an event."""
     choice = only_choice(value) or {}
     delta = choice.get("delta") or choice.get("text") or value.get("delta")
     texts = delta.values() if isinstance(delta, dict) else (delta,)

@@ -1,4 +1,4 @@
-"""Which protocol a path has. A protocol's module is imported when the first call of it comes."""
+"""The protocol of each path. A protocol's module is imported with its first call."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from proxy.wire.path_table import ENDPOINTS, protocol_below
 from proxy.wire.path_table import OTHER as NONE
 
 OTHER = Protocol()
-# The modules that `get` imports by name, as the table of paths has them. Cold starts pay for the one that a call needs.
+# The modules that `get` imports by name, from the table of paths. A cold start imports only the one that it needs.
 MODULES = frozenset(endpoint.protocol for endpoint in ENDPOINTS) - {NONE}
 
 
 @lru_cache(maxsize=16)
 def get(name: str) -> Protocol:
-    """The protocol with this name; `OTHER` where there is none."""
+    """The protocol called `name`; `OTHER` if there is none."""
     if name not in MODULES:
         return OTHER
     protocol: Protocol = import_module(f"proxy.protocols.{name}").PROTOCOL
@@ -24,5 +24,5 @@ def get(name: str) -> Protocol:
 
 
 def below(path: str) -> Protocol:
-    """The protocol of a path or of what lies below it: stored answers are read in the form that they were made in."""
+    """The protocol of a path or of a path below it: stored answers keep the format of the call that created them."""
     return get(protocol_below(path))

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 # The events that end a response. `error` is not among them: `response.failed` may follow.
 _LAST = (b"response.completed", b"response.incomplete", b"response.failed")
 _LAST_TYPES = tuple(name.decode() for name in _LAST)
-# A sequence number of thousands of digits, which JSON allows, Python could not write again.
+# JSON allows numbers with thousands of digits, which Python refuses to convert.
 _MAX_NUMBER = 2**53
 
 
 class ResponseState(StreamState):
-    """Keeps the last piece that has a sequence number, and the `response` that names the stream."""
+    """Keeps the last piece with a sequence number, and the first event with the stream's `response`."""
 
     __slots__ = ("_first", "_last")
 
@@ -32,7 +32,7 @@ class ResponseState(StreamState):
     def feed(self, piece: bytes) -> None:
         super().feed(piece)
         self.ended = self.ended or PROTOCOL.ends(piece)
-        if b"sequence_number" in piece:  # not a comment, whether the upstream's or ours
+        if b"sequence_number" in piece:  # not a comment
             self._last = piece
         if self.has_text:
             return
@@ -46,27 +46,27 @@ class ResponseState(StreamState):
             return None
         incomplete = {
             "status": "incomplete",
-            # The API knows two reasons; the real one stands beside it.
+            # The API has two reasons, neither of which fits; `sluice` has the real one.
             "incomplete_details": {"reason": "max_output_tokens"},
             "sluice": {"truncated": reason},
         }
         return last_event(self._incomplete(self._next_number(), incomplete), "response.incomplete")
 
     def filtered(self, message: str, held: bytes) -> bytes:
-        """The message as one more piece of the text under way, if there is one, and in the response itself."""
+        """Add the message to the current text, if there is one, and to the response itself."""
         if not self._first:
-            named = next((event for event in sse.objects(held) if event.get("id") or event.get("response")), {})
-            if isinstance(response := named.get("response"), dict):
-                from proxy.protocols.texts import without_texts  # few answers are withheld
+            first = next((event for event in sse.objects(held) if event.get("id") or event.get("response")), {})
+            if isinstance(response := first.get("response"), dict):
+                from proxy.protocols.json_texts import without_texts  # few answers are withheld
 
                 self._first = {"response": without_texts(response)}
         number = self._next_number()
         events = []
         deltas = [event for event in sse.objects(self._last) if event.get("type") == "response.output_text.delta"]
         if deltas:
-            piece = without(deltas[-1], ("obfuscation", "logprobs"))
-            piece |= {"delta": message, "logprobs": [], "sequence_number": number}
-            events.append(sse.event(piece, "response.output_text.delta"))
+            delta = without(deltas[-1], ("obfuscation", "logprobs"))
+            delta |= {"delta": message, "logprobs": [], "sequence_number": number}
+            events.append(sse.event(delta, "response.output_text.delta"))
             number += 1
         end = self._incomplete(number, _withheld(message))
         return b"".join([*events, sse.event(end, "response.incomplete")])
@@ -78,8 +78,8 @@ class ResponseState(StreamState):
 
     def _incomplete(self, number: int, members: dict[str, Any]) -> dict[str, Any]:
         response = self._first.get("response")
-        named = response if isinstance(response, dict) else {}
-        return {"type": "response.incomplete", "sequence_number": number, "response": {**named, **members}}
+        response = response if isinstance(response, dict) else {}
+        return {"type": "response.incomplete", "sequence_number": number, "response": {**response, **members}}
 
     def _next_number(self) -> int:
         numbers = [event.get("sequence_number") for event in sse.objects(self._last)]
@@ -104,7 +104,7 @@ class Responses(Protocol):
         )
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
-        """Deltas of one item, which differ in their text and their number alone."""
+        """Merge deltas of one item, which may differ only in text, logprobs and sequence number."""
         from proxy.protocols.merge import DIFFERENT, joined_logprobs, logprobs_member
 
         if not str(held.get("type")).endswith(".delta") or held.keys() != following.keys():
@@ -115,24 +115,24 @@ class Responses(Protocol):
         free = ("delta", "logprobs", "created", "obfuscation", "sequence_number")
         if logprobs is DIFFERENT or without(held, free) != without(following, free):
             return None
-        # The number of the last one, so that numbers go up and a client that resumes continues after it.
+        # The number of the last delta, so that numbers ascend and a client that resumes continues after it.
         number = {name: following[name] for name in ("sequence_number",) if name in following}
         delta = held["delta"] + following["delta"]
         return {**held, "delta": delta, **number, **logprobs_member(held, logprobs)}
 
     def event_texts(self, event: bytes) -> EventTexts:
-        from proxy.protocols import texts  # few answers are filtered
+        from proxy.protocols import responses_texts, texts  # few answers are filtered
 
-        return texts.of_events(event, texts.of_response_event)
+        return texts.of_event(event, responses_texts.read)
 
     def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
-        from proxy.protocols import texts  # few answers are withheld
+        from proxy.protocols.json_texts import without_texts  # few answers are withheld
 
-        kept = answer if None not in positions else texts.without_texts(answer)
-        return {**without(kept, ("choices",)), **_withheld(message)}  # a provider may add choices of its own
+        kept = answer if None not in positions else without_texts(answer)
+        return {**without(kept, ("choices",)), **_withheld(message)}  # some providers add choices
 
     def messages(self, events: bytes) -> list[dict[str, Any]]:
-        # Text, reasoning summaries, the arguments of calls: whatever comes in deltas was generated.
+        # Text, reasoning summaries, arguments of calls: all deltas were generated.
         deltas = [
             event["delta"]
             for event in sse.objects(events)
@@ -144,17 +144,17 @@ class Responses(Protocol):
         from proxy.protocols.responses_prompt import as_chat  # few requests are counted
 
         chat, unknown = as_chat(request)
-        return chat, ["the Responses API is counted by the chat API's rules"], unknown
+        return chat, ["the Responses API is counted like the chat API"], unknown
 
-    def stores(self, asked: Any) -> bool:
-        return asked is not False  # always, unless it is told not to
+    def stores(self, store: Any) -> bool:
+        return store is not False  # stored by default
 
     def truncates(self, request: dict[str, Any]) -> bool:
         return request.get("truncation") == "auto"
 
 
 def _withheld(message: str) -> dict[str, Any]:
-    """The members of a response that was withheld: `message` stands in place of what it said."""
+    """The members of a withheld response, with `message` in place of its output."""
     text = {"type": "output_text", "text": message, "annotations": []}
     item = {"type": "message", "id": "msg_withheld", "status": "incomplete", "role": "assistant", "content": [text]}
     return {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": [item]}

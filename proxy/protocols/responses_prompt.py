@@ -1,71 +1,72 @@
-"""A request to the Responses API, or to one of the older endpoints, as the chat request that costs as much. Pure."""
+"""Convert a request to the Responses API to a chat request with the same number of tokens. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_KEPT = ("model", "parallel_tool_calls")
+from proxy.protocols.base import as_list
+
+_COPIED = ("model", "parallel_tool_calls")
 
 
 def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The chat request, and what of the given one cannot be counted from outside."""
-    unknown: list[str] = []
+    """The chat request, and notes on what cannot be counted in the given one."""
+    notes: list[str] = []
     messages: list[dict[str, Any]] = []
     instructions = request.get("instructions")
     if isinstance(instructions, str) and instructions:
         messages.append({"role": "developer", "content": instructions})
-    given = request.get("input")
-    if isinstance(given, str):
-        messages.append({"role": "user", "content": given})
-    for item in given if isinstance(given, list) else []:
+    items = request.get("input")
+    if isinstance(items, str):
+        messages.append({"role": "user", "content": items})
+    for item in items if isinstance(items, list) else []:
         if isinstance(item, dict):
-            _add(messages, item, unknown)
-    if not isinstance(given, (str, list, type(None))) or not isinstance(instructions, (str, type(None))):
-        unknown.append("input and instructions of another form are not counted")
+            _add(messages, item, notes)
+    if not isinstance(items, (str, list, type(None))) or not isinstance(instructions, (str, type(None))):
+        notes.append("input and instructions of other types are not counted")
     if request.get("prompt"):
-        unknown.append("a stored prompt is only known to the upstream")
+        notes.append("only the upstream knows the stored prompt")
     if request.get("previous_response_id") or request.get("conversation"):
-        unknown.append("the stored conversation is only known to the upstream")
-    chat: dict[str, Any] = {name: request[name] for name in _KEPT if name in request}
-    tools = _tools(request, unknown)
+        notes.append("only the upstream knows the stored conversation")
+    chat: dict[str, Any] = {name: request[name] for name in _COPIED if name in request}
+    tools = _tools(request, notes)
     if tools:
         chat["tools"] = tools
     text = request.get("text")
-    wanted = text.get("format") if isinstance(text, dict) else None
-    if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
-        chat["response_format"] = {"type": "json_schema", "json_schema": wanted}
+    text_format = text.get("format") if isinstance(text, dict) else None
+    if isinstance(text_format, dict) and text_format.get("type") == "json_schema":
+        chat["response_format"] = {"type": "json_schema", "json_schema": text_format}
     choice = request.get("tool_choice")
     if isinstance(choice, dict) and isinstance(choice.get("name"), str):
         choice = {"type": "function", "function": {"name": choice["name"]}}
     if choice is not None:
         chat["tool_choice"] = choice
-    return {**chat, "messages": messages}, unknown
+    return {**chat, "messages": messages}, notes
 
 
-def _add(messages: list[dict[str, Any]], item: dict[str, Any], unknown: list[str]) -> None:
-    """One item of `input`: a message, a call of a function, or what it gave back."""
+def _add(messages: list[dict[str, Any]], item: dict[str, Any], notes: list[str]) -> None:
+    """Add one item of `input`: a message, a function call or its result."""
     kind = item.get("type") or "message"
     if kind == "message":
         messages.append({"role": item.get("role"), "content": item.get("content")})
     elif kind == "function_call":
         call = {"function": {"name": item.get("name"), "arguments": item.get("arguments")}}
         last = messages[-1] if messages else {}
-        if "tool_calls" in last:  # calls in a row were one answer
+        if "tool_calls" in last:  # consecutive calls belong to one answer
             last["tool_calls"].append(call)
         else:
             messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
     elif kind == "function_call_output" and isinstance(item.get("output"), (str, list)):
         messages.append({"role": "tool", "content": item.get("output")})
     else:
-        unknown.append(f"items of type {str(kind)[:40]} cannot be counted from outside")
+        notes.append(f"items of type {str(kind)[:40]} cannot be counted")
 
 
-def _tools(request: dict[str, Any], unknown: list[str]) -> list[dict[str, Any]]:
-    given = request.get("tools")
+def _tools(request: dict[str, Any], notes: list[str]) -> list[dict[str, Any]]:
     tools = []
-    for tool in given if isinstance(given, list) else []:
+    for tool in as_list(request.get("tools")):
         if isinstance(tool, dict) and tool.get("type") == "function":
             tools.append({"type": "function", "function": tool})
         else:
-            unknown.append("the upstream's own tools bring instructions that cannot be counted from outside")
+            notes.append("the upstream's own tools add instructions that cannot be counted")
     return tools

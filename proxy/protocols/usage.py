@@ -1,4 +1,4 @@
-"""Token counts: as an answer gives them, and as the log and the prices need them. Pure."""
+"""Token counts: as answers report them, and as the log and the prices need them. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from proxy.wire import bounded_json
 
-# The text of an answer cannot contain this: there, every quotation mark has a backslash before it.
+# The text of an answer cannot contain this: in JSON strings, quotation marks are escaped.
 MENTION = b'"usage"'
 _DECODER = json.JSONDecoder()
 _OBJECT_BYTES = 4_096
-# How many mentions are tried: an upstream may repeat the word without end.
+# How many mentions are parsed: an upstream may repeat the word any number of times.
 _MAX_TRIES = 8
 
 
 class Usage:
-    """Tokens of one call, None where nobody reported them. `source` is upstream, estimate or at_least."""
+    """The tokens of one call; None for those that were not reported. `source` is upstream, estimate or at_least."""
 
     __slots__ = ("audio_input", "audio_output", "cached", "input", "output", "reasoning", "source")
 
@@ -35,14 +35,14 @@ class Usage:
     __hash__ = None  # type: ignore[assignment]
 
     def update(self, newer: Usage) -> None:
-        """Take every figure that `newer` has: a stream may report its usage several times, the last one counts."""
+        """Take over every number in `newer`: a stream may report its usage several times, and the last one counts."""
         for name in self.__slots__:
             if (value := getattr(newer, name)) is not None:
                 setattr(self, name, value)
 
 
 def last_object(data: bytes) -> dict[str, Any]:
-    """The last `usage` object in a body or in a piece of a stream, or an empty one."""
+    """The last `usage` object in a body or in a piece of a stream; empty if there is none."""
     at = len(data)
     for _ in range(_MAX_TRIES):
         if (at := data.rfind(MENTION, 0, at)) < 0:

@@ -32,7 +32,7 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
     body = await read_up_to(answer.body, _MAX_BYTES) or b""
     reply_headers = headers.downward(answer.headers, call.own_key)
     status = answer.status
-    plain = content_encoding.plain(body, content_encoding.encoding(answer.headers), _MAX_BYTES)
+    plain = content_encoding.decoded(body, content_encoding.encoding(answer.headers), _MAX_BYTES)
     value = redaction.parse_json(plain)
     error = _error_object(value)
     if error.get("code") == regions.REFUSED:

@@ -80,7 +80,7 @@ async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
         headers.remove("content-encoding")
     is_labelled = media_type(headers) == "text/event-stream"
     may_be_events = not is_labelled and encoding == "identity" and (call.streamed or call.plan.wants_events)
-    is_compressed = is_labelled and content_encoding.opens(encoding)
+    is_compressed = is_labelled and content_encoding.can_decode(encoding)
     if is_compressed:  # they are decompressed here, so that each can be flushed in time
         headers.remove("content-encoding")
     length = None if is_labelled else _length(headers)

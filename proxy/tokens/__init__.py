@@ -1,6 +1,4 @@
-"""How many tokens a request or an answer has, by OpenAI's rules as far as they are known. Nothing here is loaded
-before somebody asks.
-"""
+"""Count the tokens of requests and answers by OpenAI's rules, as far as they are known. Loads its modules on demand."""
 
 from __future__ import annotations
 
@@ -10,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.tokens.prompt import Count
+    from proxy.tokens.counter import Count
     from proxy.tokens.vocabulary import Budget
 
-# What one count of a stranger's text may cost: a prompt of a million tokens fits into it.
-CHARACTERS, SECONDS = 8_000_000, 1.0
+# The budget for counting one request. A prompt of a million tokens fits into it.
+MAX_CHARACTERS, MAX_SECONDS = 8_000_000, 1.0
 
 
 def installed() -> bool:
-    """Whether this deployment can count at all: bundles can be made without, and Workers have no room for it."""
+    """Whether this deployment can count tokens. Bundles can omit the vocabularies; Workers have no room for them."""
     from importlib.util import find_spec
 
     if find_spec("tiktoken") is None:
@@ -30,23 +28,23 @@ def installed() -> bool:
 
 
 def load() -> None:
-    """Load the vocabulary of the newer models, some 80 MB of memory."""
+    """Load the vocabulary of the newer models: about 80 MB of memory."""
     from proxy.tokens.models import O200K
 
     _vocabulary().load(O200K)
 
 
 def budget(now: Callable[[], float]) -> Budget:
-    """What counting one request may cost, by the clock `now` (seconds). Raises NotInstalled as `count_prompt` does."""
-    found: Budget = _vocabulary().Budget(CHARACTERS, SECONDS, now)
-    return found
+    """The budget for counting one request; `now` is a clock in seconds. Raises NotInstalled like `count_prompt`."""
+    new: Budget = _vocabulary().Budget(MAX_CHARACTERS, MAX_SECONDS, now)
+    return new
 
 
 def count_prompt(chat: dict[str, Any], estimate: list[str], at_least: list[str], budget: Budget) -> Count:
-    """The tokens that a chat request's prompt has.
+    """The tokens of a chat request's prompt.
 
-    `estimate` are reasons why the count is only an estimate, `at_least` those why it is a lower bound. Raises
-    NotInstalled where this deployment was made without vocabularies.
+    `estimate` and `at_least` are reasons, known to the caller, why the count is an estimate or a lower bound. Raises
+    NotInstalled if this deployment has no vocabularies.
     """
     _vocabulary()
     from proxy.tokens import prompt
@@ -55,7 +53,7 @@ def count_prompt(chat: dict[str, Any], estimate: list[str], at_least: list[str],
 
 
 def count_texts(request: dict[str, Any], budget: Budget) -> Count:
-    """The tokens of the texts in a request that is no conversation. Raises NotInstalled as `count_prompt` does."""
+    """The tokens of the texts in a request without messages. Raises NotInstalled like `count_prompt`."""
     _vocabulary()
     from proxy.tokens import prompt
 
@@ -63,10 +61,9 @@ def count_texts(request: dict[str, Any], budget: Budget) -> Count:
 
 
 def text_counter(model: Any, budget: Budget) -> tuple[Callable[[str], int], int | None]:
-    """What counts a text for `model`, and the most tokens that an image has for it, None where that is not known.
+    """A function that counts texts for `model`, and the most tokens that one image has for it; None if unknown.
 
-    A text never counts as fewer tokens than it has in the model's encoding: what the budget does not suffice for counts
-    as its bytes.
+    The function returns an upper bound: text beyond the budget counts one token per byte.
     """
     vocabulary = _vocabulary()
     from proxy.tokens import images
@@ -74,13 +71,13 @@ def text_counter(model: Any, budget: Budget) -> tuple[Callable[[str], int], int 
 
     known = model_of(model)
     vocabulary.load(known.encoding)
-    return partial(vocabulary.upper, name=known.encoding, budget=budget), images.most_of(known)
+    return partial(vocabulary.upper_bound, name=known.encoding, budget=budget), images.max_tokens(known)
 
 
 def _vocabulary() -> Any:
     try:
         from proxy.tokens import vocabulary
-    except ImportError:  # a Worker's bundle has none of the files that count
+    except ImportError:  # a Worker's bundle lacks these modules
         from proxy.errors import NotInstalled
 
         raise NotInstalled from None

@@ -1,23 +1,25 @@
-"""How many tokens an answer has, as `usage.completion_tokens` will say without its reasoning, which nobody can see."""
+"""How many tokens an answer has: `usage.completion_tokens` without hidden reasoning."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from proxy.tokens.counter import Count, Counter
 from proxy.tokens.models import Model, model_of
-from proxy.tokens.prompt import Count, Counter, calls_of, compact, parsed, text_of
+from proxy.tokens.prompt import calls_of
+from proxy.tokens.values import compact, parsed, text_of
 from proxy.tokens.vocabulary import Budget
 
 
 def count(request: dict[str, Any], messages: list[dict[str, Any]], budget: Budget, model: str | None = None) -> Count:
-    """The completion tokens of an answer with these messages, one a choice. Never better than an estimate.
+    """The completion tokens of an answer with these messages, one per choice. At best an estimate.
 
-    `model` is the name that the answer bears, where it is known: an alias in the request may stand for another one.
+    `model` is the answer's model, if known: the request may name an alias.
     """
     counter = Counter(model_of(model or request.get("model")), budget)
-    counter.estimate.append("an answer's own marks differ by a token or two")
+    counter.estimate.append("an answer's control tokens vary by one or two")
     if counter.model.reasons:
-        counter.at_least.append("hidden reasoning cannot be counted from outside")
+        counter.at_least.append("hidden reasoning cannot be counted")
     return counter.total(sum(_message(counter, request, message) for message in messages))
 
 
@@ -33,22 +35,22 @@ def _message(counter: Counter, request: dict[str, Any], message: dict[str, Any])
         return tokens + counter.text(compact({"tool_uses": uses})) + (10 if gpt5 is None else 21)
     for name, arguments in calls:
         tokens += counter.text(arguments)
-        if gpt5 is None and _forced(request):
+        if gpt5 is None and _forces_call(request):
             return tokens
         tokens += counter.text(name)
-    return tokens + _marks(counter.model, bool(calls))
+    return tokens + _control_tokens(counter.model, bool(calls))
 
 
-def _marks(model: Model, called: bool) -> int:
-    """What stands around an answer of one part: its channel, its end, the function that it is for."""
+def _control_tokens(model: Model, has_call: bool) -> int:
+    """The control tokens of an answer with one part: its channel, its end, the function that it calls."""
     if model.gpt5 is not None:
-        if called:
+        if has_call:
             return 16 if model.gpt5 < 2 else 10
         return 9 if model.gpt5 < 2 else 3
     if model.thinks_aloud:
-        return 15 if called else 13
-    return (4 if model.first_functions else 7) if called else 0
+        return 15 if has_call else 13
+    return (4 if model.first_functions else 7) if has_call else 0
 
 
-def _forced(request: dict[str, Any]) -> bool:
+def _forces_call(request: dict[str, Any]) -> bool:
     return isinstance(request.get("tool_choice", request.get("function_call")), dict)

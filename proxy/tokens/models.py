@@ -1,4 +1,4 @@
-"""What a model's name says about how its tokens are counted."""
+"""What a model's name tells about counting its tokens."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-MAX_NAME = 256  # characters: what callers make up must not fill a cache
+MAX_NAME = 256  # characters: callers must not be able to fill the cache
 O200K, CL100K = "o200k_base", "cl100k_base"
 _OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderation|omni-moderation|davinci|babbage)")
-# gpt-35 is Azure's spelling. gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
+# gpt-35 is Azure's spelling. Matches gpt-4 and gpt-4-*, but not gpt-4o, gpt-4.1 or gpt-4.5.
 _CL100K = re.compile(r"gpt-3\.?5|gpt-4(?:-|$)|text-embedding-|davinci-002|babbage-002")
 _GPT5 = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 _NEWEST = 99
-# Those that recorded requests were measured for; the rest is counted as the newest of them, and said to be a guess.
+# Models for which requests were recorded and measured. All others count like the newest of them, as an estimate.
 _MEASURED = re.compile(r"gpt-3\.?5|gpt-4|chatgpt-4o|gpt-5|o[134]|text-embedding-|(?:davinci|babbage)-002")
 _O_SERIES = re.compile(r"o\d")
-# The first function-calling models render functions their own way, and their old names still mean them.
+# The first models with function calling render functions differently. Their old names still refer to them.
 _FIRST_FUNCTIONS = re.compile(
     r"gpt-(?:3\.?5-turbo(?:-16k)?|4(?:-32k)?)-0[36]\d\d$|gpt-4(?:-32k)?$|gpt-3\.?5-turbo-16k$"
 )
@@ -25,10 +25,12 @@ _FIRST_FUNCTIONS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`name` without vendor and fine-tuning; `openai` says whether it is one of OpenAI's, `measured` whether the rules
-    here are known to hold for it.
+    """A model, as far as counting its tokens depends on it.
 
-    `gpt5` is the minor version of a gpt-5 model (0 for gpt-5 itself, 99 for later ones), None for all others.
+    - `name`: without vendor and fine-tuning.
+    - `openai`: it is one of OpenAI's; `measured`: the rules here are known to hold for it.
+    - `gpt5`: the minor version of a gpt-5 model (0 for gpt-5 itself, 99 for later models); None for all others.
+    - `reasons`: it has hidden reasoning; `first_functions`: it is one of the first models with function calling.
     """
 
     name: str
@@ -41,29 +43,29 @@ class Model:
 
     @property
     def thinks_aloud(self) -> bool:
-        """o3, o4 and gpt-5: they prime an answer otherwise."""
+        """Whether it is o3, o4 or gpt-5, which prime an answer differently."""
         return self.gpt5 is not None or self.name.startswith(("o3", "o4"))
 
     @property
     def names_channels(self) -> bool:
-        """Whether a past answer carries the channel that it was given in."""
+        """Whether an earlier answer includes the name of its channel."""
         return self.gpt5 is not None or self.name.startswith("o4")
 
 
 def model_of(name: Any) -> Model:
-    """The model behind `name`, with a vendor before a slash (`openai/gpt-4o`) and as a fine-tuned one (`ft:…`) too.
+    """The model called `name`, which may have a vendor (`openai/gpt-4o`) or be fine-tuned (`ft:gpt-4o:…`).
 
-    What is no name, or longer than any, stands for none.
+    A value that is not a string, or is too long, counts as an empty name.
     """
     return _model_of(name if isinstance(name, str) and len(name) <= MAX_NAME else "")
 
 
 @lru_cache(maxsize=256)
 def _model_of(name: str) -> Model:
-    plain = _untuned(name.strip().lower())
+    plain = _base(name.strip().lower())
     vendor, _, plain = plain.rpartition("/")
-    plain = _untuned(plain)
-    # gpt-oss is OpenAI's, and open: whoever serves it has a template of their own.
+    plain = _base(plain)
+    # gpt-oss is from OpenAI but has open weights: each server of it has its own template.
     openai = bool(_OPENAI.match(plain)) and not plain.startswith("gpt-oss") and vendor in ("", "openai", "azure")
     version = _GPT5.match(plain) if openai else None
     major = int(version[1]) if version else 0
@@ -79,6 +81,6 @@ def _model_of(name: str) -> Model:
     )
 
 
-def _untuned(name: str) -> str:
-    """The model that a fine-tuned one (`ft:MODEL:…`) was made of."""
+def _base(name: str) -> str:
+    """The base model of a fine-tuned one (`ft:MODEL:…`)."""
     return name.split(":")[1] if name.startswith("ft:") else name

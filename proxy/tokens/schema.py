@@ -1,6 +1,6 @@
-"""Functions as the model reads them: OpenAI turns their JSON schemas into lines that look like TypeScript. Pure.
+"""Render functions as the model reads them: OpenAI turns their JSON schemas into TypeScript-like lines. Pure.
 
-What is known of it was found by comparing `usage.prompt_tokens` with renderings; OpenAI has never published it.
+OpenAI has not published the format. The rules were found by comparing renderings with `usage.prompt_tokens`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any
 
 from proxy.tokens.vocabulary import Budget
 
-DEEPEST = 32  # schemas may refer to themselves
-MOST = 2_000_000  # characters of one rendering: a schema that refers to itself many times grows without end
+MAX_DEPTH = 32  # schemas may refer to themselves
+MAX_CHARACTERS = 2_000_000  # of one rendering: a schema with several references to itself grows without bound
 
 
 class TooLarge(Exception):
-    """The rendering would not end; the text so far is only a part."""
+    """The rendering exceeds its limits."""
 
 
 class Renderer:
-    """`newer` is how models since late 2023 read it: titles, defaults, and descriptions at every depth."""
+    """`newer` renders for models since late 2023: titles, defaults, and descriptions at every depth."""
 
     def __init__(self, newer: bool, budget: Budget) -> None:
         self._newer = newer
         self._budget = budget
         self._size = 0
-        self.has_references = False  # whether one has been followed
+        self.has_references = False  # whether the rendering followed one
         self._root: dict[str, Any] = {}
 
     def functions(self, functions: Iterable[dict[str, Any]]) -> str:
-        """The whole `namespace functions`. Raises TooLarge."""
+        """The `namespace functions` with all `functions`. Raises TooLarge."""
         lines = ["namespace functions {", ""]
         for function in functions:
             lines += self._comment(function.get("description"))
@@ -51,10 +51,10 @@ class Renderer:
         return "\n".join(lines)
 
     def _members(self, schema: dict[str, Any], depth: int) -> list[str]:
-        listed = schema.get("required")
-        if isinstance(listed, list):
-            self._grow(len(listed))
-        required = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
+        names = schema.get("required")
+        if isinstance(names, list):
+            self._grow(len(names))
+        required = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
         lines: list[str] = []
         for name, value in _properties(schema).items():
             member = self._resolved(value)
@@ -73,7 +73,7 @@ class Renderer:
 
     def _type(self, schema: dict[str, Any], depth: int) -> str:
         self._grow(1)
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return "any"
         for union in ("anyOf", "oneOf", "allOf"):
             kinds = schema.get(union)
@@ -95,23 +95,23 @@ class Renderer:
         if kind == "object" or _properties(schema):
             if not _properties(schema):
                 return "object"
-            # A title stands outside of the braces and, once more, inside.
+            # The title is rendered twice: before the braces and inside them.
             title = self._comment(schema.get("title")) if self._newer else []
             return "\n".join([*title, "{", *title, *self._members(schema, depth), "}"])
         return kind if isinstance(kind, str) else "any"
 
     def _kinds(self, schema: dict[str, Any], kinds: list[Any], depth: int) -> str:
-        """A list of types: each of them is told with the description, as a copy of the schema would be."""
+        """A list of types: each is rendered with the description, like a copy of the schema."""
         comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
-        self._grow(len(kinds) * len(schema))  # each is told with a copy of the schema
-        told = [self._type({**schema, "type": kind}, depth) for kind in kinds]
+        self._grow(len(kinds) * len(schema))  # each needs a copy of the schema
+        types = [self._type({**schema, "type": kind}, depth) for kind in kinds]
         self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:
-            return " | ".join(told)
-        return "".join("\n".join(["", *comments, f" | {one}"]) for one in told) + "\n"
+            return " | ".join(types)
+        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types) + "\n"
 
     def _resolved(self, schema: Any) -> dict[str, Any]:
-        for _ in range(DEEPEST):
+        for _ in range(MAX_DEPTH):
             if not isinstance(schema, dict):
                 return {}
             self._grow(len(schema))
@@ -119,26 +119,26 @@ class Renderer:
             if not isinstance(reference, str):
                 return schema
             self.has_references = True
-            found: Any = self._root
+            target: Any = self._root
             for part in reference.removeprefix("#").strip("/").split("/"):
-                found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-            if not isinstance(found, dict):
+                target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+            if not isinstance(target, dict):
                 return {}
-            schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
+            schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
         return {}
 
     def _grow(self, characters: int) -> None:
         self._size += characters
-        if self._size > MOST or not self._budget.visit():
+        if self._size > MAX_CHARACTERS or not self._budget.visit():
             raise TooLarge
 
     def _json(self, value: Any) -> str:
-        told = json.dumps(value, ensure_ascii=False)
-        self._grow(len(told))
-        return told
+        text = json.dumps(value, ensure_ascii=False)
+        self._grow(len(text))
+        return text
 
     def _comments(self, schema: dict[str, Any]) -> list[str]:
-        """Title and description, with an empty comment between the two."""
+        """Title and description, separated by an empty comment."""
         title, description = self._comment(schema.get("title")), self._comment(schema.get("description"))
         return [*title, "//", *description] if title and description else title + description
 
@@ -150,12 +150,12 @@ class Renderer:
 
 
 def first_is_bare(function: dict[str, Any]) -> bool:
-    """Whether the first property of a function has no comment above it."""
+    """Whether the first property of a function is rendered without a comment."""
     schema = function.get("parameters")
     first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
     return isinstance(first, dict) and not (first.get("title") or first.get("description") or "default" in first)
 
 
 def _properties(schema: Any) -> dict[str, Any]:
-    found = schema.get("properties") if isinstance(schema, dict) else None
-    return found if isinstance(found, dict) else {}
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return properties if isinstance(properties, dict) else {}

@@ -1,7 +1,7 @@
-"""Text to a number of tokens: tiktoken with the vocabularies of proxy/data, loaded once each, and never downloaded.
+"""Count the tokens of a text: tiktoken with the vocabularies of proxy/data, loaded once each and never downloaded.
 
-Whoever counts text of strangers needs an end to it: 1 MB of spaces makes tiktoken's Rust part panic, and 4 MB of random
-letters take seconds. So text is counted in pieces, and a Budget says when to stop.
+Counting untrusted text needs limits: 1 MB of spaces makes tiktoken's Rust code panic, and 4 MB of random letters take
+seconds. So text is counted in chunks, and a Budget says when to stop.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tiktoken import Encoding
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-# The unpacked files' SHA-256, and the patterns that cut text before it is looked up: both as tiktoken 0.14 has them
-# (tiktoken_ext/openai_public.py, read 2026-11-24). A test holds them against it.
+# The SHA-256 of the uncompressed files, and the patterns that split text before the lookup, as in tiktoken 0.14
+# (tiktoken_ext/openai_public.py, read 2026-11-24). A test compares them.
 _ENDING = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 _FILES = {
     O200K: (
@@ -42,19 +42,19 @@ _FILES = {
         {"<|endoftext|>": 100_257, "<|endofprompt|>": 100_276},
     ),
 }
-# One piece takes some milliseconds at the very worst, so that a budget of time can be kept.
-PIECE = 8_192
-# Behind a letter and before one of these both patterns always cut: counting piece by piece loses nothing there.
+# In characters. One chunk takes a few milliseconds in the worst case, so a time budget can be kept.
+CHUNK = 8_192
+# Between a letter and one of these both patterns always split, so a cut there does not change the count.
 _SEAM = re.compile(r"[^\W\d_](?=[ \n\r\t.,;:!?()\"，。、；：！？（）「」])")
 
 
 @dataclass(slots=True)
 class Budget:
-    """What one count may cost: characters of text, seconds by `now`, and `nodes`, parts of messages and schemas.
+    """What counting one request may cost.
 
-    `spent` says that it was not enough.
-
-    `seams` counts the places where text had to be cut inside of a word: each may add a token.
+    - `characters` of text, `seconds` by the clock `now`, and `nodes`: parts of messages and schemas.
+    - `spent`: the budget was exhausted.
+    - `seams`: how often text was cut inside a word, each of which may add a token.
     """
 
     characters: int
@@ -66,22 +66,22 @@ class Budget:
     nodes: int = 200_000
 
     def visit(self) -> bool:
-        """Charge for one part of a structure, however little text it has; False when there is nothing left."""
+        """Charge for one part of a structure, regardless of its text; False once the budget is spent."""
         self.nodes -= 1
         if self.nodes <= 0:
             self.spent = True
         return not self.spent
 
     def allows(self) -> bool:
-        """Whether another piece may be counted; the clock starts with the first."""
+        """Whether another chunk may be counted. The clock starts with the first."""
         if self.started is None:
             self.started = self.now()
         if self.characters <= 0 or self.now() - self.started > self.seconds:
             self.spent = True
         return not self.spent
 
-    def outside(self, work: Callable[[], object]) -> None:
-        """Do `work` without charging its time to this budget."""
+    def uncharged(self, work: Callable[[], object]) -> None:
+        """Run `work` without charging its time to this budget."""
         began = self.now() if self.started is not None else 0.0
         work()
         if self.started is not None:
@@ -90,9 +90,9 @@ class Budget:
 
 @lru_cache(maxsize=2)
 def load(name: str) -> Encoding:
-    """The encoding called `name` (o200k_base or cl100k_base), some 80 or 45 MB of memory once it is there.
+    """The encoding called `name`: o200k_base (about 80 MB of memory) or cl100k_base (45 MB).
 
-    Raises NotInstalled where this bundle was made without tokens, ConfigError where a file is not what it should be.
+    Raises NotInstalled if this bundle has no vocabularies, ConfigError if a file is damaged.
     """
     from base64 import b64decode
     from gzip import decompress
@@ -107,24 +107,24 @@ def load(name: str) -> Encoding:
     digest, pattern, special = _FILES[name]
     data = decompress(packed)
     if sha256(data).hexdigest() != digest:
-        raise ConfigError(f"proxy/data/{name}.tiktoken.gz is damaged. Deploy the bundle once more.")
+        raise ConfigError(f"proxy/data/{name}.tiktoken.gz is damaged. Deploy the bundle again.")
     lines = data.split()
     ranks = dict(zip(map(b64decode, lines[::2]), map(int, lines[1::2]), strict=True))
     return Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
 
 
 def count(text: str, name: str, budget: Budget) -> int:
-    """How many tokens `text` has; only those of its beginning when the budget is spent.
+    """The tokens of `text`, or of its beginning if the budget runs out.
 
-    Words such as `<|endoftext|>` count as the text that they are.
+    Special tokens such as `<|endoftext|>` count as ordinary text.
     """
     encode = load(name).encode_ordinary
-    if len(text) <= PIECE <= budget.characters and budget.allows():
+    if len(text) <= CHUNK <= budget.characters and budget.allows():
         budget.characters -= len(text)
         return len(encode(text)) if text else 0
     tokens = at = 0
     while at < len(text) and budget.allows():
-        end = min(at + min(PIECE, budget.characters), len(text))
+        end = min(at + min(CHUNK, budget.characters), len(text))
         if end < len(text):
             whole = seam(text, at, end)
             budget.seams += whole is None
@@ -135,20 +135,20 @@ def count(text: str, name: str, budget: Budget) -> int:
     return tokens
 
 
-def upper(text: str, name: str, budget: Budget) -> int:
-    """As `count`, but never fewer tokens than `text` has: what the budget does not suffice for counts as its bytes."""
+def upper_bound(text: str, name: str, budget: Budget) -> int:
+    """Like `count`, but never less than the tokens of `text`: text beyond the budget counts one token per byte."""
     before = budget.seams
-    left = budget.characters
+    characters = budget.characters
     tokens = count(text, name, budget)
-    read = left - budget.characters
-    # A word that was cut in two may have a token more than its halves.
+    read = characters - budget.characters
+    # A word that was cut in two may have one token more than its halves.
     return tokens + budget.seams - before + len(text[read:].encode("utf-8", "surrogatepass"))
 
 
 def seam(text: str, start: int, end: int) -> int | None:
-    """The last place before `end` where text can be cut without changing its tokens; None where none is near."""
-    # Far from the end is not looked: a text without any such place must not be searched through for each piece.
-    found = None
+    """The last position before `end` where a cut does not change the count; None if there is none nearby."""
+    # Only near the end: a text without such positions must not be searched completely for each chunk.
+    position = None
     for match in _SEAM.finditer(text, max(start, end - 512), end):
-        found = match.end()
-    return found
+        position = match.end()
+    return position

@@ -1,4 +1,4 @@
-"""What stands behind the Upstream protocol: one file for each way to reach a model."""
+"""Implementations of the Upstream protocol: one module for each way to reach an upstream."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from proxy.upstream import Upstream
 
 
 class ClosableUpstream(Upstream, Protocol):
-    """An upstream that lives as long as its process."""
+    """An upstream that lives as long as the process."""
 
     async def warm(self) -> None:
-        """Do at start-up what the first call would otherwise wait for."""
+        """Do at startup what the first call would otherwise have to wait for."""
 
     async def aclose(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
 
 
 def make(config: Config, host: Host) -> ClosableUpstream:
-    """The upstream that the settings name. Imports only that one. Raises ConfigError where it cannot be made."""
+    """Create the upstream that the settings name, importing no other. Raises ConfigError if that is not possible."""
     if config.demo:
         from proxy.transports.demo import DemoUpstream
 
         return DemoUpstream(host.clock)
     engine = config.upstream_engine
-    urls = [one.base_url for one in config.providers]
+    urls = [provider.base_url for provider in config.providers]
     if "openai" in config.moderation:
         urls.append(config.moderation_openai_base_url or config.openai_base_url)
     if "tencent" in config.moderation:

@@ -1,4 +1,4 @@
-"""One connection to an upstream and the one call under way on it: asyncio's transport below, HTTP/1.1's bytes above."""
+"""A connection to an upstream with at most one call at a time, between asyncio's transport and the HTTP/1.1 parser."""
 
 from __future__ import annotations
 
@@ -11,90 +11,92 @@ from proxy.errors import ProxyError, UpstreamDisconnected, UpstreamMalformed
 from proxy.transports import http1
 from proxy.upstream import timed_out
 
-# So much of an answer waits here for a slow reader; above it nothing more is read from the socket.
+# Above this much unread data, reading from the socket pauses.
 BUFFER_BYTES = 65_536
-# A request's body goes out in such slices, so that an upstream that takes none of them is noticed.
+# A request body is written in slices of this size, so that an upstream that stops reading is noticed.
 SLICE_BYTES = 262_144
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`on_closed` is told when it is over. `kept_at` is the wall clock's word on when it fell idle.
+    """A connection that asyncio feeds.
 
-    `received` is where the loop writes what it receives. All connections of one loop may share it: none of them leaves
-    anything there beyond one step. Left to itself asyncio makes a buffer of 256 KB for each read, which costs more than
-    all that is done with most answers.
-
-    `heard` says whether any byte has come since the last request began: until then nobody has taken that request.
+    - `on_closed`: called when the connection is closed.
+    - `buffer`: where the loop writes received bytes. All connections of one loop may share it, because none leaves data
+      there beyond one callback. By default asyncio allocates 256 KB for each read, which costs more than the rest of
+      the work on most answers.
+    - `has_received`: a byte has arrived since the last request began. Until then the upstream has not accepted it.
+    - `idle_since`: when the connection became idle, in Unix time.
     """
 
-    def __init__(self, on_closed: Callable[[Connection], None], received: memoryview) -> None:
+    def __init__(self, on_closed: Callable[[Connection], None], buffer: memoryview) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_closed = on_closed
-        self._received = received
+        self._buffer = buffer
         self._transport: asyncio.Transport
         self._answer: http1.Answer | None = None
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._buffered = 0
         self._reading = True  # whether the transport may read
-        self._full = False  # whether the transport's own buffer for writing is
-        self._sent = True
+        self._writing_paused = False  # the transport's write buffer is full
+        self._sent = True  # the whole request has been written
         self._error: ProxyError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self.heard = False
-        self.kept_at = 0.0
+        self.has_received = False
+        self.idle_since = 0.0
 
-    async def ask(self, method: str, head: bytes, body: bytes, silence: float, first_byte: float) -> http1.Answer:
-        """Send a request; its answer, as soon as the head is there. `silence` and `first_byte` are in seconds.
+    async def request(self, method: str, head: bytes, body: bytes, silence: float, first_byte: float) -> http1.Answer:
+        """Send a request and return its answer as soon as the head is complete. Call `finish` at the end.
 
-        Raises UpstreamDisconnected, UpstreamTimeout or UpstreamMalformed. Whoever gets it ends with `finish`.
+        `silence` and `first_byte` are timeouts in seconds. Raises UpstreamDisconnected, UpstreamTimeout or
+        UpstreamMalformed.
         """
         self._answer = answer = http1.Answer(method)
-        self.heard = self._sent = False
-        if self.closing:  # already: nobody will say so again
+        self.has_received = self._sent = False
+        if self.closing:  # no further callback will report it
             raise UpstreamDisconnected
         view = memoryview(body)
         self._transport.write(b"".join((head, view[:SLICE_BYTES])))
         for at in range(SLICE_BYTES, len(body), SLICE_BYTES):
-            while self._full and not answer.status:
+            while self._writing_paused and not answer.status:
                 await self._wait(silence)
             if answer.status >= 400:
-                break  # refused before it was read; the rest would be for nothing, and `_sent` tells that it is missing
+                break  # refused already: do not send the rest. `_sent` stays False, so the connection is not reused
             self._transport.write(view[at : at + SLICE_BYTES])
         else:
             self._sent = True
-        until = self._loop.time() + first_byte  # for the whole head: one that drips in must not take forever
+        deadline = self._loop.time() + first_byte  # for the whole head, in case it arrives byte by byte
         while not answer.status:
-            await self._wait(until - self._loop.time(), first_byte)
+            await self._wait(deadline - self._loop.time(), first_byte)
         return answer
 
     async def next(self, seconds: float) -> bytes:
-        """What has come of the body since the last time, at once or within `seconds`; b"" at its end.
+        """The next bytes of the body, waiting at most `seconds` for them; b"" at the end.
 
         Raises UpstreamTimeout, UpstreamDisconnected or UpstreamMalformed.
         """
-        while not self._pieces:
+        while not self._chunks:
             if cast(http1.Answer, self._answer).done:
                 return b""
             await self._wait(seconds)
-        pieces, self._pieces, self._buffered = self._pieces, [], 0
+        chunks, self._chunks, self._buffered = self._chunks, [], 0
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @property
     def closing(self) -> bool:
-        """Whether nothing more can be sent."""
+        """Whether the connection is closed or closing."""
         return self._transport.is_closing()
 
     def finish(self) -> bool:
-        """End the call, whether its answer has been read or not. True where the connection can carry another one."""
+        """End the call, even if its answer has not been read completely. True if the connection can be reused."""
         answer, self._answer = self._answer, None
-        self._pieces, self._buffered = [], 0
-        usable = answer is not None and answer.done and answer.keep and self._sent and self._error is None
-        if not usable or self.closing or self._transport.get_write_buffer_size():
+        self._chunks, self._buffered = [], 0
+        reusable = answer is not None and answer.done and answer.keep and self._sent and self._error is None
+        if not reusable or self.closing or self._transport.get_write_buffer_size():
             self.abort()
             return False
         self._reading = True
@@ -102,23 +104,23 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def abort(self) -> None:
-        """Close at once; the upstream sees its call cancelled."""
+        """Close immediately, which cancels the call upstream."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._received
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         answer = self._answer
-        if answer is None:  # nobody has asked: whoever speaks out of turn cannot be trusted with the next call
+        if answer is None:  # bytes without a request: do not use this connection for the next one
             self.abort()
             return
-        self.heard = True
+        self.has_received = True
         try:
-            answer.feed(bytes(self._received[:nbytes]), self._pieces)
+            answer.feed(bytes(self._buffer[:nbytes]), self._chunks)
         except http1.Malformed as error:
             self._fail(UpstreamMalformed(str(error)))
             self.abort()
@@ -144,23 +146,23 @@ class Connection(asyncio.BufferedProtocol):
         self._on_closed(self)
 
     def pause_writing(self) -> None:
-        self._full = True
+        self._writing_paused = True
 
     def resume_writing(self) -> None:
-        self._full = False
+        self._writing_paused = False
         self._wake()
 
     def _fail(self, error: ProxyError) -> None:
-        """What has come before it is still delivered. The first error is the true one."""
+        """Record an error, to be raised after the bytes received before it. The first one counts."""
         self._error = self._error or error
         self._wake()
 
     async def _wait(self, seconds: float, limit: float | None = None) -> None:
-        """Until anything happens. Raises what had ended the connection, or UpstreamTimeout, which tells `limit`."""
+        """Wait for any event. Raises a recorded error, or UpstreamTimeout, whose message names `limit` seconds."""
         if self._error is not None:
             raise self._error
         self._due = self._loop.time() + seconds
-        # One timer serves many waits: it looks at `_due` when it fires, and mostly that has moved on by then.
+        # One timer serves many waits: when it fires it checks `_due`, which usually has moved on by then.
         if self._timer is None or self._timer.when() > self._due:
             self._arm(self._due)
         self._waiter = self._loop.create_future()
@@ -180,14 +182,14 @@ class Connection(asyncio.BufferedProtocol):
     def _tick(self) -> None:
         self._timer = None
         if self._loop.time() >= self._due:
-            # What is waited for may have come at this moment: then nothing is overdue.
+            # If the event has just arrived, no waiter is left to time out.
             self._due = -math.inf if self._wake() else self._due
         elif self._due < math.inf:
             self._arm(self._due)
 
     def _wake(self) -> bool:
-        """Let whoever waits go on; False where nobody does."""
-        waits = self._waiter is not None and not self._waiter.done()
-        if waits:
+        """Resume the waiter; False if there is none."""
+        is_waiting = self._waiter is not None and not self._waiter.done()
+        if is_waiting:
             cast("asyncio.Future[None]", self._waiter).set_result(None)
-        return waits
+        return is_waiting

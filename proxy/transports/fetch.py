@@ -1,6 +1,6 @@
-"""The upstream on Cloudflare Workers: the platform's own fetch, whose body can be handed on without being read.
+"""Upstream calls on Cloudflare Workers with the platform's fetch, whose body can be passed on without reading it.
 
-httpx works there over raw sockets and costs 1.5 s of CPU for its first call. Runs under Pyodide only
+There httpx needs raw sockets and takes 1.5 s of CPU for its first call. Runs under Pyodide only
 (developers.cloudflare.com/workers/runtime-apis/fetch, read 2026-11-24).
 """
 
@@ -15,13 +15,13 @@ from proxy.errors import ClientGone, ProxyError, UpstreamDisconnected, UpstreamU
 from proxy.messages import Headers
 from proxy.upstream import Answer, Outgoing, credential, timed_out
 
-# A body of a known length up to this is taken in one step: each piece of a stream costs Python about 2 ms of CPU.
-_ONE_STEP_BYTES = 1_000_000
+# Bodies of a known length up to this are read at once: each chunk of a stream costs Python about 2 ms of CPU.
+_MAX_AT_ONCE_BYTES = 1_000_000
 _BODILESS = (101, 204, 205, 304)
 
 
 class FetchUpstream:
-    """The calls upwards that one call downwards makes; the platform keeps the connections."""
+    """The upstream calls of one call. The platform manages the connections."""
 
     def __init__(self) -> None:
         self._controllers: list[Any] = []
@@ -31,17 +31,17 @@ class FetchUpstream:
         """Nothing to do."""
 
     async def aclose(self) -> None:
-        """Nothing to do: the platform closes."""
+        """Nothing to do: the platform closes connections."""
 
     def abort(self) -> None:
-        """Cancel at once, without waiting: when a client leaves, the platform gives no time for anything else."""
+        """Cancel immediately: when a client disconnects, the platform leaves no time for anything else."""
         self._left = True
         for controller in self._controllers:
             controller.abort()
 
     async def send(self, outgoing: Outgoing) -> Answer:
-        """As upstream.Upstream.send. Connecting counts into `timeouts.first_byte`: fetch does not tell them apart."""
-        controller = js.AbortController.new()  # inside the call: the platform forbids it at start-up
+        """See upstream.Upstream.send. `timeouts.first_byte` includes connecting: fetch does not report it."""
+        controller = js.AbortController.new()  # inside the call: the platform forbids it at startup
         self._controllers.append(controller)
         path = f"{outgoing.target.base_url.rstrip('/')}/{outgoing.path}"
         url = f"{path}?{outgoing.query}" if outgoing.query else path
@@ -49,32 +49,32 @@ class FetchUpstream:
         try:
             response = await js.fetch(url, _options(outgoing, controller.signal))
         except JsException as error:
-            raise self._told(error, wait, begun=False) from None
+            raise self._translated(error, wait, has_head=False) from None
         finally:
-            wait.over()
+            wait.cancel()
         headers = Headers(tuple(pair) for pair in js.Array.from_(response.headers).to_py())
-        if "content-encoding" in headers:  # fetch has opened it, so neither this nor the length is true any more
+        if "content-encoding" in headers:  # fetch has decoded the body, so this and the length no longer apply
             headers.remove("content-encoding")
             headers.remove("content-length")
         body = _Body(self, response, headers, controller, outgoing)
         return Answer(response.status, headers, body, body.native)
 
-    def told(self, error: Exception, wait: Wait) -> ProxyError:
-        """Ours for an error of JavaScript's that comes while a body is read."""
-        return self._told(error, wait, begun=True)
+    def body_error(self, error: Exception, wait: Wait) -> ProxyError:
+        """Translate a JavaScript error that occurred while reading a body."""
+        return self._translated(error, wait, has_head=True)
 
-    def _told(self, error: Exception, wait: Wait, begun: bool) -> ProxyError:
+    def _translated(self, error: Exception, wait: Wait, has_head: bool) -> ProxyError:
         if self._left:
             return ClientGone("The caller left.")
-        if wait.is_up:
+        if wait.has_expired:
             return timed_out(wait.seconds)
-        # workerd says no more than "Network connection lost."; Node's fetch, like a browser's, names the cause.
+        # workerd only says "Network connection lost."; Node's fetch, like a browser's, names the cause.
         cause = getattr(getattr(error, "cause", None), "code", None)
-        return UpstreamDisconnected() if begun or cause == "UND_ERR_SOCKET" else UpstreamUnreachable()
+        return UpstreamDisconnected() if has_head or cause == "UND_ERR_SOCKET" else UpstreamUnreachable()
 
 
 class Wait:
-    """A limit of so many seconds, kept by JavaScript alone: no Python function has to outlive the call for it."""
+    """A timeout in JavaScript only, so that no Python function has to outlive the call."""
 
     def __init__(self, controller: Any, seconds: float) -> None:
         self.seconds = seconds
@@ -82,18 +82,18 @@ class Wait:
         self._timer = js.setTimeout(controller.abort.bind(controller), seconds * 1000)
 
     @property
-    def is_up(self) -> bool:
-        """Whether the call was aborted."""
+    def has_expired(self) -> bool:
+        """Whether the timeout aborted the call."""
         aborted: bool = self._signal.aborted
         return aborted
 
-    def over(self) -> None:
-        """What was waited for has come."""
+    def cancel(self) -> None:
+        """Stop the timer."""
         js.clearTimeout(self._timer)
 
 
 class _Body:
-    """An answer's bytes, read piece by piece or in one step; `native` is the stream itself, as long as nobody reads."""
+    """An answer's bytes, read in chunks or at once. `native` is the platform's stream, valid until reading starts."""
 
     def __init__(
         self, upstream: FetchUpstream, response: Any, headers: Headers, controller: Any, outgoing: Outgoing
@@ -105,7 +105,7 @@ class _Body:
         self._controller = controller
         self._silence = outgoing.timeouts.silence
         length = headers.get("content-length") or ""
-        self._in_one_step = length.isdigit() and int(length[:18]) <= _ONE_STEP_BYTES
+        self._read_at_once = length.isdigit() and int(length[:18]) <= _MAX_AT_ONCE_BYTES
         self._reader: Any = None
         self._ended = not self.native
 
@@ -117,21 +117,21 @@ class _Body:
             raise StopAsyncIteration
         wait = Wait(self._controller, self._silence)
         try:
-            piece = await self._read()
+            chunk = await self._read()
         except JsException as error:
-            raise self._upstream.told(error, wait) from None
+            raise self._upstream.body_error(error, wait) from None
         finally:
-            wait.over()
-        if piece is None:
+            wait.cancel()
+        if chunk is None:
             self._ended = True
             raise StopAsyncIteration
-        return piece
+        return chunk
 
     async def _read(self) -> bytes | None:
-        if self._in_one_step:
-            whole: bytes = (await self._response.arrayBuffer()).to_bytes()
+        if self._read_at_once:
+            body: bytes = (await self._response.arrayBuffer()).to_bytes()
             self._ended = True
-            return whole
+            return body
         if self._reader is None:
             self._reader = self.native.getReader()
         result = await self._reader.read()
@@ -144,15 +144,15 @@ class _Body:
 
 
 def _options(outgoing: Outgoing, signal: Any) -> Any:
-    # The platform asks for what it can open; only where compressing would hold a stream back is it told not to.
+    # The platform requests the encodings that it can decode. Only `identity` is passed on: compression delays streams.
     headers = [(name, value) for name, value in outgoing.headers if name != "accept-encoding" or value == "identity"]
-    if (key := credential(outgoing.target)) is not None:  # pragma: no branch — only a filter's own call has none
+    if (key := credential(outgoing.target)) is not None:  # pragma: no branch — only moderation's own calls have none
         headers.append(key)
     options: dict[str, Any] = {"method": outgoing.method, "headers": headers, "redirect": "manual"}
     if outgoing.native is not None:
         options |= {"body": outgoing.native, "duplex": "half"}
     elif outgoing.body or outgoing.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         options["body"] = outgoing.body
-    made = to_js(options, dict_converter=js.Object.fromEntries)
-    made.signal = signal
-    return made
+    js_options = to_js(options, dict_converter=js.Object.fromEntries)
+    js_options.signal = signal
+    return js_options

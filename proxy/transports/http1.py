@@ -1,8 +1,7 @@
-"""HTTP/1.1 answers: bytes in, a head and a body out. Pure; it knows no socket and no clock.
+"""A parser for HTTP/1.1 answers: bytes in, head and body out. Pure, without sockets or clocks.
 
-The grammar is RFC 9112's (sections 4 to 8). Written here and not taken from h11, because each chunk of a stream costs
-h11 eight microseconds and importing it costs a cold start fifteen milliseconds (docs/performance.md); the tests hold
-this parser against h11's and httptools' judgement, and every difference is listed there.
+It implements RFC 9112, sections 4 to 8. h11 would add eight microseconds per chunk of a stream and fifteen milliseconds
+to a cold start (docs/performance.md). The tests compare this parser with h11 and httptools and list every difference.
 """
 
 from __future__ import annotations
@@ -10,25 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# All heads of one answer together, informational ones and trailers included; httpcore has the same limit.
-HEAD_MOST = 100_000
-# A chunk's size with its extension, which nobody needs.
-CHUNK_LINE_MOST = 4_096
+# All heads of one answer together, including informational ones and trailers. httpcore has the same limit.
+MAX_HEAD_BYTES = 100_000
+# A chunk's size with its extension, which is ignored.
+MAX_CHUNK_LINE_BYTES = 4_096
 
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\x00\r\n\f\v]*)?\r?\n")
-# The blanks around a value are stripped afterwards: a pattern that looks for them is quadratic in blanks within it.
+# White space around a value is stripped later: a pattern for it would be quadratic in the white space inside.
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00\r\n\f\v]*)\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
-_CHUNK_BEGUN = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*)(;[^\x00\r\n]*)?(\r?)")
+_CHUNK_PREFIX = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*)(;[^\x00\r\n]*)?(\r?)")
 _CRLF = b"\r\n"
-_FIRST = b"HTTP/1."
+_START = b"HTTP/1."
 
 
 class Malformed(Exception):
-    """The bytes are no HTTP/1.1 answer; the text says in which way."""
+    """The bytes are not an HTTP/1.1 answer; the message says why."""
 
 
 class Incomplete(Exception):
@@ -36,33 +35,22 @@ class Incomplete(Exception):
 
 
 class Answer:
-    """One answer, fed with what a connection receives after a request of `method` was sent on it.
+    """One answer. Feed it the bytes that a connection receives after a request of `method`.
 
-    `status` is 0 until the head is complete; informational answers (1xx) are passed over. Header names are lower case.
-    `done` says that the body is complete, `keep` that the connection may then carry another call.
+    - `status`: 0 until the head is complete. Informational answers (1xx) are skipped.
+    - `headers`: names are lower case.
+    - `done`: the body is complete; `keep`: the connection may then be reused.
     """
 
-    __slots__ = (
-        "_body",
-        "_head",
-        "_held",
-        "_left",
-        "_method",
-        "_passed",
-        "_searched",
-        "done",
-        "headers",
-        "keep",
-        "status",
-    )
+    __slots__ = "_body _head _held _left _method _searched _skipped done headers keep status".split()
 
     def __init__(self, method: str) -> None:
         self._method = method
         self._head = bytearray()
-        self._searched = 0  # so many bytes of the head hold no end of it
-        self._passed = 0  # and so many were informational heads, before it
-        # Plain functions: a bound method of its own would make each answer a cycle that only the collector ends.
-        self._body: Callable[[Answer, bytes, list[bytes]], None] = Answer._whole
+        self._searched = 0  # bytes of the head that contain no end of it
+        self._skipped = 0  # bytes of informational heads before it
+        # A plain function: a bound method would make each answer a reference cycle.
+        self._body: Callable[[Answer, bytes, list[bytes]], None] = Answer._until_close
         self._left = 0
         self._held = b""
         self.status = 0
@@ -71,9 +59,9 @@ class Answer:
         self.keep = False
 
     def feed(self, data: bytes, out: list[bytes]) -> None:
-        """Take what has been received; append to `out` what of it belongs to the body. Raises Malformed."""
+        """Parse received bytes and append those of the body to `out`. Raises Malformed."""
         if self.done:
-            self.keep = False  # more than was announced: whose answer the rest would be cannot be known
+            self.keep = False  # more than was announced: the rest belongs to no request
         elif self.status:
             self._body(self, data, out)
         else:
@@ -82,16 +70,16 @@ class Answer:
                 self.feed(rest, out)
 
     def end(self) -> None:
-        """Take note that nothing more can be received. Raises Incomplete, unless the answer ends with that."""
+        """The connection is closed. Raises Incomplete unless that completes the answer."""
         self.keep = False
         if self.done:
             return
-        if not self.status or self._body is not Answer._whole:
+        if not self.status or self._body is not Answer._until_close:
             raise Incomplete
         self.done = True
 
     def _feed_head(self, data: bytes) -> bytes:
-        """Collect the head; what was received behind it."""
+        """Collect the head and return the bytes after it."""
         self._head += data
         at = 0
         while (end := self._head_end()) >= 0:
@@ -102,37 +90,37 @@ class Answer:
                 self._begin(version, status, fields)
                 return rest
             if status == 101:
-                raise Malformed("it switches protocols, which nobody asked for")
+                raise Malformed("unrequested switch of protocols")
             at = self._searched = end
         del self._head[:at]
-        self._passed, self._searched = self._passed + at, self._searched - at
-        begun = bytes(self._head[: len(_FIRST)])
-        if not _FIRST.startswith(begun) and begun != _FIRST:  # or somebody waits for more of it forever
-            raise Malformed("it does not begin as HTTP/1.1 does")
+        self._skipped, self._searched = self._skipped + at, self._searched - at
+        start = bytes(self._head[: len(_START)])
+        if not _START.startswith(start):  # fail now: the end of a head may never come
+            raise Malformed("no HTTP/1.1 status line")
         return b""
 
     def _head_end(self) -> int:
-        """The position behind the next empty line, which ends a head, or -1."""
-        found = _HEAD_END.search(self._head, self._searched)
+        """The position after the next empty line, which ends a head, or -1."""
+        match = _HEAD_END.search(self._head, self._searched)
         size = len(self._head)
-        if self._passed + (found.end() if found else size) > HEAD_MOST:
-            raise Malformed(f"its head is larger than {HEAD_MOST} bytes")
-        if found is None:
+        if self._skipped + (match.end() if match else size) > MAX_HEAD_BYTES:
+            raise Malformed(f"a head of more than {MAX_HEAD_BYTES} bytes")
+        if match is None:
             self._searched = max(self._searched, size - 2)
             return -1
-        return found.end()
+        return match.end()
 
     def _begin(self, version: int, status: int, fields: list[tuple[str, str]]) -> None:
-        """Find out how the body is framed (RFC 9112, section 6.3)."""
+        """Determine how the body is framed (RFC 9112, section 6.3)."""
         codings = [value.lower() for name, value in fields if name == "transfer-encoding"]
-        lengths = {one.strip(" \t") for name, value in fields if name == "content-length" for one in value.split(",")}
+        lengths = {item.strip(" \t") for name, value in fields if name == "content-length" for item in value.split(",")}
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
-            raise Malformed("its Content-Length is no single number")
+            raise Malformed("an invalid Content-Length")
         if codings not in ([], ["chunked"]):
-            raise Malformed("its Transfer-Encoding is none that was asked for")
+            raise Malformed("an unrequested Transfer-Encoding")
         options = [value.lower() for name, value in fields if name == "connection"]
         closes = any(option.strip(" \t") == "close" for value in options for option in value.split(","))
-        # With both framings the chunks are the truth, and the connection cannot be trusted any more.
+        # With both framings the chunks count, and the connection is not reused.
         self.keep = version == 1 and not closes and not (codings and lengths)
         if lengths:
             fields = [pair for pair in fields if pair[0] != "content-length"]
@@ -144,15 +132,15 @@ class Answer:
         elif codings:
             self._body = Answer._chunk_line
         elif lengths:
-            self._body, self._left = Answer._counted, int(next(iter(lengths)))
+            self._body, self._left = Answer._by_length, int(next(iter(lengths)))
             self.done = not self._left
         else:
             self.keep = False  # the body ends with the connection
 
-    def _whole(self, data: bytes, out: list[bytes]) -> None:
+    def _until_close(self, data: bytes, out: list[bytes]) -> None:
         out.append(data)
 
-    def _counted(self, data: bytes, out: list[bytes]) -> None:
+    def _by_length(self, data: bytes, out: list[bytes]) -> None:
         if len(data) > self._left:
             data, self.keep = data[: self._left], False
         self._left -= len(data)
@@ -160,7 +148,7 @@ class Answer:
         out.append(data)
 
     def _chunk_line(self, data: bytes, out: list[bytes]) -> None:
-        """Take whole chunks, as many as there are; the one that is cut goes on in `_chunk_data` or `_chunk_end`."""
+        """Parse all complete chunks. A partial one continues in `_chunk_data` or `_chunk_end`."""
         dropped = 0
         if self._held:
             data, self._held = self._held + data, b""
@@ -187,17 +175,17 @@ class Answer:
             at += 2
         self._rest(data[at:], out)
 
-    def _hold(self, begun: bytes, dropped: int) -> None:
-        """Keep what a size line has begun with, if it can still become one.
+    def _hold(self, prefix: bytes, dropped: int) -> None:
+        """Keep an incomplete size line. Raises Malformed if it cannot become a valid one.
 
-        Of blanks and of an extension one byte is kept, so that nothing is read again with each byte that comes; how
-        many are `dropped` is noted in `_left`.
+        Of spaces and of an extension only one byte is kept, so that they are not parsed again with each byte received.
+        `_left` counts the `dropped` bytes.
         """
-        found = _CHUNK_BEGUN.fullmatch(begun)
-        if found is None or len(begun) + dropped > CHUNK_LINE_MOST:
-            raise Malformed("a chunk's size cannot be read")
-        self._held = found[1] + (b";" if found[3] else found[2][:1]) + found[4]
-        self._left = dropped + len(begun) - len(self._held)
+        match = _CHUNK_PREFIX.fullmatch(prefix)
+        if match is None or len(prefix) + dropped > MAX_CHUNK_LINE_BYTES:
+            raise Malformed("an invalid chunk size")
+        self._held = match[1] + (b";" if match[3] else match[2][:1]) + match[4]
+        self._left = dropped + len(prefix) - len(self._held)
 
     def _chunk_data(self, data: bytes, out: list[bytes]) -> None:
         piece = data[: self._left]
@@ -208,10 +196,10 @@ class Answer:
             self._rest(data[len(piece) :], out)
 
     def _chunk_end(self, data: bytes, out: list[bytes]) -> None:
-        """The line end behind a chunk, one byte of which may have come before."""
+        """The line end after a chunk, one byte of which may have arrived before."""
         data, self._held = self._held + data, b""
         if not _CRLF.startswith(data[:2]):
-            raise Malformed("a chunk is longer than it says")
+            raise Malformed("a chunk longer than its size")
         if len(data) == 1:
             self._held = data
             return
@@ -219,9 +207,9 @@ class Answer:
         self._rest(data[2:], out)
 
     def _trailers(self, data: bytes, out: list[bytes]) -> None:
-        """Fields behind the last chunk. They are read, because they end the answer, and left out."""
+        """Header fields after the last chunk. They are parsed, because they end the answer, and dropped."""
         if not self._head:
-            self._head += b"\n"  # the last chunk's line end: an empty line right behind it ends the answer
+            self._head += b"\n"  # the last chunk's line end: an empty line right after it ends the answer
         self._head += data
         end = self._head_end()
         if end < 0:
@@ -237,26 +225,26 @@ class Answer:
 
 
 def _parsed(head: str) -> tuple[int, int, list[tuple[str, str]]]:
-    """The minor version, the status and the fields of a whole head. Raises Malformed."""
+    """The minor version, status and header fields of a complete head. Raises Malformed."""
     line = _STATUS.match(head)
     if line is None:
-        raise Malformed("its first line is no HTTP/1.1 status line")
+        raise Malformed("no HTTP/1.1 status line")
     end = len(head) - (2 if head.endswith("\r\n") else 1)  # without the empty line
     return int(line[1]), int(line[2]), _fields(head[line.end() : end])
 
 
 def _fields(text: str) -> list[tuple[str, str]]:
-    """Field lines as pairs, names in lower case. A line that goes on in the next one is joined (section 5.2)."""
+    """Header lines as pairs, names in lower case. Folded lines are joined (section 5.2)."""
     if text[:1] in (" ", "\t"):
-        raise Malformed("a header line cannot be read")
+        raise Malformed("an invalid header line")
     if "\n " in text or "\n\t" in text:
         text = " ".join([part.rstrip(" \t") for part in _FOLD.split(text)])
-    found: list[tuple[str, str]] = []
+    fields: list[tuple[str, str]] = []
     at, size = 0, len(text)
     while at < size:
         field = _FIELD.match(text, at)
         if field is None:
-            raise Malformed("a header line cannot be read")
-        found.append((field[1].lower(), field[2].strip(" \t")))
+            raise Malformed("an invalid header line")
+        fields.append((field[1].lower(), field[2].strip(" \t")))
         at = field.end()
-    return found
+    return fields

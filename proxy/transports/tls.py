@@ -1,4 +1,4 @@
-"""The TLS settings of every upstream connection: who is trusted. Nothing here can switch verification off."""
+"""TLS for upstream connections: which certificates are trusted. Verification cannot be turned off."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from proxy.errors import ConfigError
 
-# Where a bundle has the same certificates as certifi, a file each under OpenSSL's name for it (proxy/cli/certificates).
+# In a bundle: certifi's certificates, one file each, named by OpenSSL's hash (see proxy/cli/certificates.py).
 HASHED = Path(__file__).parent / "certificates"
 
 
 def tls_context() -> ssl.SSLContext:
-    """One context for every connection, TLS 1.2 or newer, names and certificates verified.
+    """The context for all connections: TLS 1.2 or newer, host names and certificates verified.
 
-    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as OpenSSL's own tools have it; otherwise certifi's are
-    trusted, the same on every platform. Parsing all of them is the dearest step of a cold start, so a bundle has them
-    in a folder in which OpenSSL looks up only the one that a handshake needs (`X509_LOOKUP_hash_dir`,
-    docs.openssl.org/3.0/man3/X509_LOOKUP_hash_dir, read 2026-11-24). Raises ConfigError where they cannot be read.
+    SSL_CERT_FILE and SSL_CERT_DIR name other certificates, as for OpenSSL's own tools. Otherwise certifi's are trusted,
+    the same on every platform. Parsing all of them is the most expensive step of a cold start, so a bundle has them in
+    a folder where OpenSSL looks up only the one that a handshake needs (`X509_LOOKUP_hash_dir`,
+    docs.openssl.org/3.0/man3/X509_LOOKUP_hash_dir, read 2026-11-24). Raises ConfigError if they cannot be read.
     """
     file, folder = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
     if not file and not folder:
@@ -31,6 +31,8 @@ def tls_context() -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=file, capath=folder)
     except OSError:
-        raise ConfigError("SSL_CERT_FILE names certificates that cannot be read.", param="SSL_CERT_FILE") from None
+        raise ConfigError(
+            "SSL_CERT_FILE names certificates that cannot be read: correct the path.", param="SSL_CERT_FILE"
+        ) from None
     context.set_alpn_protocols(["http/1.1"])
     return context

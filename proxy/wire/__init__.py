@@ -1,1 +1,1 @@
-"""What stands on the wire: JSON, forms, events, paths. Bytes in, bytes or values out; nothing here knows of a call."""
+"""Wire formats: JSON, forms, events, encodings, paths. Bytes in, bytes or values out; nothing here knows a call."""

@@ -1,8 +1,8 @@
-"""Reading JSON that may be nested without end, also where the interpreter does not survive that. Pure.
+"""`json.loads` for untrusted JSON: nesting and the number of values are bounded. Pure.
 
-CPython gives up in time, with a RecursionError. Under Pyodide each level takes of JavaScript's stack, and some
-thousands of them, a body of a few kilobytes, end the whole isolate with every call in it ("Pyodide has suffered a fatal
-error. RangeError: Maximum call stack size exceeded").
+CPython stops deep nesting with a RecursionError. Under Pyodide each level uses JavaScript's stack, and a few thousand
+levels, a body of a few kilobytes, crash the isolate with every call in it ("Pyodide has suffered a fatal error.
+RangeError: Maximum call stack size exceeded").
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ import re
 import sys
 from typing import Any
 
+# Whether deep nesting crashes the interpreter.
 FATAL = sys.platform == "emscripten"
-# Requests and answers have some twenty levels, those of a schema among them.
+# Real requests and answers have about twenty levels, including those of a schema.
 LEVELS = 200
-# A JSON text of more bytes is looked at first: one with as many values would hold everybody up for long.
-_LARGE, _VALUES = 500_000, 200_000
-# A string that has no end is one to the end, or each of its quotation marks would be looked at anew.
+# JSON of more than this many bytes may not have more than this many values: parsing them would block other calls.
+_LARGE_BYTES, _MAX_VALUES = 500_000, 200_000
+# An unterminated string extends to the end; otherwise each of its quotation marks would be scanned again.
 _TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def loads(data: str | bytes, everywhere: bool = False) -> Any:
-    """As json.loads. Raises RecursionError for what is nested too deeply, on every platform.
+    """Like json.loads. Raises RecursionError for excessive nesting, on every platform.
 
-    Raises ValueError for what is large and has very many values, as no answer of a model has.
-    `everywhere` says that too deeply is more than LEVELS on every platform, and not only where that matters.
+    Raises ValueError also for large JSON with very many values, as no model's answer has. With `everywhere`, the limit
+    is LEVELS on every platform, not only under Pyodide.
     """
     commas = "," if isinstance(data, str) else b","
-    if len(data) > _LARGE and _brackets(data) + data.count(commas) > _VALUES:  # type: ignore[arg-type]
+    if len(data) > _LARGE_BYTES and _brackets(data) + data.count(commas) > _MAX_VALUES:  # type: ignore[arg-type]
         raise ValueError("too many values")
-    # In bytes there are no fewer brackets than in what they are decoded to, and nearly always few enough.
+    # Bytes have at least as many brackets as the decoded text, and nearly always few enough.
     if (FATAL or everywhere) and _brackets(data) > LEVELS:
         check(data if isinstance(data, str) else data.decode(json.detect_encoding(data), "replace"))
     return json.loads(data)
@@ -41,7 +42,7 @@ def _brackets(data: str | bytes) -> int:
 
 
 def check(text: str) -> None:
-    """Raise RecursionError where `text` has more than LEVELS brackets open at once."""
+    """Raise RecursionError if `text` has more than LEVELS brackets open at once."""
     if _brackets(text) <= LEVELS:  # nearly always
         return
     depth = 0

@@ -1,4 +1,4 @@
-"""Content-Encoding: what the standard library can open, piece by piece and in bounded portions."""
+"""Content-Encoding: decode what the standard library supports, in bounded chunks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Headers
 
-_PORTION_BYTES = 65_536
+_CHUNK_BYTES = 65_536
 
 
 def encoding(head: Headers) -> str:
@@ -17,50 +17,50 @@ def encoding(head: Headers) -> str:
     return "identity" if name in ("", "none", "utf-8") else name
 
 
-def opens(name: str) -> bool:
-    """Whether `Inflater` opens this encoding. It does not know br and zstd: they are not in the standard library."""
+def can_decode(name: str) -> bool:
+    """Whether `Inflater` supports this encoding. br and zstd are not in the standard library."""
     return name in ("gzip", "x-gzip", "deflate")
 
 
 class Inflater:
-    """Opens gzip and zlib. A small piece may hold very much, so it comes out in portions of 64 KB."""
+    """Decodes gzip and zlib. A few bytes may expand to gigabytes, so the output comes in chunks of at most 64 KB."""
 
     def __init__(self) -> None:
-        import zlib  # only an upstream that compresses unasked, an error page or a log line needs it
+        import zlib  # only needed if an upstream compresses unasked, or for error bodies and the log
 
         self._error = zlib.error
         self._new = partial(zlib.decompressobj, wbits=zlib.MAX_WBITS | 32)  # 32: the header tells gzip from zlib
         self._inflater = self._new()
 
     def end(self) -> None:
-        """Raise UpstreamDisconnected when the body broke off before its own end."""
+        """Raise UpstreamDisconnected if the compressed data is incomplete."""
         if not self._inflater.eof:
             raise UpstreamDisconnected
 
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """What `piece` holds. Raises UpstreamDisconnected where it cannot be opened."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Decode `data`. Raises UpstreamDisconnected if it is corrupt."""
         try:
-            while piece:
-                if self._inflater.eof:  # gzip may have several members, one behind the other
+            while data:
+                if self._inflater.eof:  # gzip may have several members in a row
                     self._inflater = self._new()
-                yield self._inflater.decompress(piece, _PORTION_BYTES)
-                piece = self._inflater.unconsumed_tail or self._inflater.unused_data
+                yield self._inflater.decompress(data, _CHUNK_BYTES)
+                data = self._inflater.unconsumed_tail or self._inflater.unused_data
         except self._error:
-            raise UpstreamDisconnected("The upstream sent a compressed body that cannot be read.") from None
+            raise UpstreamDisconnected("The upstream sent a corrupt compressed body. Try again.") from None
 
 
-def plain(body: bytes, name: str, most: int) -> bytes:
-    """`body` opened, up to about `most` bytes of it; b"" where it cannot be."""
+def decoded(body: bytes, name: str, limit: int) -> bytes:
+    """`body` without its encoding, up to about `limit` bytes; b"" if it cannot be decoded."""
     if name == "identity":
         return body
-    if not opens(name):
+    if not can_decode(name):
         return b""
-    portions: list[bytes] = []
+    chunks: list[bytes] = []
     try:
-        for portion in Inflater().feed(body):
-            portions.append(portion)
-            if len(portions) * _PORTION_BYTES > most:
+        for chunk in Inflater().feed(body):
+            chunks.append(chunk)
+            if len(chunks) * _CHUNK_BYTES > limit:
                 break
     except UpstreamDisconnected:
         return b""
-    return b"".join(portions)
+    return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Every value of a request's JSON with the name that leads to it, without recursion. Pure."""
+"""Iterate over every value of a request's JSON with its key, without recursion. Pure."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
-# Members whose own members are data: names in them mean nothing to an API. A schema's are a function's parameters.
+# Members that contain data: keys inside them have no meaning to an API. Those of a schema are a function's parameters.
 _DATA = frozenset(
     "action annotations arguments citations client_metadata input_schema logit_bias metadata properties schema "
     "sources".split()
 )
-# At the top level only these are; what is called otherwise there is the request's own.
+# At the top level only these contain data; all other names are the request's own.
 _DATA_AT_TOP = frozenset("client_metadata logit_bias metadata".split())
 _SCHEMA_OWNER = ("name", "strict", "description")
 
-# A member's name (that of the list for a list's item), its value, the object that holds it, and whether all that is
-# data: part of a schema, of a function's arguments or the like.
+# A member's key (for a list's item, the list's key), its value, the object that contains it, and whether it is data:
+# part of a schema, of a function's arguments or the like.
 Step = tuple[str, Any, dict[str, Any], bool]
 
 
-_SIGNS = re.compile("[^a-z]+")
+_NOT_LETTERS = re.compile("[^a-z]+")
 
 
 @lru_cache(1024)
 def letters(name: str) -> str:
-    """A member's name as the most lenient server could read it: without case, signs and digits."""
-    return _SIGNS.sub("", name[:64].casefold())
+    """A key as the most lenient server could read it: without case, punctuation and digits."""
+    return _NOT_LETTERS.sub("", name[:64].casefold())
 
 
 def walk(value: dict[str, Any]) -> Iterator[Step]:
-    """Every member and every item, depth first, in their order."""
+    """Every member and every item, depth first, in order."""
     levels: list[tuple[Iterator[tuple[str, Any]], dict[str, Any], bool]] = [(iter(value.items()), value, False)]
     while levels:
         pairs, owner, is_data = levels[-1]
-        for name, one in pairs:
+        for name, item in pairs:
             inside = is_data or (
-                isinstance(one, (dict, list)) and (name in _DATA_AT_TOP if owner is value else _is_data(name, owner))
+                isinstance(item, (dict, list)) and (name in _DATA_AT_TOP if owner is value else _is_data(name, owner))
             )
-            yield name, one, owner, inside
-            if isinstance(one, dict):
-                levels.append((iter(one.items()), one, inside))
+            yield name, item, owner, inside
+            if isinstance(item, dict):
+                levels.append((iter(item.items()), item, inside))
                 break
-            if isinstance(one, list):
-                levels.append((zip(repeat(name), one), owner, inside))
+            if isinstance(item, list):
+                levels.append((zip(repeat(name), item), owner, inside))
                 break
         else:
             levels.pop()
@@ -53,8 +53,8 @@ def walk(value: dict[str, Any]) -> Iterator[Step]:
 
 def _is_data(name: str, owner: dict[str, Any]) -> bool:
     if name == "parameters":
-        return any(other in owner for other in _SCHEMA_OWNER)
+        return any(key in owner for key in _SCHEMA_OWNER)
     if name == "input":
         kind = owner.get("type")
-        return isinstance(kind, str) and kind.endswith("tool_use")  # server_tool_use and mcp_tool_use as well
+        return isinstance(kind, str) and kind.endswith("tool_use")  # also server_tool_use and mcp_tool_use
     return name in _DATA

@@ -1,7 +1,7 @@
-"""From the path that a caller sent to the path below `/v1` that it meant.
+"""Normalise the path of a request to the path below `/v1` that its caller means.
 
-People paste every spelling of a base URL: with `/v1`, without, twice, behind a gateway's stage, or one call's whole
-address. All of them reach the same place; what is none of them is refused here, so that bots' paths never go up.
+People paste every spelling of a base URL: with `/v1`, without it, with it twice, after a gateway's stage, or the whole
+URL of a call. All of them reach the same path. Any other path is refused here, so that bots never reach an upstream.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from functools import lru_cache
 from proxy.errors import BadRequest, UnknownPath
 from proxy.wire.path_table import ENDPOINTS, FAMILIES, INPUT_TOKENS, OTHER, endpoint
 
-OWN = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
-# What gateways and other proxies put in front of /v1: behind these, as behind nothing, any path is relayed.
+# Paths that Sluice answers itself.
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
+# Prefixes that gateways and other proxies put before /v1. After one of these any path is relayed.
 _STAGES = frozenset("release prepub test prod dev stage staging default $default".split())
-# Calls whose address people paste as a base URL; a client then appends its own path to it.
-_ENDPOINTS = tuple(one.path for one in ENDPOINTS)
-# Paths below an endpoint that begin like another family, and are none of these.
-_OF_ITS_OWN = frozenset({("messages", "batches")})
-# No path of the API is as long. What follows looks at a path again and again, and servers take them of megabytes.
-PATH_MOST = 2_000
+# Calls whose URL people paste as a base URL. A client then appends its own path.
+_ENDPOINTS = tuple(row.path for row in ENDPOINTS)
+# Paths below an endpoint that begin like another family but belong to the endpoint.
+_SUBRESOURCES = frozenset({("messages", "batches")})
+# In characters; no path of the API is as long. Servers accept megabytes, and the checks below are not linear.
+MAX_PATH = 2_000
 _QUERY = re.compile(r"[!-~]*")
-# Everything that a path may hold on the wire (RFC 3986 section 3.3); %00 to %1F and %7F break servers further up.
+# What a path may contain on the wire (RFC 3986 section 3.3). %00 to %1F and %7F break upstream servers.
 _CLEAN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%(?![01]|7[fF])[0-9A-Fa-f]{2})*")
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
-# Control characters, and the bytes of overlong UTF-8, of two to four, in which a dot can hide.
+# Control characters, and overlong UTF-8 of two to four bytes, which can hide a dot.
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
-# Where a server that decodes a path once too often could see its segment end.
+# Where a server that decodes a path twice could see a segment end.
 _SEGMENT_ENDS = re.compile(r"[;?#]")
-# What is watched here (who may have it generated, how much of it, what it says) must not go up under another spelling,
-# which a server further up might take for the same.
-_WATCHED = frozenset(one.path.partition("/")[0] for one in ENDPOINTS)
+# Access rules, limits and moderation apply below these. A different spelling, which an upstream might take for the same
+# path, must not bypass them.
+_WATCHED = frozenset(row.path.partition("/")[0] for row in ENDPOINTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` is what follows `/v1/`, percent-encoded as it came; `own` tells our own pages from relayed calls."""
+    """`path` is what follows `/v1/`, percent-encoded as received. `own`: Sluice answers it and relays nothing."""
 
     path: str
     own: bool
@@ -49,46 +50,46 @@ class Route:
         return row.protocol if row else OTHER
 
 
-# Nearly every call has one of a few paths; those that are refused are looked at each time.
+# Nearly all calls have one of a few paths. Errors are not cached.
 @lru_cache(maxsize=64)
 def normalise_path(path: str) -> Route:
-    """The route that `path` means. Raises BadRequest for a path no server should see, UnknownPath for a strange one."""
-    if len(path) > PATH_MOST:
-        raise BadRequest(f"The path is longer than {PATH_MOST} characters.", code="bad_path")
+    """The route for `path`. Raises BadRequest for a malformed or dangerous path, UnknownPath for any other."""
+    if len(path) > MAX_PATH:
+        raise BadRequest(f"The path is longer than {MAX_PATH} characters. Send a shorter one.", code="bad_path")
     if not _CLEAN.fullmatch(path):
-        raise BadRequest("The path has characters that do not belong there. Percent-encode it.", code="bad_path")
+        raise BadRequest("The path has invalid characters. Percent-encode them.", code="bad_path")
     segments = [segment for segment in path.split("/") if segment]
     if _climbs(path):
-        raise BadRequest("The path has . or .. in it. Write out the path that is meant.", code="bad_path")
+        raise BadRequest("The path contains . or .. segments. Send the resolved path.", code="bad_path")
     schemes = [i for i, segment in enumerate(segments) if segment.lower() in ("http:", "https:")]
-    if schemes:  # a whole address behind ours: its host is not ours to call, its path says what is meant
+    if schemes:  # a whole URL after ours: never call its host, only use its path
         segments = segments[schemes[-1] + 2 :]
     segments = _below_v1(segments)
-    while (rest := _behind_endpoint(segments)) is not None:
+    while (rest := _after_endpoint(segments)) is not None:
         segments = rest
-    meant = "/".join(segments)
-    plain = _as_others_read(meant)
-    if plain != meant and plain.partition("/")[0] in _WATCHED:
-        raise BadRequest(f"Write this path plainly: /v1/{plain}.", code="bad_path")
-    return Route(meant, meant in OWN)
+    normalised = "/".join(segments)
+    plain = _lenient(normalised)
+    if plain != normalised and plain.partition("/")[0] in _WATCHED:
+        raise BadRequest(f"This path is spelled unusually. Send /v1/{plain} instead.", code="bad_path")
+    return Route(normalised, normalised in LOCAL_PATHS)
 
 
 def _decoded(path: str) -> str:
-    """Without percent-encoding, also where that was done several times."""
+    """`path` without percent-encoding, even if it was encoded several times."""
     while (decoded := _ENCODED.sub(lambda match: chr(int(match[1], 16)), path)) != path:
         path = decoded  # each round is shorter
     return path
 
 
-def _as_others_read(path: str) -> str:
-    """What the most generous server would take `path` for: decoded, in small letters, without what follows a ;."""
+def _lenient(path: str) -> str:
+    """`path` as the most lenient server would read it: decoded, in lower case, without what follows a semicolon."""
     segments = re.split(r"[/\\]", _decoded(path).lower())
     ends = (_SEGMENT_ENDS.split(segment, maxsplit=1)[0].strip(" .") for segment in segments)
     return "/".join(segment for segment in ends if segment)
 
 
 def _climbs(path: str) -> bool:
-    """Whether anybody further up could read `..` in it: decoded once more, or without a semicolon, or without spaces.
+    """Whether an upstream could see `..` in `path`: decoded again, without a semicolon, or without spaces.
 
     models/..%2Ffiles and models/..;/files must not count as models.
     """
@@ -100,15 +101,15 @@ def _climbs(path: str) -> bool:
 
 
 def check_query(query: str) -> None:
-    """Raise BadRequest for a query that cannot stand on the wire as it is."""
+    """Raise BadRequest for a query that is not valid on the wire."""
     if not _QUERY.fullmatch(query):
-        raise BadRequest("The query has characters that do not belong there. Percent-encode it.", code="bad_query")
+        raise BadRequest("The query has invalid characters. Percent-encode them.", code="bad_query")
 
 
 def _below_v1(segments: list[str]) -> list[str]:
-    """Without `/v1`, its prefix and its repetitions. Raises UnknownPath for what is neither below it nor known."""
+    """`segments` without `/v1`, its prefix and its repetitions. Raises UnknownPath if the rest is not known either."""
     lowered = [segment.lower() for segment in segments]
-    # Only what stands before the first known word is a prefix: a model or file may itself be called v1.
+    # Only what precedes the first known family is a prefix: a model or a file may itself be called v1.
     first = next((i for i, segment in enumerate(segments) if segment in FAMILIES), len(segments))
     at = lowered.index("v1") if "v1" in lowered else len(lowered)
     if at < first or (at < len(lowered) and at == 0):
@@ -120,19 +121,19 @@ def _below_v1(segments: list[str]) -> list[str]:
         raise UnknownPath
     while segments and segments[0].lower() in _STAGES and segments[0] not in FAMILIES:
         segments = segments[1:]
-    if not segments or segments[0] in FAMILIES or "/".join(segments) in OWN:
+    if not segments or segments[0] in FAMILIES or "/".join(segments) in LOCAL_PATHS:
         return segments
     raise UnknownPath
 
 
-def _behind_endpoint(segments: list[str]) -> list[str] | None:
-    """What a client appended to one call's whole address, or None when nothing was."""
+def _after_endpoint(segments: list[str]) -> list[str] | None:
+    """The path that a client appended to a call's whole URL; None if it appended nothing."""
     path = "/".join(segments)
     for pasted in _ENDPOINTS:
         if path.startswith(pasted + "/"):
             rest = segments[pasted.count("/") + 1 :]
             while rest and rest[0].lower() == "v1":
                 rest = rest[1:]
-            if rest and rest[0] in FAMILIES and (pasted, rest[0]) not in _OF_ITS_OWN:
+            if rest and rest[0] in FAMILIES and (pasted, rest[0]) not in _SUBRESOURCES:
                 return rest
     return None

@@ -1,4 +1,4 @@
-"""Server-sent events: bytes in, bytes out, cut where events end. Pure; nothing here decodes what is passed on.
+"""Server-sent events: split bytes where events end, and read and write events. Pure; relayed bytes are not decoded.
 
 The grammar is WHATWG's (html.spec.whatwg.org, section 9.2.6): a line ends with LF, CR or CRLF and nothing else, an
 empty line ends an event, a line that starts with a colon is a comment.
@@ -13,19 +13,19 @@ from typing import Any
 
 from proxy.wire import bounded_json
 
-# Comments, which clients pass over. An empty line after a comment dispatches an event in some clients once an id has
-# been seen; without that line none does.
+# Comments, which clients ignore. In some clients an empty line after a comment dispatches an event once an id has been
+# seen; PING_WITH_IDS has no such line.
 PING = b": ping\n\n"
 PING_WITH_IDS = b": ping\n"
-# Two ends of lines in a row. A CR that comes last may be half of a CRLF, so LF CR is not among them; behind CR CR the
-# event has ended either way.
+# Two line ends in a row. A final CR may be half of a CRLF, so LF CR is not among them; after CR CR the event has ended
+# either way.
 _ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
-# An event's end takes further empty lines along: each of them alone would be an event that says nothing.
+# The end of an event includes further empty lines: each of them alone would be an empty event.
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}[\r\n]*")
 _LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 _FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
-# The longest empty line is four bytes: so many of the last piece are looked at again with the next.
+# The longest empty line is four bytes, so three bytes of the last chunk are searched again with the next one.
 _LOOK_BACK = 3
 
 
@@ -50,7 +50,7 @@ def looks_like_json(data: bytes) -> bool:
 
 
 class Splitter:
-    """Takes pieces cut anywhere and gives back bytes that end where an event ends; the same bytes in all."""
+    """Regroups a stream's bytes so that each chunk ends where an event ends. No byte is added, changed or lost."""
 
     __slots__ = ("_held", "_tail")
 
@@ -58,42 +58,42 @@ class Splitter:
         self._held: list[bytes] = []
         self._tail = b""
 
-    def feed(self, piece: bytes) -> bytes:
-        """All bytes up to the last end of an event so far, or b"" while the first event is incomplete."""
-        if not self._held and piece.endswith(_ENDS):
-            return piece
-        seen = self._tail + piece
-        end = _last_end(seen)
+    def feed(self, chunk: bytes) -> bytes:
+        """All bytes up to the end of the last complete event; b"" if there is none yet."""
+        if not self._held and chunk.endswith(_ENDS):
+            return chunk
+        window = self._tail + chunk
+        end = _last_end(window)
         if end < 0:
-            self._held.append(piece)
-            self._tail = seen[-_LOOK_BACK:]
+            self._held.append(chunk)
+            self._tail = window[-_LOOK_BACK:]
             return b""
-        at = end - len(self._tail)  # where in `piece` the event ends; never below 0, or it would have ended before
-        whole = b"".join([*self._held, piece[:at]])
-        rest = piece[at:]
+        at = end - len(self._tail)  # the end of the event in `chunk`; below 0 it would have been found before
+        events = b"".join([*self._held, chunk[:at]])
+        rest = chunk[at:]
         self._held = [rest] if rest else []
         self._tail = rest[-_LOOK_BACK:]
-        return whole
+        return events
 
     def rest(self) -> bytes:
-        """What came after the last end of an event: an unterminated event, or nothing."""
+        """The bytes after the last complete event: an unterminated event, or nothing."""
         held, self._held, self._tail = b"".join(self._held), [], b""
         return held
 
 
 def _last_end(data: bytes) -> int:
-    """The position behind the last empty line in `data`, or -1."""
+    """The position after the last empty line in `data`, or -1."""
     if data.endswith(_ENDS):
         return len(data)
-    # From the right: an event may be megabytes long, an empty line is found in its last bytes or not at all.
-    found = [(data.rfind(mark), len(mark)) for mark in (*_ENDS, b"\r\r\n")]
-    # A last LF CR may yet become LF CRLF, so it is left out.
-    found.append((data.rfind(b"\n\r", 0, len(data) - 1), 2))
-    return max((at + length for at, length in found if at >= 0), default=-1)
+    # From the right: an event may be megabytes long, and an empty line is in its last bytes or nowhere.
+    matches = [(data.rfind(mark), len(mark)) for mark in (*_ENDS, b"\r\r\n")]
+    # A final LF CR may still become LF CRLF, so it does not count.
+    matches.append((data.rfind(b"\n\r", 0, len(data) - 1), 2))
+    return max((at + length for at, length in matches if at >= 0), default=-1)
 
 
 def split(piece: bytes) -> list[bytes]:
-    """The events of a piece that ends where one ends, each with the empty line behind it."""
+    """The events of a piece that ends where an event ends, each with its terminating empty line."""
     events = []
     at = 0
     for match in _END.finditer(piece):
@@ -103,10 +103,10 @@ def split(piece: bytes) -> list[bytes]:
 
 
 def events(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The (event name, data) pairs of whole events, as a client would see them; comments and ids are passed over."""
+    """The (event name, data) pairs of whole events, as a client sees them, without comments and ids."""
     name = ""
     lines: list[bytes] = []
-    # A stream may begin with a BOM, which is no part of its first line (section 9.2.5).
+    # A stream may begin with a BOM, which does not belong to its first line (section 9.2.5).
     for line in _LINE.split(data.removeprefix(_BOM)):
         if not line:
             if lines:
@@ -122,7 +122,7 @@ def events(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def objects(data: bytes) -> Iterator[dict[str, Any]]:
-    """The JSON objects among the events' data; `[DONE]` and what cannot be read are passed over."""
+    """The JSON objects in the events' data. `[DONE]` and unreadable data are skipped."""
     for _, text in events(data):
         try:
             value = bounded_json.loads(text)
@@ -133,10 +133,10 @@ def objects(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def event(value: dict[str, Any], name: str | None = None, errors: str = "strict") -> bytes:
-    """One event with `value` as its data, and `name` as its type if there is one.
+    """One event with `value` as its data and `name` as its type.
 
-    Raises UnicodeEncodeError for half of a character, which JSON can hold and UTF-8 cannot, unless `errors` says what
-    to do with it.
+    Raises UnicodeEncodeError for lone surrogates, which JSON can express and UTF-8 cannot, unless `errors` says
+    otherwise, as in str.encode.
     """
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     head = f"event: {name}\n" if name else ""

@@ -1,10 +1,10 @@
-"""Patterns of names, such as `gpt-4o*`: `*` stands for any run of characters, everything else for itself. Pure."""
+"""Patterns of names, such as `gpt-4o*`: `*` matches any characters, everything else matches itself. Pure."""
 
 from __future__ import annotations
 
 
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Whether `name` is one of `patterns`; case counts."""
+    """Whether `name` matches one of `patterns`. Case-sensitive."""
     return any(_matches(name, pattern) for pattern in patterns)
 
 
@@ -16,8 +16,8 @@ def _matches(name: str, pattern: str) -> bool:
     if not name.startswith(first):
         return False
     at = len(first)
-    for part in rest:  # the earliest place is always good enough: what follows has the most room then
-        if (found := name.find(part, at)) < 0:
+    for part in rest:  # the earliest match leaves the most room for the parts after it
+        if (start := name.find(part, at)) < 0:
             return False
-        at = found + len(part)
+        at = start + len(part)
     return len(name) - len(last) >= at and name.endswith(last)

@@ -1,7 +1,7 @@
-"""Work on what strangers send, in slices, so that nobody waits for another caller's request.
+"""Long work on untrusted data, in slices, so that one request does not block others.
 
-What may work for long is a generator that yields the units of work since its last yield: about a microsecond each on a
-slow core. `run` lets others go on in between.
+Such work is a generator. It yields the units of work since its last yield; a unit takes about a microsecond on a slow
+core. `run` lets other calls proceed between slices.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from proxy.host import Clock
 
 T = TypeVar("T")
 Slices = Generator[int, None, T]
-SLICE = 2_048  # units of work after which others have their turn
+SLICE = 2_048  # units of work after which a generator yields
 
 
 async def run(slices: Slices[T], clock: Clock) -> T:
-    """What `slices` returns. Between two of them others have their turn."""
+    """Run `slices` to the end and return its result. Other calls proceed between two slices."""
     while True:
         try:
             next(slices)

@@ -125,7 +125,7 @@ def test_both_readmes_tell_the_same() -> None:
 def test_chinese_has_its_own_punctuation() -> None:
     """Half-width marks between Chinese characters look like a mistake."""
     sources = [
-        ROOT / "proxy" / name for name in ("platforms/limit_texts.py", "cli/limits_zh.py", "transports/demo_words.py")
+        ROOT / "proxy" / name for name in ("platforms/limit_texts.py", "cli/limits_zh.py", "transports/demo_model.py")
     ]
     for path in [*ROOT.glob("*.zh-CN.md"), *(ROOT / "docs").glob("*.zh-CN.md"), *sources]:
         text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))

@@ -432,7 +432,7 @@ def test_a_history_is_counted_as_a_whole_a_few_times_only() -> None:
 
 def test_images_have_the_tokens_that_their_model_takes() -> None:
     for model, most in (("gpt-4.1-mini", 2_490), ("gpt-4o", 1_445), ("gpt-5.4", None), ("other", None)):
-        assert images.most_of(model_of(model)) == most
+        assert images.max_tokens(model_of(model)) == most
 
 
 def test_texts_without_end_are_counted_until_the_budget_is_spent() -> None:

@@ -19,7 +19,7 @@ from proxy import startup
 from proxy.access.auth import admit, check_path
 from proxy.errors import BadRequest, PathNotAllowed, UnknownPath
 from proxy.messages import Headers
-from proxy.wire.paths import PATH_MOST, normalise_path
+from proxy.wire.paths import MAX_PATH, normalise_path
 from tests.support.core import Listed, request, run
 from tests.support.hostile import METHODS, PATHS, times
 
@@ -111,7 +111,7 @@ def test_what_goes_up_of_a_call_is_the_configured_host_and_inference(front: str,
         "/v1/" + "completions/" * 80_000,
         "/v1" * 300_000,
         "/" * 1_000_000,
-        "/v1/" + "a" * PATH_MOST,
+        "/v1/" + "a" * MAX_PATH,
     ],
     ids=["encoded again and again", "one endpoint behind another", "v1 behind v1", "slashes", "one too long"],
 )

@@ -57,7 +57,7 @@ MAY = {
     "settings/providers_file.py": "a setting of the owner's",
     "adapters/workers_settings.py": "settings of the owner's",
     "adapters/aws_stream.py": "runs under CPython alone",
-    "tokens/prompt.py": "runs under CPython alone",
+    "tokens/values.py": "runs under CPython alone",
     "routing/model_alias.py": "reads the value of a member, all of which have been counted",
     "endpoints/console/page.py": "the project's own file",
 }
@@ -77,7 +77,7 @@ def test_no_worker_has_what_runs_under_cpython_alone() -> None:
     from proxy.cli.bundle.sources import chosen
     from proxy.platforms.registry import BUNDLES
 
-    assert ROOT / "proxy/tokens/prompt.py" not in chosen(BUNDLES["cloudflare"], ROOT)
+    assert ROOT / "proxy/tokens/values.py" not in chosen(BUNDLES["cloudflare"], ROOT)
 
 
 @given(ANYTHING)

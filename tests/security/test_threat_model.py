@@ -130,7 +130,8 @@ def test_the_harmless_headers_are_those_in_the_code(page: str) -> None:
 
 def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
     nodes = Budget(0, 0, float).nodes
-    counting = f"{tokens.CHARACTERS:,} characters, {tokens.SECONDS:.0f} second, {nodes:,} parts of messages and schemas"
+    budget = f"{tokens.MAX_CHARACTERS:,} characters, {tokens.MAX_SECONDS:.0f} second"
+    counting = f"{budget}, {nodes:,} parts of messages and schemas"
     assert {what: limit.strip(" |") for what, limit in rows("what")} == {
         "request headers, before the key is checked": f"{asgi_http.MAX_HEAD_BYTES // 1024} KB, then 431",
         "request body": "`MAX_BODY_MB`, or the platform's limit",
@@ -145,7 +146,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
         "model name": f"{strict_body.MAX_MODEL_LENGTH} characters",
         "parts of a form": f"{multipart.MAX_PARTS:,}",
         "counting one request": counting,
-        "head of an upstream's answer": f"{http1.HEAD_MOST // 1000} KB",
+        "head of an upstream's answer": f"{http1.MAX_HEAD_BYTES // 1000} KB",
         "upstream's error that is searched for secrets": f"{upstream_error.MAX_SEARCHED_BYTES // 1024} KB",
         "log lines waiting to be written": f"{log_output.MAX_QUEUED_CHARACTERS // 1_000_000} MB",
     }

@@ -13,10 +13,10 @@ import pytest
 from proxy.adapters import aws_buffered
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.messages import Headers
-from proxy.transports.http1 import CHUNK_LINE_MOST, HEAD_MOST, Answer, Incomplete, Malformed
+from proxy.transports.http1 import MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, Answer, Incomplete, Malformed
 
 CEILING_SECONDS = 2.0
-SIZE = HEAD_MOST - 500
+SIZE = MAX_HEAD_BYTES - 500
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = b"Content-Length: 0\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -52,7 +52,7 @@ HOSTILE = {
     "chunks of a byte": filled(CHUNKED, b"1\r\nx\r\n", b"0\r\n\r\n"),
     **{
         f"extensions of {unit!r}": filled(
-            CHUNKED, b"1;" + unit * ((CHUNK_LINE_MOST - 10) // len(unit)) + b"\r\nx\r\n", b"0\r\n\r\n"
+            CHUNKED, b"1;" + unit * ((MAX_CHUNK_LINE_BYTES - 10) // len(unit)) + b"\r\nx\r\n", b"0\r\n\r\n"
         )
         for unit in (b" ", b";", b"a", b"\t;")
     },

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy import tokens
 from proxy.protocols import registry
-from proxy.tokens.prompt import Count
+from proxy.tokens.counter import Count
 from proxy.tokens.vocabulary import Budget
 
 

@@ -19,8 +19,9 @@ from proxy import tokens
 from proxy.errors import ConfigError, NotInstalled
 from proxy.protocols.responses_prompt import as_chat
 from proxy.tokens import completion, images, prompt, vocabulary
+from proxy.tokens.counter import Count
 from proxy.tokens.models import CL100K, O200K, model_of
-from proxy.tokens.schema import MOST, Renderer, TooLarge
+from proxy.tokens.schema import MAX_CHARACTERS, Renderer, TooLarge
 from proxy.tokens.vocabulary import Budget
 from tests.support.counting import count_prompt
 from tests.support.paths import SHARED
@@ -33,7 +34,7 @@ def plenty() -> Budget:
     return Budget(10**9, 60, time.monotonic)
 
 
-def counted(request: dict[str, Any]) -> prompt.Count:
+def counted(request: dict[str, Any]) -> Count:
     return prompt.count(request, plenty())
 
 
@@ -438,7 +439,7 @@ def test_a_schema_that_contains_itself_comes_to_an_end() -> None:
     }
     assert "a?: any," in renderer().functions([circle])
     with pytest.raises(TooLarge):
-        renderer().functions([{"name": "f", "description": "x" * (MOST + 1)}])
+        renderer().functions([{"name": "f", "description": "x" * (MAX_CHARACTERS + 1)}])
     deep: dict[str, Any] = {"type": "string"}
     for _ in range(40):
         deep = {"type": "object", "properties": {"a": deep}}
@@ -644,15 +645,15 @@ TEXTS = st.text(st.sampled_from("ab Z1,.\n\r\t你好，。é'\u0301😀"), max_s
 @given(TEXTS, st.integers(20, 60))
 def test_counting_in_pieces_loses_nothing_where_text_has_breaks(text: str, piece: int) -> None:
     whole = {name: len(vocabulary.load(name).encode_ordinary(text)) for name in (O200K, CL100K)}
-    before = vocabulary.PIECE
+    before = vocabulary.CHUNK
     try:
-        vocabulary.PIECE = piece
+        vocabulary.CHUNK = piece
         for name, expected in whole.items():
             budget = plenty()
             found = vocabulary.count(text, name, budget)
             assert found == expected or (budget.seams and abs(found - expected) <= 2 * budget.seams)
     finally:
-        vocabulary.PIECE = before
+        vocabulary.CHUNK = before
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.transports import demo_words as words
+from proxy.transports import demo_model
 from proxy.transports.demo import DemoUpstream
 from proxy.upstream import Outgoing, Target, Timeouts
 from tests.support import fake_clock
@@ -28,24 +28,24 @@ from tests.support.core import Listed, host, request, run
     ],
 )
 def test_the_last_thing_said_is_found(request_body: dict[str, object], text: str) -> None:
-    assert words.prompt_of(request_body) == text
+    assert demo_model.prompt_of(request_body) == text
 
 
 def test_tokens_joined_are_the_text() -> None:
     text = "  Hello, 世界! a  b\n\n好 "
-    assert "".join(words.tokens(text)) == text
-    assert words.tokens("你好") == ["你", "好"]
+    assert "".join(demo_model.tokens(text)) == text
+    assert demo_model.tokens("你好") == ["你", "好"]
 
 
 def test_the_answer_is_in_the_language_of_the_question() -> None:
-    assert words.answer_to("你好").startswith("你好")
-    assert words.answer_to("hi").endswith("“hi”")
-    assert words.answer_to("").endswith("place.")
+    assert demo_model.answer_to("你好").startswith("你好")
+    assert demo_model.answer_to("hi").endswith("“hi”")
+    assert demo_model.answer_to("").endswith("place.")
 
 
 def test_a_tool_is_called_as_it_was_chosen() -> None:
     def call(tools: object, **more: object) -> object:
-        made = words.tool_call({"messages": [{"role": "user", "content": "x"}], "tools": tools, **more})
+        made = demo_model.tool_call({"messages": [{"role": "user", "content": "x"}], "tools": tools, **more})
         return made and (made["function"]["name"], made["function"]["arguments"])
 
     one = {"type": "function", "function": {"name": "one"}}

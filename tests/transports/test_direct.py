@@ -264,7 +264,7 @@ def test_a_server_that_speaks_before_it_is_asked_is_not_waited_for() -> None:
             opened = await upstream._connect(origin, 1)
             await asyncio.sleep(0.2)
             with pytest.raises(UpstreamDisconnected):
-                await opened.ask("GET", b"", b"", 5, 5)
+                await opened.request("GET", b"", b"", 5, 5)
 
     asyncio.run(go())
 
@@ -283,7 +283,7 @@ def test_a_reset_behind_a_whole_answer_only_costs_the_connection() -> None:
             await asyncio.sleep(0.3)
             assert [piece async for piece in answer.body] == [b"a"]
             await answer.body.aclose()
-            assert not upstream._kept
+            assert not upstream._idle
 
     asyncio.run(go())
 
@@ -320,7 +320,7 @@ def test_leaving_an_answer_half_read_ends_the_connection() -> None:
 
 
 def test_no_more_connections_are_kept_than_said_and_old_ones_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "KEPT_MOST", 2)
+    monkeypatch.setattr(direct, "MAX_IDLE_CONNECTIONS", 2)
     answer = OK + b"Content-Length: 1\r\n\r\na"
 
     async def go() -> tuple[int, int, int]:
@@ -339,15 +339,15 @@ def test_no_more_connections_are_kept_than_said_and_old_ones_go(monkeypatch: pyt
             await asyncio.sleep(0.2)
             slow.set()
             await asyncio.gather(*calls)
-            kept = sum(map(len, upstream._kept.values()))
+            kept = sum(map(len, upstream._idle.values()))
             wall[0] = 20.0
             await read(upstream, asked(server.port))
             wall[0] = 40.0  # one has waited for 20 seconds, the other for 40
             await read(upstream, asked(server.port))
-            left, opened = sum(map(len, upstream._kept.values())), server.opened
+            left, opened = sum(map(len, upstream._idle.values())), server.opened
             await upstream.aclose()
             await read(upstream, asked(server.port))
-            assert not sum(map(len, upstream._kept.values())), "nothing is kept once it is closed"
+            assert not sum(map(len, upstream._idle.values())), "nothing is kept once it is closed"
         return kept, left, opened
 
     assert asyncio.run(go()) == (2, 1, 3)
@@ -358,7 +358,7 @@ def test_a_kept_connection_that_closes_is_forgotten() -> None:
         async with Raw(saying(OK + b"Content-Length: 1\r\n\r\na")) as server, engine() as upstream:
             await read(upstream, asked(server.port))
             await asyncio.sleep(0.2)
-            assert not any(upstream._kept.values())
+            assert not any(upstream._idle.values())
             assert await read(upstream, asked(server.port)) == (200, b"a", None)
 
     asyncio.run(go())

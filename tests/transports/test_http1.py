@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.transports.http1 import CHUNK_LINE_MOST, HEAD_MOST, Answer, Incomplete, Malformed
+from proxy.transports.http1 import MAX_CHUNK_LINE_BYTES, MAX_HEAD_BYTES, Answer, Incomplete, Malformed
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -106,9 +106,9 @@ def test_an_answer_to_head_has_no_body() -> None:
         OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
         OK + b"Transfer-Encoding: identity\r\n\r\n",
         OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-        OK + b"A: " + b"a" * HEAD_MOST,
-        OK + b"A: " + b"a" * HEAD_MOST + b"\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n" * (HEAD_MOST // 20),
+        OK + b"A: " + b"a" * MAX_HEAD_BYTES,
+        OK + b"A: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_HEAD_BYTES // 20),
         CHUNKED + b"g\r\n",
         CHUNKED + b"\r\n",
         CHUNKED + b"-1\r\n",
@@ -119,16 +119,16 @@ def test_an_answer_to_head_has_no_body() -> None:
         CHUNKED + b"1\na\n",
         CHUNKED + b"1 x\r\n",
         CHUNKED + b"1" * 17 + b"\r\n",
-        CHUNKED + b"1;" + b"x" * CHUNK_LINE_MOST,
+        CHUNKED + b"1;" + b"x" * MAX_CHUNK_LINE_BYTES,
         CHUNKED + b"3\r\nabcd\r\n",
         CHUNKED + b"3\r\nabc0\r\n\r\n",
         CHUNKED + b"3\r\nabc\n0\r\n\r\n",
         CHUNKED + b"0\r\nNo colon\r\n\r\n",
-        CHUNKED + b"0\r\nA: " + b"a" * HEAD_MOST,
+        CHUNKED + b"0\r\nA: " + b"a" * MAX_HEAD_BYTES,
     ],
 )
 def test_what_is_no_answer(data: bytes, cut: int) -> None:
-    if cut == 1 and len(data) > HEAD_MOST:
+    if cut == 1 and len(data) > MAX_HEAD_BYTES:
         cut = 997  # a byte at a time would only be slow
     with pytest.raises(Malformed):
         parsed(data, cut)
@@ -170,7 +170,7 @@ def ours(data: bytes, cut: int = 1 << 20) -> tuple[int, bytes, bool] | None:
 
 
 def h11s(data: bytes) -> tuple[int, bytes, bool] | None:
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_MOST)
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     connection.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))
     connection.send(h11.EndOfMessage())
     status, body = 0, b""

@@ -11,7 +11,7 @@ import pytest
 
 from proxy import startup, transports
 from proxy.errors import ConfigError, UpstreamUnreachable
-from proxy.transports import httpx as through_httpx
+from proxy.transports.httpcore_attempt import Attempt, ObservedStream
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.outbound import proxy_for
 from tests.support.core import host
@@ -32,17 +32,17 @@ def test_a_proxy_that_cannot_be_used_is_told_at_start_up_with_the_ways_out(monke
         assert "secret" not in told.value.message
 
 
-def test_tls_streams_are_listened_to_as_well() -> None:
+def test_tls_streams_are_observed_as_well() -> None:
     class Stream(httpcore.AsyncMockStream):
         async def start_tls(self, *args: object, **kwargs: object) -> httpcore.AsyncNetworkStream:
             return Stream([b"x"])
 
     async def go() -> bool:
-        reused = through_httpx._Reused()
-        through_httpx._attempt.set(reused)
-        secured = await through_httpx._Heard(Stream([])).start_tls(CONTEXT)
+        attempt = Attempt()
+        attempt.observe()
+        secured = await ObservedStream(Stream([])).start_tls(CONTEXT)
         assert await secured.read(10) == b"x"
-        return reused.received
+        return attempt.has_received
 
     assert asyncio.run(go())
 
@@ -91,5 +91,5 @@ def test_a_proxy_that_is_dead_is_blamed_itself(url: str, monkeypatch: pytest.Mon
 def test_a_proxy_that_refuses_the_way_is_blamed_itself(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream.play(whole(b"", 407))
     only_proxies(monkeypatch, {"HTTPS_PROXY": f"http://127.0.0.1:{upstream.port}"})
-    with pytest.raises(UpstreamUnreachable, match=r"proxy that HTTPS_PROXY names .*refuses the way: 407"):
+    with pytest.raises(UpstreamUnreachable, match=r"proxy that HTTPS_PROXY names .*refuses the connection: 407"):
         run(HttpxUpstream, lambda one: read(one, "https://api.example.com/v1"))

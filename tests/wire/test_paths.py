@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import BadRequest, UnknownPath
 from proxy.wire.path_table import FAMILIES
-from proxy.wire.paths import OWN, check_query, normalise_path
+from proxy.wire.paths import LOCAL_PATHS, check_query, normalise_path
 
 SEGMENT = st.one_of(
     st.sampled_from(["v1", "V1", "release", "chat", "completions", "models", "..", ".", "%2e%2E", "", "https:", "x"]),
@@ -25,7 +25,7 @@ def test_a_path_is_refused_or_reaches_one_place(segments: list[str]) -> None:
         route = normalise_path("/" + "/".join(segments))
         assert not route.path.startswith("/")
         assert ".." not in route.path.replace("%2e", ".").replace("%2E", ".").replace("%2F", "/").split("/")
-        assert route.own == (route.path in OWN)
+        assert route.own == (route.path in LOCAL_PATHS)
         if not route.own:
             again = normalise_path(f"/v1/{route.path}")
             assert again == route
