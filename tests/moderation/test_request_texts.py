@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import startup
-from proxy.moderation.request_texts import NODES, request_texts
-from proxy.moderation.windows import LENGTH
+from proxy.moderation.request_texts import SLICE_VALUES, request_texts
+from proxy.moderation.windows import SLICE_LENGTH
 from tests.moderation.test_stage import JSON, WORDS
 from tests.support import fake_clock
 from tests.support.core import KEY, Listed, error_of, request, run
@@ -118,7 +118,7 @@ def test_a_text_is_a_line_of_its_own_with_its_escapes_read_as_well(text: str, fo
 @given(st.lists(st.text("ab \\u0n", max_size=9_000), max_size=3))
 def test_pieces_are_short_and_lose_nothing(prompts: list[str]) -> None:
     pieces = list(request_texts([("prompt", prompts)]))
-    assert all(len(piece) <= LENGTH + 1 for piece in pieces)
+    assert all(len(piece) <= SLICE_LENGTH + 1 for piece in pieces)
     found, at = "".join(pieces), 0
     for prompt in prompts:
         at = found.index(prompt, at)
@@ -126,15 +126,15 @@ def test_pieces_are_short_and_lose_nothing(prompts: list[str]) -> None:
 
 def test_a_word_that_is_cut_by_a_slice_is_found() -> None:
     for shift in range(40):
-        text = "字" * (LENGTH - shift) + "禁词"
+        text = "字" * (SLICE_LENGTH - shift) + "禁词"
         upstream = Listed(b"{}", headers=JSON)
-        body = json.dumps({"prompt": [text[: LENGTH // 2], text]}).encode()
+        body = json.dumps({"prompt": [text[: SLICE_LENGTH // 2], text]}).encode()
         reply, _ = run(upstream, request("/v1/completions", body), settings={**WORDS, "MODERATION_INPUT": "1"})
         assert reply.status == 400, shift
 
 
 def test_much_without_text_lets_others_run_and_needs_no_stack() -> None:
-    assert list(request_texts([("x", [None] * (3 * NODES))])).count("") >= 3
+    assert list(request_texts([("x", [None] * (3 * SLICE_VALUES))])).count("") >= 3
     deep: Any = "forbidden"
     for _ in range(50_000):
         deep = [deep]
@@ -231,7 +231,7 @@ LINES = base64.encodebytes((WORD * 40).encode()).decode()
         f"data:text/plain;name={'a' * 300};base64,{encoded(WORD)}",
         f"data:text/plain;base64;charset=utf-8,{encoded(WORD)}",
         "data:text/plain,a%20%E7%A6%81%E8%AF%8D%20here",
-        "data:text/plain," + "%41" * LENGTH + "%E7%A6%81%E8%AF%8D",
+        "data:text/plain," + "%41" * SLICE_LENGTH + "%E7%A6%81%E8%AF%8D",
         f"data:application/octet-stream;base64,{encoded(WORD)}",
         f"data:application/pdf;base64,{encoded(WORD)}",
         f"data:image/svg+xml;base64,{encoded(WORD)}",

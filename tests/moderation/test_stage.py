@@ -395,7 +395,7 @@ def test_so_does_an_event_and_what_is_around_it_is_checked() -> None:
 def test_an_answer_too_large_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.moderation import whole_answer
 
-    monkeypatch.setattr(whole_answer, "_MOST_BYTES", 50)
+    monkeypatch.setattr(whole_answer, "_MAX_BYTES", 50)
     pieces = whole("Fine."), b" " * 10, b" " * 10
     reply, _, line = moderated(Listed(*pieces, headers=JSON), b'{"messages":[]}')
     assert (reply.status, line["moderation_label"]) == (502, "too_large")

@@ -17,7 +17,7 @@ from proxy import startup
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import ByteStream, Reply
 from proxy.moderation import batcher, stream_gate
-from proxy.moderation.batcher import Batch, Cutter
+from proxy.moderation.batcher import Batch, Batcher
 from proxy.moderation.verdict import Text
 from proxy.protocols import registry
 from proxy.relay import relay
@@ -175,7 +175,7 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
 def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sound with a transcript: the most that is held is reached long before a sentence ends."""
     monkeypatch.setattr(batcher, "SECONDS", 1_000)
-    event = chunk("", audio={"data": "A" * stream_gate._HELD_BYTES, "transcript": "Hel"})
+    event = chunk("", audio={"data": "A" * stream_gate._MAX_HELD_BYTES, "transcript": "Hel"})
 
     async def go() -> None:
         body = await opened(Paced(event))
@@ -292,7 +292,7 @@ def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_rea
         body = await opened(upstream, API)
         reading = asyncio.ensure_future(_next(body))
         await asyncio.sleep(0.05)
-        assert 4 <= len(gates) <= stream_gate._MOST
+        assert 4 <= len(gates) <= stream_gate._MAX_BATCHES
         assert len(upstream.body._steps) > 300
         got = []
         while True:
@@ -335,7 +335,7 @@ def test_a_hit_gives_up_the_checks_behind_it() -> None:
 def test_a_fault_of_our_own_is_an_error_event_and_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.moderation.checkers import words
 
-    monkeypatch.setattr(words, "_list", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
+    monkeypatch.setattr(words, "_load", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
     lines: list[str] = []
     with pytest.raises(RuntimeError):
         startup.load(WORDS)
@@ -392,7 +392,7 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
 
 
 def cuts(*events: bytes, kind: str = "chat", now: float = 0.0) -> list[Batch]:
-    made = Cutter(registry.get(kind))
+    made = Batcher(registry.get(kind))
     batches = [batch for event in events for batch in made.feed(event, now)]
     rest = made.rest()
     return batches + ([rest] if rest else [])
@@ -578,13 +578,13 @@ def arguments(text: str, index: int = 0) -> bytes:
 )
 def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
     for at in range(1, len(text)):
-        made = Cutter(registry.get("chat"))
+        made = Batcher(registry.get("chat"))
         made.feed(arguments(text[:at]), 0)
         batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
         assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
         texts = [text for batch in batches for text in batch.texts]
         assert "".join(text.new for text in texts) == said, at
-        assert texts[-1].before == "".join(text.new for text in texts[:-1])
+        assert texts[-1].context == "".join(text.new for text in texts[:-1])
 
 
 def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
@@ -598,7 +598,7 @@ def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     assert made.wait(0) is None and made.tick(0) is None and made.rest() is None
     assert made.feed(chunk("wor"), 10.0) == []
     assert made.wait(10.2) == pytest.approx(0.8) and made.tick(10.9) is None
@@ -616,13 +616,13 @@ def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None
 
 
 def test_events_that_are_very_large_end_a_batch() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     made.feed(chunk("a"), 0)
     assert len(made.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
 
 
 def test_while_busy_only_size_ends_a_batch() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     made.busy = True
     assert made.feed(chunk("One.\n"), 0) == [] and made.feed(chunk(" Two. "), 5) == []
     assert made.wait(9) is None and made.tick(9) is None
