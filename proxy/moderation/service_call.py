@@ -37,10 +37,7 @@ async def post(call: Call, target: Target, path: str, headers: list[tuple[str, s
     if answer.status != 200:
         raise CheckFailed(f"status_{answer.status}")
     plain = content_encoding.plain(data, content_encoding.encoding(answer.headers), _MAX_ANSWER_BYTES)
-    try:
-        value = bounded_json.loads(plain)
-    except (ValueError, RecursionError):
-        value = None
+    value = bounded_json.parse(plain)
     if not isinstance(value, dict):
         raise CheckFailed("malformed")
     return value

@@ -98,7 +98,7 @@ def test_stored_answers_are_looked_at_as_well() -> None:
 
 @pytest.mark.parametrize("name", ["MODERATION_INPUT", "MODERATION_OUTPUT"])
 def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
-    with pytest.raises(Exception, match=f"{name} is on, so MODERATION must say"):
+    with pytest.raises(Exception, match=f"{name} is on, but MODERATION is not set"):
         startup.load({name: "1"})
     assert not startup.load({name: "0"}).moderation
 
