@@ -54,7 +54,7 @@ def ask(name: str, upstream: Listed, texts: Sequence[Text], **settings: str) -> 
 
 
 def openai(upstream: Listed, *texts: str, **settings: str) -> Verdict:
-    return ask("openai", upstream, [Text(one) for one in texts], **{"MODERATION_OPENAI_KEY": "sk-mod", **settings})
+    return ask("openai", upstream, [Text(item) for item in texts], **{"MODERATION_OPENAI_KEY": "sk-mod", **settings})
 
 
 # --- the list of words
@@ -252,10 +252,10 @@ def test_openai_s_key_comes_from_where_it_may() -> None:
     several = {"UPSTREAMS": '[{"name":"a","base_url":"https://a.test/v1","keys":"sk-a"}]', "PROXY_KEY": "p"}
     with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*holds no key"):
         target(**several)
-    found = target(**several, MODERATION_OPENAI_KEY="sk-mod")
-    assert (found.base_url, found.key) == ("https://api.openai.com/v1", "sk-mod")
-    found = target(**several, **there)
-    assert (found.base_url, found.key) == ("https://other.example/v1", "sk-mod")
+    chosen = target(**several, MODERATION_OPENAI_KEY="sk-mod")
+    assert (chosen.base_url, chosen.key) == ("https://api.openai.com/v1", "sk-mod")
+    chosen = target(**several, **there)
+    assert (chosen.base_url, chosen.key) == ("https://other.example/v1", "sk-mod")
     with pytest.raises(ConfigError, match=r"MODERATION names openai.*DEMO"):
         target(DEMO="1", MODERATION_OPENAI_KEY="sk-mod")
 
@@ -316,8 +316,8 @@ def test_tencent_gets_pieces_of_10_000_characters_and_stops_at_the_first_that_is
     text = "字" * 25_000
     upstream = answering(tms("Pass"))
     ask("tencent", upstream, [Text(text)], **KEYS)
-    sent = [base64.b64decode(json.loads(one.body)["Content"]).decode() for one in upstream.asked]
-    assert [len(one) for one in sent] == [10_000, 10_000, 5_000] and "".join(sent) == text
+    sent = [base64.b64decode(json.loads(outgoing.body)["Content"]).decode() for outgoing in upstream.asked]
+    assert [len(item) for item in sent] == [10_000, 10_000, 5_000] and "".join(sent) == text
     upstream = answering(tms("Block"))
     assert ask("tencent", upstream, [Text(text)], **KEYS).level == "block" and len(upstream.asked) == 1
 
@@ -385,8 +385,8 @@ def credential() -> Any:
 
 def test_pieces_lose_nothing_and_leave_words_whole() -> None:
     text = "word " * 1_000
-    found = list(service_call.split_texts([Text(text + " " * 200)], 99))
-    assert "".join(found).rstrip() == text.rstrip() and all(len(one) <= 99 and one.endswith(" ") for one in found)
+    pieces = list(service_call.split_texts([Text(text + " " * 200)], 99))
+    assert "".join(pieces).rstrip() == text.rstrip() and all(len(item) <= 99 and item.endswith(" ") for item in pieces)
     assert list(service_call.split_texts([Text("two.", "One. This is "), Text(" ")], 99)) == ["This is two."]
     assert most_severe([]) == Verdict("pass") and words.MAX_WORD_LENGTH == 128
 

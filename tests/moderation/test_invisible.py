@@ -60,7 +60,7 @@ def test_tricks_of_other_kinds_hide_none_either(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "text", "found"),
+    ("listed", "text", "matches"),
     [
         ("schwul", "schwül", False),
         ("schwul", "schwu\u0308l", False),
@@ -77,8 +77,8 @@ def test_tricks_of_other_kinds_hide_none_either(text: str) -> None:
         ("istanbul", "İSTANBUL", True),
     ],
 )
-def test_what_tells_honest_words_apart_stays(listed: str, text: str, found: bool) -> None:
-    assert has(listed, text) == found
+def test_what_tells_honest_words_apart_stays(listed: str, text: str, matches: bool) -> None:
+    assert has(listed, text) == matches
 
 
 def test_hidden_characters_and_spaces_do_not_push_a_word_s_beginning_out_of_sight() -> None:
@@ -89,10 +89,10 @@ def test_hidden_characters_and_spaces_do_not_push_a_word_s_beginning_out_of_sigh
 
 @pytest.mark.parametrize("text", ["wo rd " * 2_000, "字" * 9_000, "x" * 9_000, "e\u0301" * 5_000])
 def test_slices_end_between_words_and_lose_nothing(text: str) -> None:
-    found = list(split(Text(text, "before ")))
-    assert "".join(one.new for one in found) == text and all(len(one.new) <= SLICE_LENGTH for one in found)
-    assert found[0].context == "before "
-    assert all(len(one.context) <= 512 for one in found)
+    slices = list(split(Text(text, "before ")))
+    assert "".join(item.new for item in slices) == text and all(len(item.new) <= SLICE_LENGTH for item in slices)
+    assert slices[0].context == "before "
+    assert all(len(item.context) <= 512 for item in slices)
 
 
 def test_where_a_slice_ends() -> None:

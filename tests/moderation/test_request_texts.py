@@ -83,7 +83,7 @@ def test_what_is_no_text_is_left_out() -> None:
     message: dict[str, Any] = {"role": "user", "id": "m_1", "content": None}
     pictures = ["https://x.test/a.png", {"url": "data:image/png;base64,QUJD", "detail": "Hi"}]
     assert (
-        texts(messages=[message, {"content": [{"type": "image_url", "image_url": one} for one in pictures]}]) == "\nHi"
+        texts(messages=[message, {"content": [{"type": "image_url", "image_url": url} for url in pictures]}]) == "\nHi"
     )
     sound = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
     assert texts(messages=[{"role": "assistant", "content": [sound]}]) == "\nwav"
@@ -103,7 +103,7 @@ def test_a_text_file_is_decoded_in_pieces(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "joined"),
     [
         ("two lines\n", "\ntwo lines\n"),
         ("\\u7981\\u8bcd", "\n\\u7981\\u8bcd\n禁词"),
@@ -111,17 +111,17 @@ def test_a_text_file_is_decoded_in_pieces(text: str) -> None:
         ("", ""),
     ],
 )
-def test_a_text_is_a_line_of_its_own_with_its_escapes_read_as_well(text: str, found: str) -> None:
-    assert texts(prompt=text) == found
+def test_a_text_is_a_line_of_its_own_with_its_escapes_read_as_well(text: str, joined: str) -> None:
+    assert texts(prompt=text) == joined
 
 
 @given(st.lists(st.text("ab \\u0n", max_size=9_000), max_size=3))
 def test_pieces_are_short_and_lose_nothing(prompts: list[str]) -> None:
     pieces = list(request_texts([("prompt", prompts)]))
     assert all(len(piece) <= SLICE_LENGTH + 1 for piece in pieces)
-    found, at = "".join(pieces), 0
+    joined, at = "".join(pieces), 0
     for prompt in prompts:
-        at = found.index(prompt, at)
+        at = joined.index(prompt, at)
 
 
 def test_a_word_that_is_cut_by_a_slice_is_found() -> None:
@@ -259,7 +259,7 @@ def test_a_file_without_text_is_not_read(start: bytes) -> None:
 
 def parts(*pieces: str | None) -> list[dict[str, Any]]:
     """A message in parts; None is one that has no text."""
-    content = [{"type": "image_url"} if one is None else {"type": "text", "text": one} for one in pieces]
+    content = [{"type": "image_url"} if item is None else {"type": "text", "text": item} for item in pieces]
     return [{"role": "user", "content": content}]
 
 
@@ -267,7 +267,7 @@ def parts(*pieces: str | None) -> list[dict[str, Any]]:
 def test_a_word_across_parts_is_seen(cuts: list[int], around: str) -> None:
     word, at = "badword", 0
     pieces = []
-    for cut in sorted(one + 1 for one in cuts):
+    for cut in sorted(item + 1 for item in cuts):
         pieces.append(word[at:cut])
         at = cut
     pieces.append(word[at:])

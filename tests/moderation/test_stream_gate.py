@@ -85,7 +85,7 @@ def test_nothing_at_or_behind_a_flagged_sentence_gets_out(data: st.DataObject) -
     _, pieces = run(Listed(*events, chunk("", "stop"), DONE), request(), None, settings=WORDS)
     body = b"".join(pieces)
     released = "".join(
-        one["choices"][0]["delta"].get(field, "") for one in objects(body) if not one["choices"][0]["finish_reason"]
+        item["choices"][0]["delta"].get(field, "") for item in objects(body) if not item["choices"][0]["finish_reason"]
     )
     assert text.startswith(released) and len(released) <= start
     assert objects(body)[-1]["choices"][0]["finish_reason"] == "content_filter" and body.endswith(DONE)
@@ -98,8 +98,8 @@ def test_a_word_cut_between_two_batches_is_found(monkeypatch: pytest.MonkeyPatch
     events = [chunk(word) for word in text.replace(" ", "| ").split("|")]
     for size in range(1, 30):
         monkeypatch.setattr(batcher, "LENGTH", size)
-        found = {**WORDS, "MODERATION_WORDS": "bad phrase"}
-        body = b"".join(run(Listed(*events, DONE), request(), None, settings=found)[1])
+        settings = {**WORDS, "MODERATION_WORDS": "bad phrase"}
+        body = b"".join(run(Listed(*events, DONE), request(), None, settings=settings)[1])
         assert b"content_filter" in body and b"phrase" not in body, size
 
 
@@ -296,8 +296,8 @@ def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_rea
         assert len(upstream.body._steps) > 300
         got = []
         while True:
-            for one in gates:
-                one.set()
+            for gate in gates:
+                gate.set()
             try:
                 got.append(await reading)
             except StopAsyncIteration:
@@ -451,8 +451,8 @@ def test_what_is_repeated_is_not_checked_again() -> None:
         kind="responses",
     )
     assert new(made) == [("Hello there",), ('{"a":"禁"}',), (), (), ("out", "never said before"), ()]
-    told = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
-    assert new(cuts(*told)) == [("One two",)]
+    events = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
+    assert new(cuts(*events)) == [("One two",)]
 
 
 def again(text: str, said: str) -> bytes:
@@ -468,9 +468,9 @@ def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> Non
     assert "".join(sum(new(made), ())) == "One. One. Two. Three. \nOther. "
     assert new(cuts(again("\ud83d", "\ud83d"), again("\ude00", "😀"), again(" ", "😀 ")))[0] == ("😀 ",)
     # What is escaped in one place may be said as it stands in another.
-    told = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
-    assert new(cuts(chunk('"b\\u0061d"'), told)) == [('"b\\u0061d"', '"bad"')]
-    assert new(cuts(arguments('"b\\u0061d"'), told)) == [('"bad"',)]
+    event = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
+    assert new(cuts(chunk('"b\\u0061d"'), event)) == [('"b\\u0061d"', '"bad"')]
+    assert new(cuts(arguments('"b\\u0061d"'), event)) == [('"bad"',)]
 
 
 def test_a_text_that_only_grows_is_checked_once() -> None:
@@ -496,7 +496,7 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"choices": [], "citations": ["forbidden"]},
         {"choices": [], "search_results": [{"title": "forbidden"}]},
@@ -511,14 +511,14 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
         {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "forbidden"}}]}}]},
     ],
 )
-def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, Any]) -> None:
-    for events in ([sse.event(found), DONE], [b"\xef\xbb\xbf" + sse.event(found)]):
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(event: dict[str, Any]) -> None:
+    for events in ([sse.event(event), DONE], [b"\xef\xbb\xbf" + sse.event(event)]):
         body = b"".join(run(Listed(*events), request(), None, settings=WORDS)[1])
         assert b"forbidden" not in body and b"content_filter" in body
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"type": "response.output_text.delta", "delta": "", "note": "forbidden"},
         {"type": "response.created", "response": {"output_text": "forbidden"}},
@@ -527,27 +527,27 @@ def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, A
         {"type": "response.output_item.done", "item": {"type": "mcp_call", "result": "forbidden"}},
     ],
 )
-def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(found: dict[str, Any]) -> None:
-    body = b"".join(run(Listed(sse.event(found)), request(RESPONSES), None, settings=WORDS)[1])
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(event: dict[str, Any]) -> None:
+    body = b"".join(run(Listed(sse.event(event)), request(RESPONSES), None, settings=WORDS)[1])
     assert b"forbidden" not in body and b"content_filter" in body
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"choices": [{"delta": {"role": "assistant", "audio": {"id": "a", "data": "Zm9yYmlkZGVu"}}}]},
         {"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9yYmlkZGVu"}]}}]},
         {"id": "x", "system_fingerprint": "fp", "provider": "p", "usage": {"a": "b"}, "error": {"message": "no"}},
     ],
 )
-def test_what_is_known_to_be_no_text_is_not_looked_at(found: dict[str, Any]) -> None:
-    assert new(cuts(sse.event(found))) == [()]
+def test_what_is_known_to_be_no_text_is_not_looked_at(event: dict[str, Any]) -> None:
+    assert new(cuts(sse.event(event))) == [()]
 
 
 def test_what_a_response_repeats_of_its_request_is_not_looked_at() -> None:
-    told = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
+    events = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
     image = {"type": "image_generation_call", "result": "Zm9yYmlkZGVu"}
-    assert new(cuts(response(0, "created", response={**told, "output": [image]}), kind="responses")) == [()]
+    assert new(cuts(response(0, "created", response={**events, "output": [image]}), kind="responses")) == [()]
 
 
 def test_what_is_no_json_is_looked_at_as_it_is() -> None:
