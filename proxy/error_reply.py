@@ -1,4 +1,4 @@
-"""The answer to a call that relay never saw: a setting is wrong, or what came in was no request."""
+"""Error replies, also for calls that never reach relay: a setting is invalid, or the input is not a request."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from proxy.host import Host
 from proxy.messages import Headers, Reply
 
 
-def answer(error: ProxyError, host: Host, asked: Headers | None = None, method: str = "") -> Reply:
-    """`error` as a reply that any page may read, with an id, and logged under it.
+def answer(error: ProxyError, host: Host, request_headers: Headers | None = None, method: str = "") -> Reply:
+    """Return `error` as a reply that every origin may read, and log it under the reply's id.
 
-    A preflight is let through, or no browser would ever show the sentence behind it.
+    A preflight succeeds, because a browser would not show the error after a failed one.
     """
     request_id = host.new_id()
-    preflight = method == "OPTIONS" and asked is not None
-    reply = Reply(204, headers.preflight(asked or Headers())) if preflight else error_reply(error)
+    is_preflight = method == "OPTIONS" and request_headers is not None
+    reply = Reply(204, headers.preflight(request_headers or Headers())) if is_preflight else error_reply(error)
     reply.headers.set("access-control-allow-origin", "*")
     reply.headers.set("x-sluice-request-id", request_id)
-    if not preflight:
-        told = {"request_id": request_id, "event": error.code, "status": error.status, "message": error.message}
-        log.line(host, "info", "error", told)
+    if not is_preflight:
+        fields = {"request_id": request_id, "event": error.code, "status": error.status, "message": error.message}
+        log.line(host, "info", "error", fields)
     return reply
 
 
 def error_reply(error: ProxyError) -> Reply:
-    """Status, headers and body of an error."""
+    """Return the status, headers and body of an error."""
     return Reply(error.status, Headers(error.headers()), error.body())

@@ -1,4 +1,4 @@
-"""The log: one flat JSON line a call. Lengths, counts, durations and ids; never a key, a prompt or an answer."""
+"""The log: one flat JSON line per call, with lengths, counts, durations and ids. Never a key, a prompt or an answer."""
 
 from __future__ import annotations
 
@@ -12,34 +12,33 @@ from proxy.call import Call
 from proxy.host import Host
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
-_MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
+_NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
 HANDED_OVER = "handed_over"
 _LEVELS = ("debug", "info", "warning", "error", "off")
 
 
-def line(host: Host, least: str, level: str, fields: dict[str, Any]) -> None:
-    """Write one line, unless `level` is below `least` (LOG_LEVEL). Fields that are None are left out."""
-    if not _wanted(level, least):
+def line(host: Host, min_level: str, level: str, fields: dict[str, Any]) -> None:
+    """Write one line, unless `level` is below `min_level` (LOG_LEVEL). Fields that are None are left out."""
+    if not _is_enabled(level, min_level):
         return
     record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
-    told = json.dumps({name: value for name, value in record.items() if value is not None})
-    # A full disk or a reader that has gone (`serve | head`) must not cost a caller the answer that is paid for.
+    text = json.dumps({name: value for name, value in record.items() if value is not None})
+    # A full disk or a closed pipe (`serve | head`) must not cost a caller an answer that has been paid for.
     with suppress(OSError, ValueError):
-        host.write(told)
+        host.write(text)
 
 
 def finished(
     call: Call, status: int, bytes_out: int | None, ending: str, *, ttfb: float | None, first_chunk: float | None
 ) -> None:
-    """Write the line of a call that is over. `ending` says how: complete, client_disconnected, or an error's code.
+    """Write the line of a finished call.
 
-    handed_over: the platform carries the answer's body to its end, and nobody here sees how many bytes that were.
-
-    `ttfb` is the number of seconds until the reply's head, `first_chunk` until its first bytes.
+    `ending` is complete, client_disconnected, handed_over (the platform sends the body itself, so its size is unknown)
+    or an error's code. `ttfb` is the number of seconds to the reply's head, `first_chunk` to its first bytes.
     """
-    failed = status >= 500 or ending not in ("complete", "client_disconnected", HANDED_OVER)
-    level = "error" if status >= 500 else "warning" if failed else "info"
-    if not _wanted(level, call.config.log_level):
+    has_failed = status >= 500 or ending not in ("complete", "client_disconnected", HANDED_OVER)
+    level = "error" if status >= 500 else "warning" if has_failed else "info"
+    if not _is_enabled(level, call.config.log_level):
         return
     request = call.request
     secrets = _secrets(call)
@@ -60,7 +59,7 @@ def finished(
             "cold_start": call.cold,
             "key_id": call.caller.id if call.caller else None,
             "ending": ending,
-            "gen_ai.request.model": _name(call.body.fields.get("model"), secrets),
+            "gen_ai.request.model": _safe_name(call.body.fields.get("model"), secrets),
             "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
             **_outcome(call, secrets),
         },
@@ -68,18 +67,19 @@ def finished(
 
 
 def _outcome(call: Call, secrets: set[str]) -> dict[str, Any]:
-    """What happened, in the log's names; OpenTelemetry's where it has some (opentelemetry.io/docs/specs/semconv/gen-ai,
-    read 2026-11-23).
+    """Return the call's outcome under the log's names.
+
+    They are OpenTelemetry's where it defines any (opentelemetry.io/docs/specs/semconv/gen-ai, read 2026-11-23).
     """
     outcome, usage = call.outcome, call.outcome.usage
     attempts = ", ".join(outcome.attempts)
     return {
         "upstream": _clean(outcome.target.name, secrets) if outcome.target else None,
         "upstream_status": outcome.upstream_status,
-        # What an upstream says by itself: one that is hostile, or only careless, may put a caller's words into it.
-        "upstream_request_id": _name(outcome.upstream_request_id, secrets),
+        # The upstream chooses this id. A hostile or careless one may put a caller's text into it.
+        "upstream_request_id": _safe_name(outcome.upstream_request_id, secrets),
         "attempts": _clean(attempts, secrets) or None,
-        "gen_ai.response.model": _name(outcome.model, secrets),
+        "gen_ai.response.model": _safe_name(outcome.model, secrets),
         "gen_ai.usage.input_tokens": usage.input,
         "gen_ai.usage.output_tokens": usage.output,
         "gen_ai.usage.cache_read.input_tokens": usage.cached,
@@ -93,13 +93,13 @@ def _outcome(call: Call, secrets: set[str]) -> dict[str, Any]:
     }
 
 
-def _wanted(level: str, least: str) -> bool:
-    return _LEVELS.index(level) >= _LEVELS.index(least)
+def _is_enabled(level: str, min_level: str) -> bool:
+    return _LEVELS.index(level) >= _LEVELS.index(min_level)
 
 
-def _name(value: Any, secrets: set[str]) -> str | None:
-    """A model or an id, if it looks like one: a prompt or a key in the wrong place must not be logged."""
-    if not isinstance(value, str) or not _MODEL.fullmatch(value) or redaction.is_secret(value, secrets):
+def _safe_name(value: Any, secrets: set[str]) -> str | None:
+    """Return a model or an id if it looks like one. A prompt or a key in its place must not be logged."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or redaction.is_secret(value, secrets):
         return None
     return value
 
@@ -109,15 +109,16 @@ def _clean(value: Any, secrets: set[str]) -> Any:
 
 
 def _path(call: Call, secrets: set[str]) -> str:
-    """The path, with a star for each segment that is a key: some paste theirs into a base URL."""
+    """Return the path with `*` for each segment that is a secret: some users paste a key into a base URL."""
     return "/".join("*" if redaction.is_secret(part, secrets) else part for part in call.shown_path.split("/"))
 
 
 def _secrets(call: Call) -> set[str]:
-    """The server's keys and the caller's, also of one that was not let in."""
-    sent = auth.credential(call.request.headers).split(":")
-    own = (key for key in sent if len(key) >= redaction.MIN_LENGTH)  # any word at all does where nobody looks at it
-    return {*call.config.secrets, *own}
+    """Return the server's keys and the caller's, even if the caller was rejected."""
+    sent_keys = auth.credential(call.request.headers).split(":")
+    # Where keys are not checked, callers send any word as one, and short words occur in every line.
+    caller_keys = (key for key in sent_keys if len(key) >= redaction.MIN_LENGTH)
+    return {*call.config.secrets, *caller_keys}
 
 
 def _ms(seconds: float | None) -> float | None:
@@ -125,17 +126,17 @@ def _ms(seconds: float | None) -> float | None:
 
 
 def timestamp(wall: float) -> str:
-    """ISO 8601 in UTC, with milliseconds."""
+    """Return Unix time as ISO 8601 in UTC, with milliseconds."""
     from time import gmtime, strftime
 
     return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(wall))}.{int(wall % 1 * 1000):03d}Z"
 
 
 def crashed(call: Call, error: Exception) -> None:
-    """Write where our own code failed. Not the exception's text: it may quote what was being handled."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    place = f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None
+    """Write where Sluice's own code failed, without the exception's message, which may quote a prompt or a key."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else None
     fields = {"request_id": call.id, "event": "crash", "exception": type(error).__name__, "place": place}
     line(call.host, call.config.log_level, "error", fields)

@@ -15,7 +15,7 @@ from proxy.messages import Reply, Request
 from proxy.routing import targets, upstream_stream
 from proxy.settings.config import Config
 from proxy.startup import log_warnings
-from proxy.streaming.buffering import hold
+from proxy.streaming.buffering import buffer
 from proxy.streaming.delivery import open_reply, seal
 from proxy.upstream import Outgoing, Upstream, timeouts
 from proxy.wire.paths import check_query, normalise_path
@@ -60,7 +60,7 @@ async def _answer(call: Call) -> Reply:
     stream = stages.wrap(upstream_stream.pieces(call, _outgoing(call)), wrappers)
     reply = await open_reply(call, stream, passive=all(wrapper.passive for wrapper in wrappers))
     call.forget_request()
-    return reply if call.host.capabilities.streams else await hold(call, reply)
+    return reply if call.host.capabilities.streams else await buffer(call, reply)
 
 
 def _outgoing(call: Call) -> Outgoing:

@@ -1,8 +1,7 @@
-"""Taking a request's body in: how much of it, and whether something is decided by what it asks for.
+"""Reading a request's body: up to which size, and whether strictly.
 
-Every control that looks into a request (a key's limits, cost limits, the context guard, moderation, aliases, upstreams
-chosen by model) asks what is read here, once and strictly. Where there is no control, a body that cannot be read passes
-as it is.
+Every control that depends on the body (a key's limits, cost limits, the context guard, moderation, aliases, routing by
+model) uses the one strict reading made here. Without a control, a body that cannot be read passes unchanged.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from proxy.routing.model_field import is_single_name, requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.json_edit import Document
 
-# What the relay itself looks at in a request: for the log, for how the answer is requested, and for its end.
+# The members that the relay itself uses: for the log, for requesting the answer, and for ending it.
 FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
+# The controls, and the reasons that they give in a refusal.
 _CONTROLS = {
     "held": "calls go up with a credential that the server holds",
     "limits": "this endpoint's owner limits what one request may cost",
@@ -29,9 +29,9 @@ _CONTROLS = {
 
 
 async def take(call: Call, why: str | None = None) -> None:
-    """Read the body and what it asks for into the call. `why` says what it is read for, besides the controls.
+    """Read the body into the call. `why` is a reason for strict reading in addition to the controls.
 
-    Raises BodyTooLarge; where something is decided by it also UnsupportedMedia, BadRequest and TooComplex.
+    Raises BodyTooLarge; if it reads strictly also UnsupportedMedia, BadRequest and TooComplex.
     """
     active = controls(call)
     why = why or next((_CONTROLS[name] for name in active), None)
@@ -49,7 +49,8 @@ async def take(call: Call, why: str | None = None) -> None:
     if model is not None and len(model) > strict_body.MAX_MODEL_LENGTH:
         if why is not None:
             raise BadRequest(
-                f"The model's name is longer than {strict_body.MAX_MODEL_LENGTH} characters.", param="model"
+                f"The model's name is longer than {strict_body.MAX_MODEL_LENGTH} characters. Send a shorter one.",
+                param="model",
             )
         call.body.fields.pop("model", None)
     if {"model", "limits", "context"}.intersection(active) and not is_single_name(model):
@@ -57,7 +58,7 @@ async def take(call: Call, why: str | None = None) -> None:
 
 
 def controls(call: Call) -> list[str]:
-    """What of this configuration and this caller decides by the call's body: keys of the table above."""
+    """Return the controls of this configuration and caller that depend on the call's body, as keys of _CONTROLS."""
     active = []
     if call.config.routes_by_model or call.allowed_models:
         active.append("model")
@@ -73,13 +74,12 @@ def controls(call: Call) -> list[str]:
 
 
 async def _bytes(call: Call, active: list[str]) -> bytes:
-    """The request's body, up to MAX_BODY_MB and what the platform's door takes.
+    """Return the request's body, up to MAX_BODY_MB and the platform's own limit.
 
-    A form or a file that nobody looks into goes up unread where the platform can do that: it may be larger than what
-    fits into memory.
+    A form or a file that no control reads goes up unread if the platform can do that. It may be larger than the memory.
     """
-    request, door = call.request, call.host.capabilities.body_limit
-    chosen = int((call.config.max_body_mb or 0) * 1_000_000)
+    request, platform_limit = call.request, call.host.capabilities.body_limit
+    configured = int((call.config.max_body_mb or 0) * 1_000_000)
     is_held = "held" in active
     if (
         request.native is not None
@@ -87,20 +87,20 @@ async def _bytes(call: Call, active: list[str]) -> bytes:
         and not may_be_json(request)
         and not set(active) - {"held"}
         and (not is_held or (strict_body.is_form(request) and "*" in call.config.allow_references))
-        and (not chosen or (request.length is not None and request.length <= chosen))
+        and (not configured or (request.length is not None and request.length <= configured))
     ):
         if is_held:
             strict_body.check_form_accepted(call)
         call.body.native = request.native
         return b""
-    limit = chosen or door or int(number("server", "http", "request body"))
-    if door is not None and limit >= door:
-        return await request.read(door, f"this platform ({call.host.platform})")
+    limit = configured or platform_limit or int(number("server", "http", "request body"))
+    if platform_limit is not None and limit >= platform_limit:
+        return await request.read(platform_limit, f"this platform ({call.host.platform})")
     return await request.read(limit)
 
 
 def may_be_json(request: Request) -> bool:
-    """Whether the body is worth a look: not when it says that it is compressed, a form or a file."""
+    """Whether the body may be JSON: its headers do not declare it compressed, a form or a file."""
     if "content-encoding" in request.headers:
         return False
     return "json" in (request.headers.get("content-type") or "json").lower()

@@ -61,7 +61,7 @@ def _is_metered(call: Call) -> bool:
 def _is_assembled(call: Call) -> bool:
     from proxy.streaming import assemble
 
-    return assemble.wanted(call)
+    return assemble.applies(call)
 
 
 STAGES: tuple[Stage, ...] = (

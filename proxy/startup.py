@@ -105,9 +105,9 @@ def _tokens(loaded: Config) -> None:
 def _moderation(loaded: Config) -> None:
     """A filter that is switched on must be complete, or it would silently check nothing."""
     if loaded.moderation:
-        from proxy.moderation.checkers import check
+        from proxy.moderation.checkers import check_config
 
-        check(loaded)
+        check_config(loaded)
         return
     for name in ("MODERATION_INPUT", "MODERATION_OUTPUT"):
         if name in loaded.given and getattr(loaded, name.lower()):

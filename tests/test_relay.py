@@ -90,9 +90,9 @@ def test_a_short_time_out_is_said_in_readyz() -> None:
 
 
 def test_readyz_tells_an_upstream_that_cannot_be_reached() -> None:
-    asked = request("/readyz", b"", method="GET")
-    asked.query = "deep=1"
-    reply, _ = run(Listed(error=UpstreamDisconnected()), asked)
+    incoming = request("/readyz", b"", method="GET")
+    incoming.query = "deep=1"
+    reply, _ = run(Listed(error=UpstreamDisconnected()), incoming)
     assert reply.status == 503 and b"closed the connection" in (reply.body if isinstance(reply.body, bytes) else b"")
 
 
@@ -220,8 +220,8 @@ def test_a_huge_or_endless_error_becomes_short_json() -> None:
 def test_every_relative_s_error_is_understood_in_a_stream(body: bytes, message: str) -> None:
     upstream = Listed(body, status=400, headers=(*JSON, ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")), wait=0.1)
     _, pieces = run(upstream, settings={"KEEPALIVE_FIRST_SECONDS": "0.02"})
-    told = json.loads(pieces[-1].partition(b"data: ")[2])["error"]
-    assert told["message"] == message and told["status"] == 400 and "retry_after" not in told
+    error = json.loads(pieces[-1].partition(b"data: ")[2])["error"]
+    assert error["message"] == message and error["status"] == 400 and "retry_after" not in error
 
 
 def test_every_field_of_the_log_line_is_there() -> None:
@@ -279,8 +279,8 @@ def test_a_log_that_cannot_be_written_costs_no_answer(error: Exception) -> None:
 
 def test_a_model_that_is_a_key_is_not_logged() -> None:
     lines: list[str] = []
-    asked = request(body=b'{"model":"pk-1"}', headers=(("authorization", "Bearer pk-1"),))
-    run(Listed(b"{}", headers=JSON), asked, lines, settings={"PROXY_KEY": "pk-1", "OPENAI_API_KEY": "k"})
+    incoming = request(body=b'{"model":"pk-1"}', headers=(("authorization", "Bearer pk-1"),))
+    run(Listed(b"{}", headers=JSON), incoming, lines, settings={"PROXY_KEY": "pk-1", "OPENAI_API_KEY": "k"})
     assert "pk-1" not in lines[-1].replace('"proxy-key-1"', "")
 
 
@@ -331,8 +331,8 @@ def test_others_have_their_turn_after_a_stage_has_edited_a_large_body(monkeypatc
 
         monkeypatch.setattr("proxy.adapters.asyncio_host.AsyncioClock.sleep", sleep)
         upstream = Listed(b"{}", headers=JSON)
-        asked = request("/v1/responses", b'{"model": "gpt-4o", "input": "Hi"}')
-        run(upstream, asked, settings={"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"})
+        incoming = request("/v1/responses", b'{"model": "gpt-4o", "input": "Hi"}')
+        run(upstream, incoming, settings={"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"})
         assert json.loads(upstream.sent[0].body)["store"] is False
         turns[large] = len(waits)
     assert turns[10] == turns[10**9] + 1

@@ -14,14 +14,14 @@ HELD = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "*
 FORM = ("content-type", "multipart/form-data; boundary=x")
 
 
-def send(asked: Any, **settings: str) -> tuple[int, Listed, dict[str, Any]]:
+def send(incoming: Any, **settings: str) -> tuple[int, Listed, dict[str, Any]]:
     upstream = Listed(b"{}", headers=JSON)
-    reply, _ = run(upstream, asked, settings=settings)
+    reply, _ = run(upstream, incoming, settings=settings)
     return reply.status, upstream, error_of(reply) if reply.status >= 400 else {}
 
 
 @pytest.mark.parametrize(
-    ("more", "status"),
+    ("extra_headers", "status"),
     [
         ((("content-type", "application/json"),), 200),
         ((("content-type", "application/json; charset=UTF8"),), 200),
@@ -34,14 +34,14 @@ def send(asked: Any, **settings: str) -> tuple[int, Listed, dict[str, Any]]:
         ((FORM,), 415),
     ],
 )
-def test_under_a_control_a_body_is_json_and_says_so(more: tuple[tuple[str, str], ...], status: int) -> None:
+def test_under_a_control_a_body_is_json_and_says_so(extra_headers: tuple[tuple[str, str], ...], status: int) -> None:
     for path in ("chat/completions", "batches"):
-        asked = request(f"/v1/{path}", b'{"model":"m"}', headers=(*KEY, *more))
-        got, upstream, _ = send(asked, **HELD)
-        assert got == status
+        incoming = request(f"/v1/{path}", b'{"model":"m"}', headers=(*KEY, *extra_headers))
+        status_code, upstream, _ = send(incoming, **HELD)
+        assert status_code == status
         if status == 200:
             assert dict(upstream.sent[0].headers)["content-type"].lower().startswith("application/json")
-        assert send(asked)[0] == 200  # a caller's own key: nothing is decided by it
+        assert send(incoming)[0] == 200  # a caller's own key: nothing is decided by it
 
 
 def test_a_call_without_a_body_needs_no_type() -> None:
@@ -60,16 +60,16 @@ def test_a_form_goes_up_unread_where_nothing_in_it_decides() -> None:
         ("audio/transcriptions", {**HELD, "CONTEXT_GUARD": "reject"}, False),
     ):
         body = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--x--\r\n'
-        asked = request(f"/v1/{path}", body, headers=(*KEY, FORM))
-        asked.native = object()
-        _, upstream, _ = send(asked, **settings)
-        assert (upstream.sent[0].native is asked.native) == unread
-    asked = request("/v1/embeddings", body, headers=(*KEY, FORM))
-    asked.native = object()
-    assert send(asked, **HELD)[0] == 415
-    asked = request("/v1/batches", b"\xff", headers=(*KEY, ("content-type", "application/octet-stream")))
-    asked.native = object()
-    assert send(asked, **HELD)[0] == 415
+        incoming = request(f"/v1/{path}", body, headers=(*KEY, FORM))
+        incoming.native = object()
+        _, upstream, _ = send(incoming, **settings)
+        assert (upstream.sent[0].native is incoming.native) == unread
+    incoming = request("/v1/embeddings", body, headers=(*KEY, FORM))
+    incoming.native = object()
+    assert send(incoming, **HELD)[0] == 415
+    incoming = request("/v1/batches", b"\xff", headers=(*KEY, ("content-type", "application/octet-stream")))
+    incoming.native = object()
+    assert send(incoming, **HELD)[0] == 415
 
 
 def test_a_long_name_of_a_model_is_not_logged_and_not_looked_up() -> None:
@@ -88,7 +88,7 @@ def test_what_a_stage_took_out_stays_out_when_the_body_is_read_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("opened", "path", "status"),
+    ("allow_paths", "path", "status"),
     [
         ("responses/*", "responses/resp_1", 200),
         ("responses", "responses/resp_1", 403),
@@ -96,9 +96,9 @@ def test_what_a_stage_took_out_stays_out_when_the_body_is_read_again() -> None:
         ("files", "files/file-1", 200),
     ],
 )
-def test_a_path_below_an_inference_path_is_opened_by_its_own_name(opened: str, path: str, status: int) -> None:
-    asked = request(f"/v1/{path}", b"", method="GET")
-    assert send(asked, **{**HELD, "ALLOW_PATHS": opened})[0] == status
+def test_a_path_below_an_inference_path_is_opened_by_its_own_name(allow_paths: str, path: str, status: int) -> None:
+    incoming = request(f"/v1/{path}", b"", method="GET")
+    assert send(incoming, **{**HELD, "ALLOW_PATHS": allow_paths})[0] == status
 
 
 def test_what_has_to_be_read_and_is_no_object_is_refused() -> None:

@@ -31,7 +31,7 @@ _NO_USAGE = b',"usage":null'
 
 
 async def apply(call: Call) -> Wrapper:
-    """Request the stream's usage and watch the answer. An upstream that refused the field before is not asked again."""
+    """Request the stream's usage and watch the answer. The field is left out if it was refused before."""
     return Wrapper(partial(Metered, call, _ask_for_usage(call)))
 
 
@@ -163,10 +163,7 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
     else:
         if call.outcome.headers:
             data = content_encoding.decoded(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
-        try:
-            messages = answer_messages(bounded_json.loads(data))
-        except (ValueError, RecursionError):
-            messages = []
+        messages = answer_messages(bounded_json.parse(data))
     return [message for message in messages if any(value for name, value in message.items() if name != "role")]
 
 

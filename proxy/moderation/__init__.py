@@ -1,1 +1,1 @@
-"""The content filter: what it reads, who checks it, and what is held back meanwhile."""
+"""The content filter: what it reads, which checkers decide, and what is held back until they have."""

@@ -1,30 +1,31 @@
-"""A stream of events cut into batches, each to be checked and let through as one. Pure.
+"""A stream of events in batches, each of which is checked and let through as one. Pure.
 
-A batch ends where a sentence and an event end together. So that nothing stalls, one that has become old or long ends
-between two words, and one that is far too old or too long ends anywhere.
+A batch ends where a sentence and an event end together. To avoid stalls, a batch that has become old or long ends
+between two words, and one that is twice as old or as long ends anywhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxy.moderation.sentences import ends, ends_between, in_word
+from proxy.moderation.sentences import ends_sentence, ends_sentence_before, in_word
 from proxy.moderation.verdict import Text
-from proxy.moderation.windows import remembered
+from proxy.moderation.windows import extended_context
 from proxy.protocols.base import Protocol
 from proxy.protocols.texts import EventTexts, Place, is_escaped, is_name, joined, readable, readable_length
 
-# Seconds and characters after which a batch ends at the next word; after twice as much it ends anywhere.
+# The age in seconds and the length in characters at which a batch ends with the next word. At twice as much it ends
+# anywhere.
 SECONDS, LENGTH = 0.5, 400
 _TWICE = 2
-_EVENT_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole events as they came, and the texts in them; without any there is nothing to check.
+    """Whole events, unchanged, and the texts in them. Without texts there is nothing to check.
 
-    `unreadable`: one of the events says something that cannot be read, and so not be checked.
+    `unreadable` says that one of the events has a text that cannot be read, and so not be checked.
     """
 
     events: bytes
@@ -32,104 +33,104 @@ class Batch:
     unreadable: bool = False
 
 
-class _Thread:
-    """One text of a stream: the end of what was checked of it, and what is new in the open batch."""
+class _TextStream:
+    """One text of a stream: the end of its checked part, and what the open batch adds to it."""
 
-    __slots__ = ("_pieces", "_said", "before", "begun", "ended", "new")
+    __slots__ = ("_pieces", "_text", "context", "has_ended", "new", "partial")
 
     def __init__(self) -> None:
-        self.before = ""  # as it was read
-        self.begun = ""  # an escape that was cut between two batches: it says nothing before its end is there
+        self.context = ""  # as a reader sees it
+        self.partial = ""  # an escape that two batches share; it is read with its second part
         self.new = ""
-        self.ended = False
-        self._said = ""
-        self._pieces: list[str] = []  # what was said behind that; put together only where a text may repeat it
+        self.has_ended = False
+        self._text = ""
+        self._pieces: list[str] = []  # what follows `_text`; joined only if an event may repeat the text
 
     def add(self, text: str) -> None:
-        """Take the next piece."""
-        self.new += self.begun + text
-        self.begun = ""
+        """Append the next piece."""
+        self.new += self.partial + text
+        self.partial = ""
         self._pieces.append(text)
 
-    def forget(self, said: str) -> None:
-        """Begin anew with a text of which nothing was said before `said`."""
-        self._said, self._pieces = said, []
+    def restart(self, text: str) -> None:
+        """Forget everything before `text`, which is where a new text begins."""
+        self._text, self._pieces = text, []
 
     @property
-    def said(self) -> str:
-        """All of it, to know it again where it is repeated."""
+    def text(self) -> str:
+        """The whole text so far, to recognise repetitions of it."""
         if self._pieces:
-            self._said = joined(self._said, *self._pieces)
+            self._text = joined(self._text, *self._pieces)
             self._pieces.clear()
-        return self._said
+        return self._text
 
-    def says(self, text: str) -> bool:
-        """Whether `text` was said here: all that was, or its beginning up to between two words.
+    def starts_with(self, text: str) -> bool:
+        """Whether `text` is the whole text, or its beginning up to the end of a word.
 
-        Not anywhere within it: `ass` is a word that is not in `class`.
+        A text within it does not count: `ass` is not a repetition of `class`.
         """
-        said, end = self.said, len(text)
-        return said.startswith(text) and not (end < len(said) and in_word(text[-1]) and in_word(said[end]))
+        whole, end = self.text, len(text)
+        return whole.startswith(text) and not (end < len(whole) and in_word(text[-1]) and in_word(whole[end]))
 
     @property
-    def between_words(self) -> bool:
-        return self.ended or not self.new or not in_word(self.new[-1])
+    def is_between_words(self) -> bool:
+        return self.has_ended or not self.new or not in_word(self.new[-1])
 
 
-class Cutter:
-    """Takes events, gives batches in their order.
+class Batcher:
+    """Takes events and returns batches in their order.
 
-    While `busy` only size ends a batch: the checks are behind, and what comes meanwhile is better asked about at once.
+    While `busy`, only size ends a batch: the checks are late, so it is better to check more text at once.
     """
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        self._threads: dict[Place, _Thread] = {}
+        self._streams: dict[Place, _TextStream] = {}
         self._events: list[bytes] = []
         self._bytes = 0
         self._length = 0
-        self._since = 0.0
-        self._due = self._unreadable = False
+        self._opened_at = 0.0
+        self._is_due = self._is_unreadable = False
         self.busy = False
 
     def feed(self, event: bytes, now: float) -> list[Batch]:
-        """Take one event that came at `now`, in seconds; the batches that end in front of it or with it."""
-        said = self._protocol.event_texts(event)
+        """Take one event that arrived at `now`, in seconds. Return the batches that end before it or with it."""
+        texts = self._protocol.event_texts(event)
         batches: list[Batch] = []
-        if self._length and said.new and not self.busy and self._ends_before(*said.new[0]):
+        if self._length and texts.new and not self.busy and self._ends_before(*texts.new[0]):
             batches.append(self._close())
         was_empty = not self._length
         self._events.append(event)
         self._bytes += len(event)
-        self._unreadable = self._unreadable or said.unreadable
-        for place, text in said.new:
+        self._is_unreadable = self._is_unreadable or texts.unreadable
+        for place, text in texts.new:
             self._add(place, text)
-        for place, text in said.repeated:  # behind the pieces: some say with each of them what they have said so far
-            self._again(place, text)
+        for place, text in texts.repeated:  # after the new pieces, because some events repeat the text so far
+            self._add_whole(place, text)
         if was_empty:
-            self._since = now
-        self._end(said)
-        if not self._length or self._is_full or (not self.busy and self._is_over(said, now)):
+            self._opened_at = now
+        self._mark_ended(texts)
+        if not self._length or self._is_full or (not self.busy and self._is_complete(texts, now)):
             batches.append(self._close())
         return batches
 
     def tick(self, now: float) -> Batch | None:
-        """The open batch, if its time is up."""
+        """Return the open batch if its time is up."""
         if not self._length or self.busy:
             return None
-        age = now - self._since
-        if age >= self._patience:
+        age = now - self._opened_at
+        if age >= self._max_age:
             return self._close()
         return None
 
     def wait(self, now: float) -> float | None:
-        """Seconds until `tick` is worth a call, None while nothing but an event changes anything."""
+        """Return the seconds until the next `tick` is due, None if only an event can change anything."""
         if not self._length or self.busy:
             return None
-        return max(0.0, self._since + self._patience - now)
+        return max(0.0, self._opened_at + self._max_age - now)
 
     def rest(self) -> Batch | None:
-        """What is left at the end of the stream."""
+        """Return what is left at the end of the stream."""
         return self._close() if self._events else None
 
     @property
@@ -138,77 +139,79 @@ class Cutter:
         return self._bytes
 
     @property
-    def _patience(self) -> float:
-        """The age that the open batch may reach as it is."""
+    def _max_age(self) -> float:
+        """The age that the open batch may reach in its current state."""
         if not self._is_between_words:
             return _TWICE * SECONDS
-        return 0.0 if self._due else SECONDS
+        return 0.0 if self._is_due else SECONDS
 
     @property
     def _is_full(self) -> bool:
-        return self._length >= _TWICE * LENGTH * (_TWICE if self.busy else 1) or self._bytes >= _EVENT_BYTES
+        return self._length >= _TWICE * LENGTH * (_TWICE if self.busy else 1) or self._bytes >= _MAX_BYTES
 
     @property
     def _is_between_words(self) -> bool:
-        return all(thread.between_words for thread in self._threads.values())
+        return all(stream.is_between_words for stream in self._streams.values())
 
-    def _is_over(self, said: EventTexts, now: float) -> bool:
-        if said.ended is None:
+    def _is_complete(self, texts: EventTexts, now: float) -> bool:
+        if texts.ended is None:
             return True
-        age = now - self._since
-        self._due = self._due or self._length >= LENGTH or age >= SECONDS
-        return (self._due and self._is_between_words) or age >= _TWICE * SECONDS
+        age = now - self._opened_at
+        self._is_due = self._is_due or self._length >= LENGTH or age >= SECONDS
+        return (self._is_due and self._is_between_words) or age >= _TWICE * SECONDS
 
     def _ends_before(self, place: Place, text: str) -> bool:
-        """Whether a batch that is due, or at the end of a sentence, ends in front of this text."""
-        thread = self._threads.get(place)
-        if thread is None or not thread.new or in_word(text[0]):
+        """Whether a batch that is due, or at the end of a sentence, ends before this text."""
+        stream = self._streams.get(place)
+        if stream is None or not stream.new or in_word(text[0]):
             return False
-        others = all(one.between_words for one in self._threads.values() if one is not thread)
-        return others and (self._due or ends_between(thread.new, text))
+        others = all(other.is_between_words for other in self._streams.values() if other is not stream)
+        return others and (self._is_due or ends_sentence_before(stream.new, text))
 
     def _add(self, place: Place, text: str) -> None:
-        thread = self._threads.setdefault(place, _Thread())
-        named = is_name(str(place[-1]))
-        if named and text == thread.said:
+        stream = self._streams.setdefault(place, _TextStream())
+        is_function_name = is_name(str(place[-1]))
+        if is_function_name and text == stream.text:
             return
-        thread.add(text)
-        thread.ended = named
-        self._due = self._due or ends(thread.new)
+        stream.add(text)
+        stream.has_ended = is_function_name
+        self._is_due = self._is_due or ends_sentence(stream.new)
         self._length += len(text)
 
-    def _again(self, place: Place, text: str) -> None:
-        """Take a whole text; what was said of it already, in pieces or as a shorter one, is not new."""
-        for other, thread in self._threads.items():
-            # The same characters are another text where they are read as escapes and where they are not.
-            if thread.says(text) and ("\\" not in text or is_escaped(str(other[-1])) == is_escaped(str(place[-1]))):
+    def _add_whole(self, place: Place, text: str) -> None:
+        """Add what is new in a whole text, which may repeat earlier pieces or a shorter version of itself."""
+        for other, stream in self._streams.items():
+            # The same characters are different texts if only one of them is read with escapes.
+            if stream.starts_with(text) and (
+                "\\" not in text or is_escaped(str(other[-1])) == is_escaped(str(place[-1]))
+            ):
                 return
-        thread = self._threads.setdefault(place, _Thread())
-        said = thread.said
-        if text.startswith(said):
-            self._add(place, text[len(said) :])
+        stream = self._streams.setdefault(place, _TextStream())
+        known = stream.text
+        if text.startswith(known):
+            self._add(place, text[len(known) :])
         else:
-            self._add(place, f"\n{text}")  # not to be read as one word with what stood there before
-            thread.forget(text)
-        thread.ended = True
+            self._add(place, f"\n{text}")  # so that it does not continue a word of the earlier text
+            stream.restart(text)
+        stream.has_ended = True
 
-    def _end(self, said: EventTexts) -> None:
-        for place, thread in self._threads.items():
-            if said.ended is None or place[0] in said.ended:
-                thread.ended = True
-                self._due = self._due or bool(thread.new)
+    def _mark_ended(self, texts: EventTexts) -> None:
+        for place, stream in self._streams.items():
+            if texts.ended is None or place[0] in texts.ended:
+                stream.has_ended = True
+                self._is_due = self._is_due or bool(stream.new)
 
     def _close(self) -> Batch:
         texts = []
-        for place, thread in self._threads.items():
-            if thread.new:
+        for place, stream in self._streams.items():
+            if stream.new:
                 name = str(place[-1])
-                at = readable_length(name, thread.new)
-                text = readable(name, thread.new[:at])
-                texts.append(Text(text, thread.before))
-                thread.before = remembered(thread.before, text)
-                thread.new, thread.begun = "", thread.new[at:]
-        batch = Batch(b"".join(self._events), tuple(texts), self._unreadable)
+                end = readable_length(name, stream.new)
+                text = readable(name, stream.new[:end])
+                texts.append(Text(text, stream.context))
+                stream.context = extended_context(stream.context, text)
+                stream.new, stream.partial = "", stream.new[end:]
+        batch = Batch(b"".join(self._events), tuple(texts), self._is_unreadable)
         self._events, self._bytes, self._length = [], 0, 0
-        self._due = self._unreadable = False
+        self._is_due = self._is_unreadable = False
         return batch

@@ -1,4 +1,4 @@
-"""A file that stands in a request in base64 or percent-encoded, and the text in it. Pure."""
+"""A base64 or percent-encoded file in a request, and the text in it. Pure."""
 
 from __future__ import annotations
 
@@ -6,42 +6,58 @@ import base64
 import codecs
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from proxy.moderation.windows import LENGTH
+from proxy.moderation.windows import SLICE_LENGTH
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.-]{1,20})", re.IGNORECASE)
-# What else than UTF-8 a file's type may say that its text is in.
+# Charsets other than UTF-8 that a file's type may declare.
 _CHARSETS = frozenset("gbk gb2312 gb18030 big5 shift_jis euc-jp euc-kr utf-16 utf-16le utf-16be latin-1".split())
-# How files begin that have no plain text in them: PDF, zip (Office), images, gzip, sounds.
-_BINARY = (b"%PDF", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"\x1f\x8b", b"ID3", b"OggS", b"fLaC")
+# The first bytes of files without plain text: PDF, zip (Office), images, gzip, audio.
+_BINARY_SIGNATURES = (
+    b"%PDF",
+    b"PK\x03\x04",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"RIFF",
+    b"\x1f\x8b",
+    b"ID3",
+    b"OggS",
+    b"fLaC",
+)
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
 _TEXT_TYPE = re.compile(r"text/|application/(?:json|xml|javascript|x-|[a-z.-]+\+(?:json|xml))|\Z", re.IGNORECASE)
 
 
-class EncodedFile(str):  # noqa: SLOT000 — a str has no slots that are its own
-    """A file in base64, of either alphabet, or percent-encoded where it is `quoted`."""
+@dataclass(frozen=True, slots=True)
+class EncodedFile:
+    """A file in base64 of either alphabet, or percent-encoded if it is `quoted`.
 
+    `is_text` says that its type declares text; then its content is read as text whatever it looks like.
+    """
+
+    data: str
     charset: str
     quoted: bool
-    is_text: bool  # its type says so: then nothing in it makes it something else
+    is_text: bool
 
     @classmethod
     def of(cls, data: str, kind: str, is_url: bool) -> EncodedFile:
-        """The file with this type, which may be empty. In a `data:` URL the type says how it is encoded, too."""
-        file = cls(data)
-        charset = _CHARSET.search(kind)
-        file.charset = charset[1].lower() if charset and charset[1].lower() in _CHARSETS else "utf-8"
-        file.quoted = is_url and ";base64" not in kind.lower()
-        file.is_text = (is_url or bool(kind)) and _TEXT_TYPE.match(kind.split(";", maxsplit=1)[0]) is not None
-        return file
+        """Return the file with this type, which may be empty. In a `data:` URL the type also declares the encoding."""
+        match = _CHARSET.search(kind)
+        charset = match[1].lower() if match and match[1].lower() in _CHARSETS else "utf-8"
+        quoted = is_url and ";base64" not in kind.lower()
+        is_text = (is_url or bool(kind)) and _TEXT_TYPE.match(kind.split(";", maxsplit=1)[0]) is not None
+        return cls(data, charset, quoted, is_text)
 
     def decoded(self) -> Iterator[str]:
-        """The text of the file in pieces, the first on a line of its own; none of a file without text."""
+        """Yield the text of the file in pieces, starting on a new line. Yields nothing for a file without text."""
         decoder: codecs.IncrementalDecoder | None = None
         rest = ""
-        for at in range(0, len(self), LENGTH):
-            piece = rest + self[at : at + LENGTH]
+        for start in range(0, len(self.data), SLICE_LENGTH):
+            piece = rest + self.data[start : start + SLICE_LENGTH]
             if self.quoted:
                 cut = len(piece) - 2 + piece[-2:].find("%") if "%" in piece[-2:] else len(piece)
                 plain, rest = unquote_to_bytes(piece[:cut]), piece[cut:]
@@ -65,5 +81,7 @@ class EncodedFile(str):  # noqa: SLOT000 — a str has no slots that are its own
 
 
 def _is_binary(start: bytes) -> bool:
-    """Whether a file of no certain type has no text, by how it begins. UTF-16 says so itself, and has zeros."""
-    return start.startswith(_BINARY) or (b"\0" in start[:4096] and not start.startswith((b"\xff\xfe", b"\xfe\xff")))
+    """Whether the beginning of a file of uncertain type shows that it has no text. UTF-16 has zeros but also a BOM."""
+    return start.startswith(_BINARY_SIGNATURES) or (
+        b"\0" in start[:4096] and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    )

@@ -1,16 +1,16 @@
-"""Characters that nobody sees, which are put into words to hide them from a filter. Pure.
+"""Invisible characters, which can hide a word from a filter. Pure.
 
-By property, not by a list of known tricks:
+They are selected by Unicode property:
 
-- Default_Ignorable_Code_Point: unicode.org/Public/16.0.0/ucd/DerivedCoreProperties.txt (the same since Unicode 9; its
-  unassigned ranges belong to it, so that a later version's characters do too), held against Perl's Unicode 14 on
-  2026-11-26. Python's unicodedata does not have this property.
-- General_Category Cf (format) and Cc (control) but white space: UnicodeData.txt of the same version, held against
+- Default_Ignorable_Code_Point: unicode.org/Public/16.0.0/ucd/DerivedCoreProperties.txt (unchanged since Unicode 9; it
+  includes unassigned ranges, and so the characters of later versions), compared with Perl's Unicode 14 on 2026-11-26.
+  Python's unicodedata lacks this property.
+- General_Category Cf (format) and Cc (control) except white space: UnicodeData.txt of the same version, compared with
   unicodedata by tests/moderation/test_invisible.py.
 - Noncharacters (Noncharacter_Code_Point of PropList.txt), which no font shows.
-- Combining marks that are not part of a script's spelling, but are drawn over any letter: the blocks of Combining
-  Diacritical Marks and Half Marks (Blocks.txt). They count only where no letter has them built in: after NFC `é` is one
-  character, a `b` with a stroke drawn over it is not. Marks of Arabic, Hebrew, Indic and other scripts stay.
+- Combining marks that can be drawn over any letter and belong to no script's spelling: the blocks of Combining
+  Diacritical Marks and Half Marks (Blocks.txt). They count only where NFC leaves them separate: it composes `é`, but
+  not a `b` with a stroke over it. Marks of Arabic, Hebrew, Indic and other scripts stay.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _MARKS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 
 INVISIBLE = re.compile(f"[{_DEFAULT_IGNORABLE}{_FORMAT}{_CONTROL}{_NONCHARACTER}]+")
 MARKS = re.compile(f"[{_MARKS}]+")
-# A second, invisible ASCII, which is only meant for flags: models can read it.
+# An invisible copy of ASCII, intended for flags only. Models can read it.
 _TAGS = re.compile("[\U000e0020-\U000e007e]")
-_ASCII_OF_TAGS = {0xE0000 + code: code for code in range(0x20, 0x7F)}
+_TAG_TO_ASCII = {0xE0000 + code: code for code in range(0x20, 0x7F)}
 
 
-def without(text: str) -> str:
-    """`text` without what cannot be seen."""
+def strip(text: str) -> str:
+    """Remove invisible characters from `text`."""
     return text if text.isascii() and text.isprintable() else INVISIBLE.sub("", text)
 
 
-def without_marks(text: str) -> str:
-    """`text`, which is in NFC or NFKC, without marks that are drawn over other characters."""
+def strip_marks(text: str) -> str:
+    """Remove marks that are drawn over other characters from `text`, which must be in NFC or NFKC."""
     return text if text.isascii() else MARKS.sub("", text)
 
 
-def spelt_in_tags(text: str) -> str | None:
-    """`text` as a model may read it that knows tag characters as letters; None where it has none of them."""
-    return text.translate(_ASCII_OF_TAGS) if _TAGS.search(text) else None
+def decode_tags(text: str) -> str | None:
+    """Return `text` with its tag characters as the ASCII that models may read, None if it has none."""
+    return text.translate(_TAG_TO_ASCII) if _TAGS.search(text) else None

@@ -1,4 +1,4 @@
-"""The prompt of a request, as a content filter reads it."""
+"""The prompt of a request, as the content filter reads it."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Any
 from proxy.access import strict_body
 from proxy.call import Call
 from proxy.errors import BadRequest
-from proxy.moderation.checks import Checks
+from proxy.moderation.policy import Policy
 from proxy.moderation.request_texts import request_texts
 from proxy.moderation.verdict import Text
-from proxy.moderation.windows import LENGTH
+from proxy.moderation.windows import SLICE_LENGTH
 from proxy.wire import multipart
 from proxy.wire.path_table import endpoint, row_of
 
-# Prompts that some servers take as what a model makes of text: nobody can read them here.
-_EMBEDDED = "prompt_embeds"
-# What a piece costs besides its characters, in characters.
-_EACH = 20
+# Some servers accept prompts as embeddings, which cannot be read here.
+_EMBEDDINGS = "prompt_embeds"
+# The fixed cost of a piece, in characters.
+_PIECE_COST = 20
 
 
-async def prompt_of(call: Call) -> list[Text]:
-    """All that a model could read of what the caller wrote, as one text, or none; lets others' calls go on meanwhile.
+async def read_prompt(call: Call) -> list[Text]:
+    """Return everything in the request that a model could read, as one text, or an empty list if that is blank.
 
-    Raises BadRequest where that cannot be read, for then it cannot be checked either.
+    It does not block other calls. Raises BadRequest for a prompt that cannot be read, and so not be checked.
     """
     pieces: list[str] = []
     size, is_blank = 0, True
     for piece in request_texts(_members(call)):
         pieces.append(piece)
-        size += len(piece) + _EACH
+        size += len(piece) + _PIECE_COST
         is_blank = is_blank and (not piece or piece.isspace())
-        if size > LENGTH or not piece:
+        if size > SLICE_LENGTH or not piece:
             await call.host.clock.sleep(0)
             size = 0
     text = "".join(pieces)
     return [] if is_blank else [Text(text)]
 
 
-def param(call: Call, checks: Checks) -> str | None:
-    """The name of the request's member that an error about its prompt names."""
-    row = endpoint(call.path) or row_of(checks.protocol.name)
+def error_param(call: Call, policy: Policy) -> str | None:
+    """Return the `param` of an error about the prompt: the member of the request that holds it."""
+    row = endpoint(call.path) or row_of(policy.protocol.name)
     return row.prompt[0] if row and row.prompt else None
 
 
 def _members(call: Call) -> Iterable[tuple[str, Any]]:
-    """The request's members: of a form its fields of text, else those of a JSON object."""
+    """Return the members of the request's JSON object, or the text fields of its form."""
     if call.body.form is not None:
         return multipart.texts(call.body.form, call.body.received)
     request = strict_body.object_of(call)
-    if _EMBEDDED in request:
+    if _EMBEDDINGS in request:
         raise BadRequest(
-            f"{_EMBEDDED} cannot be read, and this server checks prompts. Send the prompt as text.",
+            f"This server checks prompts and cannot read {_EMBEDDINGS}. Send the prompt as text.",
             code="unreadable_prompt",
-            param=_EMBEDDED,
+            param=_EMBEDDINGS,
         )
     return request.items()

@@ -1,4 +1,4 @@
-"""Asking a moderation service over the call's own upstream: JSON there, JSON back, in bounded time and size."""
+"""Calling a moderation service through the call's own upstream: JSON in both directions, limited in time and size."""
 
 from __future__ import annotations
 
@@ -8,64 +8,60 @@ from typing import Any
 
 from proxy.call import Call
 from proxy.errors import UpstreamError
-from proxy.moderation.sentences import unfinished
-from proxy.moderation.verdict import Failed, Text
+from proxy.messages import read_up_to
+from proxy.moderation.sentences import unfinished_sentence
+from proxy.moderation.verdict import CheckFailed, Text
 from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire import bounded_json, content_encoding
 
-# A verdict that takes longer than this comes too late for whoever waits for the text.
-SECONDS = 10.0
-_ANSWER_BYTES = 1_000_000
+# A later verdict is too late for a caller who waits for the text.
+TIMEOUT_SECONDS = 10.0
+_MAX_ANSWER_BYTES = 1_000_000
 _NOT_FOR_LOGS = re.compile(r"[^A-Za-z0-9_./-]")
 
 
-async def ask(call: Call, target: Target, path: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
-    """The JSON object that comes back. Raises Failed for anything else."""
-    head = [("content-type", "application/json"), ("accept-encoding", "identity"), *headers]
-    timeouts = Timeouts(SECONDS, SECONDS, SECONDS)
+async def post(call: Call, target: Target, path: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
+    """Send a request to the service and return the JSON object of its answer. Raises CheckFailed for anything else."""
+    request_headers = [("content-type", "application/json"), ("accept-encoding", "identity"), *headers]
+    timeouts = Timeouts(TIMEOUT_SECONDS, TIMEOUT_SECONDS, TIMEOUT_SECONDS)
     try:
-        answer = await call.upstream.send(Outgoing(target, "POST", path, "", head, body, timeouts))
-        pieces: list[bytes] = []
+        answer = await call.upstream.send(Outgoing(target, "POST", path, "", request_headers, body, timeouts))
         try:
-            async for piece in answer.body:
-                pieces.append(piece)
-                if sum(map(len, pieces)) > _ANSWER_BYTES:
-                    raise Failed("too_large")
+            data = await read_up_to(answer.body, _MAX_ANSWER_BYTES)
         finally:
             await answer.body.aclose()
     except UpstreamError as error:
-        raise Failed(error.code) from None
+        raise CheckFailed(error.code) from None
+    if data is None:
+        raise CheckFailed("too_large")
     if answer.status != 200:
-        raise Failed(f"status_{answer.status}")
-    try:
-        found = bounded_json.loads(
-            content_encoding.decoded(b"".join(pieces), content_encoding.encoding(answer.headers), _ANSWER_BYTES)
-        )
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Failed("malformed")
-    return found
+        raise CheckFailed(f"status_{answer.status}")
+    plain = content_encoding.decoded(data, content_encoding.encoding(answer.headers), _MAX_ANSWER_BYTES)
+    value = bounded_json.parse(plain)
+    if not isinstance(value, dict):
+        raise CheckFailed("malformed")
+    return value
 
 
-def label(*words: object) -> str:
-    """A service's own words, as far as they may stand in a log line."""
-    return ":".join(_NOT_FOR_LOGS.sub("", str(word))[:40] for word in words if word)
+def log_label(*parts: object) -> str:
+    """Join what a service says into a label without characters that a log line must not have."""
+    return ":".join(_NOT_FOR_LOGS.sub("", str(part))[:40] for part in parts if part)
 
 
-def pieces(texts: Iterable[Text], most: int) -> Iterator[str]:
-    """The texts in pieces of at most so many characters, with nothing lost; blank ones are left out.
+def split_texts(texts: Iterable[Text], max_length: int) -> Iterator[str]:
+    """Split the texts into pieces of at most `max_length` characters. Blank pieces are left out, all else is kept.
 
-    A text that goes on in the middle of a sentence gets that sentence's beginning, which gives it its meaning.
+    A text that continues a sentence is preceded by the beginning of that sentence, which gives it its meaning.
     """
     for text in texts:
-        rest, at = unfinished(text.before) + text.new, 0
-        while len(rest) - at > most:
-            # After a space or a sentence, if there is one near: a word that is cut says nothing.
-            near = max(rest.rfind(mark, at + most - most // 10, at + most) for mark in " \n。")
-            cut = near + 1 if near > 0 else at + most
-            if not rest[at:cut].isspace():
-                yield rest[at:cut]
-            at = cut
-        if rest[at:].strip():
-            yield rest[at:]
+        whole, start = unfinished_sentence(text.context) + text.new, 0
+        while len(whole) - start > max_length:
+            # Prefer an end after a space or a sentence, since a cut word loses its meaning.
+            end = start + max_length
+            boundary = max(whole.rfind(mark, end - max_length // 10, end) for mark in " \n。")
+            cut = boundary + 1 if boundary > 0 else end
+            if not whole[start:cut].isspace():
+                yield whole[start:cut]
+            start = cut
+        if whole[start:].strip():
+            yield whole[start:]

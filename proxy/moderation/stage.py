@@ -1,8 +1,8 @@
-"""The stage that puts a content filter between model and caller (MODERATION; off unless set).
+"""The stage that puts a content filter between the model and the caller (MODERATION; off by default).
 
-It also knows easychen/openai-api-proxy's body fields: scripts written for that proxy send `moderation` and
-`moderation_level`, with which a caller asks for the check of this one answer. No upstream knows them, so they are
-removed. What the owner has switched on no caller can switch off.
+It also accepts the body fields of easychen/openai-api-proxy, `moderation` and `moderation_level`, with which scripts
+for that proxy request a check of one answer. No upstream knows these fields, so they are removed. A caller cannot turn
+off what the owner turned on.
 """
 
 from __future__ import annotations
@@ -15,49 +15,55 @@ from proxy.messages import Wrapper
 from proxy.protocols import registry
 
 FIELDS = ("moderation", "moderation_level")
-_NO = (None, False, 0, "", "0", "false", "off", "no")
-# Calls that ask no model to say, draw or do anything: theirs are no prompts, and their files may be large.
-_UNPROMPTED = frozenset("embeddings moderations rerank files uploads".split())
+_DISABLED = (None, False, 0, "", "0", "false", "off", "no")
+# Paths that do not prompt a model to generate anything. Their files may be large.
+_WITHOUT_PROMPT = frozenset("embeddings moderations rerank files uploads".split())
 
 
 async def apply(call: Call) -> Wrapper | None:
-    """Remove the fields where they occur, only from calls that generate text: `moderation` is images' own field."""
+    """Check the prompt, the answer or both. Removes the fields above from calls that generate text.
+
+    Image calls keep them, since `moderation` is one of their own fields. Raises PathNotAllowed where the answer cannot
+    be checked.
+    """
     config = call.config
-    asked: dict[str, Any] = {}
+    requested: dict[str, Any] = {}
     document = call.body.document
     if call.protocol.known and document is not None:
-        asked = {name: document.get(name) for name in FIELDS if name in document}
+        requested = {name: document.get(name) for name in FIELDS if name in document}
         call.body.document = document.without(FIELDS)
-    if not config.moderation and not asked:
+    if not config.moderation and not requested:
         return None
-    from proxy.moderation.checks import HEADER, Checks, header_value  # few deployments have a filter
+    from proxy.moderation.policy import HEADER, Policy, header_value  # few deployments have a filter
 
     if not config.moderation:
         call.outcome.reply_headers.append((HEADER, "off"))
         return None
     protocol, row = registry.below(call.path), call.endpoint
     if not protocol.known and row is not None and row.writes and config.moderation_output:
-        raise PathNotAllowed(f"/v1/{row.path} is not open here: MODERATION is set, and does not hold there yet.")
-    checks = Checks(
+        raise PathNotAllowed(
+            f"/v1/{row.path} is not open here: MODERATION is set, and Sluice cannot check answers of this path yet."
+        )
+    policy = Policy(
         protocol,
         prompt=reads_prompt(call) and call.body.outgoing != b"",
-        answer=protocol.known and (config.moderation_output or asked.get("moderation") not in _NO),
-        high="high" in (config.moderation_level, asked.get("moderation_level")),
+        answer=protocol.known and (config.moderation_output or requested.get("moderation") not in _DISABLED),
+        high="high" in (config.moderation_level, requested.get("moderation_level")),
     )
-    if not checks.prompt and not checks.answer:
-        if asked:
+    if not policy.prompt and not policy.answer:
+        if requested:
             call.outcome.reply_headers.append((HEADER, "off"))
         return None
-    call.plan.reads_answer = call.plan.reads_answer or checks.answer
-    call.plan.keeps_document = checks.prompt
-    call.outcome.reply_headers.append((HEADER, header_value(checks)))
+    call.plan.reads_answer = call.plan.reads_answer or policy.answer
+    call.plan.keeps_document = policy.prompt
+    call.outcome.reply_headers.append((HEADER, header_value(policy)))
     from proxy.moderation import stream_gate  # few calls are checked
 
-    return stream_gate.wrapper(call, checks)
+    return stream_gate.wrapper(call, policy)
 
 
 def reads_prompt(call: Call) -> bool:
-    """Whether the call's body is to be read for its prompt, whatever it says that it is."""
+    """Whether the call's body must be read for its prompt, whatever its Content-Type."""
     config = call.config
     family = call.path.partition("/")[0]
-    return bool(config.moderation) and config.moderation_input and family not in _UNPROMPTED
+    return bool(config.moderation) and config.moderation_input and family not in _WITHOUT_PROMPT

@@ -1,4 +1,4 @@
-"""What a checker is given and what it returns. Pure."""
+"""What a checker receives and what it returns. Pure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ PASS, REVIEW, BLOCK = "pass", "review", "block"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`new` is to be checked, `before` the end of what was checked ahead of it: a word may begin there."""
+    """`new` is the text to check. `context` is the end of the text before it, in which a word may begin."""
 
     new: str
-    before: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One of PASS, REVIEW, BLOCK; `label` names the reason for the log, never the text."""
+    """`level` is PASS, REVIEW or BLOCK. `label` gives the reason for the log, never the text."""
 
-    says: str
+    level: str
     label: str | None = None
 
 
-class Failed(Exception):
-    """A check that gave no verdict; the text is a short code for the log."""
+class CheckFailed(Exception):
+    """A check without a verdict. The message is a short code for the log."""
 
 
-def gravest(verdicts: Sequence[Verdict]) -> Verdict:
-    """The first of the worst."""
-    return max(verdicts, key=lambda verdict: (PASS, REVIEW, BLOCK).index(verdict.says), default=Verdict(PASS))
+def most_severe(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the first of the most severe verdicts, a pass if there are none."""
+    return max(verdicts, key=lambda verdict: (PASS, REVIEW, BLOCK).index(verdict.level), default=Verdict(PASS))

@@ -1,4 +1,4 @@
-"""Whole answers behind a content filter: read to their end, checked, and replaced where they must not get out."""
+"""Whole answers under a content filter: read to their end, checked, and replaced where they are blocked."""
 
 from __future__ import annotations
 
@@ -8,72 +8,72 @@ from typing import Any
 from proxy.call import Call
 from proxy.errors import BadRequest, ModerationUnavailable
 from proxy.messages import ByteStream, Headers
-from proxy.moderation.checks import Checks
-from proxy.moderation.runner import Panel
+from proxy.moderation.policy import Policy
+from proxy.moderation.runner import CheckRunner, Decision
 from proxy.moderation.verdict import Text
 from proxy.protocols import texts
 from proxy.wire import content_encoding, safe_json, work
 
-_MOST_BYTES = 16_000_000  # more than any answer in text
-_NODES = 2_000  # values that are looked at in a few milliseconds
+_MAX_BYTES = 16_000_000  # larger than any answer in text
+_SLICE_VALUES = 2_000  # values that take a few milliseconds to read
 
 
-async def checked(call: Call, checks: Checks, panel: Panel, first: bytes, stream: ByteStream) -> bytes:
-    """The answer that begins with `first`: as it came, or with what is withheld replaced.
+async def check(call: Call, policy: Policy, runner: CheckRunner, first: bytes, stream: ByteStream) -> bytes:
+    """Return the answer that begins with `first`, unchanged or with its blocked choices replaced.
 
-    Raises ModerationUnavailable where it could not be checked, and that is not to pass.
+    Raises ModerationUnavailable if it could not be checked, unless MODERATION_ON_ERROR lets it pass.
     """
     pieces, size = [first], len(first)
     async for piece in stream:
         pieces.append(piece)
         size += len(piece)
-        if size > _MOST_BYTES:
-            _must_pass(panel, panel.unseen("too_large"))
+        if size > _MAX_BYTES:
+            _require_pass(runner, runner.unchecked("too_large"))
     body = b"".join(pieces)
     headers = call.outcome.headers or Headers()
-    # An encoding that cannot be opened here was not asked for; an upstream that uses it all the same is not understood.
-    plain = (
-        content_encoding.decoded(body, content_encoding.encoding(headers), _MOST_BYTES) if size <= _MOST_BYTES else b""
-    )
-    answer = await _object(call, plain)
+    plain = b""
+    if size <= _MAX_BYTES:
+        # Empty for an encoding that Sluice cannot decode. It did not request one.
+        plain = content_encoding.decoded(body, content_encoding.encoding(headers), _MAX_BYTES)
+    answer = await _parse(call, plain)
     if body and answer is None:
-        _must_pass(panel, panel.unseen("unreadable_answer"))
-    withheld: list[int | None] = []
-    for position, said in (await _said(call, answer or {})).items():
-        outcome = await panel.judge(said)
-        if outcome.says == "block":
-            panel.apply(outcome)
-            withheld.append(position)
+        _require_pass(runner, runner.unchecked("unreadable_answer"))
+    blocked: list[int | None] = []
+    for position, choice_texts in (await _choice_texts(call, answer or {})).items():
+        decision = await runner.run(choice_texts)
+        if decision.action == "block":
+            runner.record(decision)
+            blocked.append(position)
         else:
-            _must_pass(panel, outcome)
-    if answer is not None and withheld:
-        body = json.dumps(checks.protocol.withheld(answer, withheld, call.config.moderation_message)).encode()
+            _require_pass(runner, decision)
+    if answer is not None and blocked:
+        body = json.dumps(policy.protocol.withheld(answer, blocked, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
-        headers.remove("etag")  # it names what the upstream sent
+        headers.remove("etag")  # it identifies what the upstream sent
     if body:
         call.outcome.head_came(call.outcome.status, headers, len(body), whole=True)
     return body
 
 
-async def _said(call: Call, answer: dict[str, Any]) -> dict[int | None, list[Text]]:
-    """The texts of an answer by the positions of their choices; lets others' calls go on meanwhile."""
-    found: dict[int | None, list[Text]] = {}
+async def _choice_texts(call: Call, answer: dict[str, Any]) -> dict[int | None, list[Text]]:
+    """Return the texts of an answer by the positions of their choices, without blocking other calls."""
+    by_position: dict[int | None, list[Text]] = {}
     for number, (position, text) in enumerate(texts.of_answer(answer), 1):
         if text.strip():
-            found.setdefault(position, []).append(Text(text))
-        if number % _NODES == 0:
+            by_position.setdefault(position, []).append(Text(text))
+        if number % _SLICE_VALUES == 0:
             await call.host.clock.sleep(0)
-    return found
+    return by_position
 
 
-def _must_pass(panel: Panel, outcome: Any) -> None:
-    panel.apply(outcome)
-    if not outcome.lets_through:
+def _require_pass(runner: CheckRunner, decision: Decision) -> None:
+    runner.record(decision)
+    if not decision.lets_through:
         raise ModerationUnavailable("answer")
 
 
-async def _object(call: Call, data: bytes) -> dict[str, Any] | None:
-    """The answer, if every client reads the same in it."""
+async def _parse(call: Call, data: bytes) -> dict[str, Any] | None:
+    """Return the answer as JSON, None if clients could read it differently."""
     try:
         return (await work.run(safe_json.read(data), call.host.clock)).value
     except BadRequest:

@@ -1,4 +1,4 @@
-"""Long texts in slices: each short enough to be looked at without keeping others waiting. Pure."""
+"""Long texts in slices, each short enough to be checked without blocking other calls. Pure."""
 
 from __future__ import annotations
 
@@ -7,51 +7,52 @@ import unicodedata
 from collections.abc import Iterator
 
 from proxy.moderation import invisible
-from proxy.moderation.sentences import BEFORE_LENGTH, in_word
+from proxy.moderation.sentences import CONTEXT_LENGTH, in_word
 from proxy.moderation.verdict import Text
 
-# The list of words looks at so many characters in half a millisecond, at the worst ones in 20 ms: ligatures that become
-# 18 letters each, and marks in an order that normalising must change, which takes the square of their number.
-LENGTH = 2_048
+# The word list checks this many characters in half a millisecond. The worst texts take 20 ms: ligatures that expand to
+# 18 letters each, and marks that normalisation must reorder, which takes quadratic time.
+SLICE_LENGTH = 2_048
 _SPACE = re.compile(r"(\s)\s+")
 
 
-def sliced(text: Text) -> Iterator[Text]:
-    """The same text in slices that end between two words, each with the end of what was in front of it."""
-    if len(text.new) <= LENGTH:
+def split(text: Text) -> Iterator[Text]:
+    """Split a text into slices that end between two words, each with its context."""
+    if len(text.new) <= SLICE_LENGTH:
         yield text
         return
-    at, before = 0, text.before
-    while at < len(text.new):
-        end = slice_end(text.new, at, LENGTH)
-        new = text.new[at:end]
-        yield Text(new, before)
-        at, before = end, remembered(before, new)
+    start, context = 0, text.context
+    while start < len(text.new):
+        end = slice_end(text.new, start, SLICE_LENGTH)
+        new = text.new[start:end]
+        yield Text(new, context)
+        start, context = end, extended_context(context, new)
 
 
-def slice_end(text: str, at: int, most: int) -> int:
-    """Where a slice that starts at `at` ends, after at most `most` characters: between two words, if possible."""
-    end = min(at + most, len(text))
+def slice_end(text: str, start: int, max_length: int) -> int:
+    """Return the end of the slice that begins at `start`: between two words, if possible."""
+    end = min(start + max_length, len(text))
     if end == len(text):
         return end
-    for near in range(end, at, -1):
-        if not (_may_go_on(text[near - 1]) and _may_go_on(text[near])):
-            return near
+    for position in range(end, start, -1):
+        if not (_may_continue(text[position - 1]) and _may_continue(text[position])):
+            return position
     return end
 
 
-def _may_go_on(char: str) -> bool:
+def _may_continue(char: str) -> bool:
     return in_word(char) or invisible.INVISIBLE.match(char) is not None
 
 
-def remembered(before: str, new: str) -> str:
-    """What to look at again with what follows: the end of both, in which neither hidden characters nor a run of white
-    space take the place of words.
+def extended_context(context: str, new: str) -> str:
+    """Return the end of both texts, to be checked again with what follows.
+
+    Invisible characters and runs of white space are removed, so that they cannot displace words.
     """
-    kept, at = "", len(new)
-    while at > 0 and len(kept) < BEFORE_LENGTH:
-        start = max(0, at - LENGTH)
-        seen = invisible.without_marks(unicodedata.normalize("NFC", invisible.without(new[start:at])))
-        kept = _SPACE.sub(r"\1", seen + kept)
-        at = start
-    return (before + kept)[-BEFORE_LENGTH:]
+    kept, end = "", len(new)
+    while end > 0 and len(kept) < CONTEXT_LENGTH:
+        start = max(0, end - SLICE_LENGTH)
+        visible = invisible.strip_marks(unicodedata.normalize("NFC", invisible.strip(new[start:end])))
+        kept = _SPACE.sub(r"\1", visible + kept)
+        end = start
+    return (context + kept)[-CONTEXT_LENGTH:]

@@ -141,7 +141,7 @@ def merged_chunk(held: dict[str, Any], following: dict[str, Any], choice: dict[s
     if any(held.get(name) != following.get(name) for name in names):
         return None
     usage = {"usage": following["usage"]} if "usage" in following else {}
-    late = {name: value for name, value in following.items() if name in PASSING and name not in held}
+    late = {name: value for name, value in following.items() if name in _IGNORED and name not in held}
     return {**held, "choices": [choice], **late, **usage}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.protocols.base import as_list
+from proxy.protocols.members import as_list
 
 _COPIED = ("model", "parallel_tool_calls")
 

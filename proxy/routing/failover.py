@@ -28,10 +28,10 @@ _KEY_PROBLEM = re.compile(
 _KEY_REST, _RATE_LIMIT_REST, _FAULT_REST, _MAX_REST = 300.0, 20.0, 15.0, 600.0
 
 
-async def send(call: Call, targets: list[Target], outgoing: Outgoing, send_one: Send) -> Answer:
+async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: Send) -> Answer:
     """Return the first answer of `targets` that is not a failure. Raises the last UpstreamError.
 
-    `send_one` sends one call and raises UpstreamRefused for a status of 400 or more.
+    `attempt` sends one call and raises UpstreamRefused for a status of 400 or more.
     """
     remaining = [*targets]
     lesson: Retry | None = None
@@ -39,7 +39,7 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, send_one: 
         target = remaining.pop(0)
         call.outcome.go_to(target)
         try:
-            answer = await send_one(prepare(call, outgoing, target))
+            answer = await attempt(prepare(call, outgoing, target))
             if lesson is not None:
                 call.host.learn(lesson.lessons, target.name, lesson.model)
             return answer

@@ -18,15 +18,15 @@ from proxy.wire import content_encoding
 _MAX_BYTES = 1_000_000
 # A longer error, decompressed, is not searched for secrets. It is replaced if it may contain one.
 MAX_SEARCHED_BYTES = 65_536
-_MAX_TEXT = 2_000  # characters of an error in plain text
+_MAX_TEXT_LENGTH = 2_000  # characters of an error in plain text
 # Headers that describe a body, and so do not fit one that replaces it.
 _BODY_HEADERS = ("content-type", "content-encoding", "content-disposition", "content-range", "accept-ranges", "etag")
 
 
 async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> UpstreamRefused:
-    """Return the upstream's error with `secrets` redacted. A text becomes its message.
+    """Return the upstream's error with `secrets` redacted.
 
-    A page, such as a gateway's, is replaced.
+    Plain text becomes the message of an error. A page, such as a gateway's, is replaced.
     """
     # Part of an error is not valid JSON, and megabytes of one help nobody.
     body = await read_up_to(answer.body, _MAX_BYTES) or b""
@@ -60,18 +60,18 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
 
 
 def from_event(error: Any, secrets: tuple[str, ...] = ()) -> UpstreamRefused:
-    """Return an error that came as an event or with a status of 200. It gets the status that it names, or 502."""
+    """Return an error that came as an event or with status 200. It gets the status that it names, or 502."""
     members = error if isinstance(error, dict) else {"message": str(error)}
     if secrets:
         error = members = redaction.redact_json(members, secrets)
-    named = [members.get(name) for name in ("status", "status_code", "code")]
-    status = next((value for value in named if isinstance(value, int) and 400 <= value < 600), 502)
+    candidates = [members.get(name) for name in ("status", "status_code", "code")]
+    status = next((value for value in candidates if isinstance(value, int) and 400 <= value < 600), 502)
     headers = [("content-type", "application/json; charset=utf-8")]
     return UpstreamRefused(status, headers, json.dumps({"error": error}).encode(), members, None)
 
 
 def from_answer(call: Call, body: bytes, secrets: tuple[str, ...]) -> UpstreamRefused | None:
-    """Return the error that a whole JSON answer is, None if it is no error or cannot be read."""
+    """Return the error if a whole JSON answer is one, None if it is not or cannot be read."""
     value = redaction.parse_json(body)
     if isinstance(value, list) and value:  # Gemini's compatible endpoint wraps the error in a list
         value = value[0]
@@ -80,12 +80,12 @@ def from_answer(call: Call, body: bytes, secrets: tuple[str, ...]) -> UpstreamRe
 
 
 def _text(body: bytes) -> str:
-    """Return an error in plain text; "" for a page, or what is no text."""
+    """Return an error in plain text, "" for a page or binary data."""
     try:
         text = body.decode("utf-8").strip()
     except UnicodeDecodeError:
         return ""
-    return "" if text.startswith("<") or "<html" in text[:1_000].lower() else text[:_MAX_TEXT]
+    return "" if text.startswith("<") or "<html" in text[:1_000].lower() else text[:_MAX_TEXT_LENGTH]
 
 
 def _replacement(status: int, text: str) -> dict[str, Any]:

@@ -27,14 +27,14 @@ from proxy.wire.path_table import is_inference
 # A body with a Content-Length of at most this is read before the head goes out, so that a cut becomes a clean 502.
 # Any other body may arrive slowly and keep the client's connection alive.
 MAX_WHOLE_BYTES = 1_000_000
-# How long a connection may stay open after the protocol's own end before it is closed. Most close at once, and then the
-# connection can be used again.
-END_SECONDS = 0.25
+# How long Sluice waits for the body's end after the protocol's own ending. Most upstreams end it at once, and then the
+# connection can be reused.
+MAX_END_SECONDS = 0.25
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
-    """Send the call, record the answer's head, and yield its body; an event stream in whole events, up to its own end.
+    """Send the call, record the answer's head, and yield its body; an event stream in whole events, up to its ending.
 
     Raises UpstreamRefused for a status of 400 or more, and any other UpstreamError.
     """
@@ -44,7 +44,7 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
         yield start if call.outcome.whole else b""
         if call.outcome.whole:
             return
-        body = _after(start, answer.body) if start else answer.body
+        body = _prepend(start, answer.body) if start else answer.body
         async for piece in _events(call, answer, body, is_compressed) if call.is_sse else body:
             yield piece
     finally:
@@ -55,25 +55,25 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
 async def _events(call: Call, answer: Answer, body: ByteStream, is_compressed: bool) -> AsyncGenerator[bytes, None]:
     events = _Events(call, is_compressed)
     async for piece in body:
-        for whole in events.feed(piece):
-            yield whole
-        if events.ended or events.json:
+        for whole_events in events.feed(piece):
+            yield whole_events
+        if events.has_ended or events.json:
             break
     if events.json:
-        yield await _mislabelled(call, answer, events.json)
-    elif events.ended:
-        async for piece in _late(call, answer.body):
-            for whole in events.feed(piece):
-                yield whole
+        yield await _mislabelled_json(call, answer, events.json)
+    elif events.has_ended:
+        async for piece in _late_pieces(call, answer.body):
+            for whole_events in events.feed(piece):
+                yield whole_events
     elif rest := events.rest():
         yield rest
 
 
 async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
-    """Record the answer's head, with what the body really is where its label is wrong.
+    """Record the answer's head, with the real type of the body if the Content-Type is wrong.
 
-    Returns whether these are compressed events, and what was read of the body: all of one that is short and announces
-    its length, else as much as it took to tell events from anything else.
+    Returns whether the body is compressed events, and the part of the body that was read: all of a short one with a
+    Content-Length, else enough to recognise events.
     """
     headers, encoding = answer.headers, content_encoding.encoding(answer.headers)
     if encoding == "identity":
@@ -81,7 +81,7 @@ async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
     is_labelled = media_type(headers) == "text/event-stream"
     may_be_events = not is_labelled and encoding == "identity" and (call.streamed or call.plan.wants_events)
     is_compressed = is_labelled and content_encoding.can_decode(encoding)
-    if is_compressed:  # they are decompressed here, so that each can be flushed in time
+    if is_compressed:  # decompressed here, so that each event can be flushed in time
         headers.remove("content-encoding")
     length = None if is_labelled else _length(headers)
     start, is_whole = b"", length is not None and length <= MAX_WHOLE_BYTES
@@ -104,55 +104,55 @@ async def _read_head(call: Call, answer: Answer) -> tuple[bool, bytes]:
 
 
 class _Events:
-    """Makes whole events of the pieces of a body, with secrets redacted in errors.
+    """Assembles whole events from the pieces of a body, and redacts secrets in errors.
 
-    `ended`: the protocol's own end has come. `json`: the body begins like JSON, whatever its label says.
+    `has_ended` says that the protocol's own ending has come. `json` is the start of a body that is JSON, whatever its
+    Content-Type.
     """
 
     def __init__(self, call: Call, is_compressed: bool) -> None:
-        self.ended = False
+        self.has_ended = False
         self.json = b""
         self._protocol = call.protocol
-        # None to redact if the caller's own key goes up.
         self._secrets = _secrets(call)
         self._splitter = sse.Splitter()
-        self._begun = False
+        self._has_begun = False
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Take a piece, and yield the events that are whole now."""
+        """Take a piece, and yield the events that it completes."""
         for part in self._inflater.feed(piece) if self._inflater else (piece,):
-            if not self._begun and not sse.is_blank(part):
-                self._begun = True
+            if not self._has_begun and not sse.is_blank(part):
+                self._has_begun = True
                 if sse.looks_like_json(part):
                     self.json = part
                     return
             if events := self._splitter.feed(part):
-                self.ended = self.ended or self._protocol.ends(events)
+                self.has_ended = self.has_ended or self._protocol.ends(events)
                 yield _redact_errors(events, self._secrets)
 
     def rest(self) -> bytes:
-        """What is left after a clean end: an upstream that omits the last empty line still means what it sent."""
+        """Return the rest after a clean end: an upstream that omits the last empty line still means what it sent."""
         if self._inflater:
             self._inflater.end()
         return _redact_errors(self._splitter.rest(), self._secrets)
 
 
-async def _after(start: bytes, body: ByteStream) -> AsyncGenerator[bytes, None]:
+async def _prepend(start: bytes, body: ByteStream) -> AsyncGenerator[bytes, None]:
     yield start
     async for piece in body:
         yield piece
 
 
-async def _late(call: Call, body: ByteStream) -> AsyncGenerator[bytes, None]:
-    """What still comes after the protocol's own end, for a moment: most upstreams close right then.
+async def _late_pieces(call: Call, body: ByteStream) -> AsyncGenerator[bytes, None]:
+    """Yield what comes within MAX_END_SECONDS after the protocol's own ending.
 
-    Nothing that goes wrong now can take anything away from the answer.
+    The answer is complete, so an error of the upstream no longer matters.
     """
     clock = call.host.clock
-    pump, until = clock.pump(body), clock.now() + END_SECONDS
+    pump, ends_at = clock.pump(body), clock.now() + MAX_END_SECONDS
     try:
-        while (piece := await pump.next(max(0.0, until - clock.now()))) is not None:
+        while (piece := await pump.next(max(0.0, ends_at - clock.now()))) is not None:
             yield piece
     except (StopAsyncIteration, UpstreamError):
         return
@@ -160,8 +160,8 @@ async def _late(call: Call, body: ByteStream) -> AsyncGenerator[bytes, None]:
         await pump.aclose()
 
 
-async def _mislabelled(call: Call, answer: Answer, start: bytes) -> bytes:
-    """A JSON answer whose label says that it is a stream. Raises UpstreamRefused for an error."""
+async def _mislabelled_json(call: Call, answer: Answer, start: bytes) -> bytes:
+    """Return a JSON answer that is labelled as a stream. Raises UpstreamRefused for an error."""
     from proxy.routing import upstream_error  # few answers are mislabelled
 
     rest = await read_up_to(answer.body, MAX_WHOLE_BYTES)

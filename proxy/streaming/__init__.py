@@ -1,1 +1,1 @@
-"""How an answer travels to the caller: in time, in one piece or many, never silent for too long."""
+"""How an answer reaches the caller: in time, whole or in pieces, and never silent for too long."""

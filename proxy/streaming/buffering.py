@@ -1,26 +1,26 @@
-"""Buffered doors: a platform that takes one value back gets the whole answer at once, with the truth in its headers."""
+"""Buffered entry points: a platform that takes a single value gets the whole answer, marked in its headers."""
 
 from __future__ import annotations
 
 from proxy.call import Call
-from proxy.errors import DeadlineReached, ResponseTooLarge
+from proxy.errors import ResponseTooLarge
 from proxy.messages import Envelope, Headers, Reply, media_type
-from proxy.streaming.delivery import Delivery
+from proxy.streaming.delivery import Delivery, truncation_reason
 
 
-async def hold(call: Call, reply: Reply) -> Reply:
-    """`reply` with its body collected; a stream becomes valid SSE in one piece, marked `x-sluice-buffered: 1`.
+async def buffer(call: Call, reply: Reply) -> Reply:
+    """Return `reply` with its body collected. A stream becomes valid SSE in one piece, with `x-sluice-buffered: 1`.
 
-    The head has not gone out, so a failure that came before any text raises its ProxyError and keeps its own status,
-    and so does an answer above what the platform carries back. Behind text the last words stay in the stream, and
-    `x-sluice-truncated` says why they came: deadline, upstream or response_limit.
+    A failure before any text raises its ProxyError, since the head has not gone out and can still carry the status. An
+    answer above the platform's limit raises ResponseTooLarge. After text, the stream ends with its final event, and
+    `x-sluice-truncated` gives the reason: deadline, upstream or response_limit.
     """
     envelope = call.request.envelope
     delivery = reply.body
     body = delivery if isinstance(delivery, bytes) else b""
     if isinstance(delivery, Delivery):
         body = await _collect(call, reply.headers, delivery, envelope)
-    # Without the headers: what is this close to the limit is for the adapter to say, which sees the whole value.
+    # Only the body is measured. So close to the limit, the adapter decides, which sees the whole value.
     if envelope is not None and envelope.size(body, reply.headers) > envelope.limit:
         raise ResponseTooLarge(envelope.limit, envelope.where)
     if media_type(reply.headers) == "text/event-stream":
@@ -32,45 +32,45 @@ async def _collect(call: Call, headers: Headers, delivery: Delivery, envelope: E
     room = 0 if envelope is None else envelope.room(headers)
     pieces: list[bytes] = []
     size = 0
-    shrunk: _Shrunk | None = None
+    merged: _MergedBody | None = None
     try:
         async for piece in delivery:
-            if shrunk is not None:
-                shrunk.add(piece)
-                if shrunk.is_full:
-                    break  # the rest would be paid for, and could not be carried
+            if merged is not None:
+                merged.add(piece)
+                if merged.is_full:
+                    break  # the rest costs money and does not fit
                 continue
             pieces.append(piece)
-            # Counted while it comes: a function that first took all of a large file would run out of memory.
+            # Measured piece by piece: collecting a large file first would exhaust the function's memory.
             size += envelope.text_size(piece) if envelope is not None and call.is_sse else len(piece)
             if envelope is None or size <= room:
                 continue
             if call.is_sse and call.protocol.known:
-                shrunk = _Shrunk(call, envelope, room)
-                for one in pieces:
-                    shrunk.add(one)
+                merged = _MergedBody(call, envelope, room)
+                for earlier in pieces:
+                    merged.add(earlier)
                 pieces.clear()
             elif size > envelope.limit:
                 raise ResponseTooLarge(envelope.limit, envelope.where)
     finally:
         await delivery.close_unlogged()
-    body = b"".join(pieces) if shrunk is None else shrunk.end()
-    if shrunk is not None and shrunk.is_full:
+    body = b"".join(pieces) if merged is None else merged.end()
+    if merged is not None and merged.is_full:
         call.outcome.ending = ResponseTooLarge.code
         headers.set("x-sluice-truncated", "response_limit")
     elif (failure := delivery.failure) is not None:
         if not delivery.has_text:
             raise failure
         call.outcome.ending = failure.code
-        headers.set("x-sluice-truncated", "deadline" if isinstance(failure, DeadlineReached) else "upstream")
+        headers.set("x-sluice-truncated", truncation_reason(failure))
     return body
 
 
-class _Shrunk:
-    """A stream that is too large as it is: its deltas merged, and if that is not enough, cut with true last words."""
+class _MergedBody:
+    """A stream that is too large: its deltas are merged, and if that is not enough, it is cut and properly ended."""
 
     def __init__(self, call: Call, envelope: Envelope, room: int) -> None:
-        from proxy.protocols.merge import Coalescer  # few answers ever need it
+        from proxy.protocols.merge import Coalescer  # few answers need it
 
         self._call = call
         self._envelope = envelope
@@ -84,21 +84,21 @@ class _Shrunk:
         self._keep(self._coalescer.feed(piece))
 
     def end(self) -> bytes:
-        """All of it, or as much as there is room for with the last words behind it. Raises ResponseTooLarge."""
+        """Return the stream, or as much of it as fits with a final event. Raises ResponseTooLarge if that is none."""
         if not self.is_full:
             self._keep(self._coalescer.rest())
         if not self.is_full:
             return b"".join(self._events)
-        # What the last words are depends on what stands before them, so they are looked up again when that is less.
-        while (words := self._last_words()) is not None:
-            end = self._envelope.text_size(words)
-            if self._size + end <= self._room:
-                return b"".join([*self._events, words])
-            while self._events and self._size + end > self._room:
+        # The final event depends on the events before it, so it is built again after some are dropped.
+        while (final := self._final_event()) is not None:
+            final_size = self._envelope.text_size(final)
+            if self._size + final_size <= self._room:
+                return b"".join([*self._events, final])
+            while self._events and self._size + final_size > self._room:
                 self._size -= self._envelope.text_size(self._events.pop())
         raise ResponseTooLarge(self._envelope.limit, self._envelope.where)
 
-    def _last_words(self) -> bytes | None:
+    def _final_event(self) -> bytes | None:
         state = self._call.protocol.state(self._call.choices)
         for event in self._events:
             state.feed(event)

@@ -1,6 +1,6 @@
-"""The stage that watches the clock: it ends a call before the platform does, and has a silent stream pinged meanwhile.
+"""The stage that limits every wait for the answer: it ends a call before the platform does, and sends pings meanwhile.
 
-This is the one place where an answer is waited for with a limit. Streams below it know nothing of time.
+This is the only place with a time limit. Inner streams know nothing of time.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from proxy.streaming.keepalive import Keepalive
 
 
 async def apply(call: Call) -> Wrapper | None:
-    """Limit the waits for the answer, where there is a deadline or the stream is kept open with pings."""
-    if call.ends_at is None and not keepalive.wanted(call):
+    """Limit the waits for the answer if there is a deadline or the stream gets pings."""
+    if call.ends_at is None and not keepalive.applies(call):
         return None
-    return Wrapper(partial(timed, call))
+    return Wrapper(partial(limit_waits, call))
 
 
-async def timed(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
-    """The pieces of `stream`, with pings while it is silent.
+async def limit_waits(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
+    """Yield the pieces of `stream`, and pings while it is silent.
 
-    Raises DeadlineReached when time is up, also for a stream that never falls silent.
+    Raises DeadlineReached when the time is up, even if the stream is never silent.
     """
     now, ends_at, pings = call.host.clock.now, inf if call.ends_at is None else call.ends_at, Keepalive(call)
     pump = call.host.clock.pump(stream)
@@ -35,12 +35,12 @@ async def timed(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
             time = now()
             if time >= ends_at:
                 raise DeadlineReached(call.request.deadline)
-            wait = min(ends_at, pings.due) - time
+            wait = min(ends_at, pings.due_at) - time
             piece = await pump.next(None if wait == inf else max(0.0, wait))
             if piece is not None:
-                pings.heard(piece)
+                pings.note(piece)
                 yield piece
-            elif now() >= pings.due:
+            elif now() >= pings.due_at:
                 yield pings.ping()
     except StopAsyncIteration:
         return

@@ -1,4 +1,4 @@
-"""The reply's way out: what the caller gets of a call, its last words if it could not end by itself, its log line."""
+"""Sending the reply: its head, its body, a final event if the stream cannot end by itself, and the log line."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from proxy.errors import (
 )
 from proxy.messages import ByteStream, Headers, Reply, media_type
 
-# How the log calls the end of a stream whose last word is an error of the upstream's.
+# The ending in the log of a stream whose last event is an error from the upstream.
 UPSTREAM_ERROR = "upstream_error"
-_SSE = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
+_SSE_HEADERS = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
 
 
 async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
-    """Wait for the head, or for a ping that is due before it, and start the reply with that.
+    """Wait for the head, or for an earlier ping, and start the reply with it.
 
-    `passive`: no stage needs the bytes, so the platform's own stream may bypass them. Raises what the stream raises up
-    to there, with the stream closed: until then an error has its own status.
+    `passive` says that no stage needs the bytes, so the platform's native stream may bypass them. An error up to this
+    point closes the stream and is raised, so that the reply has the error's own status.
     """
     try:
         first = await stream.__anext__()
@@ -46,13 +46,18 @@ async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
     if call.outcome.length is not None:
         head.set("content-length", str(call.outcome.length))
     if media_type(head) == "text/event-stream":
-        for name, value in _SSE:
+        for name, value in _SSE_HEADERS:
             head.set(name, value)
     return Reply(call.outcome.status, head, first if call.outcome.whole else Delivery(call, stream, first, passive))
 
 
+def truncation_reason(failure: ProxyError) -> str:
+    """Return the value of `x-sluice-truncated` for an answer that ended with `failure`."""
+    return "deadline" if isinstance(failure, DeadlineReached) else "upstream"
+
+
 def seal(call: Call, reply: Reply) -> Reply:
-    """Add what every reply carries, and write the log line of one that is whole already."""
+    """Add the headers of every reply, and write the log line if the body is complete."""
     for name, value in call.outcome.reply_headers:
         reply.headers.set(name, value)
     reply.headers.set("x-sluice-request-id", call.id)
@@ -68,10 +73,10 @@ def seal(call: Call, reply: Reply) -> Reply:
 
 
 class Delivery:
-    """The body of a reply that goes out piece by piece, each of them ready to be flushed.
+    """The body of a reply that goes out in pieces, each ready to be flushed.
 
-    In an event stream a failure becomes the protocol's last words. In any other body it is raised, and the adapter
-    breaks the connection off, so that nobody takes half a file for a whole one.
+    In an event stream, a failure becomes the protocol's final event. In any other body it is raised, and the adapter
+    drops the connection, so that no client mistakes half a file for a whole one.
     """
 
     def __init__(self, call: Call, stream: ByteStream, first: bytes, passive: bool) -> None:
@@ -79,7 +84,7 @@ class Delivery:
         self._stream = stream
         self._first = first
         self._passive = passive and not call.host.capabilities.rewrites_stream
-        self._early = call.outcome.headers is None
+        self._is_early = call.outcome.headers is None
         self._state = call.protocol.state(call.choices)
         self._status = call.outcome.status
         self._head_at = call.elapsed()
@@ -87,7 +92,7 @@ class Delivery:
         self._bytes = 0
         self._ending: str | None = None
         self._closed = False
-        # Why it could not end by itself, and whether anything worth keeping had come by then.
+        # Why the stream could not end by itself, and whether any text had arrived by then.
         self.failure: ProxyError | None = None
         self.has_text = False
 
@@ -103,13 +108,13 @@ class Delivery:
             self._ending = self._own_ending
             raise
         except ProxyError as error:
-            if self._state.ended:  # the answer is whole already
+            if self._state.ended:  # the answer is already complete
                 self._ending = self._own_ending
                 raise StopAsyncIteration from None
-            piece = self._last_words(error)
-        except Exception as error:  # whatever it was, the caller must not take silence for an end
+            piece = self._final_event(error)
+        except Exception as error:  # the caller must not mistake silence for the end
             log.crashed(self._call, error)
-            piece = self._last_words(Unexpected())
+            piece = self._final_event(Unexpected())
         self._bytes += len(piece)
         if self._first_at is None:
             self._first_at = self._call.elapsed()
@@ -117,19 +122,19 @@ class Delivery:
 
     async def _piece(self) -> bytes:
         piece, self._first = self._first, b""
-        while not piece:  # the head has come; the adapter has sent it
+        while not piece:  # the head has come, and the adapter has sent it
             piece = await self._stream.__anext__()
-            if self._early and self._call.is_sse is False:
+            if self._is_early and self._call.is_sse is False:
                 raise UpstreamNotStreaming
         if self._call.is_sse:
             self._state.feed(piece)
         return piece
 
-    def _last_words(self, error: ProxyError) -> bytes:
+    def _final_event(self, error: ProxyError) -> bytes:
         self._ending = error.code
         self.failure = error
         self.has_text = self._state.has_text or (not self._call.protocol.known and self._bytes > 0)
-        if not self._early and not self._call.is_sse:
+        if not self._is_early and not self._call.is_sse:
             raise error
         if isinstance(error, DeadlineReached) and (end := self._state.truncated("deadline")) is not None:
             return end
@@ -137,13 +142,13 @@ class Delivery:
 
     @property
     def _own_ending(self) -> str:
-        """What the log calls the end of a stream that the upstream has ended itself."""
+        """The ending in the log of a stream that the upstream ended itself."""
         return UPSTREAM_ERROR if self._state.has_error else "complete"
 
     async def hand_over(self) -> Any:
-        """The body as the platform's own stream, which is then the caller's alone; None where it must be iterated.
+        """Return the body as the platform's native stream, None if it must be iterated.
 
-        The log line is written now: nobody here will see the end.
+        The log line is written now, because this object will not see the end.
         """
         native = self._call.outcome.native if self._passive else None
         if native is not None:
@@ -153,7 +158,7 @@ class Delivery:
         return native
 
     async def close_unlogged(self) -> None:
-        """Close, and leave the log line to whoever makes another reply of this."""
+        """Close without a log line, for a caller that builds another reply from this one."""
         self._closed = True
         await self._stream.aclose()
 
@@ -163,7 +168,7 @@ class Delivery:
         try:
             await self.close_unlogged()
         finally:
-            # Some clients hang up as soon as they have the protocol's own end.
+            # Some clients disconnect as soon as they have the protocol's own ending.
             ending = self._ending or (self._own_ending if self._state.ended else ClientGone.code)
             head, first = self._head_at, self._first_at
             log.finished(self._call, self._status, self._bytes, ending, ttfb=head, first_chunk=first)

@@ -1,4 +1,4 @@
-"""What a buffered door makes of an answer: text or base64 within JSON, whose size is what its platform counts. Pure."""
+"""How a buffered entry point encodes an answer: text or base64 within JSON, whose size the platform limits. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 
 from proxy.messages import Headers
 
-# The status, the names of the envelope's own members, and the headers that are added behind the core's back: CORS, ids.
-_REST_BYTES = 4_096
-# More than all headers together can take up.
-_ROOM_BYTES = 100_000
+# For the status, the names of the envelope's members, and the headers that are added later, such as CORS and ids.
+_FRAME_BYTES = 4_096
+# More than all headers together can have.
+_MAX_HEADER_BYTES = 100_000
+# The most bytes that JSON makes of one byte (an escaped control character) and of one character (an escaped emoji).
+_MAX_BYTE_SIZE, _MAX_CHARACTER_SIZE = 6, 12
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    r"""How one door carries a body back.
+    r"""How one entry point encodes a body.
 
-    `limit` is the size in bytes of the whole JSON value that the platform takes, `where` names the door in a message.
-    `escapes` says that the runtime writes other than ASCII characters as `\uXXXX` (six bytes for the three of a
-    Chinese one), `base64` that the door takes binary. `texts` are the content types that go as text, None where every
-    body does that is UTF-8.
+    `limit` is the platform's limit for the whole JSON value in bytes. `where` names the entry point in messages.
+    `escapes` says that the runtime writes non-ASCII characters as `\uXXXX`, which takes six bytes for the three of a
+    Chinese character. `base64` says that the entry point accepts binary. `texts` are the content types that are sent as
+    text, None if every UTF-8 body is.
     """
 
     limit: int
@@ -31,48 +33,45 @@ class Envelope:
     texts: tuple[str, ...] | None = None
 
     def room(self, headers: Headers) -> int:
-        """The number of bytes that the body may take up, as `size` counts them, beside these headers."""
-        named = sum(2 * (len(name) + len(value)) + 16 for name, value in headers)
-        return self.limit - named - _REST_BYTES
+        """Return how many bytes, as `size` counts them, the body may have in addition to these headers."""
+        header_bytes = sum(2 * (len(name) + len(value)) + 16 for name, value in headers)
+        return self.limit - header_bytes - _FRAME_BYTES
 
     def size(self, body: bytes, headers: Headers) -> int:
-        """The bytes that `body` takes up in the envelope."""
+        """Return the bytes of `body` in the envelope. A body that fits in any encoding is not measured exactly."""
         kind = headers.get("content-type") or ""
-        # Six bytes for one is the most that JSON makes of a byte: a short body needs no measuring.
-        if len(body) * 6 < self.limit - _REST_BYTES:
+        if len(body) * _MAX_BYTE_SIZE < self.limit - _FRAME_BYTES:
             return len(body)
         if self.texts is not None and not any(text in kind for text in self.texts):
-            return _as_base64(body)
+            return _base64_size(body)
         return self.text_size(body)
 
     def text_size(self, text: bytes) -> int:
-        """The bytes that a body, or some whole characters of one, take up as text."""
+        """Return the bytes of a body, or of a part of whole characters, as text."""
         try:
             decoded = text.decode("utf-8")
         except UnicodeDecodeError:
-            return _as_base64(text)
+            return _base64_size(text)
         return json_size(decoded, self.escapes) - 2
 
 
 def fits(answer: dict[str, Any], limit: int, escapes: bool) -> bool:
-    """Whether the whole value, as the adapter has made it, is within `limit` bytes.
+    """Whether the adapter's whole value is within `limit` bytes.
 
-    The core has measured the body alone, and not an upstream's error, which it passes untouched.
+    The core measures only the body, and does not measure an upstream's error, which it passes unchanged.
     """
-    # Twelve bytes for a character (an emoji, escaped) is the most that JSON makes of one; a short body needs no
-    # measuring.
-    return 12 * len(answer["body"]) + _ROOM_BYTES < limit or json_size(answer, escapes) <= limit
+    return _MAX_CHARACTER_SIZE * len(answer["body"]) + _MAX_HEADER_BYTES < limit or json_size(answer, escapes) <= limit
 
 
 def json_size(value: Any, escapes: bool) -> int:
-    r"""The bytes of `value` as JSON, with or without `\uXXXX` for other than ASCII characters."""
+    r"""Return the bytes of `value` as JSON, with non-ASCII characters as `\uXXXX` if `escapes`."""
     written = json.dumps(value, ensure_ascii=escapes)
     if written.isascii():
         return len(written)
-    # simplejson, which AWS's runtime uses, escapes these two all the same: six bytes for their three.
-    breaks = written.count("\u2028") + written.count("\u2029")
-    return len(written.encode()) + 3 * breaks
+    # AWS's runtime uses simplejson, which always escapes these two: six bytes instead of three.
+    separators = written.count("\u2028") + written.count("\u2029")
+    return len(written.encode()) + 3 * separators
 
 
-def _as_base64(body: bytes) -> int:
+def _base64_size(body: bytes) -> int:
     return (len(body) + 2) // 3 * 4

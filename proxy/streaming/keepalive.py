@@ -1,8 +1,7 @@
-"""The keep-alive rule: when a silent stream is pinged. `streaming.deadline` waits for it.
+"""The keep-alive rule: when a silent stream gets a ping. `streaming.deadline` sends it, in the protocol's form.
 
-Gateways and apps give up on a connection that carries nothing for half a minute; reasoning models think for longer.
-A ping that is due before the upstream has answered sends the reply's head early, so the first one waits longer. The
-ping's form is the protocol's.
+Gateways and apps close a connection that is silent for half a minute, and reasoning models think for longer. A ping
+before the upstream has answered sends the reply's head early, so the first one comes later than the others.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from proxy.call import Call
 _ID = re.compile(rb"(?:^|[\r\n])id:")
 
 
-def wanted(call: Call) -> bool:
-    """Whether the call's stream is kept open: text is what waits for thought, other streams are left alone."""
+def applies(call: Call) -> bool:
+    """Whether the call's stream gets pings: only streams of text do, because only they wait for a model to think."""
     return bool(
         call.host.capabilities.streams
         and call.streamed
@@ -26,27 +25,27 @@ def wanted(call: Call) -> bool:
 
 
 class Keepalive:
-    """The pings of one stream. `due` is when the next one is, in seconds on the host's clock."""
+    """The pings of one stream. `due_at` is the time of the next one, in seconds on the host's clock."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._has_ids = False
-        self.due = call.started + call.config.keepalive_first_seconds if wanted(call) else inf
+        self.due_at = call.started + call.config.keepalive_first_seconds if applies(call) else inf
 
     def ping(self) -> bytes:
-        """The ping that is due now."""
+        """Return the ping to send now."""
         self._restart()
         return self._call.protocol.ping(self._has_ids) or b""
 
-    def heard(self, piece: bytes) -> None:
-        """Take note of a piece of the stream. An answer that is no readable event stream gets no pings."""
-        if self.due == inf:
+    def note(self, piece: bytes) -> None:
+        """Take note of a piece of the stream. An answer that is not a readable event stream gets no pings."""
+        if self.due_at == inf:
             return
         if self._call.is_sse is False:
-            self.due = inf
-        elif piece:  # the head alone breaks no silence
+            self.due_at = inf
+        elif piece:  # the head alone does not end a silence
             self._has_ids = self._has_ids or (b"id:" in piece and _ID.search(piece) is not None)
             self._restart()
 
     def _restart(self) -> None:
-        self.due = self._call.host.clock.now() + self._call.config.keepalive_seconds
+        self.due_at = self._call.host.clock.now() + self._call.config.keepalive_seconds

@@ -37,6 +37,14 @@ def loads(data: str | bytes, everywhere: bool = False) -> Any:
     return json.loads(data)
 
 
+def parse(data: str | bytes, everywhere: bool = False) -> Any:
+    """Like `loads`, but returns None for JSON that is invalid or beyond the limits."""
+    try:
+        return loads(data, everywhere)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _brackets(data: str | bytes) -> int:
     return data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
 

@@ -43,14 +43,14 @@ def test_only_what_is_allowed_comes_back(pairs: list[tuple[str, str]], own_key: 
 
 
 def test_headers_keep_their_order_and_repetitions() -> None:
-    found = Headers([("A", "1"), ("b", "2"), ("a", "3")])
-    assert list(found) == [("a", "1"), ("b", "2"), ("a", "3")]
-    assert found.get("a") == "1" and found.get("c", "x") == "x"
-    copied = found.copy()
+    original = Headers([("A", "1"), ("b", "2"), ("a", "3")])
+    assert list(original) == [("a", "1"), ("b", "2"), ("a", "3")]
+    assert original.get("a") == "1" and original.get("c", "x") == "x"
+    copied = original.copy()
     copied.set("a", "9")
     copied.add("d", "4")
     assert list(copied) == [("b", "2"), ("a", "9"), ("d", "4")]
-    assert "a" in found and "d" not in found
+    assert "a" in original and "d" not in original
 
 
 def test_a_repr_never_shows_a_value() -> None:
@@ -59,8 +59,8 @@ def test_a_repr_never_shows_a_value() -> None:
 
 def test_a_preflight_that_asks_for_nothing_gets_the_usual_methods() -> None:
     assert "POST" in (headers.preflight(Headers()).get("access-control-allow-methods") or "")
-    asked = Headers([("access-control-request-headers", "a\r\nevil: 1")])
-    assert "access-control-allow-headers" not in headers.preflight(asked)
+    requested = Headers([("access-control-request-headers", "a\r\nevil: 1")])
+    assert "access-control-allow-headers" not in headers.preflight(requested)
 
 
 def test_families_of_headers_are_exposed_when_they_occur() -> None:

@@ -49,7 +49,7 @@ def ask(asked: Request, upstream: Several | None = None, **settings: str) -> tup
 def test_a_minted_key_calls_with_the_server_s_key() -> None:
     for sent in (key(), f"sk-anything:{key()}"):
         reply, upstream = ask(request(sent))
-        assert reply.status == 200 and [one.target.key for one in upstream.sent] == ["sk-server"]
+        assert reply.status == 200 and [outgoing.target.key for outgoing in upstream.sent] == ["sk-server"]
 
 
 def test_a_minted_key_is_short_and_safe_in_a_url() -> None:
@@ -63,9 +63,9 @@ def test_a_minted_key_is_short_and_safe_in_a_url() -> None:
     [Grant(), Grant(("a", "b*")), Grant((), ("chat",)), Grant((), (), 16), Grant(("模型",), ("chat", "images"), 99)],
 )
 def test_what_is_minted_is_read_again(grant: Grant) -> None:
-    found = signed_keys.read(key(grant), [SECRET])
-    assert (found.grant, found.name, found.id, found.expires) == (grant, "alice", "d03095", LATER)
-    assert found.log_id == "alice/d03095"
+    signed_key = signed_keys.read(key(grant), [SECRET])
+    assert (signed_key.grant, signed_key.name, signed_key.id, signed_key.expires) == (grant, "alice", "d03095", LATER)
+    assert signed_key.log_id == "alice/d03095"
 
 
 def test_a_secret_is_changed_without_ending_keys() -> None:
@@ -288,7 +288,7 @@ def test_a_model_s_own_page_counts_too() -> None:
 
 def test_the_list_of_models_shows_only_what_the_key_is_for() -> None:
     reply, _ = ask(request(key(SOME), b"", "/v1/models", "GET"), Several({"default": Does(body=JSON_LIST)}))
-    assert isinstance(reply.body, bytes) and [one["id"] for one in json.loads(reply.body)["data"]] == ["gpt-4o"]
+    assert isinstance(reply.body, bytes) and [item["id"] for item in json.loads(reply.body)["data"]] == ["gpt-4o"]
 
 
 def test_the_model_that_counts_is_the_one_that_callers_say() -> None:

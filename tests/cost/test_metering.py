@@ -27,22 +27,22 @@ DONE = b"data: [DONE]\n\n"
 
 
 def metered(
-    upstream: Listed, body: bytes = HI, how: str = "on", path: str = "/v1/chat/completions", **settings: str
+    upstream: Listed, body: bytes = HI, mode: str = "on", path: str = "/v1/chat/completions", **settings: str
 ) -> tuple[Reply, bytes, dict[str, Any]]:
     lines: list[str] = []
-    asked = request(path, body)
-    reply, pieces = run(upstream, asked, lines, settings={"METERING": how, **settings})
+    incoming = request(path, body)
+    reply, pieces = run(upstream, incoming, lines, settings={"METERING": mode, **settings})
     return reply, b"".join(pieces), json.loads(lines[-1])
 
 
-def asked(upstream: Listed, call: int = 0) -> Any:
+def sent_json(upstream: Listed, call: int = 0) -> Any:
     return json.loads(upstream.sent[call].body)
 
 
 def test_a_stream_s_usage_is_asked_for_and_taken_out_again() -> None:
     upstream = Listed(TEXT_NULL + TEXT_NULL, USAGE + DONE)
     _, body, line = metered(upstream)
-    assert asked(upstream)["stream_options"] == {"include_usage": True}
+    assert sent_json(upstream)["stream_options"] == {"include_usage": True}
     assert upstream.sent[0].body.startswith(HI[:-1])
     assert body == TEXT + TEXT + DONE
     assert (line["gen_ai.usage.input_tokens"], line["gen_ai.usage.output_tokens"]) == (8, 2)
@@ -71,12 +71,12 @@ def test_who_asks_for_usage_gets_it_byte_for_byte() -> None:
 def test_other_stream_options_stay(options: Any, sent: Any) -> None:
     upstream = Listed(TEXT, USAGE, DONE)
     metered(upstream, HI[:-1] + b',"stream_options":' + json.dumps(options).encode() + b"}")
-    assert asked(upstream)["stream_options"] == sent
+    assert sent_json(upstream)["stream_options"] == sent
 
 
 def test_off_means_that_bytes_pass_untouched() -> None:
     upstream = Listed(TEXT_NULL, USAGE, DONE)
-    _, body, line = metered(upstream, how="off")
+    _, body, line = metered(upstream, mode="off")
     assert upstream.sent[0].body == HI and body == TEXT_NULL + USAGE + DONE
     assert "cost_usd" not in line and "usage_source" not in line
 
@@ -130,9 +130,9 @@ def test_a_model_that_once_refused_is_not_asked_again() -> None:
     from proxy.call import Call
     from tests.support.core import host
 
-    place = host()
-    place.learn(place.no_usage, "default", "gpt-4o-mini")
-    call = Call(request(body=HI), startup.load({"METERING": "on"}), place, Listed())
+    fake_host = host()
+    fake_host.learn(fake_host.no_usage, "default", "gpt-4o-mini")
+    call = Call(request(body=HI), startup.load({"METERING": "on"}), fake_host, Listed())
     from proxy.wire.paths import normalise_path
 
     call.route, call.body.document = normalise_path("/v1/chat/completions"), scanned(HI)
@@ -152,8 +152,8 @@ def test_whole_answers_tell_the_cost_in_a_header() -> None:
     body = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}],"service_tier":"priority"}'
     answer = b'{"model":"gpt-4o-mini","choices":[],"usage":' + json.dumps(USED).encode() + b"}"
     head = (*JSON, ("content-length", str(len(answer))))
-    reply, got, line = metered(Listed(answer, headers=head), body, "header")
-    assert got == answer
+    reply, answered, line = metered(Listed(answer, headers=head), body, "header")
+    assert answered == answer
     assert reply.headers.get("x-sluice-cost-usd") == f"{(8 * 0.25 + 2 * 1) / 1e6:f}"
     assert reply.headers.get("x-sluice-usage") == "input=8; output=2; source=upstream"
     assert line["cost_usd"] == (8 * 0.25 + 2) / 1e6
@@ -171,17 +171,17 @@ def test_a_model_without_a_price_has_no_cost_never_none_at_all() -> None:
 
 
 def test_the_last_comment_of_a_stream_tells_it_too() -> None:
-    _, body, _ = metered(Listed(TEXT, DONE), how="comment")
+    _, body, _ = metered(Listed(TEXT, DONE), mode="comment")
     assert body.startswith(TEXT + DONE + b": sluice {") and body.endswith(b"}\n\n")
-    told = json.loads(body[len(TEXT + DONE) + len(b": sluice ") :])
-    assert told == {"input_tokens": 8, "output_tokens": 2, "source": "estimate", "cost_usd": (8 * 0.15 + 1.2) / 1e6}
+    figures = json.loads(body[len(TEXT + DONE) + len(b": sluice ") :])
+    assert figures == {"input_tokens": 8, "output_tokens": 2, "source": "estimate", "cost_usd": (8 * 0.15 + 1.2) / 1e6}
 
 
 def test_whole_answers_without_usage_are_counted_too() -> None:
     packed = gzip.compress(b'{"model":"gpt-4o-mini","choices":[{"message":{"content":"Hello there"}},5]}')
     head = (*JSON, ("content-encoding", "gzip"))
-    _, got, line = metered(Listed(packed, headers=head), HI.replace(b'"stream":true,', b""))
-    assert got == packed
+    _, answered, line = metered(Listed(packed, headers=head), HI.replace(b'"stream":true,', b""))
+    assert answered == packed
     assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (2, "estimate")
 
 
@@ -240,7 +240,7 @@ def test_where_nothing_can_count_nothing_is_made_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(estimate, "count_prompt", cannot)
     _, body, line = metered(Listed(TEXT, DONE))
     assert body == TEXT + DONE and "usage_source" not in line
-    _, body, _ = metered(Listed(TEXT, DONE), how="comment")
+    _, body, _ = metered(Listed(TEXT, DONE), mode="comment")
     assert b'"source": null' in body
 
 

@@ -31,10 +31,10 @@ def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
 
     compared = 0
     models = making.make(dt.date(2026, 11, 24))["models"]
-    for provider in (one for one in providers if one.id in making._PROVIDERS):
+    for provider in (item for item in providers if item.id in making._PROVIDERS):
         entries = [entry for entry in models if entry["provider"] == provider.id]
         for model in provider.models:
-            for name in {model.id.lower(), *(one.replace("*", "") for one in making._names(model.match))}:
+            for name in {model.id.lower(), *(pattern.replace("*", "") for pattern in making._names(model.match))}:
                 entry = prices._match(entries, name)
                 if entry is None:
                     continue
@@ -42,10 +42,10 @@ def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
                     for used in (Tokens(1000, 500, 200), Tokens(300_000, 500)):
                         usage = Usage(input_tokens=used.input, output_tokens=used.output, cache_read_tokens=used.cached)
                         when = dt.datetime.fromtimestamp(at, dt.timezone.utc)
-                        theirs = calc_price(usage, name, provider_id=provider.id, genai_request_timestamp=when)
-                        ours = Price("", "", None, None, tuple(entry["prices"])).cost(used, at)
-                        if ours is not None:  # a model that only takes in has no price for what it gives back
-                            assert abs(ours - theirs.total_price) < Decimal("1e-9"), (provider.id, name)
+                        expected = calc_price(usage, name, provider_id=provider.id, genai_request_timestamp=when)
+                        cost = Price("", "", None, None, tuple(entry["prices"])).cost(used, at)
+                        if cost is not None:  # a model that only takes in has no price for what it gives back
+                            assert abs(cost - expected.total_price) < Decimal("1e-9"), (provider.id, name)
                             compared += 1
     assert compared > 3000
 
@@ -54,10 +54,10 @@ def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
 def test_the_table_is_made_with_its_date_and_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "prices.json"
     assert making.main(dt.date(2026, 11, 24), target) == 0
-    made = json.loads(target.read_text())
-    assert made["date"] == "2026-11-24" and "genai-prices" in made["source"] and "litellm" in made["source"]
-    assert f"{len(made['models'])} models" in capsys.readouterr().out
-    providers = {entry["provider"] for entry in made["models"]}
+    table = json.loads(target.read_text())
+    assert table["date"] == "2026-11-24" and "genai-prices" in table["source"] and "litellm" in table["source"]
+    assert f"{len(table['models'])} models" in capsys.readouterr().out
+    providers = {entry["provider"] for entry in table["models"]}
     assert {
         "openai",
         "deepseek",
@@ -69,7 +69,7 @@ def test_the_table_is_made_with_its_date_and_sources(tmp_path: Path, capsys: pyt
         "mistral",
         "groq",
     } <= providers
-    assert json.loads(prices.TABLE.read_text())["providers"] == made["providers"]
+    assert json.loads(prices.TABLE.read_text())["providers"] == table["providers"]
 
 
 @OLD
@@ -88,9 +88,9 @@ def test_prices_to_come_are_kept_and_those_that_are_over_are_not() -> None:
         ConditionalPrice(constraint=StartDateConstraint(start_date=dt.date(2026, 1, 1)), prices=priced("2")),
         ConditionalPrice(constraint=StartDateConstraint(start_date=dt.date(2027, 1, 1)), prices=priced("3.5")),
     ]
-    made = making._prices(model, dt.date(2026, 11, 24))
-    assert made == [{"input": 2, "output": 2}, {"input": 3.5, "output": 3.5, "since": "2027-01-01"}]
-    price = Price("p", "d", None, None, tuple(made))
+    table = making._prices(model, dt.date(2026, 11, 24))
+    assert table == [{"input": 2, "output": 2}, {"input": 3.5, "output": 3.5, "since": "2027-01-01"}]
+    price = Price("p", "d", None, None, tuple(table))
     later = dt.datetime(2027, 3, 1, tzinfo=dt.timezone.utc).timestamp()
     assert [price.cost(Tokens(1_000_000, 0), at) for at in (NOON, later)] == [Decimal(2), Decimal("3.5")]
 
@@ -114,8 +114,8 @@ def test_prices_to_come_are_kept_and_those_that_are_over_are_not() -> None:
     ],
 )
 def test_whose_price_it_is(model: str, base_url: str | None, provider: str | None) -> None:
-    found = find(model, base_url)
-    assert (found.provider if found else None) == provider
+    price = find(model, base_url)
+    assert (price.provider if price else None) == provider
 
 
 def test_limits_come_with_the_price() -> None:
@@ -162,9 +162,9 @@ def test_the_owner_s_file_comes_first(tmp_path: Path) -> None:
     own = tmp_path / "own.json"
     entries = [{"match": ["Mine*", "gpt-4o"], "input": 0.1, "output": 0.2, "context_window": 1000}]
     own.write_text(json.dumps({"date": "2026-01-02", "models": entries}))
-    found = find("mine-large", OPENAI, str(own))
-    assert found and (found.provider, found.date, found.context_window) == ("own", "2026-01-02", 1000)
-    assert found.cost(Tokens(1_000_000, 1_000_000), NOON) == Decimal("0.3")
+    price = find("mine-large", OPENAI, str(own))
+    assert price and (price.provider, price.date, price.context_window) == ("own", "2026-01-02", 1000)
+    assert price.cost(Tokens(1_000_000, 1_000_000), NOON) == Decimal("0.3")
     assert find("gpt-4o-mini", OPENAI, str(own)) == find("gpt-4o-mini", OPENAI)
     assert startup.load({"PRICES_FILE": str(own)}).prices_file == str(own)
 

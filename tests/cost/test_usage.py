@@ -18,7 +18,7 @@ STREAMS = SHARED / "data" / "streams"
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "usage_object"),
     [
         (b'{"usage": {"prompt_tokens": 1}, "choices": []}', {"prompt_tokens": 1}),
         (b'data: {"usage":null}\n\ndata: {"usage":{"a":2}}\n\ndata: {"usage":null}', {"a": 2}),
@@ -30,13 +30,13 @@ STREAMS = SHARED / "data" / "streams"
         (b"", {}),
     ],
 )
-def test_the_last_usage_object_counts(data: bytes, found: dict[str, Any]) -> None:
-    assert last_object(data) == found
+def test_the_last_usage_object_counts(data: bytes, usage_object: dict[str, Any]) -> None:
+    assert last_object(data) == usage_object
 
 
 def test_what_is_no_number_is_left_out() -> None:
-    found = {"prompt_tokens": True, "input_tokens": 4, "prompt_tokens_details": 5}
-    assert usage.normalise(found) == Usage(input=4)
+    usage_object = {"prompt_tokens": True, "input_tokens": 4, "prompt_tokens_details": 5}
+    assert usage.normalise(usage_object) == Usage(input=4)
 
 
 def test_packed_answers_are_opened_for_the_log_alone() -> None:
@@ -67,14 +67,14 @@ def test_the_counts_of_every_recorded_stream_are_found() -> None:
     index = [json.loads(line) for line in (STREAMS / "INDEX.jsonl").read_text().splitlines()]
     checked = 0
     for row in index:
-        told = row["usage"] or {}
-        wanted = told.get("prompt_tokens", told.get("input_tokens"))
-        if not isinstance(wanted, int) or row["api"] not in ("chat", "responses"):
+        reported = row["usage"] or {}
+        expected = reported.get("prompt_tokens", reported.get("input_tokens"))
+        if not isinstance(expected, int) or row["api"] not in ("chat", "responses"):
             continue
         counts = Usage()
         for piece in (STREAMS / row["file"]).read_bytes().replace(b"\r\n", b"\n").split(b"\n\n"):
             counts.update(usage.normalise(last_object(piece)))
-        assert counts.input == wanted, row["file"]
+        assert counts.input == expected, row["file"]
         checked += 1
     assert checked > 100
 

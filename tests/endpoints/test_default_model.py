@@ -41,7 +41,9 @@ def test_the_demo_and_the_default_have_theirs() -> None:
 
 
 def upstreams(*tables: dict[str, Any]) -> config.Config:
-    named = [{"name": f"n{at}", "base_url": "https://api.x.ai/v1", **one} for at, one in enumerate(tables)]
+    named = [
+        {"name": f"n{position}", "base_url": "https://api.x.ai/v1", **table} for position, table in enumerate(tables)
+    ]
     return startup.load({"UPSTREAMS": json.dumps(named)})
 
 

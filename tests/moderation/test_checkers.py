@@ -19,11 +19,11 @@ from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.call import Call
 from proxy.errors import ConfigError, UpstreamTimeout
 from proxy.moderation import request_texts, service_call, windows
-from proxy.moderation.checkers import moderator, tencent, words
-from proxy.moderation.checkers.words import LONGEST, Words, normalised
-from proxy.moderation.checks import Checks
-from proxy.moderation.runner import Panel
-from proxy.moderation.verdict import Failed, Text, Verdict, gravest
+from proxy.moderation.checkers import load, tencent, words
+from proxy.moderation.checkers.words import MAX_WORD_LENGTH, WordList, normalise
+from proxy.moderation.policy import Policy
+from proxy.moderation.runner import CheckRunner
+from proxy.moderation.verdict import CheckFailed, Text, Verdict, most_severe
 from proxy.protocols import registry
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
@@ -48,20 +48,20 @@ def answering(value: Any, status: int = 200) -> Routed:
 def ask(name: str, upstream: Listed, texts: Sequence[Text], **settings: str) -> Verdict:
     async def go() -> Verdict:
         call = Call(request(), startup.load({"MODERATION": name, "PROXY_KEY": "p", **settings}), host(), upstream)
-        return await moderator(name).check(call, texts)
+        return await load(name).check(call, texts)
 
     return fake_clock.run(go())
 
 
 def openai(upstream: Listed, *texts: str, **settings: str) -> Verdict:
-    return ask("openai", upstream, [Text(one) for one in texts], **{"MODERATION_OPENAI_KEY": "sk-mod", **settings})
+    return ask("openai", upstream, [Text(item) for item in texts], **{"MODERATION_OPENAI_KEY": "sk-mod", **settings})
 
 
 # --- the list of words
 
 
 def has(listed: str, text: str, before: str = "") -> bool:
-    return Words(map(normalised, listed.split(","))).find(Text(text, before))
+    return WordList(map(normalise, listed.split(","))).find(Text(text, before))
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_list_comes_from_a_file_and_a_setting(tmp_path: Path) -> None:
     [
         (None, "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
-        (b"# nothing\n\n", "without a word"),
-        (b"x" * (LONGEST + 1), f"more than {LONGEST} characters"),
+        (b"# nothing\n\n", "without words"),
+        (b"x" * (MAX_WORD_LENGTH + 1), f"more than {MAX_WORD_LENGTH} characters"),
     ],
 )
 def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: bytes | None, says: str) -> None:
@@ -131,10 +131,10 @@ def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: byt
 
 
 def test_words_without_a_list_stop_the_start() -> None:
-    with pytest.raises(ConfigError, match="MODERATION_WORDS or MODERATION_WORDS_FILE must be set"):
+    with pytest.raises(ConfigError, match="Set MODERATION_WORDS or MODERATION_WORDS_FILE"):
         startup.load({"MODERATION": "words"})
     with pytest.raises(ConfigError, match="MODERATION_WORDS has a word"):
-        startup.load({"MODERATION": "words", "MODERATION_WORDS": "x" * (LONGEST + 1)})
+        startup.load({"MODERATION": "words", "MODERATION_WORDS": "x" * (MAX_WORD_LENGTH + 1)})
 
 
 def test_a_hundred_thousand_words_are_no_burden() -> None:
@@ -142,7 +142,7 @@ def test_a_hundred_thousand_words_are_no_burden() -> None:
     import time
 
     started = time.process_time()
-    many = Words(normalised(f"{chr(0x4E00 + i % 5000)}{chr(0x4E00 + i * 7 % 9000)}{i}") for i in range(100_000))
+    many = WordList(normalise(f"{chr(0x4E00 + i % 5000)}{chr(0x4E00 + i * 7 % 9000)}{i}") for i in range(100_000))
     built = time.process_time()
     assert not many.find(Text("一二三四五六七八九十,你好世界。" * 6_000))
     assert built - started < 5 and time.process_time() - built < 5
@@ -187,18 +187,18 @@ def test_openai_s_verdicts(result: Any, verdict: Verdict) -> None:
     ],
 )
 def test_an_answer_without_a_verdict_is_a_failure(value: Any) -> None:
-    with pytest.raises(Failed, match="malformed"):
+    with pytest.raises(CheckFailed, match="malformed"):
         openai(answering(value), "text")
 
 
 def test_whatever_goes_wrong_on_the_way_is_a_failure() -> None:
-    with pytest.raises(Failed, match="status_401"):
+    with pytest.raises(CheckFailed, match="status_401"):
         openai(answering({"results": [CLEAR]}, 401), "text")
 
     async def silent(_: Outgoing) -> Answer:
         raise UpstreamTimeout("x")
 
-    with pytest.raises(Failed, match="upstream_timeout"):
+    with pytest.raises(CheckFailed, match="upstream_timeout"):
         openai(Routed(service=silent), "text")
     bodies = [Body(b"no JSON"), Body(b"x" * 600_000, b"x" * 600_000)]
     for body, says in zip(bodies, ("malformed", "too_large"), strict=True):
@@ -206,7 +206,7 @@ def test_whatever_goes_wrong_on_the_way_is_a_failure() -> None:
         async def service(_: Outgoing, body: Body = body) -> Answer:
             return Answer(200, json_answer({}).headers, body)
 
-        with pytest.raises(Failed, match=says):
+        with pytest.raises(CheckFailed, match=says):
             openai(Routed(service=service), "text")
         assert body.closed
 
@@ -223,7 +223,7 @@ def test_long_texts_are_asked_for_in_pieces_until_one_is_blocked() -> None:
     assert len(upstream.asked) == 3
     assert "".join("".join(json.loads(sent.body)["input"]) for sent in upstream.asked) == text
     upstream.asked.clear()
-    assert openai(upstream, "bad " + text).says == "block" and len(upstream.asked) == 1
+    assert openai(upstream, "bad " + text).level == "block" and len(upstream.asked) == 1
 
 
 def test_openai_s_key_comes_from_where_it_may() -> None:
@@ -237,25 +237,25 @@ def test_openai_s_key_comes_from_where_it_may() -> None:
     assert target(**{**own, "OPENAI_API_KEY": "sk-1,sk-2"}).key == "sk-2"
     there = {"MODERATION_OPENAI_BASE_URL": "https://other.example/v1", "MODERATION_OPENAI_KEY": "sk-mod"}
     assert (target(**own, **there).base_url, target(**own, **there).key) == ("https://other.example/v1", "sk-mod")
-    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*another server"):
+    with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*another server"):
         target(**own, MODERATION_OPENAI_BASE_URL="https://other.example/v1")
-    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own"):
+    with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*holds no key"):
         target()
     # Keys that begin with fk belong to another vendor, and are sent there alone.
     mixed = {**own, "OPENAI_API_KEY": "fk-theirs,sk-ours"}
     assert (target(**mixed).base_url, target(**mixed).key) == ("https://api.openai.com/v1", "sk-ours")
     theirs = {**own, "OPENAI_API_KEY": "fk-theirs"}
-    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own for OPENAI_BASE_URL"):
+    with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*no key for OPENAI_BASE_URL"):
         target(**theirs)
     assert target(**theirs, MODERATION_OPENAI_KEY="sk-mod").key == "sk-mod"
     assert target(**theirs, OPENAI_BASE_URL="https://openai.api2d.net/v1").key == "fk-theirs"
     several = {"UPSTREAMS": '[{"name":"a","base_url":"https://a.test/v1","keys":"sk-a"}]', "PROXY_KEY": "p"}
-    with pytest.raises(ConfigError, match=r"MODERATION_OPENAI_KEY must be set.*no key of its own"):
+    with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*holds no key"):
         target(**several)
-    found = target(**several, MODERATION_OPENAI_KEY="sk-mod")
-    assert (found.base_url, found.key) == ("https://api.openai.com/v1", "sk-mod")
-    found = target(**several, **there)
-    assert (found.base_url, found.key) == ("https://other.example/v1", "sk-mod")
+    chosen = target(**several, MODERATION_OPENAI_KEY="sk-mod")
+    assert (chosen.base_url, chosen.key) == ("https://api.openai.com/v1", "sk-mod")
+    chosen = target(**several, **there)
+    assert (chosen.base_url, chosen.key) == ("https://other.example/v1", "sk-mod")
     with pytest.raises(ConfigError, match=r"MODERATION names openai.*DEMO"):
         target(DEMO="1", MODERATION_OPENAI_KEY="sk-mod")
 
@@ -296,7 +296,7 @@ def test_tencent_s_verdicts(suggestion: str, verdict: Verdict) -> None:
     ],
 )
 def test_tencent_s_errors_are_failures(value: Any, says: str) -> None:
-    with pytest.raises(Failed, match=says):
+    with pytest.raises(CheckFailed, match=says):
         ask("tencent", answering(value), [Text("x")], **KEYS)
 
 
@@ -316,21 +316,21 @@ def test_tencent_gets_pieces_of_10_000_characters_and_stops_at_the_first_that_is
     text = "字" * 25_000
     upstream = answering(tms("Pass"))
     ask("tencent", upstream, [Text(text)], **KEYS)
-    sent = [base64.b64decode(json.loads(one.body)["Content"]).decode() for one in upstream.asked]
-    assert [len(one) for one in sent] == [10_000, 10_000, 5_000] and "".join(sent) == text
+    sent = [base64.b64decode(json.loads(outgoing.body)["Content"]).decode() for outgoing in upstream.asked]
+    assert [len(item) for item in sent] == [10_000, 10_000, 5_000] and "".join(sent) == text
     upstream = answering(tms("Block"))
-    assert ask("tencent", upstream, [Text(text)], **KEYS).says == "block" and len(upstream.asked) == 1
+    assert ask("tencent", upstream, [Text(text)], **KEYS).level == "block" and len(upstream.asked) == 1
 
 
 def test_the_keys_of_the_function_s_role_serve_where_none_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError, match="TMS_SECRET_ID must be set"):
+    with pytest.raises(ConfigError, match="Set TMS_SECRET_ID"):
         startup.load({"MODERATION": "tencent"})
     monkeypatch.setenv("TENCENTCLOUD_SECRETID", "AKIDrole")
     monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "role-secret")
     monkeypatch.setenv("TENCENTCLOUD_SESSIONTOKEN", "token")
-    with pytest.raises(ConfigError, match="TMS_SECRET_KEY must be set"):
+    with pytest.raises(ConfigError, match="Set TMS_SECRET_KEY"):
         startup.load({"MODERATION": "tencent", "TMS_SECRET_ID": "AKIDexample"})
     upstream = answering(tms("Pass"))
     ask("tencent", upstream, [Text("x")])
@@ -385,10 +385,10 @@ def credential() -> Any:
 
 def test_pieces_lose_nothing_and_leave_words_whole() -> None:
     text = "word " * 1_000
-    found = list(service_call.pieces([Text(text + " " * 200)], 99))
-    assert "".join(found).rstrip() == text.rstrip() and all(len(one) <= 99 and one.endswith(" ") for one in found)
-    assert list(service_call.pieces([Text("two.", "One. This is "), Text(" ")], 99)) == ["This is two."]
-    assert gravest([]) == Verdict("pass") and words.LONGEST == 128
+    pieces = list(service_call.split_texts([Text(text + " " * 200)], 99))
+    assert "".join(pieces).rstrip() == text.rstrip() and all(len(item) <= 99 and item.endswith(" ") for item in pieces)
+    assert list(service_call.split_texts([Text("two.", "One. This is "), Text(" ")], 99)) == ["This is two."]
+    assert most_severe([]) == Verdict("pass") and words.MAX_WORD_LENGTH == 128
 
 
 # --- what a filter may cost, and how long it keeps others waiting
@@ -397,7 +397,7 @@ def test_pieces_lose_nothing_and_leave_words_whole() -> None:
 @pytest.mark.parametrize("name", ["openai", "tencent"])
 def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> None:
     pays = {"MODERATION": f"words,{name}", "MODERATION_WORDS": "x", "MODERATION_OPENAI_KEY": "sk-mod", **KEYS}
-    with pytest.raises(ConfigError, match=rf"MODERATION names {name}.*PROXY_KEY must be set.*ALLOW_ANONYMOUS=1"):
+    with pytest.raises(ConfigError, match=rf"MODERATION names {name}.*Set PROXY_KEY.*ALLOW_ANONYMOUS=1"):
         startup.load(pays)
     held = {"OPENAI_API_KEY": "sk-server"}
     some: list[dict[str, str]] = [
@@ -440,8 +440,8 @@ def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
 
     async def go() -> list[str]:
         call = Call(request(), startup.load({**settings, "PROXY_KEY": "p"}), host(), upstream)
-        panel = Panel(call, Checks(registry.get("chat"), False, True, False))
-        return [(await panel.judge([Text("x")])).says for _ in range(12)]
+        runner = CheckRunner(call, Policy(registry.get("chat"), False, True, False))
+        return [(await runner.run([Text("x")])).action for _ in range(12)]
 
     assert fake_clock.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10
 
@@ -469,10 +469,10 @@ class _Counted(AsyncioClock):
 def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In units that take at most some milliseconds: characters looked at, and values of a request."""
     clock = _Counted()
-    find, read = Words.find, request_texts._strings
+    find, read = WordList.find, request_texts._values
 
-    def counted_find(self: Words, text: Text) -> bool:
-        clock.count(len(text.before) + len(text.new))
+    def counted_find(self: WordList, text: Text) -> bool:
+        clock.count(len(text.context) + len(text.new))
         return find(self, text)
 
     def counted_read(members: Any) -> Any:
@@ -480,8 +480,8 @@ def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch)
             clock.count(1)
             yield text
 
-    monkeypatch.setattr(Words, "find", counted_find)
-    monkeypatch.setattr(request_texts, "_strings", counted_read)
+    monkeypatch.setattr(WordList, "find", counted_find)
+    monkeypatch.setattr(request_texts, "_values", counted_read)
 
     async def go() -> None:
         settings = startup.load({"MODERATION": "words", "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1"})
@@ -493,13 +493,13 @@ def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch)
         assert reply.status == 200 and isinstance(reply.body, bytes)
 
     fake_clock.run(go())
-    assert 0 < clock.worst <= 3 * windows.LENGTH
+    assert 0 < clock.worst <= 3 * windows.SLICE_LENGTH
 
 
 def test_cutting_a_long_text_takes_no_square_of_its_length() -> None:
     import time
 
     started = time.process_time()
-    assert sum(map(len, service_call.pieces([Text("word " * 4_000_000)], 2_000))) == 20_000_000
-    assert windows.remembered("", " " * 5_000_000) == " "
+    assert sum(map(len, service_call.split_texts([Text("word " * 4_000_000)], 2_000))) == 20_000_000
+    assert windows.extended_context("", " " * 5_000_000) == " "
     assert time.process_time() - started < 5  # the square took 17 s

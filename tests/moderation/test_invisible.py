@@ -8,15 +8,15 @@ import unicodedata
 import pytest
 
 from proxy.moderation import invisible
-from proxy.moderation.checkers.words import Words, normalised
+from proxy.moderation.checkers.words import WordList, normalise
 from proxy.moderation.verdict import Text
-from proxy.moderation.windows import LENGTH, remembered, slice_end, sliced
+from proxy.moderation.windows import SLICE_LENGTH, extended_context, slice_end, split
 
 HIDDEN = [chr(code) for code in range(0x110000) if invisible.INVISIBLE.match(chr(code))]
 
 
 def has(listed: str, text: str, before: str = "") -> bool:
-    return Words(map(normalised, listed.split(","))).find(Text(text, before))
+    return WordList(map(normalise, listed.split(","))).find(Text(text, before))
 
 
 def test_every_format_and_control_character_is_among_them() -> None:
@@ -33,7 +33,7 @@ def test_every_format_and_control_character_is_among_them() -> None:
 
 
 def test_none_of_them_hides_a_word() -> None:
-    words = Words(["forbidden"])
+    words = WordList(["forbidden"])
     for at in range(0, len(HIDDEN), 50):
         some = "".join(HIDDEN[at : at + 50])
         assert words.find(Text(f"for{some}bid{HIDDEN[at]}den")), hex(ord(HIDDEN[at]))
@@ -60,7 +60,7 @@ def test_tricks_of_other_kinds_hide_none_either(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "text", "found"),
+    ("listed", "text", "matches"),
     [
         ("schwul", "schwül", False),
         ("schwul", "schwu\u0308l", False),
@@ -77,25 +77,25 @@ def test_tricks_of_other_kinds_hide_none_either(text: str) -> None:
         ("istanbul", "İSTANBUL", True),
     ],
 )
-def test_what_tells_honest_words_apart_stays(listed: str, text: str, found: bool) -> None:
-    assert has(listed, text) == found
+def test_what_tells_honest_words_apart_stays(listed: str, text: str, matches: bool) -> None:
+    assert has(listed, text) == matches
 
 
 def test_hidden_characters_and_spaces_do_not_push_a_word_s_beginning_out_of_sight() -> None:
     for between in ("\u200b", "\U000e0020", "\u0336", "\x00"):
-        assert has("forbidden", "bidden", remembered("", "for" + between * 600))
-    assert has("bad phrase", "phrase", remembered("", "bad" + " \n" * 600))
+        assert has("forbidden", "bidden", extended_context("", "for" + between * 600))
+    assert has("bad phrase", "phrase", extended_context("", "bad" + " \n" * 600))
 
 
 @pytest.mark.parametrize("text", ["wo rd " * 2_000, "字" * 9_000, "x" * 9_000, "e\u0301" * 5_000])
 def test_slices_end_between_words_and_lose_nothing(text: str) -> None:
-    found = list(sliced(Text(text, "before ")))
-    assert "".join(one.new for one in found) == text and all(len(one.new) <= LENGTH for one in found)
-    assert found[0].before == "before "
-    assert all(len(one.before) <= 512 for one in found)
+    slices = list(split(Text(text, "before ")))
+    assert "".join(item.new for item in slices) == text and all(len(item.new) <= SLICE_LENGTH for item in slices)
+    assert slices[0].context == "before "
+    assert all(len(item.context) <= 512 for item in slices)
 
 
 def test_where_a_slice_ends() -> None:
     assert slice_end("ab cd", 0, 4) == 3 and slice_end("ab cd", 0, 9) == 5 and slice_end("abcd", 1, 2) == 3
     assert slice_end("a cafe\u0301", 0, 6) == 2
-    assert not has("cafe", "x" * (LENGTH - 4) + " cafe\u0301")
+    assert not has("cafe", "x" * (SLICE_LENGTH - 4) + " cafe\u0301")

@@ -28,10 +28,10 @@ def test_a_chat_ends_with_the_message_and_its_reason(filtered: Any) -> None:
     assert answer.choices[0].finish_reason == "content_filter"
     chunks = list(filtered.chat.completions.create(model="demo", messages=HELLO, max_tokens=18, n=2, stream=True))
     texts = {0: "", 1: ""}
-    for one in chunks:
-        texts[one.choices[0].index] += one.choices[0].delta.content or ""
+    for chunk in chunks:
+        texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
     assert all(text.endswith("到此为止。") and "演示" not in text for text in texts.values())
-    assert {one.choices[0].index for one in chunks if one.choices[0].finish_reason == "content_filter"} == {0, 1}
+    assert {chunk.choices[0].index for chunk in chunks if chunk.choices[0].finish_reason == "content_filter"} == {0, 1}
 
 
 def test_a_response_is_incomplete(filtered: Any) -> None:
@@ -43,7 +43,7 @@ def test_a_response_is_incomplete(filtered: Any) -> None:
     assert events[-1].type == "response.incomplete"
     assert events[-1].response.incomplete_details.reason == "content_filter"
     assert events[-1].response.output_text == "到此为止。"
-    assert "演示" not in "".join(one.delta for one in events if one.type == "response.output_text.delta")
+    assert "演示" not in "".join(event.delta for event in events if event.type == "response.output_text.delta")
 
 
 def test_older_completions_end_the_same_way(filtered: Any) -> None:
@@ -71,6 +71,6 @@ def test_a_failed_check_is_not_asked_for_again(serve: Serve, upstream: Upstream)
         with pytest.raises(openai.InternalServerError) as failed:
             sdk.chat.completions.create(model="m", messages=HELLO)
         assert failed.value.code == "moderation_unavailable"
-    assert [one.target for one in upstream.received] == ["/v1/chat/completions", "/v1/moderations"]
-    keys = [one.header("authorization") for one in upstream.received]
+    assert [received.target for received in upstream.received] == ["/v1/chat/completions", "/v1/moderations"]
+    keys = [received.header("authorization") for received in upstream.received]
     assert keys == ["Bearer sk-mine", "Bearer sk-mod"]

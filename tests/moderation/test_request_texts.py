@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import startup
-from proxy.moderation.request_texts import NODES, request_texts
-from proxy.moderation.windows import LENGTH
+from proxy.moderation.request_texts import SLICE_VALUES, request_texts
+from proxy.moderation.windows import SLICE_LENGTH
 from tests.moderation.test_stage import JSON, WORDS
 from tests.support import fake_clock
 from tests.support.core import KEY, Listed, error_of, request, run
@@ -83,7 +83,7 @@ def test_what_is_no_text_is_left_out() -> None:
     message: dict[str, Any] = {"role": "user", "id": "m_1", "content": None}
     pictures = ["https://x.test/a.png", {"url": "data:image/png;base64,QUJD", "detail": "Hi"}]
     assert (
-        texts(messages=[message, {"content": [{"type": "image_url", "image_url": one} for one in pictures]}]) == "\nHi"
+        texts(messages=[message, {"content": [{"type": "image_url", "image_url": url} for url in pictures]}]) == "\nHi"
     )
     sound = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}
     assert texts(messages=[{"role": "assistant", "content": [sound]}]) == "\nwav"
@@ -103,7 +103,7 @@ def test_a_text_file_is_decoded_in_pieces(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "joined"),
     [
         ("two lines\n", "\ntwo lines\n"),
         ("\\u7981\\u8bcd", "\n\\u7981\\u8bcd\n禁词"),
@@ -111,30 +111,30 @@ def test_a_text_file_is_decoded_in_pieces(text: str) -> None:
         ("", ""),
     ],
 )
-def test_a_text_is_a_line_of_its_own_with_its_escapes_read_as_well(text: str, found: str) -> None:
-    assert texts(prompt=text) == found
+def test_a_text_is_a_line_of_its_own_with_its_escapes_read_as_well(text: str, joined: str) -> None:
+    assert texts(prompt=text) == joined
 
 
 @given(st.lists(st.text("ab \\u0n", max_size=9_000), max_size=3))
 def test_pieces_are_short_and_lose_nothing(prompts: list[str]) -> None:
     pieces = list(request_texts([("prompt", prompts)]))
-    assert all(len(piece) <= LENGTH + 1 for piece in pieces)
-    found, at = "".join(pieces), 0
+    assert all(len(piece) <= SLICE_LENGTH + 1 for piece in pieces)
+    joined, at = "".join(pieces), 0
     for prompt in prompts:
-        at = found.index(prompt, at)
+        at = joined.index(prompt, at)
 
 
 def test_a_word_that_is_cut_by_a_slice_is_found() -> None:
     for shift in range(40):
-        text = "字" * (LENGTH - shift) + "禁词"
+        text = "字" * (SLICE_LENGTH - shift) + "禁词"
         upstream = Listed(b"{}", headers=JSON)
-        body = json.dumps({"prompt": [text[: LENGTH // 2], text]}).encode()
+        body = json.dumps({"prompt": [text[: SLICE_LENGTH // 2], text]}).encode()
         reply, _ = run(upstream, request("/v1/completions", body), settings={**WORDS, "MODERATION_INPUT": "1"})
         assert reply.status == 400, shift
 
 
 def test_much_without_text_lets_others_run_and_needs_no_stack() -> None:
-    assert list(request_texts([("x", [None] * (3 * NODES))])).count("") >= 3
+    assert list(request_texts([("x", [None] * (3 * SLICE_VALUES))])).count("") >= 3
     deep: Any = "forbidden"
     for _ in range(50_000):
         deep = [deep]
@@ -231,7 +231,7 @@ LINES = base64.encodebytes((WORD * 40).encode()).decode()
         f"data:text/plain;name={'a' * 300};base64,{encoded(WORD)}",
         f"data:text/plain;base64;charset=utf-8,{encoded(WORD)}",
         "data:text/plain,a%20%E7%A6%81%E8%AF%8D%20here",
-        "data:text/plain," + "%41" * LENGTH + "%E7%A6%81%E8%AF%8D",
+        "data:text/plain," + "%41" * SLICE_LENGTH + "%E7%A6%81%E8%AF%8D",
         f"data:application/octet-stream;base64,{encoded(WORD)}",
         f"data:application/pdf;base64,{encoded(WORD)}",
         f"data:image/svg+xml;base64,{encoded(WORD)}",
@@ -259,7 +259,7 @@ def test_a_file_without_text_is_not_read(start: bytes) -> None:
 
 def parts(*pieces: str | None) -> list[dict[str, Any]]:
     """A message in parts; None is one that has no text."""
-    content = [{"type": "image_url"} if one is None else {"type": "text", "text": one} for one in pieces]
+    content = [{"type": "image_url"} if item is None else {"type": "text", "text": item} for item in pieces]
     return [{"role": "user", "content": content}]
 
 
@@ -267,7 +267,7 @@ def parts(*pieces: str | None) -> list[dict[str, Any]]:
 def test_a_word_across_parts_is_seen(cuts: list[int], around: str) -> None:
     word, at = "badword", 0
     pieces = []
-    for cut in sorted(one + 1 for one in cuts):
+    for cut in sorted(item + 1 for item in cuts):
         pieces.append(word[at:cut])
         at = cut
     pieces.append(word[at:])

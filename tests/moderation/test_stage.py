@@ -42,7 +42,7 @@ def moderated(
     return reply, b"".join(pieces), json.loads(lines[-1])
 
 
-def told(reply: Reply) -> str | None:
+def header_of(reply: Reply) -> str | None:
     return reply.headers.get("x-sluice-moderation")
 
 
@@ -73,7 +73,7 @@ def test_the_owner_forces_and_a_caller_may_ask(
 ) -> None:
     upstream = Listed(chunk("forbidden"), DONE)
     reply, body, _ = moderated(upstream, ASKS + fields + b"}", CHAT, "POST", **settings)
-    assert told(reply) == header
+    assert header_of(reply) == header
     assert (b"forbidden" not in body) == blocked
     assert upstream.sent[0].body == ASKS + b"}"
     if not blocked:
@@ -85,7 +85,7 @@ def test_other_calls_keep_their_fields_and_their_answers(path: str) -> None:
     upstream = Listed(b'{"x":"forbidden"}', headers=JSON)
     asked = b'{"input":"forbidden","moderation":"low"}'
     reply, body, _ = moderated(upstream, asked, path)
-    assert (body, upstream.sent[0].body, told(reply)) == (b'{"x":"forbidden"}', asked, None)
+    assert (body, upstream.sent[0].body, header_of(reply)) == (b'{"x":"forbidden"}', asked, None)
 
 
 def test_stored_answers_are_looked_at_as_well() -> None:
@@ -98,7 +98,7 @@ def test_stored_answers_are_looked_at_as_well() -> None:
 
 @pytest.mark.parametrize("name", ["MODERATION_INPUT", "MODERATION_OUTPUT"])
 def test_a_check_that_nothing_can_do_stops_the_start(name: str) -> None:
-    with pytest.raises(Exception, match=f"{name} is on, so MODERATION must say"):
+    with pytest.raises(Exception, match=f"{name} is on, but MODERATION is not set"):
         startup.load({name: "1"})
     assert not startup.load({name: "0"}).moderation
 
@@ -139,7 +139,7 @@ def test_a_refused_prompt_costs_nothing(path: str, body: Any, param: str, output
     error = error_of(reply)
     assert (reply.status, error["code"], error["param"]) == (400, "content_filter", param)
     assert error["type"] == "invalid_request_error"
-    assert reply.headers.get("x-should-retry") == "false" and str(told(reply)).endswith("; blocked")
+    assert reply.headers.get("x-should-retry") == "false" and str(header_of(reply)).endswith("; blocked")
     assert upstream.sent == []
     assert (line["moderation"], line["moderation_label"], line["status"]) == ("block", "words", 400)
     assert "forbidden" not in json.dumps(line)
@@ -237,11 +237,11 @@ def test_a_prompt_that_could_not_be_checked() -> None:
         reply, _, line = moderated(upstream, PLAIN, CHAT, "POST", **settings)
         error = error_of(reply)
         assert (reply.status, error["code"], upstream.sent) == (502, "moderation_unavailable", [])
-        assert reply.headers.get("x-should-retry") == "false" and "; failed" in str(told(reply))
+        assert reply.headers.get("x-should-retry") == "false" and "; failed" in str(header_of(reply))
         assert (line["moderation"], line["moderation_label"]) == ("error", "openai:upstream_unreachable")
         upstream = Routed(chunk("Hi."), DONE, service=broken)
         reply, body, line = moderated(upstream, PLAIN, CHAT, "POST", **settings, MODERATION_ON_ERROR="open")
-        assert body == chunk("Hi.") + DONE and "; unchecked" in str(told(reply))
+        assert body == chunk("Hi.") + DONE and "; unchecked" in str(header_of(reply))
         assert line["moderation"] == "error_open"
 
 
@@ -252,22 +252,22 @@ def test_a_whole_answer_is_checked_before_it_is_sent() -> None:
     answer = whole("Fine.")
     for head in (JSON, (*JSON, ("content-length", str(len(answer))))):
         reply, body, line = moderated(Listed(answer[:9], answer[9:], headers=head), b'{"messages":[]}')
-        assert (body, told(reply), line["moderation"]) == (answer, "output", "pass")
+        assert (body, header_of(reply), line["moderation"]) == (answer, "output", "pass")
         assert reply.headers.get("content-length") == str(len(answer))
 
 
 def test_what_is_withheld_of_a_whole_answer_is_one_choice() -> None:
     reply, body, line = moderated(Listed(whole("Fine.", "forbidden"), headers=JSON), b'{"messages":[]}')
-    found = json.loads(body)
-    assert (reply.status, told(reply), line["moderation"]) == (200, "output; blocked", "block")
-    assert found["choices"][0] == json.loads(whole("Fine."))["choices"][0]
-    assert found["choices"][1] == {
+    parsed = json.loads(body)
+    assert (reply.status, header_of(reply), line["moderation"]) == (200, "output; blocked", "block")
+    assert parsed["choices"][0] == json.loads(whole("Fine."))["choices"][0]
+    assert parsed["choices"][1] == {
         "index": 1,
         "message": {"role": "assistant", "content": "No.", "refusal": None},
         "logprobs": None,
         "finish_reason": "content_filter",
     }
-    assert (found["id"], found["usage"]) == ("c1", {"prompt_tokens": 1})
+    assert (parsed["id"], parsed["usage"]) == ("c1", {"prompt_tokens": 1})
     assert reply.headers.get("content-length") == str(len(body))
 
 
@@ -285,10 +285,10 @@ def test_what_is_withheld_of_older_completions_and_of_responses() -> None:
     item = {"type": "message", "content": [{"type": "output_text", "text": "forbidden"}]}
     answer = json.dumps({"id": "r1", "object": "response", "status": "completed", "output": [item]}).encode()
     _, body, _ = moderated(Listed(answer, headers=JSON), b'{"input":"x"}', RESPONSES)
-    found = json.loads(body)
-    assert (found["id"], found["status"]) == ("r1", "incomplete")
-    assert found["incomplete_details"] == {"reason": "content_filter"}
-    assert found["output"][0]["content"][0]["text"] == "No." and b"forbidden" not in body
+    parsed = json.loads(body)
+    assert (parsed["id"], parsed["status"]) == ("r1", "incomplete")
+    assert parsed["incomplete_details"] == {"reason": "content_filter"}
+    assert parsed["output"][0]["content"][0]["text"] == "No." and b"forbidden" not in body
 
 
 @pytest.mark.parametrize("kind", ["reasoning_content", "refusal", "reasoning", "unknown_field"])
@@ -301,36 +301,36 @@ def test_all_texts_of_an_answer_are_looked_at(kind: str) -> None:
 @pytest.mark.parametrize("path", [CHAT, f"{CHAT}/c1/messages"])
 def test_lists_of_stored_answers_are_looked_at(path: str) -> None:
     answer = {"object": "list", "has_more": False, "data": [{"id": "c1", "choices": [{"message": {"content": "%"}}]}]}
-    told = json.dumps(answer).replace("%", "Fine.").encode()
-    assert moderated(Listed(told, headers=JSON), b"", path, "GET")[1] == told
-    _, body, line = moderated(Listed(told.replace(b"Fine.", b"forbidden"), headers=JSON), b"", path, "GET")
+    data = json.dumps(answer).replace("%", "Fine.").encode()
+    assert moderated(Listed(data, headers=JSON), b"", path, "GET")[1] == data
+    _, body, line = moderated(Listed(data.replace(b"Fine.", b"forbidden"), headers=JSON), b"", path, "GET")
     assert b"forbidden" not in body and b'"No."' in body and line["moderation"] == "block"
     assert json.loads(body)["object"] == "list"
 
 
 def test_the_items_of_a_stored_response_are_looked_at() -> None:
-    told = b'{"object":"list","data":[{"type":"message","role":"user","content":[{"text":"forbidden"}]}]}'
-    _, body, _ = moderated(Listed(told, headers=JSON), b"", f"{RESPONSES}/r1/input_items", "GET")
+    data = b'{"object":"list","data":[{"type":"message","role":"user","content":[{"text":"forbidden"}]}]}'
+    _, body, _ = moderated(Listed(data, headers=JSON), b"", f"{RESPONSES}/r1/input_items", "GET")
     assert b"forbidden" not in body and b'"No."' in body
 
 
 def test_what_a_whole_answer_says_beside_its_choices_is_looked_at() -> None:
     answer = json.loads(whole("Fine.", "Fine too."))
-    told = json.dumps({**answer, "citations": ["forbidden"], "extra": {"n": 1}, "error": {"message": "forbidden"}})
-    _, body, line = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    data = json.dumps({**answer, "citations": ["forbidden"], "extra": {"n": 1}, "error": {"message": "forbidden"}})
+    _, body, line = moderated(Listed(data.encode(), headers=JSON), b'{"messages":[]}')
     assert json.loads(body) == {**answer, "extra": {"n": 1}, "error": {"message": "forbidden"}}
     assert line["moderation"] == "block"
     # Both.
-    told = told.replace("Fine too.", "forbidden")
-    _, body, _ = moderated(Listed(told.encode(), headers=JSON), b'{"messages":[]}')
+    data = data.replace("Fine too.", "forbidden")
+    _, body, _ = moderated(Listed(data.encode(), headers=JSON), b'{"messages":[]}')
     assert "citations" not in json.loads(body) and b'"No."' in body
     echo = {"object": "response", "id": "r1", "instructions": "forbidden", "output_text": "%", "output": []}
-    told = json.dumps(echo)
-    fine = told.replace("%", "Fine.").encode()
+    data = json.dumps(echo)
+    fine = data.replace("%", "Fine.").encode()
     assert moderated(Listed(fine, headers=JSON), b'{"input":"x"}', RESPONSES)[1] == fine
-    _, body, _ = moderated(Listed(told.replace("%", "forbidden").encode(), headers=JSON), b'{"input":"x"}', RESPONSES)
-    found = json.loads(body)
-    assert "output_text" not in found and (found["instructions"], found["status"]) == ("forbidden", "incomplete")
+    _, body, _ = moderated(Listed(data.replace("%", "forbidden").encode(), headers=JSON), b'{"input":"x"}', RESPONSES)
+    parsed = json.loads(body)
+    assert "output_text" not in parsed and (parsed["instructions"], parsed["status"]) == ("forbidden", "incomplete")
 
 
 def test_strange_answers_are_looked_at_as_well() -> None:
@@ -365,7 +365,7 @@ def test_what_cannot_be_looked_into_counts_as_a_failed_check(kind: str, encoding
     assert (reply.status, error_of(reply)["code"]) == (502, "moderation_unavailable")
     assert (line["moderation"], line["moderation_label"]) == ("error", label)
     reply, body, line = moderated(Listed(b"\x00binary", headers=head), b'{"messages":[]}', MODERATION_ON_ERROR="open")
-    assert (body, line["moderation"], told(reply)) == (b"\x00binary", "error_open", "output; unchecked")
+    assert (body, line["moderation"], header_of(reply)) == (b"\x00binary", "error_open", "output; unchecked")
 
 
 DEEP = b'{"choices":[{"delta":{"content":"Hi."},"x":' + b"[" * 990 + b"]" * 990 + b"}]}"
@@ -378,7 +378,7 @@ def test_an_answer_that_is_nested_without_end_counts_as_a_failed_check(fields: b
     reply, _, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}')
     assert (reply.status, line["moderation_label"]) == (502, "unreadable_answer")
     reply, body, line = moderated(Listed(answer, headers=JSON), b'{"messages":[]}', MODERATION_ON_ERROR="open")
-    assert (body, line["moderation"], told(reply)) == (answer, "error_open", "output; unchecked")
+    assert (body, line["moderation"], header_of(reply)) == (answer, "error_open", "output; unchecked")
 
 
 def test_so_does_an_event_and_what_is_around_it_is_checked() -> None:
@@ -395,7 +395,7 @@ def test_so_does_an_event_and_what_is_around_it_is_checked() -> None:
 def test_an_answer_too_large_to_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.moderation import whole_answer
 
-    monkeypatch.setattr(whole_answer, "_MOST_BYTES", 50)
+    monkeypatch.setattr(whole_answer, "_MAX_BYTES", 50)
     pieces = whole("Fine."), b" " * 10, b" " * 10
     reply, _, line = moderated(Listed(*pieces, headers=JSON), b'{"messages":[]}')
     assert (reply.status, line["moderation_label"]) == (502, "too_large")
@@ -466,21 +466,21 @@ def test_a_hit_ends_a_chat_for_each_open_choice_and_cancels_the_upstream() -> No
     assert body.startswith(b"".join(start))
     rest = body[len(b"".join(start)) :]
     assert rest.endswith(DONE) and b"This is" not in rest and b"More" not in rest
-    found = objects(rest)
-    assert [one["choices"][0]["index"] for one in found] == [0, 2]
-    for one in found:
-        assert (one["id"], one["model"], one["created"]) == ("c1", "m", 7)
-        assert one["choices"][0]["delta"]["content"] == "No."
-        assert one["choices"][0]["finish_reason"] == "content_filter"
-    assert (reply.status, told(reply), line["ending"], line["moderation"]) == (200, "output", "complete", "block")
+    parsed = objects(rest)
+    assert [item["choices"][0]["index"] for item in parsed] == [0, 2]
+    for choice in parsed:
+        assert (choice["id"], choice["model"], choice["created"]) == ("c1", "m", 7)
+        assert choice["choices"][0]["delta"]["content"] == "No."
+        assert choice["choices"][0]["finish_reason"] == "content_filter"
+    assert (reply.status, header_of(reply), line["ending"], line["moderation"]) == (200, "output", "complete", "block")
     assert upstream.body.closed
 
 
 def test_a_hit_in_the_first_words_still_names_the_stream() -> None:
     _, body, _ = moderated(Listed(b": hello\n\n", chunk("forbidden.\n"), DONE))
-    (found,) = objects(body)
-    assert body.startswith(b": hello\n\n") and found["id"] == "c1"
-    assert found["choices"][0]["delta"] == {"role": "assistant", "content": "No."}
+    (parsed,) = objects(body)
+    assert body.startswith(b": hello\n\n") and parsed["id"] == "c1"
+    assert parsed["choices"][0]["delta"] == {"role": "assistant", "content": "No."}
     _, body, _ = moderated(Listed(b"data: forbidden\n\n"))
     assert objects(body)[0]["object"] == "chat.completion.chunk"
 
@@ -491,9 +491,9 @@ def test_a_hit_in_older_completions() -> None:
 
     _, body, _ = moderated(Listed(text("Fine.\n"), text("forbidden\n"), DONE), b'{"prompt":"x"}', COMPLETIONS)
     assert body.startswith(text("Fine.\n")) and body.endswith(DONE)
-    (found,) = objects(body)[1:]
-    assert found["object"] == "text_completion" and found["id"] == "t1"
-    assert found["choices"] == [{"index": 0, "text": "No.", "logprobs": None, "finish_reason": "content_filter"}]
+    (parsed,) = objects(body)[1:]
+    assert parsed["object"] == "text_completion" and parsed["id"] == "t1"
+    assert parsed["choices"] == [{"index": 0, "text": "No.", "logprobs": None, "finish_reason": "content_filter"}]
 
 
 def response(number: int, kind: str, **fields: Any) -> bytes:
@@ -502,8 +502,8 @@ def response(number: int, kind: str, **fields: Any) -> bytes:
 
 
 def test_the_end_of_a_response_does_not_repeat_what_was_withheld() -> None:
-    told = {"id": "r1", "object": "response", "instructions": "Be kind.", "output_text": "forbidden", "output": []}
-    _, body, _ = moderated(Listed(response(0, "created", response=told)), b'{"input":"x"}', RESPONSES)
+    echoed = {"id": "r1", "object": "response", "instructions": "Be kind.", "output_text": "forbidden", "output": []}
+    _, body, _ = moderated(Listed(response(0, "created", response=echoed)), b'{"input":"x"}', RESPONSES)
     (last,) = objects(body)
     assert b"forbidden" not in body and last["response"]["id"] == "r1"
     assert last["response"]["instructions"] == "Be kind."
@@ -563,7 +563,7 @@ def test_an_assembled_answer_says_why_it_ends() -> None:
     reply, body, _ = moderated(upstream, b'{"model":"m","messages":[]}', ASSEMBLE="always")
     (choice,) = json.loads(body)["choices"]
     assert choice["message"]["content"] == "Fine.\nNo." and choice["finish_reason"] == "content_filter"
-    assert told(reply) == "output; blocked"
+    assert header_of(reply) == "output; blocked"
 
 
 def test_a_metered_stream_is_counted_as_far_as_it_got_out() -> None:

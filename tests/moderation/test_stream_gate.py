@@ -17,7 +17,7 @@ from proxy import startup
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import ByteStream, Reply
 from proxy.moderation import batcher, stream_gate
-from proxy.moderation.batcher import Batch, Cutter
+from proxy.moderation.batcher import Batch, Batcher
 from proxy.moderation.verdict import Text
 from proxy.protocols import registry
 from proxy.relay import relay
@@ -85,7 +85,7 @@ def test_nothing_at_or_behind_a_flagged_sentence_gets_out(data: st.DataObject) -
     _, pieces = run(Listed(*events, chunk("", "stop"), DONE), request(), None, settings=WORDS)
     body = b"".join(pieces)
     released = "".join(
-        one["choices"][0]["delta"].get(field, "") for one in objects(body) if not one["choices"][0]["finish_reason"]
+        item["choices"][0]["delta"].get(field, "") for item in objects(body) if not item["choices"][0]["finish_reason"]
     )
     assert text.startswith(released) and len(released) <= start
     assert objects(body)[-1]["choices"][0]["finish_reason"] == "content_filter" and body.endswith(DONE)
@@ -98,8 +98,8 @@ def test_a_word_cut_between_two_batches_is_found(monkeypatch: pytest.MonkeyPatch
     events = [chunk(word) for word in text.replace(" ", "| ").split("|")]
     for size in range(1, 30):
         monkeypatch.setattr(batcher, "LENGTH", size)
-        found = {**WORDS, "MODERATION_WORDS": "bad phrase"}
-        body = b"".join(run(Listed(*events, DONE), request(), None, settings=found)[1])
+        settings = {**WORDS, "MODERATION_WORDS": "bad phrase"}
+        body = b"".join(run(Listed(*events, DONE), request(), None, settings=settings)[1])
         assert b"content_filter" in body and b"phrase" not in body, size
 
 
@@ -175,7 +175,7 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
 def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sound with a transcript: the most that is held is reached long before a sentence ends."""
     monkeypatch.setattr(batcher, "SECONDS", 1_000)
-    event = chunk("", audio={"data": "A" * stream_gate._HELD_BYTES, "transcript": "Hel"})
+    event = chunk("", audio={"data": "A" * stream_gate._MAX_HELD_BYTES, "transcript": "Hel"})
 
     async def go() -> None:
         body = await opened(Paced(event))
@@ -292,12 +292,12 @@ def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_rea
         body = await opened(upstream, API)
         reading = asyncio.ensure_future(_next(body))
         await asyncio.sleep(0.05)
-        assert 4 <= len(gates) <= stream_gate._MOST
+        assert 4 <= len(gates) <= stream_gate._MAX_BATCHES
         assert len(upstream.body._steps) > 300
         got = []
         while True:
-            for one in gates:
-                one.set()
+            for gate in gates:
+                gate.set()
             try:
                 got.append(await reading)
             except StopAsyncIteration:
@@ -335,7 +335,7 @@ def test_a_hit_gives_up_the_checks_behind_it() -> None:
 def test_a_fault_of_our_own_is_an_error_event_and_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     from proxy.moderation.checkers import words
 
-    monkeypatch.setattr(words, "_list", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
+    monkeypatch.setattr(words, "_load", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
     lines: list[str] = []
     with pytest.raises(RuntimeError):
         startup.load(WORDS)
@@ -392,7 +392,7 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
 
 
 def cuts(*events: bytes, kind: str = "chat", now: float = 0.0) -> list[Batch]:
-    made = Cutter(registry.get(kind))
+    made = Batcher(registry.get(kind))
     batches = [batch for event in events for batch in made.feed(event, now)]
     rest = made.rest()
     return batches + ([rest] if rest else [])
@@ -451,8 +451,8 @@ def test_what_is_repeated_is_not_checked_again() -> None:
         kind="responses",
     )
     assert new(made) == [("Hello there",), ('{"a":"禁"}',), (), (), ("out", "never said before"), ()]
-    told = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
-    assert new(cuts(*told)) == [("One two",)]
+    events = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
+    assert new(cuts(*events)) == [("One two",)]
 
 
 def again(text: str, said: str) -> bytes:
@@ -468,9 +468,9 @@ def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> Non
     assert "".join(sum(new(made), ())) == "One. One. Two. Three. \nOther. "
     assert new(cuts(again("\ud83d", "\ud83d"), again("\ude00", "😀"), again(" ", "😀 ")))[0] == ("😀 ",)
     # What is escaped in one place may be said as it stands in another.
-    told = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
-    assert new(cuts(chunk('"b\\u0061d"'), told)) == [('"b\\u0061d"', '"bad"')]
-    assert new(cuts(arguments('"b\\u0061d"'), told)) == [('"bad"',)]
+    event = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
+    assert new(cuts(chunk('"b\\u0061d"'), event)) == [('"b\\u0061d"', '"bad"')]
+    assert new(cuts(arguments('"b\\u0061d"'), event)) == [('"bad"',)]
 
 
 def test_a_text_that_only_grows_is_checked_once() -> None:
@@ -496,7 +496,7 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"choices": [], "citations": ["forbidden"]},
         {"choices": [], "search_results": [{"title": "forbidden"}]},
@@ -511,14 +511,14 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
         {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "forbidden"}}]}}]},
     ],
 )
-def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, Any]) -> None:
-    for events in ([sse.event(found), DONE], [b"\xef\xbb\xbf" + sse.event(found)]):
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(event: dict[str, Any]) -> None:
+    for events in ([sse.event(event), DONE], [b"\xef\xbb\xbf" + sse.event(event)]):
         body = b"".join(run(Listed(*events), request(), None, settings=WORDS)[1])
         assert b"forbidden" not in body and b"content_filter" in body
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"type": "response.output_text.delta", "delta": "", "note": "forbidden"},
         {"type": "response.created", "response": {"output_text": "forbidden"}},
@@ -527,27 +527,27 @@ def test_fields_of_a_provider_s_own_are_looked_at_in_a_stream(found: dict[str, A
         {"type": "response.output_item.done", "item": {"type": "mcp_call", "result": "forbidden"}},
     ],
 )
-def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(found: dict[str, Any]) -> None:
-    body = b"".join(run(Listed(sse.event(found)), request(RESPONSES), None, settings=WORDS)[1])
+def test_fields_of_a_provider_s_own_are_looked_at_in_a_response(event: dict[str, Any]) -> None:
+    body = b"".join(run(Listed(sse.event(event)), request(RESPONSES), None, settings=WORDS)[1])
     assert b"forbidden" not in body and b"content_filter" in body
 
 
 @pytest.mark.parametrize(
-    "found",
+    "event",
     [
         {"choices": [{"delta": {"role": "assistant", "audio": {"id": "a", "data": "Zm9yYmlkZGVu"}}}]},
         {"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9yYmlkZGVu"}]}}]},
         {"id": "x", "system_fingerprint": "fp", "provider": "p", "usage": {"a": "b"}, "error": {"message": "no"}},
     ],
 )
-def test_what_is_known_to_be_no_text_is_not_looked_at(found: dict[str, Any]) -> None:
-    assert new(cuts(sse.event(found))) == [()]
+def test_what_is_known_to_be_no_text_is_not_looked_at(event: dict[str, Any]) -> None:
+    assert new(cuts(sse.event(event))) == [()]
 
 
 def test_what_a_response_repeats_of_its_request_is_not_looked_at() -> None:
-    told = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
+    events = {"object": "response", "instructions": "x", "tools": [{"description": "x"}], "metadata": {"a": "x"}}
     image = {"type": "image_generation_call", "result": "Zm9yYmlkZGVu"}
-    assert new(cuts(response(0, "created", response={**told, "output": [image]}), kind="responses")) == [()]
+    assert new(cuts(response(0, "created", response={**events, "output": [image]}), kind="responses")) == [()]
 
 
 def test_what_is_no_json_is_looked_at_as_it_is() -> None:
@@ -578,13 +578,13 @@ def arguments(text: str, index: int = 0) -> bytes:
 )
 def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
     for at in range(1, len(text)):
-        made = Cutter(registry.get("chat"))
+        made = Batcher(registry.get("chat"))
         made.feed(arguments(text[:at]), 0)
         batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
         assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
         texts = [text for batch in batches for text in batch.texts]
         assert "".join(text.new for text in texts) == said, at
-        assert texts[-1].before == "".join(text.new for text in texts[:-1])
+        assert texts[-1].context == "".join(text.new for text in texts[:-1])
 
 
 def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
@@ -598,7 +598,7 @@ def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     assert made.wait(0) is None and made.tick(0) is None and made.rest() is None
     assert made.feed(chunk("wor"), 10.0) == []
     assert made.wait(10.2) == pytest.approx(0.8) and made.tick(10.9) is None
@@ -616,13 +616,13 @@ def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None
 
 
 def test_events_that_are_very_large_end_a_batch() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     made.feed(chunk("a"), 0)
     assert len(made.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
 
 
 def test_while_busy_only_size_ends_a_batch() -> None:
-    made = Cutter(registry.get("chat"))
+    made = Batcher(registry.get("chat"))
     made.busy = True
     assert made.feed(chunk("One.\n"), 0) == [] and made.feed(chunk(" Two. "), 5) == []
     assert made.wait(9) is None and made.tick(9) is None

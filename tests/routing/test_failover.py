@@ -44,14 +44,14 @@ def made(lines: list[str] | None = None) -> Host:
 
 def run(
     upstream: Several,
-    asked: Request | None = None,
+    incoming: Request | None = None,
     upstreams: Any = TWO,
     settings: dict[str, str] = SETTINGS,
     on: Host | None = None,
 ) -> tuple[Reply, bytes]:
     async def go() -> tuple[Reply, bytes]:
         settled = startup.load({**settings, **({"UPSTREAMS": json.dumps(upstreams)} if upstreams else {})})
-        reply = await relay(asked or request(body=JSON_BODY), settled, upstream, on or made())
+        reply = await relay(incoming or request(body=JSON_BODY), settled, upstream, on or made())
         if isinstance(reply.body, bytes):
             return reply, reply.body
         try:
@@ -87,12 +87,12 @@ MOVES = [
 ]
 
 
-@pytest.mark.parametrize("does", [one for _, one in MOVES], ids=[name for name, _ in MOVES])
+@pytest.mark.parametrize("does", [case for _, case in MOVES], ids=[name for name, _ in MOVES])
 @pytest.mark.parametrize("body", [JSON_BODY, STREAMED], ids=["whole", "streamed"])
 def test_a_call_that_can_be_answered_is(does: Does, body: bytes) -> None:
     upstream = Several({"one": does})
-    reply, told = run(upstream, request(body=body))
-    assert (reply.status, told) == (200, b'{"ok":1}')
+    reply, data = run(upstream, request(body=body))
+    assert (reply.status, data) == (200, b'{"ok":1}')
     assert upstream.asked == ["one/1", "two/1"]
     assert upstream.sent[1].target.base_url == "https://two.example/v1" and upstream.sent[1].target.key == "k2"
 
@@ -107,17 +107,17 @@ STAYS = [
 ]
 
 
-@pytest.mark.parametrize(("does", "status"), [one[1:] for one in STAYS], ids=[one[0] for one in STAYS])
+@pytest.mark.parametrize(("does", "status"), [case[1:] for case in STAYS], ids=[case[0] for case in STAYS])
 def test_what_another_upstream_would_refuse_too_passes_at_once(does: Does, status: int) -> None:
     upstream = Several({"one": does})
-    reply, told = run(upstream)
-    assert (reply.status, told) == (status, does.body) and upstream.asked == ["one/1"]
+    reply, data = run(upstream)
+    assert (reply.status, data) == (status, does.body) and upstream.asked == ["one/1"]
 
 
 def test_a_silent_upstream_is_left_only_by_streamed_calls() -> None:
     upstream = Several({"one": failing(TIMEOUT)})
-    reply, told = run(upstream, request(body=STREAMED))
-    assert (reply.status, told) == (200, b'{"ok":1}')
+    reply, data = run(upstream, request(body=STREAMED))
+    assert (reply.status, data) == (200, b'{"ok":1}')
     upstream = Several({"one": failing(TIMEOUT)})
     reply, _ = run(upstream)
     assert reply.status == 504 and upstream.asked == ["one/1"]
@@ -155,15 +155,15 @@ def test_the_last_error_passes_untouched() -> None:
         b'{"error": {"message":"slow down" }}',
         headers=(("content-type", "application/json"), ("retry-after", "7")),
     )
-    reply, told = run(Several({"one": failing(UpstreamUnreachable()), "two": last}))
-    assert (reply.status, told, reply.headers.get("retry-after")) == (429, last.body, "7")
+    reply, data = run(Several({"one": failing(UpstreamUnreachable()), "two": last}))
+    assert (reply.status, data, reply.headers.get("retry-after")) == (429, last.body, "7")
 
 
 def test_nothing_is_asked_again_once_an_answer_has_begun() -> None:
     broken = Does(headers=SSE, pieces=(CHUNK, UpstreamDisconnected()))
     upstream = Several({"one": broken})
-    reply, told = run(upstream, request(body=STREAMED))
-    assert reply.status == 200 and told.startswith(CHUNK) and b"upstream_disconnected" in told
+    reply, data = run(upstream, request(body=STREAMED))
+    assert reply.status == 200 and data.startswith(CHUNK) and b"upstream_disconnected" in data
     assert upstream.asked == ["one/1"] and upstream.bodies[0].closed
     cut = Does(
         headers=(("content-type", "application/json"), ("content-length", "9")), pieces=(UpstreamDisconnected(),)
@@ -174,10 +174,10 @@ def test_nothing_is_asked_again_once_an_answer_has_begun() -> None:
 
 
 def test_a_caller_s_own_key_stays_with_its_upstream() -> None:
-    upstreams = [{**one, "keys": []} for one in TWO]
+    upstreams = [{**table, "keys": []} for table in TWO]
     upstream = Several({"one": refusal(429)})
     reply, _ = run(upstream, upstreams=upstreams, settings={})
-    assert reply.status == 429 and [one.target.key for one in upstream.sent] == ["sk-caller"]
+    assert reply.status == 429 and [outgoing.target.key for outgoing in upstream.sent] == ["sk-caller"]
 
 
 def test_the_log_names_each_attempt_and_no_key() -> None:
@@ -222,7 +222,7 @@ def test_a_target_that_failed_comes_last_for_a_while(
     now = 1000.0
     monkeypatch.setattr(on.clock, "now", lambda: now)
     upstream = Several({"one": does})
-    pool = [{**one, "priority": 0} for one in TWO]
+    pool = [{**table, "priority": 0} for table in TWO]
     run(upstream, on=on, upstreams=pool)
     upstream.does.clear()
     for later, first in ((seconds - 1, "two/1"), (seconds + 1, "one/1")):
@@ -264,21 +264,21 @@ def test_a_refused_field_is_left_out_for_the_same_target_and_those_behind_it() -
     send, upstream.send = upstream.send, later  # type: ignore[method-assign]
     reply, _ = run(upstream, request(body=STREAMED), settings=settings)
     assert reply.status == 200 and upstream.asked == ["one/1", "one/1", "two/1"]
-    assert [b"stream_options" in one.body for one in upstream.sent] == [True, False, False]
+    assert [b"stream_options" in outgoing.body for outgoing in upstream.sent] == [True, False, False]
 
 
 def test_pings_go_on_while_the_next_target_is_asked() -> None:
     upstream = Several({"one": Does(500, wait=0.3), "two": Does(headers=SSE, pieces=(CHUNK,), wait=0.3)})
     settings = {**SETTINGS, "KEEPALIVE_FIRST_SECONDS": "0.1", "KEEPALIVE_SECONDS": "0.1"}
-    reply, told = run(upstream, request(body=STREAMED), settings=settings)
-    assert reply.status == 200 and told.startswith(b": ping\n\n") and told.endswith(CHUNK)
+    reply, data = run(upstream, request(body=STREAMED), settings=settings)
+    assert reply.status == 200 and data.startswith(b": ping\n\n") and data.endswith(CHUNK)
 
 
 def test_an_error_behind_a_ping_is_told_in_the_stream() -> None:
     upstream = Several({"one": Does(500, wait=0.3), "two": refusal(429, "rate_limit_exceeded")})
     settings = {**SETTINGS, "KEEPALIVE_FIRST_SECONDS": "0.1", "KEEPALIVE_SECONDS": "0.1"}
-    reply, told = run(upstream, request(body=STREAMED), settings=settings)
-    error = json.loads(told.split(b"data: ")[1])["error"]
+    reply, data = run(upstream, request(body=STREAMED), settings=settings)
+    error = json.loads(data.split(b"data: ")[1])["error"]
     assert reply.status == 200 and (error["status"], error["code"]) == (429, "rate_limit_exceeded")
 
 

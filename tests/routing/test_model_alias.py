@@ -43,10 +43,10 @@ def chunk(model: str, **more: Any) -> bytes:
 def test_the_upstream_gets_its_name_and_the_caller_its_own() -> None:
     upstream = Several({"a": Does(body=ANSWER, headers=(("content-type", "application/json"), ("etag", "x")))})
     sent = b'{ "model" : "gpt-3.5-turbo", "temperature": 2.50, "seed": 12345678901234567890 }'
-    reply, told = run(upstream, request(body=sent), upstreams=[ALIASED])
+    reply, data = run(upstream, request(body=sent), upstreams=[ALIASED])
     assert upstream.sent[0].body == sent.replace(b"gpt-3.5-turbo", b"gpt-4o-mini")
-    assert told == ANSWER.replace(b'"gpt-4o-mini-2024-07-18"', b'"gpt-3.5-turbo"')
-    assert reply.headers.get("content-length") == str(len(told)) and reply.headers.get("etag") is None
+    assert data == ANSWER.replace(b'"gpt-4o-mini-2024-07-18"', b'"gpt-3.5-turbo"')
+    assert reply.headers.get("content-length") == str(len(data)) and reply.headers.get("etag") is None
     assert Headers(upstream.sent[0].headers).get("accept-encoding") == "identity"
 
 
@@ -58,26 +58,26 @@ def test_every_chunk_of_a_stream_has_the_caller_s_name() -> None:
         b"data: [DONE]\n\n",
     )
     upstream = Several({"a": Does(headers=SSE, pieces=pieces)})
-    _, told = run(upstream, request(body=body("gpt-3.5-turbo", stream=True)), upstreams=[ALIASED])
-    assert told == chunk("gpt-3.5-turbo") + chunk("gpt-image-1", response={"model": "gpt-3.5-turbo"}) + pieces[-1]
+    _, data = run(upstream, request(body=body("gpt-3.5-turbo", stream=True)), upstreams=[ALIASED])
+    assert data == chunk("gpt-3.5-turbo") + chunk("gpt-image-1", response={"model": "gpt-3.5-turbo"}) + pieces[-1]
 
 
 def test_what_cannot_be_read_keeps_the_upstream_s_name() -> None:
     zipped = Does(body=b"\x1f\x8b...", headers=(("content-type", "application/json"), ("content-encoding", "gzip")))
-    reply, told = run(Several({"a": zipped}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == zipped.body and reply.headers.get("content-encoding") == "gzip"
+    reply, data = run(Several({"a": zipped}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == zipped.body and reply.headers.get("content-encoding") == "gzip"
     sound = Does(body=b'\x00"model":"gpt-4o-mini"', headers=(("content-type", "audio/mpeg"),))
-    _, told = run(Several({"a": sound}), request("/v1/audio/speech", body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == sound.body
+    _, data = run(Several({"a": sound}), request("/v1/audio/speech", body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == sound.body
 
 
 def test_an_answer_in_pieces_is_renamed_as_a_whole_and_an_empty_one_stays_empty() -> None:
     pieces = Does(pieces=(ANSWER[:16], ANSWER[16:]))
-    _, told = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert b'"model": "gpt-3.5-turbo"' in told
+    _, data = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert b'"model": "gpt-3.5-turbo"' in data
     empty = Does(body=b"", headers=(("content-type", "application/json"), ("content-length", "0")))
-    _, told = run(Several({"a": empty}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == b""
+    _, data = run(Several({"a": empty}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == b""
 
 
 def test_only_the_answer_s_own_model_is_renamed_and_only_from_a_name_that_is_the_upstream_s() -> None:
@@ -87,12 +87,12 @@ def test_only_the_answer_s_own_model_is_renamed_and_only_from_a_name_that_is_the
         b'["model"]',
         b'{"model":"\xff"}',
     )
-    for data in kept:
-        _, told = run(Several({"a": Does(body=data)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-        assert told == data
+    for original in kept:
+        _, data = run(Several({"a": Does(body=original)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+        assert data == original
     escaped = Does(body=b'{"response":{"model":"gpt-4o\\u002dmini"}}')
-    _, told = run(Several({"a": escaped}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == b'{"response":{"model":"gpt-3.5-turbo"}}'
+    _, data = run(Several({"a": escaped}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == b'{"response":{"model":"gpt-3.5-turbo"}}'
 
 
 def test_the_log_has_what_the_model_really_was() -> None:
@@ -104,8 +104,8 @@ def test_the_log_has_what_the_model_really_was() -> None:
 def test_blanks_that_keep_a_connection_alive_go_on_at_once() -> None:
     head = (("content-type", "application/json"),)
     upstream = Several({"a": Does(pieces=(b"\n", b" \n", ANSWER), headers=head)})
-    reply, told = run(upstream, request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == b"\n \n" + ANSWER.replace(b"gpt-4o-mini-2024-07-18", b"gpt-3.5-turbo")
+    reply, data = run(upstream, request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == b"\n \n" + ANSWER.replace(b"gpt-4o-mini-2024-07-18", b"gpt-3.5-turbo")
     assert reply.headers.get("content-length") is None
 
 
@@ -123,45 +123,45 @@ def test_an_answer_that_trickles_in_ends_with_the_deadline() -> None:
 def test_an_answer_that_is_too_long_to_hold_keeps_the_upstream_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proxy.routing.model_alias._MAX_BYTES", 10)
     pieces = Does(pieces=(b'{"model":', b'"gpt-4o-mini"', b"}"))
-    _, told = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert told == b'{"model":"gpt-4o-mini"}'
+    _, data = run(Several({"a": pieces}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
+    assert data == b'{"model":"gpt-4o-mini"}'
 
 
 def test_the_request_is_read_for_its_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def once(call: Any) -> str | None:
-        asked.append(call)
+        calls.append(call)
         return requested_model(call)
 
     monkeypatch.setattr("proxy.routing.model_alias.requested_model", once)
     pieces = tuple(chunk("gpt-4o-mini") for _ in range(50))
     run(Several({"a": Does(headers=SSE, pieces=pieces)}), request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED])
-    assert len(asked) == 1
+    assert len(calls) == 1
 
 
 def test_the_next_upstream_has_a_name_of_its_own() -> None:
     other = {**B, "models": "gpt-3.5-turbo", "priority": 1}
     upstream = Several({"a": refusal(500), "b": Does(body=ANSWER)})
-    _, told = run(upstream, request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED, other])
-    assert [json.loads(one.body)["model"] for one in upstream.sent] == ["gpt-4o-mini", "gpt-3.5-turbo"]
-    assert told == ANSWER
+    _, data = run(upstream, request(body=body("gpt-3.5-turbo")), upstreams=[ALIASED, other])
+    assert [json.loads(outgoing.body)["model"] for outgoing in upstream.sent] == ["gpt-4o-mini", "gpt-3.5-turbo"]
+    assert data == ANSWER
 
 
 def test_an_alias_for_itself_changes_nothing() -> None:
     same = {**ALIASED, "aliases": {"gpt-4o": "gpt-4o"}}
     upstream = Several({"a": Does(body=ANSWER)})
-    _, told = run(upstream, request(body=body("gpt-4o")), upstreams=[same])
-    assert told == ANSWER and upstream.sent[0].body == body("gpt-4o")
+    _, data = run(upstream, request(body=body("gpt-4o")), upstreams=[same])
+    assert data == ANSWER and upstream.sent[0].body == body("gpt-4o")
 
 
 def test_a_model_s_own_page_is_asked_for_by_the_upstream_s_name() -> None:
     upstream = Several({"a": Does(body=b'{"id":"x/y","model":"x/y"}')})
     slashed = {**ALIASED, "aliases": {"mine": "x/y"}}
-    _, told = run(upstream, request("/v1/models/mine", b"", method="GET"), upstreams=[slashed])
-    assert upstream.sent[0].path == "models/x%2Fy" and told == b'{"id":"mine","model":"x/y"}'
-    reply, told = run(upstream, request("/v1/models/mine", b"", method="HEAD"), upstreams=[slashed])
-    assert reply.status == 200 and told == b'{"id":"x/y","model":"x/y"}'  # what an adapter then leaves out
+    _, data = run(upstream, request("/v1/models/mine", b"", method="GET"), upstreams=[slashed])
+    assert upstream.sent[0].path == "models/x%2Fy" and data == b'{"id":"mine","model":"x/y"}'
+    reply, data = run(upstream, request("/v1/models/mine", b"", method="HEAD"), upstreams=[slashed])
+    assert reply.status == 200 and data == b'{"id":"x/y","model":"x/y"}'  # what an adapter then leaves out
 
 
 LIST = (
@@ -170,8 +170,8 @@ LIST = (
 
 
 def listed(upstream: Several, upstreams: Any, on: Any = None, method: str = "GET") -> tuple[int, list[str]]:
-    reply, told = run(upstream, request("/v1/models", b"", method=method), upstreams=upstreams, on=on)
-    return reply.status, [one["id"] for one in json.loads(told)["data"]]
+    reply, data = run(upstream, request("/v1/models", b"", method=method), upstreams=upstreams, on=on)
+    return reply.status, [item["id"] for item in json.loads(data)["data"]]
 
 
 def test_the_list_of_models_is_everything_that_can_be_called_by_the_name_to_call_it() -> None:
@@ -187,8 +187,8 @@ def test_the_list_of_models_is_everything_that_can_be_called_by_the_name_to_call
 
 
 def test_an_alias_is_listed_with_what_the_upstream_says_of_its_model() -> None:
-    _, told = run(Several({"a": Does(body=LIST)}), request("/v1/models", b"", method="GET"), upstreams=[ALIASED])
-    assert json.loads(told)["data"] == [{"id": "gpt-3.5-turbo", "object": "model", "created": 5, "owned_by": "a"}]
+    _, data = run(Several({"a": Does(body=LIST)}), request("/v1/models", b"", method="GET"), upstreams=[ALIASED])
+    assert json.loads(data)["data"] == [{"id": "gpt-3.5-turbo", "object": "model", "created": 5, "owned_by": "a"}]
 
 
 def test_a_long_list_is_put_together_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,16 +224,16 @@ def test_the_last_error_is_told_where_no_list_has_come(answer: bytes) -> None:
     assert reply.status == 502 and error_of(reply)["code"] == "upstream_not_readable"
     refused = refusal(429, "slow")
     both = [A, {**B, "models": "b-*"}]
-    reply, told = run(Several({"a": refused, "b": refused}), request("/v1/models", b"", method="GET"), upstreams=both)
-    assert reply.status == 429 and told == refused.body
+    reply, data = run(Several({"a": refused, "b": refused}), request("/v1/models", b"", method="GET"), upstreams=both)
+    assert reply.status == 429 and data == refused.body
 
 
 def test_a_slow_upstream_does_not_cost_the_whole_list() -> None:
     upstream = Several({"a": Does(body=LIST, wait=5), "b": Does(body=b'{"data":[{"id":"b-1"}]}')})
-    asked = request("/v1/models", b"", method="GET", deadline=1.0)
-    reply, told = run(upstream, asked, upstreams=[A, {**B, "models": "b-*"}])
-    assert reply.status == 200 and [one["id"] for one in json.loads(told)["data"]] == ["b-1"]
-    reply, _ = run(Several({"a": Does(wait=5)}), asked, upstreams=[A])
+    incoming = request("/v1/models", b"", method="GET", deadline=1.0)
+    reply, data = run(upstream, incoming, upstreams=[A, {**B, "models": "b-*"}])
+    assert reply.status == 200 and [item["id"] for item in json.loads(data)["data"]] == ["b-1"]
+    reply, _ = run(Several({"a": Does(wait=5)}), incoming, upstreams=[A])
     assert reply.status == 504 and error_of(reply)["code"] == "upstream_timeout"
 
 
@@ -246,16 +246,16 @@ def test_one_upstream_s_list_is_relayed_as_it_is() -> None:
     for settings in ({}, SETTINGS):
         upstream = Several({"all": Does(body=LIST)})
         keys = ALL["keys"] if settings else ""
-        asked = request("/v1/models", b"", method="GET")
-        _, told = run(upstream, asked, upstreams=[{**ALL, "keys": keys}], settings=settings)
-        assert told == LIST
+        incoming = request("/v1/models", b"", method="GET")
+        _, data = run(upstream, incoming, upstreams=[{**ALL, "keys": keys}], settings=settings)
+        assert data == LIST
 
 
 def test_a_caller_s_own_key_sees_its_own_upstream_s_list() -> None:
     upstream = Several({"all": Does(body=LIST)})
-    pass_through = [{**one, "keys": ""} for one in (A, ALL)]
-    _, told = run(upstream, request("/v1/models", b"", method="GET"), upstreams=pass_through, settings={})
-    assert told == LIST and upstream.asked == ["all/1"]
+    pass_through = [{**table, "keys": ""} for table in (A, ALL)]
+    _, data = run(upstream, request("/v1/models", b"", method="GET"), upstreams=pass_through, settings={})
+    assert data == LIST and upstream.asked == ["all/1"]
 
 
 @pytest.mark.parametrize("path", azure.DEPLOYMENT_PATHS)
@@ -290,9 +290,9 @@ def test_azure_gets_what_the_sdk_sends_it(path: str) -> None:
 )
 def test_azure_s_other_paths_have_no_deployment(method: str, path: str, goes: str, query: str) -> None:
     upstream = Several()
-    asked = request(path, body(None), method=method)
-    asked.query = query
-    run(upstream, asked, upstreams=[{**AZURE, "aliases": {}}])
+    incoming = request(path, body(None), method=method)
+    incoming.query = query
+    run(upstream, incoming, upstreams=[{**AZURE, "aliases": {}}])
     assert upstream.sent[0].path == goes
     assert upstream.sent[0].query == ("limit=3&" if query else "") + "api-version=2024-10-21"
 

@@ -34,7 +34,7 @@ def body(model: Any, **more: Any) -> bytes:
 
 
 def went(upstream: Several) -> list[tuple[str, str]]:
-    return [(one.target.name, one.target.key) for one in upstream.sent]
+    return [(outgoing.target.name, outgoing.target.key) for outgoing in upstream.sent]
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_many_stars_take_no_time() -> None:
 
 def test_the_example_is_valid_and_says_what_it_means() -> None:
     found = startup.load({**SECRETS, "PROXY_KEY": "pk"}, EXAMPLE)
-    names = [one.name for one in found.providers]
+    names = [provider.name for provider in found.providers]
     assert names == ["deepseek", "openai", "azure", "openrouter"]
-    assert found.providers[0].keys == ("ds-1", "ds-2") and all(one.keys for one in found.providers)
+    assert found.providers[0].keys == ("ds-1", "ds-2") and all(provider.keys for provider in found.providers)
     assert found.proxy_key == ("pk",) and found.timeout_seconds == 300
 
 
@@ -94,7 +94,7 @@ def test_the_document_has_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "message"),
     [
         ("name", "Big", "name must be 1 to 40 lower-case letters"),
         ("name", 3, "name must be 1 to 40 lower-case letters"),
@@ -121,10 +121,10 @@ def test_the_document_has_every_field() -> None:
         ("colour", "red", "colour is not a field of an upstream; valid fields are: name, base_url"),
     ],
 )
-def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, says: str) -> None:
+def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         startup.load({"UPSTREAMS": json.dumps([A, {**B, field: value}])})
-    assert refused.value.message.startswith(f"UPSTREAMS: upstreams[1].{says}")
+    assert refused.value.message.startswith(f"UPSTREAMS: upstreams[1].{message}")
     toml = {"name": '"b"', "base_url": '"https://b.example"', field: _toml(value)}
     lines = "\n".join(f"{name} = {text}" for name, text in toml.items())
     file = (
@@ -133,7 +133,7 @@ def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, says: st
     at = file.splitlines().index(f"{field} = {_toml(value)}") + 1
     with pytest.raises(ConfigError) as refused:
         startup.load({}, file)
-    assert refused.value.message.startswith(f"sluice.toml, line {at}: upstreams[1].{says}")
+    assert refused.value.message.startswith(f"sluice.toml, line {at}: upstreams[1].{message}")
 
 
 def _toml(value: Any) -> str:
@@ -143,7 +143,7 @@ def _toml(value: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("{", "UPSTREAMS is not valid JSON: "),
         ("{}", "UPSTREAMS must be a JSON list of objects"),
@@ -154,14 +154,14 @@ def _toml(value: Any) -> str:
         (json.dumps([A, A]), "UPSTREAMS: upstreams[1].name is 'a', which another upstream already has"),
     ],
 )
-def test_what_is_no_list_of_upstreams_stops_start_up(text: str, says: str) -> None:
+def test_what_is_no_list_of_upstreams_stops_start_up(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         startup.load({"UPSTREAMS": text})
-    assert refused.value.message.startswith(says) and refused.value.param == "UPSTREAMS"
+    assert refused.value.message.startswith(message) and refused.value.param == "UPSTREAMS"
 
 
 @pytest.mark.parametrize(
-    ("file", "says"),
+    ("file", "message"),
     [
         ('upstreams = "x"', "must be tables that begin with"),
         ("upstreams = [1]", "line 1: upstreams[0] must be a table"),
@@ -173,8 +173,8 @@ def test_what_is_no_list_of_upstreams_stops_start_up(text: str, says: str) -> No
         ("x = [", "sluice.toml is not valid TOML: "),
     ],
 )
-def test_a_file_s_mistakes_have_lines_too(file: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(says)):
+def test_a_file_s_mistakes_have_lines_too(file: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
         startup.load({}, file)
 
 
@@ -204,7 +204,7 @@ def test_upstreams_with_keys_and_without_do_not_go_together() -> None:
 
 
 def test_pass_through_to_upstreams_with_models_alone_has_somewhere_to_list_them() -> None:
-    pass_through = [{**one, "keys": ""} for one in (A, B)]
+    pass_through = [{**table, "keys": ""} for table in (A, B)]
     for path in ("/v1/models", "/v1/files"):
         upstream = Several()
         run(upstream, request(path, b"", method="GET"), upstreams=pass_through, settings={})
@@ -214,9 +214,9 @@ def test_pass_through_to_upstreams_with_models_alone_has_somewhere_to_list_them(
 def test_the_environment_s_upstreams_win_over_the_file_s() -> None:
     file = '[[upstreams]]\nname = "file"\nbase_url = "https://f.example"'
     found = startup.load({"UPSTREAMS": json.dumps([A])}, file)
-    assert [one.name for one in found.providers] == ["a"]
+    assert [provider.name for provider in found.providers] == ["a"]
     found = startup.load({"OPENAI_API_KEY": "k"}, file)
-    assert [one.name for one in found.providers] == ["file", "default", "api2d"]
+    assert [provider.name for provider in found.providers] == ["file", "default", "api2d"]
 
 
 @pytest.mark.parametrize(
@@ -279,38 +279,42 @@ def test_a_model_s_own_page_goes_to_its_upstream() -> None:
 )
 def test_a_key_s_beginning_says_whose_it_is(key: str, upstreams: Any, settings: dict[str, str], goes: str) -> None:
     upstream = Several()
-    asked = request(body=body("m"), headers=(("authorization", f"Bearer {key}"),))
-    run(upstream, asked, upstreams=upstreams, settings=settings)
-    assert [(one.target.base_url, one.target.key) for one in upstream.sent] == [(goes, key)]
+    incoming = request(body=body("m"), headers=(("authorization", f"Bearer {key}"),))
+    run(upstream, incoming, upstreams=upstreams, settings=settings)
+    assert [(outgoing.target.base_url, outgoing.target.key) for outgoing in upstream.sent] == [(goes, key)]
 
 
 def test_a_key_with_a_model_of_several_of_its_upstreams_takes_the_one_that_names_it() -> None:
-    pass_through = [{**one, "keys": "", "key_prefixes": "zz"} for one in (A, B)]
-    asked = request(body=body("b-1"), headers=(("authorization", "Bearer zz-1"),))
+    pass_through = [{**table, "keys": "", "key_prefixes": "zz"} for table in (A, B)]
+    incoming = request(body=body("b-1"), headers=(("authorization", "Bearer zz-1"),))
     upstream = Several()
-    run(upstream, asked, upstreams=pass_through, settings={})
+    run(upstream, incoming, upstreams=pass_through, settings={})
     assert went(upstream) == [("b", "zz-1")]
     # Of a model that none of them names, the key still decides: nobody else may learn it.
     upstream = Several()
-    asked = request(body=body("x"), headers=(("authorization", "Bearer zz-1"),))
-    run(upstream, asked, upstreams=[*pass_through, {**ALL, "keys": ""}], settings={})
+    incoming = request(body=body("x"), headers=(("authorization", "Bearer zz-1"),))
+    run(upstream, incoming, upstreams=[*pass_through, {**ALL, "keys": ""}], settings={})
     assert went(upstream) == [("a", "zz-1")]
     upstream = Several()
-    asked = request(body=body("b-1"), headers=(("authorization", "Bearer sk-1"),))
-    reply, _ = run(upstream, asked, upstreams=pass_through, settings={})
+    incoming = request(body=body("b-1"), headers=(("authorization", "Bearer sk-1"),))
+    reply, _ = run(upstream, incoming, upstreams=pass_through, settings={})
     assert reply.status == 404 and not upstream.sent
 
 
 def test_server_keys_of_api2d_go_there_too() -> None:
     upstream = Several()
     run(upstream, upstreams=None, settings={**SETTINGS, "OPENAI_API_KEY": "fk-1"})
-    assert [(one.target.base_url, one.target.key) for one in upstream.sent] == [("https://openai.api2d.net/v1", "fk-1")]
+    assert [(sent.target.base_url, sent.target.key) for sent in upstream.sent] == [
+        ("https://openai.api2d.net/v1", "fk-1")
+    ]
 
 
 def test_an_upstream_s_headers_replace_the_caller_s() -> None:
     upstream = Several()
-    asked = request(body=body("a-1"), headers=(("authorization", "Bearer x"), ("x-title", "caller"), ("accept", "*/*")))
-    run(upstream, asked, upstreams=[{**A, "headers": {"X-Title": "Mine"}}])
+    incoming = request(
+        body=body("a-1"), headers=(("authorization", "Bearer x"), ("x-title", "caller"), ("accept", "*/*"))
+    )
+    run(upstream, incoming, upstreams=[{**A, "headers": {"X-Title": "Mine"}}])
     up = Headers(upstream.sent[0].headers)
     assert [value for name, value in up if name == "x-title"] == ["Mine"] and up.get("accept") == "*/*"
 
@@ -378,24 +382,24 @@ def test_the_region_s_warning_looks_at_every_upstream() -> None:
 def test_prices_are_those_of_the_upstream_and_its_name_for_the_model() -> None:
     settings = {"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"}
     upstreams = [{**A, "base_url": "https://api.openai.com/v1", "models": "", "aliases": {"mine": "gpt-4o"}}]
-    asked = request("/v1/chat/completions/input_tokens", body("mine", messages=[{"role": "user", "content": "Hi"}]))
-    _, told = run(Several(), asked, upstreams=upstreams, settings=settings)
-    assert json.loads(told)["price"]["provider"] == "openai" and json.loads(told)["context_window"] == 128_000
+    incoming = request("/v1/chat/completions/input_tokens", body("mine", messages=[{"role": "user", "content": "Hi"}]))
+    _, data = run(Several(), incoming, upstreams=upstreams, settings=settings)
+    assert json.loads(data)["price"]["provider"] == "openai" and json.loads(data)["context_window"] == 128_000
 
 
 def test_readyz_asks_every_upstream() -> None:
     from tests.routing.test_failover import refusal
 
-    asked = Request("GET", "/readyz", "deep=1", Headers((("authorization", "Bearer x"),)))
+    incoming = Request("GET", "/readyz", "deep=1", Headers((("authorization", "Bearer x"),)))
     upstream = Several({"a": refusal(500)})
-    reply, told = run(upstream, asked, upstreams=[A, B])
-    found = json.loads(told)["upstreams"]
-    assert reply.status == 200 and [(one["name"], one["status"]) for one in found] == [("a", 500), ("b", 200)]
-    reply, told = run(Several({"a": refusal(500)}), asked, upstreams=[A])
-    assert reply.status == 503 and json.loads(told)["upstream"]["status"] == 500
-    asked = Request("GET", "/readyz", "deep=1", Headers((("authorization", "Bearer sk-own"),)))
+    reply, data = run(upstream, incoming, upstreams=[A, B])
+    found = json.loads(data)["upstreams"]
+    assert reply.status == 200 and [(item["name"], item["status"]) for item in found] == [("a", 500), ("b", 200)]
+    reply, data = run(Several({"a": refusal(500)}), incoming, upstreams=[A])
+    assert reply.status == 503 and json.loads(data)["upstream"]["status"] == 500
+    incoming = Request("GET", "/readyz", "deep=1", Headers((("authorization", "Bearer sk-own"),)))
     upstream = Several()
-    run(upstream, asked, upstreams=[{**ALL, "keys": ""}, {**A, "keys": ""}], settings={})
+    run(upstream, incoming, upstreams=[{**ALL, "keys": ""}, {**A, "keys": ""}], settings={})
     assert went(upstream) == [("all", "sk-own")]
 
 
@@ -405,13 +409,13 @@ def test_a_call_may_cost_no_more_at_the_upstream_that_it_moves_on_to() -> None:
         {**A, **openai, "aliases": {"smart": "gpt-4o-mini"}},
         {**B, **openai, "aliases": {"smart": "gpt-4o"}, "priority": 1},
     ]
-    asked = body("smart", max_tokens=1500, messages=[{"role": "user", "content": "Hi"}])
+    incoming = body("smart", max_tokens=1500, messages=[{"role": "user", "content": "Hi"}])
     settings = {**SETTINGS, "MAX_COST_USD": "0.001"}
     upstream = Several()
-    run(upstream, request(body=asked), upstreams=upstreams[:1], settings=settings)
+    run(upstream, request(body=incoming), upstreams=upstreams[:1], settings=settings)
     assert json.loads(upstream.sent[0].body)["max_tokens"] == 1500
     upstream = Several()
-    reply, _ = run(upstream, request(body=asked), upstreams=upstreams, settings=settings)
+    reply, _ = run(upstream, request(body=incoming), upstreams=upstreams, settings=settings)
     assert json.loads(upstream.sent[0].body)["max_tokens"] < 100
     assert reply.headers.get("x-sluice-max-output-tokens")
 

@@ -16,16 +16,16 @@ from tests.support.core import Listed, error_of, request, run
 
 JSON = (("content-type", "application/json"),)
 PLAIN = b'{"model":"m","messages":[]}'
-ASKED = b'{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}'
+STREAM_REQUEST = b'{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}'
 DONE = b"data: [DONE]\n\n"
 
 
-def said(text: str, finish: str | None = None, **more: Any) -> bytes:
+def delta(text: str, finish: str | None = None, **fields: Any) -> bytes:
     choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": finish}
-    return sse.event({"id": "c1", "model": "m-1", "created": 7, "choices": [choice], **more})
+    return sse.event({"id": "c1", "model": "m-1", "created": 7, "choices": [choice], **fields})
 
 
-def asked(sent: bytes = PLAIN, deadline: float | None = 30) -> Request:
+def incoming(sent: bytes = PLAIN, deadline: float | None = 30) -> Request:
     return request(body=sent, deadline=deadline)
 
 
@@ -37,9 +37,9 @@ def answer(reply: Reply) -> Any:
 def test_a_short_limit_asks_for_a_stream_and_gives_one_value() -> None:
     lines: list[str] = []
     usage = sse.event({"id": "c1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
-    upstream = Listed(said("Hel"), said("lo"), said("", "stop"), usage, DONE)
-    reply, _ = run(upstream, asked(), lines)
-    assert upstream.sent[0].body == ASKED
+    upstream = Listed(delta("Hel"), delta("lo"), delta("", "stop"), usage, DONE)
+    reply, _ = run(upstream, incoming(), lines)
+    assert upstream.sent[0].body == STREAM_REQUEST
     assert ("accept-encoding", "identity") in upstream.sent[0].headers
     assert answer(reply)["choices"][0]["message"]["content"] == "Hello"
     assert answer(reply)["usage"] == {"prompt_tokens": 3, "completion_tokens": 2}
@@ -63,15 +63,15 @@ def test_a_short_limit_asks_for_a_stream_and_gives_one_value() -> None:
 )
 def test_otherwise_bytes_pass_through(sent: bytes, deadline: float | None, settings: dict[str, str]) -> None:
     upstream = Listed(b'{"a":1}', headers=JSON)
-    reply, pieces = run(upstream, asked(sent, deadline), settings=settings)
+    reply, pieces = run(upstream, incoming(sent, deadline), settings=settings)
     assert upstream.sent[0].body == sent
     assert b"".join(pieces) == b'{"a":1}' and reply.status == 200
 
 
 def test_always_means_without_a_limit_too() -> None:
-    upstream = Listed(said("x", "stop"), DONE)
-    reply, _ = run(upstream, asked(deadline=None), settings={"ASSEMBLE": "always"})
-    assert upstream.sent[0].body == ASKED and answer(reply)["choices"][0]["finish_reason"] == "stop"
+    upstream = Listed(delta("x", "stop"), DONE)
+    reply, _ = run(upstream, incoming(deadline=None), settings={"ASSEMBLE": "always"})
+    assert upstream.sent[0].body == STREAM_REQUEST and answer(reply)["choices"][0]["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/completions", "/v1/embeddings"])
@@ -83,37 +83,40 @@ def test_other_paths_are_left_alone(path: str) -> None:
 
 def test_the_deadline_brings_the_text_so_far() -> None:
     lines: list[str] = []
-    reply, _ = run(Listed(said("Hel"), said("lo"), 30.0), asked(deadline=0.3), lines)
+    reply, _ = run(Listed(delta("Hel"), delta("lo"), 30.0), incoming(deadline=0.3), lines)
     assert reply.status == 200
     assert reply.headers.get("x-sluice-truncated") == "deadline"
-    told = answer(reply)
-    assert (told["choices"][0]["message"]["content"], told["choices"][0]["finish_reason"]) == ("Hello", "length")
-    assert told["sluice"] == {"truncated": "deadline"}
+    truncated = answer(reply)
+    assert (truncated["choices"][0]["message"]["content"], truncated["choices"][0]["finish_reason"]) == (
+        "Hello",
+        "length",
+    )
+    assert truncated["sluice"] == {"truncated": "deadline"}
     assert json.loads(lines[-1])["ending"] == "deadline"
 
 
 @pytest.mark.parametrize("upstream", [Listed(30.0), Listed(sse.event({"choices": []}), 30.0), Listed(wait=30)])
 def test_nothing_said_until_the_deadline_is_a_504(upstream: Listed) -> None:
-    reply, _ = run(upstream, asked(deadline=0.2))
+    reply, _ = run(upstream, incoming(deadline=0.2))
     assert (reply.status, error_of(reply)["code"]) == (504, "deadline")
     assert reply.headers.get("x-should-retry") == "false"
 
 
 @pytest.mark.parametrize("end", [[UpstreamDisconnected()], []])
 def test_a_cut_gives_the_text_so_far_and_says_so(end: list[Exception]) -> None:
-    reply, _ = run(Listed(said("Hel"), *end), asked())
+    reply, _ = run(Listed(delta("Hel"), *end), incoming())
     assert reply.headers.get("x-sluice-truncated") == "upstream"
     assert answer(reply)["choices"][0]["message"]["content"] == "Hel"
 
 
 @pytest.mark.parametrize("steps", [[UpstreamDisconnected()], [], [sse.event({"choices": []})], [DONE]])
 def test_a_cut_before_any_text_is_a_502(steps: list[Any]) -> None:
-    reply, _ = run(Listed(*steps), asked())
+    reply, _ = run(Listed(*steps), incoming())
     assert (reply.status, error_of(reply)["code"]) == (502, "upstream_disconnected")
 
 
 def test_a_stream_without_done_whose_choices_have_ended_is_whole() -> None:
-    reply, _ = run(Listed(said("x"), said("", "stop")), asked())
+    reply, _ = run(Listed(delta("x"), delta("", "stop")), incoming())
     assert "x-sluice-truncated" not in reply.headers and answer(reply)["choices"][0]["finish_reason"] == "stop"
 
 
@@ -141,8 +144,8 @@ class Choosy(Listed):
 @pytest.mark.parametrize(("status", "refusal"), REFUSALS)
 def test_an_upstream_that_refuses_is_asked_once_more_as_the_caller_sent_it(status: int, refusal: bytes) -> None:
     upstream = Choosy(status, refusal)
-    reply, pieces = run(upstream, asked())
-    assert [one.body for one in upstream.sent] == [ASKED, PLAIN]
+    reply, pieces = run(upstream, incoming())
+    assert [outgoing.body for outgoing in upstream.sent] == [STREAM_REQUEST, PLAIN]
     assert (reply.status, b"".join(pieces)) == (200, b'{"ok":1}')
 
 
@@ -150,33 +153,33 @@ def test_the_model_is_remembered_for_the_life_of_the_process() -> None:
     from proxy.relay import relay
     from tests.support.core import host
 
-    upstream, place = Choosy(*REFUSALS[0]), host()
+    upstream, fake_host = Choosy(*REFUSALS[0]), host()
 
     async def go() -> None:
         for _ in range(2):
-            await relay(asked(), startup.load({}), upstream, place)
+            await relay(incoming(), startup.load({}), upstream, fake_host)
 
     fake_clock.run(go())
-    assert [one.body for one in upstream.sent] == [ASKED, PLAIN, PLAIN]
+    assert [outgoing.body for outgoing in upstream.sent] == [STREAM_REQUEST, PLAIN, PLAIN]
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 def test_any_other_refusal_keeps_its_status_and_body(status: int) -> None:
     refusal = b'{"error":{"message":"m","param":"messages","code":"c"}}'
     upstream = Listed(refusal, status=status, headers=JSON)
-    reply, pieces = run(upstream, asked())
+    reply, pieces = run(upstream, incoming())
     assert (reply.status, b"".join(pieces), len(upstream.sent)) == (status, refusal, 1)
 
 
 def test_a_second_refusal_is_the_answer() -> None:
     refusal = b'{"error":{"message":"m","param":"stream"}}'
     upstream = Listed(refusal, status=400, headers=JSON)
-    reply, _ = run(upstream, asked())
+    reply, _ = run(upstream, incoming())
     assert reply.status == 400 and len(upstream.sent) == 2
 
 
 def test_an_upstream_that_sends_json_all_the_same_is_passed_through() -> None:
-    _, pieces = run(Listed(b'{"seed":2.50', b"}", headers=JSON), asked())
+    _, pieces = run(Listed(b'{"seed":2.50', b"}", headers=JSON), incoming())
     assert b"".join(pieces) == b'{"seed":2.50}'
 
 
@@ -190,19 +193,19 @@ def test_an_upstream_that_sends_json_all_the_same_is_passed_through() -> None:
     ],
 )
 def test_an_error_event_before_any_text_is_the_answer(error: Any, status: int) -> None:
-    reply, _ = run(Listed(sse.event({"error": error})), asked())
+    reply, _ = run(Listed(sse.event({"error": error})), incoming())
     assert reply.status == status and answer(reply) == {"error": error}
 
 
 def test_an_error_event_behind_text_marks_the_text() -> None:
-    reply, _ = run(Listed(said("Hel"), sse.event({"error": {"message": "x"}})), asked())
+    reply, _ = run(Listed(delta("Hel"), sse.event({"error": {"message": "x"}})), incoming())
     assert reply.headers.get("x-sluice-truncated") == "upstream"
     assert answer(reply)["choices"][0]["message"]["content"] == "Hel"
 
 
 def test_events_that_are_no_json_are_passed_over_and_half_a_character_survives() -> None:
     half = b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"},"finish_reason":"stop"}]}\n\n'
-    reply, _ = run(Listed(b"data: x\n\ndata: [1]\n\n", half, DONE), asked())
+    reply, _ = run(Listed(b"data: x\n\ndata: [1]\n\n", half, DONE), incoming())
     assert answer(reply)["choices"][0]["message"]["content"] == "\ud83d"
 
 

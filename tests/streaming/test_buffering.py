@@ -24,22 +24,22 @@ LIMIT = 300_000
 DONE = b"data: [DONE]\n\n"
 
 
-def held(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions") -> Reply:
-    able = Capabilities(streams=False, rewrites_stream=True, body_limit=None)
-    place = Host("test", able, FakeClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
-    asked = request(path)
-    asked.envelope = envelope
-    return fake_clock.run(relay(asked, startup.load({}), upstream, place))
+def buffered(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions") -> Reply:
+    capabilities = Capabilities(streams=False, rewrites_stream=True, body_limit=None)
+    fake_host = Host("test", capabilities, FakeClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
+    incoming = request(path)
+    incoming.envelope = envelope
+    return fake_clock.run(relay(incoming, startup.load({}), upstream, fake_host))
 
 
-def word(text: str, **more: Any) -> bytes:
-    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, **more}
+def delta(text: str, **fields: Any) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None, **fields}
     return sse.event({"id": "c", "created": 1, "model": "m", "choices": [choice]})
 
 
-def said(data: bytes) -> str:
+def content(data: bytes) -> str:
     return "".join(
-        choice["delta"].get("content") or "" for one in sse.objects(data) for choice in one.get("choices", [])
+        choice["delta"].get("content") or "" for chunk in sse.objects(data) for choice in chunk.get("choices", [])
     )
 
 
@@ -50,19 +50,19 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 def test_what_comes_out_fits_and_is_the_beginning_of_what_came(
     parts: list[tuple[str, int]], escapes: bool, cut: bool
 ) -> None:
-    words = [word(text * times) for text, times in parts]
-    ends: list[Any] = [UpstreamDisconnected()] if cut else [word("", finish_reason="stop"), DONE]
-    reply = held(Listed(*words, *ends), Envelope(LIMIT, "a test", escapes, base64=True))
+    deltas = [delta(text * times) for text, times in parts]
+    ends: list[Any] = [UpstreamDisconnected()] if cut else [delta("", finish_reason="stop"), DONE]
+    reply = buffered(Listed(*deltas, *ends), Envelope(LIMIT, "a test", escapes, base64=True))
     body = reply.body
     assert isinstance(body, bytes)
     if reply.status != 200:  # not even its first word fits
-        assert json_size(words[0].decode(), escapes) > LIMIT - 10_000
+        assert json_size(deltas[0].decode(), escapes) > LIMIT - 10_000
         return
     assert json_size(body.decode(), escapes) <= LIMIT
     event(str(reply.headers.get("x-sluice-truncated")))
     whole, mark = "".join(text * times for text, times in parts), reply.headers.get("x-sluice-truncated")
-    assert mark == "response_limit" if said(body) != whole else mark in ((None,), ("upstream",))[cut]
-    assert whole.startswith(said(body))
+    assert mark == "response_limit" if content(body) != whole else mark in ((None,), ("upstream",))[cut]
+    assert whole.startswith(content(body))
     assert body.endswith(DONE) == (mark != "upstream")
     if mark == "response_limit":
         assert list(sse.objects(body))[-1]["choices"][0]["finish_reason"] == "length"
@@ -70,7 +70,7 @@ def test_what_comes_out_fits_and_is_the_beginning_of_what_came(
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/audio/speech"])
 def test_one_event_that_cannot_be_carried_is_a_502(path: str) -> None:
-    reply = held(Listed(word("x" * 400_000), DONE), Envelope(LIMIT, "a test", True, base64=True), path)
+    reply = buffered(Listed(delta("x" * 400_000), DONE), Envelope(LIMIT, "a test", True, base64=True), path)
     assert (reply.status, error_of(reply)["code"]) == (502, "response_too_large")
     assert "0.3 MB that a test can return" in error_of(reply)["message"]
 

@@ -1,4 +1,4 @@
-"""What can look at texts: one file for each way, imported only when MODERATION names it."""
+"""The checkers of texts: one module each, imported only when MODERATION names it."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from proxy.moderation.verdict import Text, Verdict
 from proxy.settings.config import Config
 
 
-class Moderator(Protocol):
-    """What the modules of this package are."""
+class Checker(Protocol):
+    """The interface of the modules in this package."""
 
-    def ready(self, config: Config) -> None:
-        """Raise ConfigError where something is missing that this way of checking takes."""
+    def check_config(self, config: Config) -> None:
+        """Raise ConfigError if a setting that the checker needs is missing or invalid."""
 
     async def check(self, call: Call, texts: Sequence[Text]) -> Verdict:
-        """The gravest verdict on these texts. Raises Failed."""
+        """Return the most severe verdict on these texts. Raises CheckFailed."""
 
 
-# What asks nobody, and so costs nobody anything.
-FREE = ("words",)
+# Checkers that call no service, and so cost nothing.
+LOCAL = ("words",)
 
 
-def moderator(name: str) -> Moderator:
-    """The one called so, which is one of values.MODERATORS."""
-    return cast(Moderator, import_module(f"proxy.moderation.checkers.{name}"))
+def load(name: str) -> Checker:
+    """Return the checker with this name, which must be one of `settings.parsers.MODERATORS`."""
+    return cast(Checker, import_module(f"proxy.moderation.checkers.{name}"))
 
 
-def check(config: Config) -> None:
-    """Raise ConfigError, at start-up, where what MODERATION names cannot do its work."""
+def check_config(config: Config) -> None:
+    """Raise ConfigError, at start-up, if a checker that MODERATION names cannot work."""
     for name in config.moderation:
-        if config.demo and name not in FREE:
+        if config.demo and name not in LOCAL:
             raise ConfigError(
-                f"MODERATION names {name}, which has to be asked over the network, and DEMO never uses that. Use words "
-                "with it.",
+                f"MODERATION names {name}, which needs the network, and DEMO never uses that. Set MODERATION=words.",
                 param="MODERATION",
             )
-        moderator(name).ready(config)
-        if name not in FREE and auth.mode(config) == "own-key" and not config.allow_anonymous:
+        load(name).check_config(config)
+        if name not in LOCAL and auth.mode(config) == "own-key" and not config.allow_anonymous:
             raise ConfigError(
-                f"MODERATION names {name}, which is asked with the server's own key, so PROXY_KEY must be set (to a "
-                "random text: openssl rand -hex 16), or anybody could use that key up; ALLOW_ANONYMOUS=1 permits it.",
+                f"MODERATION names {name}, which uses the server's own key, so anybody could use that key up. Set "
+                "PROXY_KEY to a random text (openssl rand -hex 16), or ALLOW_ANONYMOUS=1 to permit it.",
                 param="PROXY_KEY",
             )

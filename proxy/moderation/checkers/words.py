@@ -1,4 +1,4 @@
-"""A list of words, held against texts here: no service, no network, no delay."""
+"""A word list, searched for within the function: no service, no network, no delay."""
 
 from __future__ import annotations
 
@@ -11,117 +11,118 @@ from operator import add
 from proxy.call import Call
 from proxy.errors import ConfigError
 from proxy.moderation import invisible
-from proxy.moderation.sentences import BEFORE_LENGTH, in_word
+from proxy.moderation.sentences import CONTEXT_LENGTH, in_word
 from proxy.moderation.verdict import BLOCK, PASS, Text, Verdict
-from proxy.moderation.windows import LENGTH, sliced
+from proxy.moderation.windows import SLICE_LENGTH, split
 from proxy.settings.config import Config
 
-# Longer ones could begin further back than what is remembered of a stream.
-LONGEST = BEFORE_LENGTH // 4
-# What a text costs besides its characters, in characters.
-_EACH = 20
-_SPACE = re.compile("[\\s\u2800]+")  # an empty pattern of Braille looks like a space as well
+# A longer word could begin before the context that is kept of a stream.
+MAX_WORD_LENGTH = CONTEXT_LENGTH // 4
+# The fixed cost of a text, in characters.
+_TEXT_COST = 20
+_SPACE = re.compile("[\\s\u2800]+")  # the blank Braille pattern looks like a space
 
 
-def ready(config: Config) -> None:
-    """As Moderator.ready."""
-    _list(config.moderation_words_file, config.moderation_words)
+def check_config(config: Config) -> None:
+    """As Checker.check_config."""
+    _load(config.moderation_words_file, config.moderation_words)
 
 
 async def check(call: Call, texts: Sequence[Text]) -> Verdict:
-    """As Moderator.check. What it finds is not told: it is part of a text."""
-    words = _list(call.config.moderation_words_file, call.config.moderation_words)
-    looked_at = 0
+    """As Checker.check. The verdict does not name the word, since it is part of a text."""
+    words = _load(call.config.moderation_words_file, call.config.moderation_words)
+    checked = 0
     for text in texts:
-        for part in sliced(text):
-            if looked_at >= LENGTH:
-                looked_at = 0
-                await call.host.clock.sleep(0)  # others' calls go on meanwhile
-            looked_at += len(part.new) + len(part.before) + _EACH
+        for part in split(text):
+            if checked >= SLICE_LENGTH:
+                checked = 0
+                await call.host.clock.sleep(0)  # let other calls run
+            checked += len(part.new) + len(part.context) + _TEXT_COST
             if words.find(part):
                 return Verdict(BLOCK, "words")
     return Verdict(PASS)
 
 
-def normalised(text: str) -> str:
-    """One spelling for what looks the same: full-width and compatibility forms, case, white space, what cannot be seen,
-    marks that are drawn over letters.
-    """
-    return _SPACE.sub(" ", _folded(text))
+def normalise(text: str) -> str:
+    """Unify texts that look alike, by compatibility form, case, white space, invisible characters and marks."""
+    return _SPACE.sub(" ", _fold(text))
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     if text.isascii():
-        return invisible.without(text).lower()
-    compatible = unicodedata.normalize("NFKC", invisible.without(text))
-    # Once more: an upper-case letter may fold into a letter and a mark.
-    return invisible.without_marks(unicodedata.normalize("NFKC", compatible.casefold()))
+        return invisible.strip(text).lower()
+    compatible = unicodedata.normalize("NFKC", invisible.strip(text))
+    # Normalised again, because an upper-case letter may fold into a letter and a mark.
+    return invisible.strip_marks(unicodedata.normalize("NFKC", compatible.casefold()))
 
 
-class Words:
-    """Many words at once, each found by its first two characters.
+class WordList:
+    """Searches for many words at once, by their first two characters.
 
-    A word whose script puts spaces between words is found as a whole word only: `ass` is not in `class`. Chinese,
-    Japanese, Korean or Thai words are found anywhere.
+    In a script with spaces between words, only whole words match: `ass` does not match in `class`. Chinese, Japanese,
+    Korean and Thai words match anywhere.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = frozenset(words)
         self._single = frozenset(word for word in self._words if len(word) == 1)
         lengths: dict[str, tuple[int, ...]] = {}
-        # Pairs of characters share their tuples: tens of thousands of small sets would fill a small function's memory.
+        # Prefixes share their tuples, since tens of thousands of small sets would fill a small function's memory.
         shared: dict[tuple[int, ...], tuple[int, ...]] = {}
         for word in self._words:
-            known = lengths.get(word[:2], ())
-            if len(word) > 1 and len(word) not in known:
-                more = (*known, len(word))
-                lengths[word[:2]] = shared.setdefault(more, more)
+            word_lengths = lengths.get(word[:2], ())
+            if len(word) > 1 and len(word) not in word_lengths:
+                extended = (*word_lengths, len(word))
+                lengths[word[:2]] = shared.setdefault(extended, extended)
         self._lengths = lengths
 
     def find(self, text: Text) -> bool:
-        """Whether one of the words ends in the new part, also where that is written in tag characters."""
-        tags = invisible.spelt_in_tags(text.new)
-        return self._find(text) or (tags is not None and self._find(Text(tags, text.before)))
+        """Whether a word ends in the new part of the text, also in tag characters."""
+        decoded = invisible.decode_tags(text.new)
+        return self._find(text) or (decoded is not None and self._find(Text(decoded, text.context)))
 
     def _find(self, text: Text) -> bool:
-        before = normalised(text.before)
-        whole = normalised(text.before + text.new) if text.before else normalised(text.new)
+        context = normalise(text.context)
+        whole = normalise(text.context + text.new) if text.context else normalise(text.new)
         lengths, words = self._lengths, self._words
-        # Nearly all pairs of characters begin no word, so they are sorted out by the quickest means there is.
-        for at, pair in enumerate(map(add, whole, whole[1:])):
-            if pair in lengths and not _goes_on(whole, at):
+        # Nearly all pairs of characters begin no word, so the fastest check comes first.
+        for start, pair in enumerate(map(add, whole, whole[1:])):
+            if pair in lengths and not _within_word(whole, start):
                 for length in lengths[pair]:
-                    end = at + length
-                    if whole[at:end] in words and end >= len(before) and not _goes_on(whole, end):
+                    end = start + length
+                    if whole[start:end] in words and end >= len(context) and not _within_word(whole, end):
                         return True
         if self._single.isdisjoint(whole):
             return False
-        places = (at for at, char in enumerate(whole) if char in self._single and at + 1 >= len(before))
-        return any(not _goes_on(whole, at) and not _goes_on(whole, at + 1) for at in places)
+        positions = (i for i, char in enumerate(whole) if char in self._single and i + 1 >= len(context))
+        return any(not _within_word(whole, i) and not _within_word(whole, i + 1) for i in positions)
 
 
-def _goes_on(text: str, at: int) -> bool:
-    """Whether a word goes on over this position."""
-    return 0 < at < len(text) and in_word(text[at]) and in_word(text[at - 1])
+def _within_word(text: str, position: int) -> bool:
+    """Whether a word continues across this position."""
+    return 0 < position < len(text) and in_word(text[position]) and in_word(text[position - 1])
 
 
 @lru_cache(maxsize=4)
-def _list(file: str | None, words: tuple[str, ...]) -> Words:
-    """The list, read once for each process. Raises ConfigError where it has no word or one that cannot be used."""
+def _load(file: str | None, words: tuple[str, ...]) -> WordList:
+    """Read the list, once per process. Raises ConfigError if it is empty or has a word that is too long."""
     lines = _read(file) if file is not None else []
-    # All at once, since a hundred thousand small steps are what a cold start would notice.
-    found = {" ".join(line.split()) for line in _folded("\n".join((*lines, *words))).split("\n")} - {""}
-    if not found:
+    # Folded all at once, since a hundred thousand small steps would slow down a cold start.
+    entries = {" ".join(line.split()) for line in _fold("\n".join((*lines, *words))).split("\n")} - {""}
+    if not entries:
         if file is not None:
-            raise ConfigError("MODERATION_WORDS_FILE names a file without a word in it.", param="MODERATION_WORDS_FILE")
+            raise ConfigError(
+                "MODERATION_WORDS_FILE names a file without words. Write one word on each line.",
+                param="MODERATION_WORDS_FILE",
+            )
         raise ConfigError(
-            "MODERATION_WORDS or MODERATION_WORDS_FILE must be set for MODERATION to name words.",
+            "Set MODERATION_WORDS or MODERATION_WORDS_FILE: MODERATION names words.",
             param="MODERATION_WORDS",
         )
-    if any(len(word) > LONGEST for word in found):
+    if any(len(word) > MAX_WORD_LENGTH for word in entries):
         name = "MODERATION_WORDS" if file is None else "MODERATION_WORDS_FILE"
-        raise ConfigError(f"{name} has a word of more than {LONGEST} characters.", param=name)
-    return Words(found)
+        raise ConfigError(f"{name} has a word of more than {MAX_WORD_LENGTH} characters. Shorten it.", param=name)
+    return WordList(entries)
 
 
 def _read(file: str) -> list[str]:
