@@ -1,6 +1,6 @@
-"""Takes the pictures of the console that the documents show: `python -m tools.screenshots`.
+"""Takes the console's screenshots for the documents: `python -m tools.screenshots`.
 
-Needs Debian's chromium and its fonts-noto-cjk. The server is the embedded demo, so every day gives the same words.
+Needs Debian's packages chromium and fonts-noto-cjk. The embedded demo always gives the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.support.server import serving
 from tools.palette import shrink
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 WIDE, PHONE = (920, 1100), (390, 844)
 
 
@@ -24,32 +24,32 @@ def main() -> int:
     """Write docs/console-*.png. Returns the exit code."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        print("chromium is not on this machine", file=sys.stderr)
+        print("chromium is not installed", file=sys.stderr)
         return 1
     with serving(DEMO="1") as server, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        take(browser, server.url, "console-en.png", locale="en-US", words="Hello")
-        take(browser, server.url, "console-zh.png", locale="zh-CN", words="你好")
-        take(browser, server.url, "console-phone.png", locale="zh-CN", words="你好", phone=True)
+        take(browser, server.url, "console-en.png", locale="en-US", prompt="Hello")
+        take(browser, server.url, "console-zh.png", locale="zh-CN", prompt="你好")
+        take(browser, server.url, "console-phone.png", locale="zh-CN", prompt="你好", phone=True)
         browser.close()
     return 0
 
 
-def take(browser: Browser, url: str, name: str, *, locale: str, words: str, phone: bool = False) -> None:
-    """One picture: a conversation with the demo, and what it did."""
+def take(browser: Browser, url: str, name: str, *, locale: str, prompt: str, phone: bool = False) -> None:
+    """One screenshot: a conversation with the demo, and the report on it."""
     width, height = PHONE if phone else WIDE
     look: Any = {"locale": locale, "color_scheme": "dark" if phone else "light"}
     context = browser.new_context(viewport={"width": width, "height": height}, **look)
     page = context.new_page()
     page.goto(url)
-    # An address of this machine says nothing to a reader.
+    # Show readers a real-looking address instead of this machine's.
     page.evaluate(
         """() => { for (const id of ["with-v1", "without-v1"]) {
-            const one = document.getElementById(id);
-            one.textContent = one.textContent.replace(location.origin, "https://llm.example.com");
+            const node = document.getElementById(id);
+            node.textContent = node.textContent.replace(location.origin, "https://llm.example.com");
         } }"""
     )
-    page.fill("#message", words)
+    page.fill("#message", prompt)
     page.click("#send")
     page.wait_for_selector("#facts dd >> nth=5")
     page.evaluate(
@@ -59,10 +59,10 @@ def take(browser: Browser, url: str, name: str, *, locale: str, words: str, phon
     page.screenshot(path=str(DOCS / name), full_page=not phone)
     context.close()
     shrink(DOCS / name)
-    written = (DOCS / name).stat().st_size
-    print(f"docs/{name}: {written:,} bytes")
-    if written > MOST_BYTES:
-        raise SystemExit(f"docs/{name} is larger than {MOST_BYTES:,} bytes")
+    size = (DOCS / name).stat().st_size
+    print(f"docs/{name}: {size:,} bytes")
+    if size > MAX_BYTES:
+        raise SystemExit(f"docs/{name} is larger than {MAX_BYTES:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,45 +1,46 @@
-"""The Chinese prose of the limits page. No function ships with it; the table's own words are in limit_texts."""
+"""The Chinese prose of the limits page, which no bundle contains; limit_texts has the texts of the table."""
 
 from __future__ import annotations
 
-HEAD = ("入口", "什么", "多少", "类别", "超过之后", "出处，查阅日期")
+HEAD = ("入口", "限制项", "数值", "类别", "超过时", "出处，查阅日期")
 INTRODUCTION = """# 限制一览
 
 [English](limits.md)
 
-水闸要么放水，要么拦住。平台也是这样：有的把回答逐字传出去，有的先收下整个回答，再一次交出。而且每个平台都有大小和时间的上限。本页按各平台
-自己的文档列出这些上限；它由 `proxy/platforms/limits.py` 生成，程序本身也照此执行。
+水闸要么放水，要么拦住。平台也是如此：有的逐字转发回答，有的先收下整个回答，再一次返回；每个平台都有大小和时间的上限。本页根据各平台的
+文档列出这些上限，由 `proxy/platforms/limits.py` 生成，程序本身也依据它运行。
 
-*入口*：调用进来的路，比如函数 URL、网关、负载均衡；后面注明*流式*（逐字传出）还是*一次给出*。*固定*：谁也改不了。*默认值*：可以用设置或套餐
-更改；对大模型来说太小的（3 秒的超时），请先改掉。1 MB 按一百万字节计。
+*入口*指调用进入的方式，例如函数 URL、网关或负载均衡，后面注明*流式*（逐字返回）还是*一次返回*。*固定*的上限无法更改。*默认值*可以通过设置或
+套餐更改；对大模型来说过小的值（例如 3 秒的超时），请先修改。本页的 1 MB 为一百万字节。
 
-## 到达上限之前，Sluice 做什么
+## 接近上限时 Sluice 的行为
 
-- **请求太大**：只要平台让我们看到这个请求，就回 413（OpenAI 格式），写明数字和办法；否则你看到的是平台自己的回应，见下表。
-- **不支持流式的入口，回答太大**：先合并流里的片段，文字一个不少（流式每个词要多花约 200 字节）。还是放不下，就给出放得下的部分，
-  `finish_reason: "length"`，并带上响应头 `x-sluice-truncated: response_limit`。其他回答变成写明上限的 502。
-- **支持流式的入口，没有要求流式、又太大的回答**：腾讯 Web 函数一次最多给出 6 MB。事先知道长度的回答会变成写明上限的 502，而不是平台那个没有说明的 407。
-- **大小按平台的算法计**，不只是你的文字：AWS Lambda 的 6,291,556 字节是整个 JSON 信封，包括引号前的反斜杠。二进制以 base64 传送，大三分之一，所以
-  6 MB 约能装 4.5 MB,ALB 的 1 MB 约能装 0.75 MB。运行时会转义的地方，中文大一倍（腾讯事件函数；Lambda 托管的 Python 3.12 至 3.15 以外）。
-- **时间**：留出最后 10 %（最多 2 秒）写真实的结尾。流式回答给出已有的文字和 `finish_reason: "length"`。没有要求流式的对话回答，剩余不到 60 秒时
-  由流拼成(`ASSEMBLE`)，这样也能给出已有的文字，并带上 `x-sluice-truncated: deadline`。还什么都没有，或者无法拼成时：504。5 秒以下的超时会写在
-  `/readyz` 里。
-- **Cloudflare Workers** 不限回答的大小，调用者还连着时也不限时间；先用完的是 CPU 时间。
-- **Cloudflare Workers 上原样传送的流**：上游断开时不报错就结束，只能从缺少 `data: [DONE]` 看出来。`STREAM_GUARD=1` 可以换来错误事件。
-- **腾讯事件函数**：在函数 URL、负载均衡（CLB）和旧的 API 网关（2026-10-30 起分批关停）后面上限相同；函数 URL 只能传文本，二进制会变成 502。
+- **请求过大**：只要平台把请求交给 Sluice，就返回 413（OpenAI 格式），写明上限和处理办法；否则你会看到平台自己的响应，见下表。
+- **入口不支持流式，回答过大**：先合并流里的片段，文字不会丢失（流式传输时每个词约多占 200 字节）。仍然放不下时，返回放得下的部分，
+  带上 `finish_reason: "length"` 和响应头 `x-sluice-truncated: response_limit`。其他回答变为写明上限的 502。
+- **入口支持流式，但非流式回答过大**：腾讯 Web 函数一次最多返回 6 MB。事先知道长度的回答变为写明上限的 502，而不是平台不带说明的 407。
+- **大小按平台的方式计算**，不只是文字本身：AWS Lambda 的 6,291,556 字节包括整个 JSON 外层结构和引号前的反斜杠。二进制以 base64 传输，增大
+  三分之一，因此 6 MB 约可容纳 4.5 MB，ALB 的 1 MB 约可容纳 0.75 MB。在会转义中文的运行时里，中文大一倍（腾讯事件函数；Lambda 托管的
+  Python 3.12 至 3.15 以外）。
+- **时间**：预留最后 10%（最多 2 秒）用于正常结束回答。流式回答返回已有的文字和 `finish_reason: "length"`。非流式的对话回答在剩余时间不到
+  60 秒时改用流式获取再拼接（`ASSEMBLE`），因此也能返回已有的文字，并带上 `x-sluice-truncated: deadline`。还没有任何内容或无法拼接时返回 504。
+  5 秒及以下的超时会在 `/readyz` 里提示。
+- **Cloudflare Workers** 不限制回答的大小，调用方保持连接时也不限制时间；最先用完的是 CPU 时间。
+- **Cloudflare Workers 上原样转发的流**：上游断开时直接结束，不报错，只能从缺少 `data: [DONE]` 看出来。`STREAM_GUARD=1` 可以改为发送错误事件。
+- **腾讯事件函数**：通过函数 URL、负载均衡（CLB）和旧的 API 网关（2026-10-30 起分批关停）调用时上限相同；函数 URL 只能传输文本，二进制会变为 502。
 
-没有任何文档说明、因此未知的：腾讯 Web 函数最多能流式传多少字节、允许静默多久；腾讯的函数启动太慢时回什么；自定义域名的网关是否会改动编码过的路径。
-说法不一的：腾讯一页文档写每个实例可同时处理 2 到 100 个调用（583/47183），另一页写每个实例只有一个 SSE 连接（583/90617）。
+文档没有说明、因此未知：腾讯 Web 函数最多可以流式传输多少字节、允许静默多久；腾讯的函数启动过慢时返回什么；自定义域名的网关是否会改动编码过的
+路径。文档说法不一：腾讯的一页文档写每个实例可同时处理 2 至 100 个调用（583/47183），另一页写每个实例只有一个 SSE 连接（583/90617）。
 """
 FOOT = """
-`python -m proxy limits` 打印这张表，`--platform aws` 只打印一部分。
+`python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
 """
-# Sources that are more than the name of a page.
+# Sources that are more than a page's name.
 SOURCES = {
     "6 MB less base64's third": "6 MB 减去 base64 多占的部分",
-    "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge": "AWS 的 Runtime Interface Emulator,Function.ResponseSizeTooLarge",
-    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.md：内存里要放得下它的三份",
-    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/: 64 MB；旧页面写 3 MB，这里以它为准",
-    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md, MAX_BODY_MB",
-    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md, TIMEOUT_SECONDS",
+    "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge": "AWS 的 Runtime Interface Emulator，Function.ResponseSizeTooLarge",
+    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.md 说明内存需要容纳它的三份副本",
+    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用 3 MB",
+    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
+    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
 }

@@ -10,16 +10,16 @@ from proxy.platforms.limits import LIMITS
 
 
 def card(name: str) -> dict[str, Any]:
-    """For `en` and `zh` the platform's title and its rows: door, what, how much, fixed or not, what happens there.
+    """For `en` and `zh`: the platform's title and its rows (entry point, limit, amount, fixed or default, effect).
 
-    `name` is what the log calls the function. One that the registry does not know has no rows.
+    `name` is the function's name in the log. A function that is not in the registry has no rows.
     """
     function = registry.FUNCTIONS.get(name)
     if function is None:
         return {language: {"name": name, "rows": []} for language in ("en", "zh")}
     platform = registry.platform_of(function)
     zh = texts.TEXTS_ZH
-    doors_zh = {registry.EVERY_DOOR: zh[registry.EVERY_DOOR], **{one.name: one.name_zh for one in function.doors}}
+    doors_zh = {registry.EVERY_DOOR: zh[registry.EVERY_DOOR], **{door.name: door.name_zh for door in function.doors}}
     rows = [row for row in LIMITS if row.platform == platform.name and row.door in doors_zh]
     return {
         "en": {
