@@ -9,8 +9,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.contract.test_bytes import recorded
 from tests.support.client import Connection, call
+from tests.support.streams import recorded
 from tests.support.talk import CHAT, KEY, PLAIN, event, wait_for
 from tests.support.upstream import END, SSE_HEAD, Cut, Received, Sleep, Upstream, Wait, chunk, head, stream, whole
 from tests.support.workers import Workers

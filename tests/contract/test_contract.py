@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Serve
-from tests.contract.case import LOCAL, Case
 from tests.contract.cases import CASES
-from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
+from tests.support.case import LOCAL, Case
 from tests.support.client import Result
+from tests.support.drivers import DRIVERS, Driver, WorkersDriver
 from tests.support.upstream import Upstream
 
 PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")

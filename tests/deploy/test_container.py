@@ -16,11 +16,11 @@ import pytest
 
 from proxy.cli import container, serve
 from proxy.errors import ConfigError
-from tests.cli.test_bundle import free_port
 from tests.support import dockerfile
 from tests.support.client import Connection, call
 from tests.support.dockerfile import Image
 from tests.support.paths import ROOT
+from tests.support.process import free_port
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, running, whole
 
 pytestmark = pytest.mark.any_python("the image brings its own Python")

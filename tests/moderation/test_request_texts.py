@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from proxy import startup
 from proxy.moderation.request_texts import NODES, request_texts
 from proxy.moderation.windows import LENGTH
-from tests.moderation.test_stage import JSON, WORDS
 from tests.support import fake_clock
 from tests.support.core import KEY, Listed, error_of, request, run
+from tests.support.moderation import JSON, WORDS
 
 
 def texts(**members: Any) -> str:

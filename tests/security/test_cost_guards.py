@@ -21,23 +21,11 @@ from proxy.tokens.vocabulary import Budget
 from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE
 from tests.support import slices
-from tests.support.core import Listed, error_of, request, run
+from tests.support.core import Listed, request, run
+from tests.support.cost import CHAT, COMPLETIONS, COST, JSON, RESPONSES, send
 from tests.support.slices import run as run_slices
 
-JSON = (("content-type", "application/json"),)
-CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
-COST = {"MAX_COST_USD": "0.01"}
 LONG = "word " * 120_000  # 600 KB, 120,000 tokens
-
-
-def send(
-    body: Any, settings: dict[str, str] | None = None, path: str = CHAT, **more: str
-) -> tuple[int, dict[str, Any] | None, dict[str, Any] | None]:
-    """The status, the error if there is one, and what went up if anything did."""
-    upstream = Listed(b"{}", headers=JSON)
-    reply, _ = run(upstream, request(path, json.dumps(body).encode()), settings={**(settings or COST), **more})
-    went_up = json.loads(upstream.sent[0].body) if upstream.sent else None
-    return reply.status, error_of(reply) if reply.status >= 400 else None, went_up
 
 
 def chat(content: Any = "Hi", model: str = "gpt-4.1", **more: Any) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.errors import ConfigError
 from tests.conftest import Serve
-from tests.contract.case import Ask
-from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
+from tests.support.case import Ask
+from tests.support.drivers import DRIVERS, Driver, WorkersDriver
 from tests.support.paths import ROOT
 from tests.support.upstream import END, SSE_HEAD, Cut, Script, Upstream, chunk, whole
 from tests.support.workers import Workers

@@ -13,7 +13,7 @@ from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.contract.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
+from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.paths import ROOT
