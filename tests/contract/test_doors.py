@@ -39,7 +39,10 @@ STREAM = Ask(body=STREAMED)
 Asker = Callable[..., "tuple[Result, int]"]
 
 
-@pytest.fixture(params=DOORS)
+LAMBDA = pytest.mark.any_python("the Lambda bundle needs Python 3.12")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=LAMBDA if name.startswith("aws") else ()) for name in DOORS])
 def door(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

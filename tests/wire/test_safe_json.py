@@ -217,7 +217,7 @@ LARGE = ("small lists", "one text", "Chinese", "escapes", "blanks", "a name", "d
 
 @pytest.mark.parametrize(
     ("kind", "megabytes"),
-    [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((k, s) for k in LARGE for s in (20, 60))],
+    [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((kind, 60) for kind in LARGE)],
 )
 def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     windows = 0
@@ -255,7 +255,7 @@ def test_items_are_found_where_they_are(window: int) -> None:
 @pytest.mark.parametrize("kind", ["small lists", "small objects", "texts", "numbers", "pairs", "nested members"])
 def test_memory_is_a_small_multiple_of_the_body(kind: str) -> None:
     head, unit, tail = HOSTILE[kind]
-    raw = head + unit(MB) + tail
+    raw = head + unit(MB // 4) + tail
     for read in (safe_json.read, safe_json.scan):
         tracemalloc.start()
         try:
