@@ -50,6 +50,13 @@ def port_of(printed: str) -> int:
     return int(match[1])
 
 
+def listening(port: int) -> bool:
+    """Whether a connection to the port is taken."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), CEILING):
+        return True
+    return False
+
+
 def wait_until_up(port: int) -> None:
     until = time.monotonic() + CEILING
     while call(port, "GET", "/healthz").status != 200:

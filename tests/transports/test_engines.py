@@ -21,6 +21,7 @@ from proxy.upstream import Target, Timeouts
 from tests.support.core import host
 from tests.support.engines import Wall, outgoing, read, run
 from tests.support.proxies import SOCKS, only_proxies
+from tests.support.talk import until
 from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
 
 ENGINES: tuple[Any, ...] = (DirectUpstream, HttpxUpstream)
@@ -98,7 +99,7 @@ def test_connections_that_have_been_idle_by_the_wall_clock_are_dropped(
 
 def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstream) -> None:
     upstream.choose = lambda request: (
-        (head(200, ("Content-Length", "2")) + b"a", Sleep(0.2), b"b") if len(upstream.received) == 1 else whole(b"2")
+        (head(200, ("Content-Length", "2")) + b"a", Wait(), b"b") if len(upstream.received) == 1 else whole(b"2")
     )
     wall = Wall()
 
@@ -106,6 +107,7 @@ def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstre
         answer = await one.send(outgoing(upstream.url))
         wall.seconds += 100
         assert await read(one, upstream.url) == b"2"
+        upstream.proceed()
         rest = b"".join([piece async for piece in answer.body])
         await answer.body.aclose()
         return rest
@@ -116,7 +118,7 @@ def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstre
 def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream) -> None:
     """Ten kept connections that all close on their next request: each call still gets its answer."""
     upstream.choose = lambda request: (
-        (Sleep(0.2), *whole(b"1"))
+        (Wait(), *whole(b"1"))
         if len(upstream.received) <= 10
         else (Cut(),)
         if len(upstream.received) == 11
@@ -124,7 +126,11 @@ def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream
     )
 
     async def go(one: ClosableUpstream) -> bytes:
-        await asyncio.gather(*(read(one, upstream.url) for _ in range(10)))
+        calls = [asyncio.ensure_future(read(one, upstream.url)) for _ in range(10)]
+        await until(lambda: len(upstream.received) == 10)
+        for _ in calls:
+            upstream.proceed()
+        await asyncio.gather(*calls)
         return await read(one, upstream.url)
 
     assert run(engine, go) == b"2"
