@@ -14,7 +14,7 @@ import pytest
 from proxy.access.signed_keys import Key, mint
 from proxy.call import Grant
 from proxy.cost import multipliers, schema_size
-from proxy.errors import ContextTooLong
+from proxy.errors import ContextTooLong, NotInstalled
 from proxy.tokens import images, prompt
 from proxy.tokens.models import model_of
 from proxy.tokens.vocabulary import Budget
@@ -427,3 +427,11 @@ def test_texts_without_end_are_counted_until_the_budget_is_spent() -> None:
     budget = Budget(10**9, 60, lambda: 0.0, nodes=10)
     found = prompt.count_texts({"model": "gpt-3.5-turbo-instruct"}, ["word"] * 100, budget)
     assert found.certainty == "at_least" and found.tokens < 20
+
+
+def test_a_deployment_that_cannot_count_refuses_what_would_have_to_be_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Worker's bundle leaves out the files that count."""
+    monkeypatch.setitem(sys.modules, "proxy.cost.upper_bound", None)
+    monkeypatch.delattr("proxy.cost.upper_bound", raising=False)
+    status, error, went_up = send(chat())
+    assert (status, went_up) == (501, None) and error is not None and error["code"] == NotInstalled.code

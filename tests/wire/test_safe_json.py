@@ -288,3 +288,18 @@ def test_what_is_broken_in_a_large_value_is_refused(tail: bytes) -> None:
         raw = b'{"a":[%s"y" "z"]}' % (b'"%s",' % (b"x" * 90) * 3)
         with pytest.raises(BadRequest):
             run(safe_json.read(raw))
+
+
+def test_a_name_that_stands_twice_is_found_across_windows() -> None:
+    members = ",".join(f'"k{number}":"{"x" * 50}"' for number in range(5_000))
+    more = ",".join(f'"n{number}":1' for number in range(5_000))
+    data = f'{{"a":{{{members},{more},"k1":1,{more.replace("n", "m")}}}}}'.encode()
+    with pytest.raises(BadRequest, match="k1") as raised:
+        list(safe_json.read(data))
+    assert raised.value.code == "duplicate_key"
+
+
+def test_long_members_let_others_run() -> None:
+    members = ",".join(f'"k{number}":"{"x" * 1_000}"' for number in range(900))
+    slices = sum(1 for _ in safe_json.read(f"{{{members}}}".encode()))
+    assert slices > 1
