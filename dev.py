@@ -67,14 +67,14 @@ def run(more: list[str]) -> int:
 def test(more: list[str]) -> int:
     """All tests, and the promise that they run every line and branch of proxy/. Further arguments are pytest's own.
 
-    `--again` is for one more Python after a run of all tests: it leaves out tests whose outcome is the same on every
-    Python, and does not measure coverage. Tracing would cost a third of the time and could find nothing new: the first
-    run has to reach 100 % by itself, and lines for old Pythons alone are marked in the code.
+    `--again` is for one more Python after a run of all tests: it leaves out what one Python is enough for, tries fewer
+    made-up inputs, and does not measure coverage. Tracing would cost a third of the time and could find nothing new:
+    the first run has to reach 100 % by itself, and lines for old Pythons alone are marked in the code.
     """
     install("requirements-dev.txt")
     parallel = ("-n", str(min(os.cpu_count() or 1, PROCESSES)), "--dist", "worksteal")
     if more == ["--again"]:
-        return call("python", "-m", "pytest", *parallel, "-m", "not any_python")
+        return call("python", "-m", "pytest", *parallel, "-m", "not any_python", "--hypothesis-profile", "again")
     if more:
         return call("python", "-m", "pytest", *more)
     call("python", "-m", "coverage", "erase")

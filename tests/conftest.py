@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Serve = Callable[..., Server]
 # The machine decides how long an example takes, not the code under test.
 settings.register_profile("sluice", deadline=None)
+# After a run on another Python, with the same inputs: a fifth of them.
+settings.register_profile("again", deadline=None, max_examples=20)
 settings.load_profile("sluice")
 
 

@@ -115,3 +115,10 @@ def test_what_has_to_be_read_and_is_no_object_is_refused() -> None:
     call.body.document = scanned(b'{"model":"m"}')  # where nothing was decided by it
     with pytest.raises(BadRequest):
         strict_body.object_of(call)
+
+
+def test_a_call_without_a_body_goes_up_where_its_path_is_opened() -> None:
+    upstream = Listed(b"{}", headers=(("content-type", "application/json"),))
+    settings = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "batches/*"}
+    reply, _ = run(upstream, request("/v1/batches/b/cancel", b""), settings=settings)
+    assert reply.status == 200 and [sent.body for sent in upstream.sent] == [b""]

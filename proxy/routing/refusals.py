@@ -42,8 +42,6 @@ def names_field(error: UpstreamRefused, fields: tuple[str, ...]) -> bool:
 
     The name within a text proves nothing, because the text may quote the caller.
     """
-    if error.status not in REFUSALS:
-        return False
     if error.fields()["param"] in fields:
         return True
     # The form of FastAPI and pydantic: {"detail": [{"loc": ["body", "stream_options"], …}]}.

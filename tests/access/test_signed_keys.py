@@ -14,10 +14,9 @@ from proxy.call import Grant
 from proxy.errors import ConfigError, KeyInvalid
 from proxy.messages import Reply, Request
 from proxy.settings.parsers import SIGNED_KEY_PREFIX
-from tests.routing.test_failover import made, run
-from tests.routing.test_providers import FORM, MODEL
 from tests.support.core import error_of
 from tests.support.core import request as asking
+from tests.support.routing import FORM, MODEL, made, run
 from tests.support.several import Does, Several
 
 SECRET, OLD = "s" * 32, "o" * 32

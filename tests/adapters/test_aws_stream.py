@@ -232,6 +232,6 @@ def test_the_openai_sdk_streams_through_it(front: Front, upstream: Upstream) -> 
 
 
 def test_streaming_imports_neither_mangum_nor_tiktoken(front: Front, upstream: Upstream) -> None:
-    from tests.project.test_imports import loaded_by
+    from tests.support.imports import loaded_by
 
     assert not {"mangum", "tiktoken", "uvicorn", "http.client"} & loaded_by("import proxy.adapters.aws_stream")

@@ -9,10 +9,10 @@ from typing import Any
 import openai
 import pytest
 
-from tests.contract.test_bytes import recorded
 from tests.support.client import Connection, call
+from tests.support.streams import recorded
 from tests.support.talk import CHAT, KEY, PLAIN, event, wait_for
-from tests.support.upstream import END, SSE_HEAD, Cut, Received, Sleep, Upstream, Wait, chunk, head, stream, whole
+from tests.support.upstream import END, SSE_HEAD, Cut, Received, Upstream, Wait, chunk, head, stream, whole
 from tests.support.workers import Workers
 
 pytestmark = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
@@ -122,7 +122,7 @@ def test_a_file_that_is_cut_breaks_off(workers: Workers, upstream: Upstream) -> 
 
 @MODES
 def test_an_upstream_that_says_nothing_is_a_504(workers: Workers, upstream: Upstream, more: dict[str, str]) -> None:
-    upstream.play((Sleep(30),))
+    upstream.play((Wait(),))
     env = {"OPENAI_BASE_URL": upstream.url, "FIRST_BYTE_SECONDS": 1, "TIMEOUT_SECONDS": 30, **more}
     result = call(workers.at(env), "POST", CHATS, KEY, CHAT)
     assert (result.status, result.json()["error"]["code"]) == (504, "upstream_timeout")
@@ -130,7 +130,7 @@ def test_an_upstream_that_says_nothing_is_a_504(workers: Workers, upstream: Upst
 
 
 def test_silence_in_a_guarded_stream_is_an_error_event(workers: Workers, upstream: Upstream) -> None:
-    upstream.play((SSE_HEAD, chunk(event("a")), Sleep(30)))
+    upstream.play((SSE_HEAD, chunk(event("a")), Wait()))
     env = {"OPENAI_BASE_URL": upstream.url, "TIMEOUT_SECONDS": 1, **GUARDED}
     result = call(workers.at(env), "POST", CHATS, KEY, CHAT)
     assert result.body.startswith(event("a")) and b'"code":"upstream_timeout"' in result.body

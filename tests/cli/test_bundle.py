@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import runpy
-import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +30,8 @@ from tests.support import parts
 from tests.support.bundles import Bundles
 from tests.support.client import Connection, call
 from tests.support.events import recorded
-from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
+from tests.support.process import free_port, process
+from tests.support.upstream import END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 pytestmark = pytest.mark.any_python("a bundle is for its platform's Python, whichever builds it")
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -170,32 +168,6 @@ def test_the_same_input_gives_the_same_zip(built: Path, name: str, tmp_path: Pat
     assert programs == {path for path in BOOTSTRAPS if (other / name / path).exists()}
     assert {mode for path, mode in modes(other / name).items() if path not in programs} == {0o755, 0o644}
     assert (other / f"sluice-{name}.zip").stat().st_mode & 0o777 == 0o644
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextlib.contextmanager
-def process(command: list[str], port: int, **more: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that is up, until the end of the `with`."""
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]
-    try:
-        until = time.monotonic() + CEILING
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert started.poll() is None and time.monotonic() < until, started.stdout.read() if started.stdout else ""
-            time.sleep(0.01)
-        yield started
-    finally:
-        started.terminate()
-        started.wait(CEILING)
-        if started.stdout:
-            started.stdout.close()
 
 
 @pytest.fixture(scope="module")

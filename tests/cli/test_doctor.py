@@ -17,10 +17,10 @@ import pytest
 from proxy.__main__ import main
 from proxy.cli.doctor import command, keys, messages_en, messages_zh, remote
 from proxy.cli.doctor.report import Finding
-from tests.cli.test_bundle import free_port
 from tests.conftest import Serve
 from tests.support.doctor import KEY, new_report
 from tests.support.paths import ROOT
+from tests.support.process import free_port
 
 LOCALE = ("LANG", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "SSL_CERT_FILE", *keys.NAMES)
 GUARDED = {"DEMO": "1", "PROXY_KEY": KEY}

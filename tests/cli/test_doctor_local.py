@@ -14,8 +14,8 @@ import pytest
 
 from proxy.cli.doctor import bundles, extras, local, reach
 from proxy.platforms import registry
-from tests.cli.test_bundle import free_port
 from tests.support.doctor import KEY, Findings, answer, answers, findings_of, new_report
+from tests.support.process import free_port
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream
 

@@ -18,7 +18,6 @@ import pytest
 import trustme
 
 from proxy.cli.doctor import addresses, client, reach
-from tests.cli.test_bundle import free_port
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
@@ -26,6 +25,7 @@ from tests.support.doctor import (
     PAGE,
     probe,
 )
+from tests.support.process import free_port
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream, whole
 

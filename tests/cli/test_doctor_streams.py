@@ -16,7 +16,6 @@ from proxy.adapters.asgi import App
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.cli.doctor.client import Deadline
-from tests.cli.test_bundle import free_port, process
 from tests.conftest import Serve
 from tests.support import parts
 from tests.support.doctor import (
@@ -31,6 +30,7 @@ from tests.support.doctor import (
     running,
     without,
 )
+from tests.support.process import free_port, process
 from tests.support.talk import event
 from tests.support.upstream import END, SSE_HEAD, Cut, Received, Script, Sleep, Upstream, chunk, head, whole
 

@@ -14,8 +14,8 @@ from proxy.__main__ import main
 from proxy.cli import keys
 from proxy.errors import ConfigError
 from tests.conftest import Serve
-from tests.contract.case import JSON, Ask
-from tests.contract.drivers import AsgiDriver
+from tests.support.case import JSON, Ask
+from tests.support.drivers import AsgiDriver
 from tests.support.upstream import Upstream, whole
 
 SECRET = "s" * 32

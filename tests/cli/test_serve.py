@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,7 +16,8 @@ import pytest
 from proxy.__main__ import main
 from proxy.cli import serve as command
 from tests.support.client import Connection, call
-from tests.support.process import port_of, served, wait_until_up
+from tests.support.process import listening, port_of, served, wait_until_up
+from tests.support.talk import wait_for
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, whole
 
 KEY = (("Authorization", "Bearer sk-x"), ("Content-Type", "application/json"))
@@ -100,7 +100,7 @@ def test_a_running_stream_is_finished_after_a_signal(upstream: Upstream, number:
         writes = connection.writes(result)
         assert next(writes) == first
         process.send_signal(number)
-        time.sleep(0.3)
+        wait_for(lambda: not listening(port))
         upstream.proceed()
         assert list(writes) == [first]
         assert not result.broken

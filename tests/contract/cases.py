@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.contract.case import Case
 from tests.contract.cases_access import ACCESS
 from tests.contract.cases_errors import EASYCHEN, ERRORS, OWN
 from tests.contract.cases_headers import HEADERS
@@ -11,6 +10,7 @@ from tests.contract.cases_keys import KEYS
 from tests.contract.cases_moderation import MODERATION
 from tests.contract.cases_paths import PATHS, RELAYS, SPELLINGS
 from tests.contract.cases_tokens import TOKENS
+from tests.support.case import Case
 
 CASES: tuple[Case, ...] = (
     *RELAYS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract.case import JSON, Ask, Case, Want
 from tests.contract.parts import BOTH, OK, PROXY_ONLY, SERVER_KEY, bearer, goes_up_with, lets_in, local
+from tests.support.case import JSON, Ask, Case, Want
 
 OPEN = (("OPENAI_API_KEY", "sk-server"), ("ALLOW_ANONYMOUS", "1"))
 ACCESS = (

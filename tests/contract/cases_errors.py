@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 
-from tests.contract.case import CALLER, JSON, LOCAL, REWRITES, STREAMED, Ask, Case, Want
 from tests.contract.parts import OK, SERVER_KEY, local
+from tests.support.case import CALLER, JSON, LOCAL, REWRITES, STREAMED, Ask, Case, Want
 from tests.support.upstream import SSE_HEAD, Cut, chunk, head, whole
 
 HTML = b"<html><title>502 Bad Gateway</title></html>"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract.case import CALLER, JSON, LOCAL, STREAMED, Ask, Case, Want
 from tests.contract.parts import BOTH, OK, SERVER_KEY, bearer
+from tests.support.case import CALLER, JSON, LOCAL, STREAMED, Ask, Case, Want
 from tests.support.upstream import Received, stream, whole
 
 SENT = (

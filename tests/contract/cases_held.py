@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.contract.case import JSON, Ask, Case, Want
 from tests.contract.parts import BOTH, OK, bearer, goes_up_with, local
+from tests.support.case import JSON, Ask, Case, Want
 from tests.support.upstream import Received
 
 _RESPONSES = "/v1/responses"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from proxy.access.signed_keys import Key, mint
 from proxy.call import Grant
-from tests.contract.case import STREAMED, Ask, Case, Want
 from tests.contract.parts import OK, bearer, goes_up_with, local
+from tests.support.case import STREAMED, Ask, Case, Want
 from tests.support.upstream import Received, stream, whole
 
 SECRET = "s" * 32

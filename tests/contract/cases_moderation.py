@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract.case import CALLER, CHAT, STREAMED, Ask, Case, Want
 from tests.contract.parts import local
+from tests.support.case import CALLER, CHAT, STREAMED, Ask, Case, Want
 from tests.support.upstream import stream, whole
 
 WORDS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.contract.case import BINARY, CALLER, DOTS, RAW_PATH, Ask, Case, Want
 from tests.contract.parts import OK, local
+from tests.support.case import BINARY, CALLER, DOTS, RAW_PATH, Ask, Case, Want
 from tests.support.upstream import Received, whole
 
 WEBSOCKET = (

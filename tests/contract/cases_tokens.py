@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.contract.case import CALLER, REWRITES, Ask, Case, Want
 from tests.contract.parts import OK, local
+from tests.support.case import CALLER, REWRITES, Ask, Case, Want
 from tests.support.upstream import stream, whole
 
 HI = b'{"model":"gpt-4o","messages":[]'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.contract.case import JSON, LOCAL, Ask, Case, Want
+from tests.support.case import JSON, LOCAL, Ask, Case, Want
 from tests.support.upstream import Received, whole
 
 OK = whole(b'{"ok":1}')

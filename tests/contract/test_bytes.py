@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from pathlib import Path
 
 import brotli
 import pytest
 
 from tests.conftest import Serve
 from tests.support.client import call
-from tests.support.paths import SHARED, TESTS
+from tests.support.streams import recorded
 from tests.support.talk import CHAT, KEY, PLAIN, QUICK, event, opened
 from tests.support.upstream import (
     END,
@@ -26,12 +25,6 @@ from tests.support.upstream import (
     whole,
 )
 from tests.support.upstream import head as response_head
-
-
-def recorded() -> list[Path]:
-    here = TESTS / "streams"
-    shared = SHARED / "data" / "streams"
-    return sorted([*here.glob("*.sse"), *shared.glob("*.sse")])
 
 
 def test_one_event_of_a_megabyte_passes_whole(upstream: Upstream, serve: Serve) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Serve
-from tests.contract.case import JSON
+from tests.support.case import JSON
 from tests.support.client import Result, call
 from tests.support.server import Server
 from tests.support.upstream import (

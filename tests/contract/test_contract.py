@@ -8,17 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Serve
-from tests.contract.case import LOCAL, Case
 from tests.contract.cases import CASES
-from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
+from tests.support.case import LOCAL, Case
 from tests.support.client import Result
+from tests.support.drivers import DRIVERS, EVERY_DRIVER, Driver, WorkersDriver
 from tests.support.upstream import Upstream
 
-PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
-WORKERS = [pytest.param(name, marks=PYODIDE) for name in ("workers", "workers-guarded")]
 
-
-@pytest.fixture(scope="session", params=[*DRIVERS, *WORKERS])
+@pytest.fixture(scope="session", params=EVERY_DRIVER)
 def driver(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Driver]:
     made: Driver
     if request.param.startswith("workers"):

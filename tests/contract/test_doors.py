@@ -20,8 +20,8 @@ from proxy.platforms.limits import number
 from proxy.protocols.accumulate import Accumulator
 from proxy.wire import sse
 from tests.conftest import Serve
-from tests.contract.case import CALLER, STREAMED, Ask
 from tests.support.accumulate import accumulated
+from tests.support.case import CALLER, STREAMED, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.upstream import END, SSE_HEAD, Cut, Upstream, Wait, chunk, stream, whole
@@ -39,7 +39,10 @@ STREAM = Ask(body=STREAMED)
 Asker = Callable[..., "tuple[Result, int]"]
 
 
-@pytest.fixture(params=DOORS)
+LAMBDA = pytest.mark.any_python("the Lambda bundle needs Python 3.12")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=LAMBDA if name.startswith("aws") else ()) for name in DOORS])
 def door(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

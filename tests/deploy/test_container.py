@@ -16,11 +16,12 @@ import pytest
 
 from proxy.cli import container, serve
 from proxy.errors import ConfigError
-from tests.cli.test_bundle import free_port
 from tests.support import dockerfile
 from tests.support.client import Connection, call
 from tests.support.dockerfile import Image
 from tests.support.paths import ROOT
+from tests.support.process import free_port, listening
+from tests.support.talk import wait_for
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, running, whole
 
 pytestmark = pytest.mark.any_python("the image brings its own Python")
@@ -90,7 +91,7 @@ def test_a_running_stream_is_finished_after_sigterm(image: Image, upstream: Upst
         writes = connection.writes(result)
         assert next(writes) == EVENT
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_for(lambda: not listening(port))
         upstream.proceed()
         assert list(writes) == [EVENT] and not result.broken
         assert process.wait(CEILING) == 0

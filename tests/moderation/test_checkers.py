@@ -414,7 +414,7 @@ def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> Non
 
 @pytest.mark.parametrize("level", ["closed", "open"])
 def test_no_service_is_asked_about_more_than_was_set(level: str) -> None:
-    from tests.moderation.test_stage import ASKS, CHAT, DONE, chunk, moderated
+    from tests.support.moderation import ASKS, CHAT, DONE, chunk, moderated
 
     async def clear(outgoing: Outgoing) -> Answer:
         return json_answer({"results": [CLEAR] * len(json.loads(outgoing.body)["input"])})

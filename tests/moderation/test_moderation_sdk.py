@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 
+from proxy.moderation import batcher
 from tests.conftest import Serve
 from tests.support.upstream import Received, Script, Upstream, whole
 
@@ -16,8 +17,9 @@ FILTER = {"MODERATION": "words", "MODERATION_WORDS": "演示模型,禁词", "MOD
 
 
 @pytest.fixture
-def filtered(serve: Serve) -> Iterator[Any]:
+def filtered(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of the demo, behind a filter for something that it says in its first sentences."""
+    monkeypatch.setattr(batcher, "SECONDS", 1_000)  # on a busy machine the demo pauses within a word
     url = serve(DEMO="1", MODERATION_INPUT="1", **FILTER).url
     with openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=2) as sdk:
         yield sdk

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from proxy import startup
 from proxy.moderation.request_texts import SLICE_VALUES, request_texts
 from proxy.moderation.windows import SLICE_LENGTH
-from tests.moderation.test_stage import JSON, WORDS
 from tests.support import fake_clock
 from tests.support.core import KEY, Listed, error_of, request, run
+from tests.support.moderation import JSON, WORDS
 
 
 def texts(**members: Any) -> str:

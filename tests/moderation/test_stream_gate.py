@@ -23,10 +23,10 @@ from proxy.protocols import registry
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
 from proxy.wire import sse
-from tests.contract.test_bytes import recorded
-from tests.moderation.test_stage import API, ASKS, CHAT, DONE, RESPONSES, WORDS, chunk, objects, response
 from tests.support import fake_clock
 from tests.support.core import Listed, Routed, host, json_answer, request, run
+from tests.support.moderation import API, ASKS, CHAT, DONE, RESPONSES, WORDS, chunk, objects, response
+from tests.support.streams import recorded
 
 FILES = [file for file in recorded() if "-chat-" in file.name or "responses" in file.name or "vercel" in file.name]
 SHORT = [file for file in FILES if file.stat().st_size < 60_000]

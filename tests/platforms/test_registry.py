@@ -15,8 +15,8 @@ from proxy.endpoints.console import limits
 from proxy.platforms.limits import LIMITS
 from proxy.platforms.platform import Function
 from proxy.platforms.registry import BUNDLES, FUNCTIONS, PLATFORMS, adapters, platform_of
-from tests.contract.case import STREAMS
-from tests.contract.drivers import DRIVERS, WorkersDriver
+from tests.support.case import STREAMS
+from tests.support.drivers import DRIVERS, WorkersDriver
 from tests.support.paths import ROOT
 
 

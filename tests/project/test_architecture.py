@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.case import JSON
-from tests.project.test_documents import blocks
+from tests.support.case import JSON
 from tests.support.client import call
+from tests.support.documents import blocks
 from tests.support.paths import ROOT
 from tests.support.upstream import CEILING, Upstream, stream, whole
 

@@ -15,7 +15,10 @@ import pytest
 
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send")
+pytestmark = [
+    pytest.mark.any_python("a second run is itself begun by dev.py on the other Python"),
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals to send"),
+]
 # What a shell runs in the background ignores Ctrl-C, and hands that on.
 _HEEDING_CTRL_C = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "

@@ -14,18 +14,13 @@ import pytest
 
 from proxy import startup
 from tests.conftest import Serve
-from tests.support.documents import made
+from tests.support.documents import blocks, made
 from tests.support.paths import ROOT
 from tools import clients
 
 pytestmark = pytest.mark.any_python("the documents and what they show are the same on every Python")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 ADDRESS = "http://127.0.0.1:9000"
-
-
-def blocks(document: str, language: str) -> list[str]:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 READMES = ("README.md", "README.zh-CN.md")

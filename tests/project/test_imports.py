@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
+
+from tests.support.imports import loaded_by
 
 CORE_NEVER = ("httpx", "mangum", "tiktoken", "asyncio", "ssl", "uvicorn", "http.client", "hmac", "zlib", "tomllib")
 HANDLER_NEVER = (
@@ -42,14 +43,6 @@ SELDOM = (
 )
 UPSTREAM_NEVER = ("click", "rich", "pygments", "h2", "socksio", "trio", "proxy.cli", "tiktoken")
 CEILING_SECONDS = 1.5  # for what takes about 0.1 s: only a new framework passes it
-
-
-def loaded_by(statement: str) -> set[str]:
-    after = "import json; print(json.dumps(sorted(set(sys.modules) - before)))"
-    code = f"import sys; before = set(sys.modules)\n{statement}\n{after}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    names: list[str] = json.loads(done.stdout)
-    return set(names)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from proxy.protocols.accumulate import Accumulator
 from proxy.wire import sse
-from tests.contract.test_bytes import recorded
 from tests.support.accumulate import accumulated, without_nulls
+from tests.support.streams import recorded
 
 CHATS = [file for file in recorded() if "chat" in file.name or "vercel" in file.name]
 # Where the SDK keeps only what the first chunk said, or the last one, or adds up what is no text.

@@ -13,7 +13,7 @@ from proxy.protocols import registry
 from proxy.protocols.accumulate import Accumulator
 from proxy.protocols.merge import Coalescer
 from proxy.wire import sse
-from tests.contract.test_bytes import recorded
+from tests.support.streams import recorded
 
 WORDS = st.text('abc 你\n"\\', min_size=1, max_size=6)
 MEMBERS = ("content", "reasoning_content", "reasoning", "refusal", "thoughts")

@@ -13,8 +13,8 @@ from proxy.protocols import registry
 from proxy.protocols.merge import Coalescer, encoded
 from proxy.wire import sse
 from proxy.wire.sse import split
-from tests.contract.test_bytes import recorded
 from tests.support.accumulate import accumulated, response_texts
+from tests.support.streams import recorded
 
 FILES = recorded()
 

@@ -7,70 +7,18 @@ from typing import Any
 
 import pytest
 
-from proxy import startup
 from proxy.errors import (
-    ProxyError,
     UpstreamDisconnected,
     UpstreamMalformed,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from proxy.host import Host
-from proxy.messages import Reply, Request
-from proxy.relay import relay
-from tests.support import fake_clock
-from tests.support.core import SSE, error_of, host, request
+from tests.support.core import SSE, error_of, request
+from tests.support.routing import JSON_BODY, SETTINGS, TWO, failing, made, refusal, run
 from tests.support.several import Does, Several
 
-TWO: list[dict[str, Any]] = [
-    {"name": "one", "base_url": "https://one.example/v1", "keys": "k1"},
-    {"name": "two", "base_url": "https://two.example/v1", "keys": "k2", "priority": 1},
-]
-SETTINGS = {"ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "*"}
-JSON_BODY = b'{"model":"m"}'
 STREAMED = b'{"model":"m","stream":true}'
 CHUNK = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n'
-
-
-def first_of(count: int) -> int:
-    return 0
-
-
-def made(lines: list[str] | None = None) -> Host:
-    found = host(lines)
-    found.choose = first_of
-    return found
-
-
-def run(
-    upstream: Several,
-    incoming: Request | None = None,
-    upstreams: Any = TWO,
-    settings: dict[str, str] = SETTINGS,
-    on: Host | None = None,
-) -> tuple[Reply, bytes]:
-    async def go() -> tuple[Reply, bytes]:
-        settled = startup.load({**settings, **({"UPSTREAMS": json.dumps(upstreams)} if upstreams else {})})
-        reply = await relay(incoming or request(body=JSON_BODY), settled, upstream, on or made())
-        if isinstance(reply.body, bytes):
-            return reply, reply.body
-        try:
-            return reply, b"".join([piece async for piece in reply.body])
-        finally:
-            await reply.body.aclose()
-
-    return fake_clock.run(go())
-
-
-def refusal(status: int, code: str | None = None, kind: str = "x") -> Does:
-    error = {"message": "no", "type": kind, "param": None, "code": code}
-    return Does(status, json.dumps({"error": error}).encode())
-
-
-def failing(error: ProxyError) -> Does:
-    return Does(error=error)
-
-
 TIMEOUT = UpstreamTimeout("silent")
 MOVES = [
     ("no connection", failing(UpstreamUnreachable())),

@@ -15,10 +15,9 @@ from proxy.messages import Headers
 from proxy.routing import azure
 from proxy.routing.model_field import requested_model
 from proxy.wire.work import SLICE, Slices
-from tests.routing.test_failover import SETTINGS, failing, made, refusal, run
-from tests.routing.test_providers import ALL, FORM, MODEL, A, B, body, form
 from tests.support import slices
 from tests.support.core import SSE, error_of, request
+from tests.support.routing import ALL, FORM, MODEL, SETTINGS, A, B, body, failing, form, made, refusal, run
 from tests.support.several import Does, Several
 
 ALIASED: dict[str, Any] = {**A, "models": "", "aliases": {"gpt-3.5-turbo": "gpt-4o-mini"}}

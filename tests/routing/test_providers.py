@@ -16,21 +16,14 @@ from proxy.errors import ConfigError
 from proxy.messages import Headers, Request
 from proxy.settings import providers_file, regions
 from proxy.wire.wildcards import matches
-from tests.routing.test_failover import SETTINGS, run
 from tests.support import core
 from tests.support.core import Listed, error_of, request
 from tests.support.paths import ROOT
+from tests.support.routing import ALL, FORM, MODEL, SETTINGS, A, B, body, form, run
 from tests.support.several import Several
 
 EXAMPLE = (ROOT / "sluice.example.toml").read_text(encoding="utf-8")
 SECRETS = {"DEEPSEEK_API_KEY": "ds-1, ds-2", "AZURE_OPENAI_API_KEY": "az", "OPENROUTER_API_KEY": "or"}
-A = {"name": "a", "base_url": "https://a.example/v1", "keys": "ka", "models": "a-*"}
-B = {"name": "b", "base_url": "https://b.example/v1", "keys": "kb", "models": ["b-*", "shared"]}
-ALL = {"name": "all", "base_url": "https://all.example/v1", "keys": "kall"}
-
-
-def body(model: Any, **more: Any) -> bytes:
-    return json.dumps({"model": model, **more}).encode()
 
 
 def went(upstream: Several) -> list[tuple[str, str]]:
@@ -319,15 +312,6 @@ def test_an_upstream_s_headers_replace_the_caller_s() -> None:
     assert [value for name, value in up if name == "x-title"] == ["Mine"] and up.get("accept") == "*/*"
 
 
-FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n\x00\xff model\r\n%s--x--\r\n'
-MODEL = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n'
-
-
-def form(data: bytes, kind: str = "multipart/form-data; boundary=x") -> Request:
-    headers = (("authorization", "Bearer x"), ("content-type", kind))
-    return request("/v1/audio/transcriptions", data, headers=headers)
-
-
 @pytest.mark.parametrize(
     "kind", ["multipart/form-data; boundary=x", 'multipart/form-data; charset=utf-8; boundary="x"']
 )
@@ -388,7 +372,7 @@ def test_prices_are_those_of_the_upstream_and_its_name_for_the_model() -> None:
 
 
 def test_readyz_asks_every_upstream() -> None:
-    from tests.routing.test_failover import refusal
+    from tests.support.routing import refusal
 
     incoming = Request("GET", "/readyz", "deep=1", Headers((("authorization", "Bearer x"),)))
     upstream = Several({"a": refusal(500)})
@@ -421,7 +405,7 @@ def test_a_call_may_cost_no_more_at_the_upstream_that_it_moves_on_to() -> None:
 
 
 def test_what_a_process_learns_of_models_does_not_grow_without_end() -> None:
-    from tests.routing.test_failover import made
+    from tests.support.routing import made
 
     on = made()
     for number in range(2000):

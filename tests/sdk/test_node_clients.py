@@ -20,7 +20,7 @@ from tests.support import node
 from tests.support.client import call
 from tests.support.paths import TESTS
 from tests.support.talk import CHAT, KEY, event
-from tests.support.upstream import END, SSE_HEAD, Script, Sleep, Upstream, Wait, chunk, whole
+from tests.support.upstream import CEILING, END, SSE_HEAD, Script, Sleep, Upstream, Wait, chunk, whole
 
 pytestmark = pytest.mark.any_python("the clients run in Node; tests/contract covers what serves them")
 CLIENTS = TESTS / "clients"
@@ -58,7 +58,7 @@ class Running:
 
     def lines(self) -> list[Any]:
         """All that is still to come."""
-        out, errors = self.process.communicate(timeout=30)
+        out, errors = self.process.communicate(timeout=CEILING)
         assert errors == ""
         return [json.loads(line) for line in out.splitlines()]
 
@@ -194,7 +194,7 @@ def test_openai_s_abort_ends_the_call_upstream(program: str, serve: Serve, upstr
     with running(program, "openai", "abort", f"{serve().url}/v1") as one:
         assert one.line() == {"delta": "水闸"}
         assert one.line() == {"aborted": True}
-        assert upstream.gone.wait(10), "the upstream call went on"
+        assert upstream.gone.wait(CEILING), "the upstream call went on"
         assert one.process.poll() is None, "only the abort can have ended it"
 
 

@@ -14,30 +14,18 @@ import pytest
 from proxy.access.signed_keys import Key, mint
 from proxy.call import Grant
 from proxy.cost import multipliers, schema_size
-from proxy.errors import ContextTooLong
+from proxy.errors import ContextTooLong, NotInstalled
 from proxy.tokens import images, prompt
 from proxy.tokens.models import model_of
 from proxy.tokens.vocabulary import Budget
 from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE
 from tests.support import slices
-from tests.support.core import Listed, error_of, request, run
+from tests.support.core import Listed, request, run
+from tests.support.cost import CHAT, COMPLETIONS, COST, JSON, RESPONSES, send
 from tests.support.slices import run as run_slices
 
-JSON = (("content-type", "application/json"),)
-CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
-COST = {"MAX_COST_USD": "0.01"}
 LONG = "word " * 120_000  # 600 KB, 120,000 tokens
-
-
-def send(
-    body: Any, settings: dict[str, str] | None = None, path: str = CHAT, **more: str
-) -> tuple[int, dict[str, Any] | None, dict[str, Any] | None]:
-    """The status, the error if there is one, and what went up if anything did."""
-    upstream = Listed(b"{}", headers=JSON)
-    reply, _ = run(upstream, request(path, json.dumps(body).encode()), settings={**(settings or COST), **more})
-    went_up = json.loads(upstream.sent[0].body) if upstream.sent else None
-    return reply.status, error_of(reply) if reply.status >= 400 else None, went_up
 
 
 def chat(content: Any = "Hi", model: str = "gpt-4.1", **more: Any) -> dict[str, Any]:
@@ -439,3 +427,11 @@ def test_texts_without_end_are_counted_until_the_budget_is_spent() -> None:
     budget = Budget(10**9, 60, lambda: 0.0, nodes=10)
     found = prompt.count_texts({"model": "gpt-3.5-turbo-instruct"}, ["word"] * 100, budget)
     assert found.certainty == "at_least" and found.tokens < 20
+
+
+def test_a_deployment_that_cannot_count_refuses_what_would_have_to_be_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Worker's bundle leaves out the files that count."""
+    monkeypatch.setitem(sys.modules, "proxy.cost.upper_bound", None)
+    monkeypatch.delattr("proxy.cost.upper_bound", raising=False)
+    status, error, went_up = send(chat())
+    assert (status, went_up) == (501, None) and error is not None and error["code"] == NotInstalled.code

@@ -128,7 +128,7 @@ def buffered() -> Iterator[BufferedFunction]:
     function.close()
 
 
-@times(2_500)
+@times(1_000)
 @given(EVENTS_OF_TENCENT, SCF_CONTEXTS)
 def test_tencent_s_event_function_answers_any_event(tencent: EventFunction, event: Any, context: Any) -> None:
     LINES.clear()
@@ -137,7 +137,8 @@ def test_tencent_s_event_function_answers_any_event(tencent: EventFunction, even
     check_lines([line for line in LINES if '"event": "region"' not in line])
 
 
-@times(2_000)
+@pytest.mark.any_python("the Lambda bundle needs Python 3.12")
+@times(800)
 @given(EVENTS_OF_AWS, st.sampled_from([300.0, 2.0, 0.0, None]))
 def test_the_buffered_lambda_answers_any_event(buffered: BufferedFunction, event: Any, seconds: float | None) -> None:
     LINES.clear()
@@ -163,7 +164,8 @@ class Told:
         self.ends += 1
 
 
-@times(2_000)
+@pytest.mark.any_python("the Lambda bundle needs Python 3.12")
+@times(800)
 @given(
     mostly(EVENTS_OF_AWS.map(lambda event: json.dumps(event).encode()), st.binary(max_size=20) | BODIES),
     st.sampled_from(["9999999999999", "1", "", "soon", "9" * 5_000]),

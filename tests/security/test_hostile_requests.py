@@ -77,7 +77,7 @@ def check_up(sent: list[Outgoing], settings: dict[str, str]) -> None:
         assert not OURS & set(names) and names.count("accept-encoding") == 1
 
 
-@times(2_500)
+@times(1_000)
 @given(
     mostly(st.just("POST"), METHODS),
     mostly(USUAL_PATHS, PATHS),
@@ -161,7 +161,7 @@ async def play(app: App, scope: dict[str, Any], messages: list[dict[str, Any]], 
     return sent
 
 
-@times(1_500)
+@times(600)
 @given(SCOPES, MESSAGES, st.sampled_from([99, 99, 99, 0, 1]))
 def test_the_asgi_app_never_raises(scope: dict[str, Any], messages: list[dict[str, Any]], fails_at: int) -> None:
     lines: list[str] = []

@@ -67,7 +67,7 @@ EVENTS = st.one_of(
 )
 
 
-@times(1_500)
+@times(600)
 @given(
     st.integers(200, 999) | st.just(200),
     st.lists(st.tuples(NAMES, VALUES), max_size=5),

@@ -35,7 +35,7 @@ class Picky:
         asked = b"stream_options" in outgoing.body.replace(b'"role":"stream_options"', b"")
         self.asked.append(asked)
         if asked or self._always:
-            told = json.dumps(self._refusal).encode()
+            told = self._refusal if isinstance(self._refusal, bytes) else json.dumps(self._refusal).encode()
             return Answer(400, Headers((("content-type", "application/json"),)), Body(told))
         return Answer(200, Headers(SSE), Body(DONE))
 
@@ -95,7 +95,13 @@ def test_a_refusal_that_names_the_field_is_learnt_when_the_second_try_has_worked
 
 @pytest.mark.parametrize("settings", [METERING, ASSEMBLE], ids=["metering", "assemble"])
 @pytest.mark.parametrize(
-    "refusal", [TEXT, INNER, {"detail": "stream_options"}, {"detail": [3, "stream_options"]}, "stream_options"]
+    "refusal",
+    [
+        *(TEXT, INNER, "stream_options", {"detail": "stream_options"}, {"detail": [3, "stream_options"]}),
+        {"detail": [{"loc": 1}, "stream_options"]},
+        json.dumps(PLACE).encode()[:-1],
+        json.dumps(PLACE).encode() + b" " * 20_000,  # longer than what is parsed of a refusal
+    ],
 )
 def test_a_refusal_that_only_mentions_it_proves_nothing(refusal: Any, settings: dict[str, str]) -> None:
     upstream, place = Picky(refusal), at(Clock())

@@ -101,7 +101,7 @@ FILTER = {**HELD, "MODERATION_WORDS": "forbidden", "MODERATION_INPUT": "1", "MOD
 def test_what_goes_up_means_the_same_to_every_reader() -> None:
     went_up = 0
 
-    @settings(deadline=None, max_examples=1500)
+    @settings(deadline=None, max_examples=600)
     @given(bodies(), TYPES, st.sampled_from(["chat/completions", "responses", "completions"]))
     def holds(body: bytes, kind: str, path: str) -> None:
         nonlocal went_up
@@ -196,7 +196,7 @@ def by_pieces(data: bytes) -> list[tuple[str, str]]:
 def test_a_form_that_goes_up_means_the_same_to_every_reader() -> None:
     went_up = 0
 
-    @settings(deadline=None, max_examples=1500)
+    @settings(deadline=None, max_examples=600)
     @given(forms(), FORM_TYPES)
     def holds(body: bytes, kind: str) -> None:
         nonlocal went_up

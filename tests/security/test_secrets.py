@@ -22,8 +22,8 @@ from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.errors import ConfigError
 from tests.conftest import Serve
-from tests.contract.case import Ask
-from tests.contract.drivers import DRIVERS, Driver, WorkersDriver
+from tests.support.case import Ask
+from tests.support.drivers import DRIVERS, EVERY_DRIVER, Driver, WorkersDriver
 from tests.support.paths import ROOT
 from tests.support.upstream import END, SSE_HEAD, Cut, Script, Upstream, chunk, whole
 from tests.support.workers import Workers
@@ -88,11 +88,7 @@ def asks() -> Iterator[Ask]:
         yield Ask(path=path, headers=(*sent, ("Content-Type", "application/json")), body=BODIES[number % 3])
 
 
-PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
-WORKERS = [pytest.param(name, marks=PYODIDE) for name in ("workers", "workers-guarded")]
-
-
-@pytest.mark.parametrize("name", [*DRIVERS, *WORKERS])
+@pytest.mark.parametrize("name", EVERY_DRIVER)
 def test_no_secret_is_written_by_any_adapter(
     name: str, request: pytest.FixtureRequest, upstream: Upstream, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from tests.support.process import port_of, served, wait_until_up
 from tests.support.talk import event
 from tests.support.upstream import SSE_HEAD, Received, Script, Upstream, Wait, chunk
 
+pytestmark = pytest.mark.any_python("far from seconds on one Python is far from seconds on all")
 CHUNKS = 20  # that pass at the least
 LONGEST_SECONDS = 2.0  # for one of them to pass, or for /healthz to answer
 CEILING_SECONDS = 60.0  # for the dear request itself, and for the process to end

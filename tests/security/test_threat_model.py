@@ -17,7 +17,7 @@ from proxy.tokens.vocabulary import Budget
 from proxy.transports import http1
 from proxy.wire import bounded_json, json_rules, multipart, path_table
 from proxy.wire.path_table import Endpoint
-from tests.security.test_cost_guards import send
+from tests.support.cost import send
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"

@@ -221,25 +221,25 @@ ERRORS = (
 
 @pytest.mark.parametrize(("event", "message"), ERRORS)
 def test_an_error_of_any_shape_is_told_or_marks_what_there_is(event: bytes, message: str) -> None:
-    reply, _ = run(Listed(event), asked())
+    reply, _ = run(Listed(event), incoming())
     assert reply.status >= 400 and message in json.dumps(answer(reply)["error"])
-    reply, _ = run(Listed(said("Hel"), event), asked())
+    reply, _ = run(Listed(delta("Hel"), event), incoming())
     assert (reply.status, reply.headers.get("x-sluice-truncated")) == (200, "upstream")
     assert answer(reply)["choices"][0]["message"]["content"] == "Hel"
 
 
 @pytest.mark.parametrize("event", [b"data: plain words\n\n", b'data: "a text"\n\n', b"data: {broken\n\n"])
 def test_an_answer_with_events_that_cannot_be_read_is_marked(event: bytes) -> None:
-    reply, _ = run(Listed(said("Hel"), event, said("lo", "stop"), DONE), asked())
+    reply, _ = run(Listed(delta("Hel"), event, delta("lo", "stop"), DONE), incoming())
     assert answer(reply)["choices"][0]["message"]["content"] == "Hello"
     assert reply.headers.get("x-sluice-truncated") == "upstream"
-    assert run(Listed(event, DONE), asked())[0].status == 502
+    assert run(Listed(event, DONE), incoming())[0].status == 502
 
 
 @pytest.mark.parametrize("end", [DONE, b"data:[DONE]\r\n\r\n"])
 def test_an_answer_whose_provider_names_no_reason_is_whole(end: bytes) -> None:
-    reply, _ = run(Listed(said("Hello"), end), asked())
+    reply, _ = run(Listed(delta("Hello"), end), incoming())
     assert answer(reply)["choices"][0]["finish_reason"] == "stop" and "x-sluice-truncated" not in reply.headers
-    reply, _ = run(Listed(said("Hello")), asked())
+    reply, _ = run(Listed(delta("Hello")), incoming())
     assert answer(reply)["choices"][0]["finish_reason"] == "length"
     assert reply.headers.get("x-sluice-truncated") == "upstream"

@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.upstream import CEILING
+
 
 @dataclass(frozen=True)
 class Step:
@@ -67,7 +69,7 @@ class Image:
     def done(self, words: list[str], **environ: str) -> tuple[int, str]:
         """A command's exit code, and all that it has printed."""
         process = self.run(words, **environ)
-        printed, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=CEILING)
         return process.returncode, printed
 
     def inside(self, text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from proxy.cli.doctor import remote
 from proxy.cli.doctor.keys import Keys
 from proxy.cli.doctor.report import Finding, Report
-from tests.contract.case import Ask
+from tests.support.case import Ask
 from tests.support.events import LambdaContext, event
 from tests.support.server import Running
 from tests.support.upstream import Received, Script, whole

@@ -8,7 +8,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.contract.case import Ask
+from tests.support.case import Ask
 from tests.support.paths import TESTS
 
 EVENTS = TESTS / "events"

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support.lock import locked
 from tests.support.paths import TESTS
+from tests.support.upstream import CEILING
 
 HERE = TESTS / "node"
 # PyPI's Node, for machines whose own is too old for a tool or not there at all.
@@ -86,7 +87,7 @@ def run(script: str, value: Any) -> Any:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=CEILING,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

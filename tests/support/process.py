@@ -1,9 +1,11 @@
-"""`python -m proxy serve` as people run it: a process of its own."""
+"""Servers in processes of their own, above all `python -m proxy serve` as people run it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -48,7 +50,40 @@ def port_of(printed: str) -> int:
     return int(match[1])
 
 
+def listening(port: int) -> bool:
+    """Whether a connection to the port is taken."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), CEILING):
+        return True
+    return False
+
+
 def wait_until_up(port: int) -> None:
     until = time.monotonic() + CEILING
     while call(port, "GET", "/healthz").status != 200:
         assert time.monotonic() < until
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def process(command: list[str], port: int, **more: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that is up, until the end of the `with`."""
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]
+    try:
+        until = time.monotonic() + CEILING
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert started.poll() is None and time.monotonic() < until, started.stdout.read() if started.stdout else ""
+            time.sleep(0.01)
+        yield started
+    finally:
+        started.terminate()
+        started.wait(CEILING)
+        if started.stdout:
+            started.stdout.close()

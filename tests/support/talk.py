@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -28,6 +29,14 @@ def opened(
     connection = Connection(serve(**settings or {}).port)
     connection.send("POST", path, KEY, body)
     return connection
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something has happened in it."""
+    end = time.monotonic() + CEILING
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.001)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -20,6 +20,7 @@ from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed,
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
 from proxy.upstream import Outgoing, Target, Timeouts
+from tests.support.talk import until
 from tests.support.upstream import CEILING
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -55,6 +56,11 @@ class Raw:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await self._handler(reader, writer)
         writer.close()
+
+
+async def stay() -> None:
+    """Keep the connection open until the test is over."""
+    await asyncio.Event().wait()
 
 
 def saying(*answers: bytes) -> Handler:
@@ -163,8 +169,7 @@ def test_a_body_that_drips_in_is_read_to_its_end_and_one_that_stops_is_not() -> 
         for _ in range(8):
             writer.write(b"a")
             await asyncio.sleep(0.15)
-        await reader.read()
-        await asyncio.sleep(5)
+        await stay()
 
     # The whole takes longer than the silence that is allowed, no pause does, also on a busy machine.
     assert once(drip, Timeouts(5.0, 5.0, 1.0)) == (200, b"a" * 8, UpstreamTimeout)
@@ -185,7 +190,7 @@ def test_an_answer_that_comes_before_the_body_is_sent(refused: bool) -> None:
             got = len(await reader.readexactly(size))
             writer.write(b"1\r\na\r\n0\r\n\r\n")
             await writer.drain()
-        await asyncio.sleep(0.2)
+        await stay()
 
     status, body, error = once(early, body=b"x" * size)
     assert (status, body, error) == ((413, b"no", None) if refused else (200, b"a", None))
@@ -194,7 +199,7 @@ def test_an_answer_that_comes_before_the_body_is_sent(refused: bool) -> None:
 
 def test_an_upstream_that_takes_no_body_is_given_up() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(3)
+        await stay()
 
     with pytest.raises(UpstreamTimeout):
         once(deaf, QUICK, b"x" * 20_000_000)
@@ -203,20 +208,24 @@ def test_an_upstream_that_takes_no_body_is_given_up() -> None:
 @pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"x"])
 @pytest.mark.parametrize("later", [True, False])
 def test_nobody_s_next_call_gets_what_was_sent_unasked(more: bytes, later: bool) -> None:
+    answered = asyncio.Event()
+
     async def chatty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(OK + b"Content-Length: 4\r\n\r\ngood" + (b"" if later else more))
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await answered.wait()
         if later:
             writer.write(more)
-        await reader.read()
+        await stay()
 
     async def go() -> int:
         async with Raw(chatty) as server, engine() as upstream:
             for _ in range(2):
+                answered.clear()
                 assert await read(upstream, asked(server.port)) == (200, b"good", None)
-                await asyncio.sleep(0.3)
+                answered.set()
+                await until(lambda: not any(upstream._idle.values()))
             return server.opened
 
     assert asyncio.run(go()) == 2
@@ -262,7 +271,7 @@ def test_a_server_that_speaks_before_it_is_asked_is_not_waited_for() -> None:
         async with Raw(eager) as server, engine() as upstream:
             origin, _, _ = upstream._base(f"http://127.0.0.1:{server.port}")
             opened = await upstream._connect(origin, 1)
-            await asyncio.sleep(0.2)
+            await until(lambda: opened.closing)
             with pytest.raises(UpstreamDisconnected):
                 await opened.request("GET", b"", b"", 5, 5)
 
@@ -270,17 +279,20 @@ def test_a_server_that_speaks_before_it_is_asked_is_not_waited_for() -> None:
 
 
 def test_a_reset_behind_a_whole_answer_only_costs_the_connection() -> None:
+    answered = asyncio.Event()
+
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(OK + b"Content-Length: 1\r\n\r\na")
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await answered.wait()
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     async def go() -> None:
         async with Raw(handler) as server, engine() as upstream:
             answer = await upstream.send(asked(server.port))
-            await asyncio.sleep(0.3)
+            answered.set()
+            await until(lambda: answer.body._connection.closing)  # type: ignore[attr-defined]
             assert [piece async for piece in answer.body] == [b"a"]
             await answer.body.aclose()
             assert not upstream._idle
@@ -336,7 +348,7 @@ def test_no_more_connections_are_kept_than_said_and_old_ones_go(monkeypatch: pyt
 
         async with Raw(handler) as server:
             calls = [asyncio.ensure_future(read(upstream, asked(server.port))) for _ in range(3)]
-            await asyncio.sleep(0.2)
+            await until(lambda: server.opened == 3)
             slow.set()
             await asyncio.gather(*calls)
             kept = sum(map(len, upstream._idle.values()))
@@ -357,8 +369,7 @@ def test_a_kept_connection_that_closes_is_forgotten() -> None:
     async def go() -> None:
         async with Raw(saying(OK + b"Content-Length: 1\r\n\r\na")) as server, engine() as upstream:
             await read(upstream, asked(server.port))
-            await asyncio.sleep(0.2)
-            assert not any(upstream._idle.values())
+            await until(lambda: not any(upstream._idle.values()))
             assert await read(upstream, asked(server.port)) == (200, b"a", None)
 
     asyncio.run(go())
@@ -387,7 +398,7 @@ def test_a_timer_is_armed_anew_for_what_is_due_sooner() -> None:
 
 
 def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
-    return asyncio.sleep(5)
+    return stay()
 
 
 def test_a_handshake_that_never_ends_is_given_up() -> None:
@@ -409,7 +420,7 @@ def test_a_caller_that_leaves_while_connecting_leaves_nothing_behind() -> None:
 
         async with Raw(handler) as server, engine() as upstream:
             call = asyncio.ensure_future(upstream.send(asked(server.port, base="https://127.0.0.1")))
-            await asyncio.sleep(0.2)
+            await until(lambda: server.opened == 1)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

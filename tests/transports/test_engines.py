@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -18,13 +17,13 @@ from proxy.transports.demo import DemoUpstream
 from proxy.transports.direct import DirectUpstream
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.tls import tls_context
-from proxy.upstream import Outgoing, Target, Timeouts
+from proxy.upstream import Target, Timeouts
 from tests.support.core import host
+from tests.support.engines import Wall, outgoing, read, run
 from tests.support.proxies import SOCKS, only_proxies
+from tests.support.talk import until
 from tests.support.upstream import Cut, Sleep, Upstream, Wait, head, whole
 
-T = TypeVar("T")
-CONTEXT = ssl.create_default_context()
 ENGINES: tuple[Any, ...] = (DirectUpstream, HttpxUpstream)
 
 
@@ -32,42 +31,6 @@ ENGINES: tuple[Any, ...] = (DirectUpstream, HttpxUpstream)
 def engine(request: pytest.FixtureRequest) -> Any:
     """Each engine in turn."""
     return request.param
-
-
-class Wall:
-    """A wall clock that the test turns."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def outgoing(base_url: str, method: str = "GET", body: bytes = b"") -> Outgoing:
-    target = Target("default", base_url, "sk-x")
-    return Outgoing(target, method, "models/a%2Fb", "x=%7E", [("accept", "*/*")], body, Timeouts(2, 2, 2))
-
-
-def run(engine: Any, go: Callable[[ClosableUpstream], Awaitable[T]], wall: Wall | None = None) -> T:
-    async def inner() -> T:
-        upstream: ClosableUpstream = engine(wall or Wall(), CONTEXT)
-        await upstream.warm()
-        try:
-            return await go(upstream)
-        finally:
-            await upstream.aclose()
-
-    return asyncio.run(inner())
-
-
-async def read(upstream: ClosableUpstream, base_url: str) -> bytes:
-    answer = await upstream.send(outgoing(base_url))
-    try:
-        return b"".join([piece async for piece in answer.body])
-    finally:
-        await answer.body.aclose()
-        await answer.body.aclose()
 
 
 def test_an_empty_key_adds_no_credential_to_those_that_the_call_brings(engine: Any, upstream: Upstream) -> None:
@@ -136,7 +99,7 @@ def test_connections_that_have_been_idle_by_the_wall_clock_are_dropped(
 
 def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstream) -> None:
     upstream.choose = lambda request: (
-        (head(200, ("Content-Length", "2")) + b"a", Sleep(0.2), b"b") if len(upstream.received) == 1 else whole(b"2")
+        (head(200, ("Content-Length", "2")) + b"a", Wait(), b"b") if len(upstream.received) == 1 else whole(b"2")
     )
     wall = Wall()
 
@@ -144,6 +107,7 @@ def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstre
         answer = await one.send(outgoing(upstream.url))
         wall.seconds += 100
         assert await read(one, upstream.url) == b"2"
+        upstream.proceed()
         rest = b"".join([piece async for piece in answer.body])
         await answer.body.aclose()
         return rest
@@ -154,7 +118,7 @@ def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstre
 def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream) -> None:
     """Ten kept connections that all close on their next request: each call still gets its answer."""
     upstream.choose = lambda request: (
-        (Sleep(0.2), *whole(b"1"))
+        (Wait(), *whole(b"1"))
         if len(upstream.received) <= 10
         else (Cut(),)
         if len(upstream.received) == 11
@@ -162,7 +126,11 @@ def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream
     )
 
     async def go(one: ClosableUpstream) -> bytes:
-        await asyncio.gather(*(read(one, upstream.url) for _ in range(10)))
+        calls = [asyncio.ensure_future(read(one, upstream.url)) for _ in range(10)]
+        await until(lambda: len(upstream.received) == 10)
+        for _ in calls:
+            upstream.proceed()
+        await asyncio.gather(*calls)
         return await read(one, upstream.url)
 
     assert run(engine, go) == b"2"

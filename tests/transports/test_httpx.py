@@ -15,9 +15,9 @@ from proxy.transports.httpcore_attempt import Attempt, ObservedStream
 from proxy.transports.httpx import HttpxUpstream
 from proxy.transports.outbound import proxy_for
 from tests.support.core import host
+from tests.support.engines import read, run
 from tests.support.proxies import SOCKS, only_proxies
 from tests.support.upstream import Upstream, whole
-from tests.transports.test_engines import read, run
 
 CONTEXT = ssl.create_default_context()
 

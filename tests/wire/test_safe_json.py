@@ -217,7 +217,7 @@ LARGE = ("small lists", "one text", "Chinese", "escapes", "blanks", "a name", "d
 
 @pytest.mark.parametrize(
     ("kind", "megabytes"),
-    [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((k, s) for k in LARGE for s in (20, 60))],
+    [*((kind, size) for kind in HOSTILE for size in (1, 6)), *((kind, 60) for kind in LARGE)],
 )
 def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     windows = 0
@@ -255,7 +255,7 @@ def test_items_are_found_where_they_are(window: int) -> None:
 @pytest.mark.parametrize("kind", ["small lists", "small objects", "texts", "numbers", "pairs", "nested members"])
 def test_memory_is_a_small_multiple_of_the_body(kind: str) -> None:
     head, unit, tail = HOSTILE[kind]
-    raw = head + unit(MB) + tail
+    raw = head + unit(MB // 4) + tail
     for read in (safe_json.read, safe_json.scan):
         tracemalloc.start()
         try:
@@ -288,3 +288,18 @@ def test_what_is_broken_in_a_large_value_is_refused(tail: bytes) -> None:
         raw = b'{"a":[%s"y" "z"]}' % (b'"%s",' % (b"x" * 90) * 3)
         with pytest.raises(BadRequest):
             run(safe_json.read(raw))
+
+
+def test_a_name_that_stands_twice_is_found_across_windows() -> None:
+    members = ",".join(f'"k{number}":"{"x" * 50}"' for number in range(5_000))
+    more = ",".join(f'"n{number}":1' for number in range(5_000))
+    data = f'{{"a":{{{members},{more},"k1":1,{more.replace("n", "m")}}}}}'.encode()
+    with pytest.raises(BadRequest, match="k1") as raised:
+        list(safe_json.read(data))
+    assert raised.value.code == "duplicate_key"
+
+
+def test_long_members_let_others_run() -> None:
+    members = ",".join(f'"k{number}":"{"x" * 1_000}"' for number in range(900))
+    slices = sum(1 for _ in safe_json.read(f"{{{members}}}".encode()))
+    assert slices > 1

@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
+import pytest
+
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.contract.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
+from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
 from tests.support.paths import ROOT
@@ -209,3 +211,12 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "aws-alb": AlbDriver,
     "aws-stream": LambdaStreamDriver,
 }
+
+_PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
+_LAMBDA = pytest.mark.any_python("the Lambda bundle needs Python 3.12; here the function URL stands for its doors")
+_ONCE = {
+    **dict.fromkeys(("workers", "workers-guarded"), _PYODIDE),
+    **dict.fromkeys(("aws-http-api", "aws-rest-api", "aws-alb", "aws-stream"), _LAMBDA),
+}
+# The names of all, as parameters of a test.
+EVERY_DRIVER = [pytest.param(name, marks=_ONCE.get(name, ())) for name in (*DRIVERS, "workers", "workers-guarded")]
