@@ -26,7 +26,10 @@ _CHARSETS = ("utf-8", "us-ascii")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']*)", re.IGNORECASE)
 # Fields of the API that hold files; one of another name is a text, whatever the form says of it.
 _FILES = frozenset("file files image mask audio audio_sample input_reference".split())
-_KINDS = ("content-disposition", "content-type", "content-length")
+_ENCODING = "content-transfer-encoding"
+_KINDS = ("content-disposition", "content-type", "content-length", _ENCODING)
+# Encodings that change nothing (RFC 2045, section 6.2). Dart, Retrofit and Apache's client name one in each part.
+_IDENTITIES = ("7bit", "8bit", "binary")
 # Names that decide something; frameworks differ in case, blanks and brackets, so nothing may be nearly called so.
 _DECISIVE = frozenset("model models fallbacks prompt n stream".split())
 
@@ -150,7 +153,9 @@ def _part(head: str, start: int, end: int) -> Field:
     named = [(line.partition(":")[0].strip().lower(), line.partition(":")[2].strip()) for line in lines]
     dispositions = [value for one, value in named if one == "content-disposition"]
     if len(dispositions) != 1 or any(one not in _KINDS for one, _ in named):
-        raise _unsure("a part's head has other fields than a disposition, a type and a length")
+        raise _unsure("a part's head has other fields than a disposition, a type, a length and an encoding")
+    if any(one == _ENCODING and value.lower() not in _IDENTITIES for one, value in named):
+        raise _unsure("a part is encoded, which some servers undo and others do not")
     kind, semicolon, rest = dispositions[0].partition(";")
     parameters = _parameters(semicolon + rest, ("name", "filename", "filename*"))
     name = parameters.get("name", "")
