@@ -21,12 +21,18 @@ def mode(config: Config) -> str:
 
 
 def credential(headers: Headers) -> str:
-    """Return the caller's credential, "" if there is none: the Bearer token, `api-key` (Azure) or `x-api-key`."""
+    """Return the caller's credential, "" if there is none: the Bearer token, `api-key` (Azure) or `x-api-key`.
+
+    `Authorization` with another scheme is for somebody else on the way (AWS's signature, a gateway's password), so it
+    counts only if no other header has a key.
+    """
     authorization = (headers.get("authorization") or "").strip()
-    scheme, _, token = authorization.partition(" ")
+    scheme, space, token = authorization.partition(" ")
+    is_foreign = bool(space) and scheme.lower() != "bearer"
     if scheme.lower() == "bearer":
         authorization = token.strip()
-    return authorization or (headers.get("api-key") or "").strip() or (headers.get("x-api-key") or "").strip()
+    named = (headers.get("api-key") or "").strip() or (headers.get("x-api-key") or "").strip()
+    return named or authorization if is_foreign else authorization or named
 
 
 def admit(headers: Headers, config: Config, now: float) -> Caller:

@@ -53,7 +53,10 @@ def make_host(
 ) -> Host:
     """The host of one process. `body_limit` is the largest request body in bytes, None if there is no limit."""
     capabilities = Capabilities(streams=streams, rewrites_stream=rewrites_stream, body_limit=body_limit)
-    return Host(platform, capabilities, clock or AsyncioClock(), new_id, random.randrange, write)
+    # From the system, like ids: instances that are restored from one snapshot (Lambda's SnapStart) share every other
+    # generator's state (docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html, read 2026-11-26).
+    choose = random.SystemRandom().randrange
+    return Host(platform, capabilities, clock or AsyncioClock(), new_id, choose, write)
 
 
 class Instance:

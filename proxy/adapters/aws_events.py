@@ -18,6 +18,12 @@ from proxy.platforms.limits import number
 
 PLATFORM = "aws"
 FUNCTION_BODY_LIMIT = int(number(PLATFORM, "function URL", "request body"))
+# Only API Gateway's REST APIs need to be told which bodies are binary
+# (docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html, read 2026-11-26).
+_AS_BINARY = (
+    "The owner can add this type to the REST API's binary media types (multipart/form-data for uploads; */* for all), "
+    "or use the streaming function's URL, which carries bytes as they are."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,10 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
     """The event as a Request; `deadline` is in seconds. Raises as event_fields.build_request does."""
     method = mapping(mapping(event.get("requestContext")).get("http")).get("method") or event.get("httpMethod")
     headers = read_headers(mapping(event.get("multiValueHeaders")) or event.get("headers"))
+    if door is REST_API:  # it carries text, unless it has binary media types, which no event tells
+        headers.remove("accept-encoding")
     path, query, body = wire_path(event), wire_query(event, door), event.get("body")
     is_base64 = event.get("isBase64Encoded")
-    return build_request(str(method or "GET"), path, query, headers, body, is_base64=is_base64, deadline=deadline)
+    return build_request(
+        str(method or "GET"), path, query, headers, body, is_base64=is_base64, deadline=deadline, advice=_AS_BINARY
+    )

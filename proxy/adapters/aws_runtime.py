@@ -1,8 +1,9 @@
 """A client of Lambda's Runtime API with response streaming, on asyncio and the standard library alone.
 
 The protocol is that of custom runtimes (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) with streamed responses
-(runtimes-custom.html#runtimes-custom-response-streaming), read 2026-11-23. Each request opens its own connection:
-that is cheap locally, and a request that fails midway cannot affect the next.
+(runtimes-custom.html#runtimes-custom-response-streaming, read 2026-11-23) and SnapStart
+(snapstart-runtime-hooks-custom.html, read 2026-11-26). Each request opens its own connection: that is cheap locally,
+and a request that fails midway cannot affect the next.
 """
 
 from __future__ import annotations
@@ -31,14 +32,21 @@ class RuntimeApi:
 
         Raises RuntimeApiError if the API refuses, and OSError if it cannot be reached.
         """
-        reader, writer = await self._send("GET", "invocation/next")
+        return await self._get("invocation/next")
+
+    async def restored(self) -> None:
+        """With SnapStart: say that the start is complete, and return in each restored instance. Raises as `next`."""
+        await self._get("restore/next")
+
+    async def _get(self, path: str) -> tuple[dict[str, str], bytes]:
+        reader, writer = await self._send("GET", path)
         try:
             status, headers = await _read_head(reader)
             body = await _read_body(reader, headers)
         finally:
             writer.close()
         if status != 200:
-            raise RuntimeApiError(f"The Runtime API answered next with {status}.")
+            raise RuntimeApiError(f"The Runtime API answered {path} with {status}.")
         return headers, body
 
     async def respond(self, request_id: str, status: int, headers: Mapping[str, str], cookies: list[str]) -> Response:
@@ -60,7 +68,7 @@ class RuntimeApi:
         return response
 
     async def fail(self, where: str, kind: str, message: str) -> None:
-        """Report a failed start (`init/error`) or a failed invocation (`invocation/ID/error`)."""
+        """Report a failed start (`init/error`), restore (`restore/error`) or invocation (`invocation/ID/error`)."""
         body = json.dumps({"errorMessage": message, "errorType": kind, "stackTrace": []}).encode()
         fields = {"Content-Length": str(len(body)), "Lambda-Runtime-Function-Error-Type": kind}
         reader, writer = await self._send("POST", where, fields, body)

@@ -95,15 +95,20 @@ def prelude(reply: Reply) -> tuple[int, dict[str, str], list[str]]:
 async def serve(environ: Mapping[str, str], write: Write = write_line) -> int:
     """Answer invocations for as long as the platform sends them. Returns exit code 1 if the start fails."""
     api = RuntimeApi(environ["AWS_LAMBDA_RUNTIME_API"])
+    stage = "init"
     try:
         function = StreamFunction(environ, write)
         await function.start()[1].warm()
+        if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            # Many instances go on from here with this memory: nothing before may be unique, no connection open.
+            stage = "restore"
+            await api.restored()
     except Exception as error:  # report any failure, or the platform waits for its init time-out of 10 seconds
         kind = f"Sluice.{type(error).__name__}"
         # Other messages may contain a key.
         message = error.message if isinstance(error, ConfigError) else "Sluice could not start; see the function's log."
-        write(json.dumps({"level": "error", "event": "init_error", "exception": kind, "message": message}))
-        await api.fail("init/error", kind, message)
+        write(json.dumps({"level": "error", "event": f"{stage}_error", "exception": kind, "message": message}))
+        await api.fail(f"{stage}/error", kind, message)
         return 1
     try:
         while True:

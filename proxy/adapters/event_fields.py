@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from proxy.errors import BadRequest, ProxyError, ResponseTooLarge
-from proxy.messages import Headers, Request
+from proxy.messages import Headers, Request, media_type
 
 if TYPE_CHECKING:
     from proxy.streaming.envelope import Envelope
 
 # What stays as it is in a path and in a query: an encoded one does not change.
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+# What a decoder writes for bytes that are no UTF-8, and the media types beside text/* that are text.
+_LOST = "\ufffd"
+_TEXT = re.compile(r"json|xml|yaml|javascript|x-www-form-urlencoded")
 
 
 @contextmanager
@@ -51,6 +55,10 @@ def read_headers(fields: Any) -> Headers:
     return Headers((name, str(value)) for name, value in pairs(fields) if value is not None)
 
 
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
 def build_query(parameters: Iterable[tuple[str, Any]]) -> str:
     """A query string of decoded parameters; null values become empty ones."""
     return urlencode([(name, "" if value is None else value) for name, value in parameters], errors="replace")
@@ -62,7 +70,7 @@ def read_body(body: Any, is_base64: Any) -> bytes:
         return b""
     if not isinstance(body, str):  # the platform has parsed it
         return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    if str(is_base64).lower() != "true":
+    if not _is_true(is_base64):
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -70,15 +78,42 @@ def read_body(body: Any, is_base64: Any) -> bytes:
         raise BadRequest("The event's body says that it is base64 and is not.", code="bad_event") from None
 
 
+def check_intact(headers: Headers, body: Any, is_base64: Any, advice: str) -> None:
+    """Raise BadRequest for a binary body that the platform has decoded as text. `advice` says what its owner can do.
+
+    Bytes that are no UTF-8 became U+FFFD there, so the body would go up longer than it was, and broken.
+    """
+    if not isinstance(body, str) or _is_true(is_base64) or _LOST not in body:
+        return
+    kind = media_type(headers)
+    if "content-encoding" not in headers and (not kind or kind.startswith("text/") or _TEXT.search(kind)):
+        return  # a text may hold this character
+    raise BadRequest(
+        f"The platform has turned this body ({kind or 'compressed'}) into text and lost bytes of it. {advice}",
+        code="body_damaged",
+    )
+
+
 def build_request(
-    method: str, path: str, query: str, headers: Headers, body: Any, *, is_base64: Any, deadline: float | None
+    method: str,
+    path: str,
+    query: str,
+    headers: Headers,
+    body: Any,
+    *,
+    is_base64: Any,
+    deadline: float | None,
+    advice: str = "Send a text.",
 ) -> Request:
     """The request of an event. Encodes again what the platform has decoded of `path` and `query`.
 
-    `deadline` is the number of seconds left, None if there is no limit.
+    `deadline` is the number of seconds left, None if there is no limit. `advice` is for the owner of a door that
+    carries text only.
 
-    Raises BadRequest as read_body does, and IncompleteBody if the body is shorter than its Content-Length.
+    Raises BadRequest as read_body and check_intact do, and IncompleteBody if the body is shorter than its
+    Content-Length.
     """
+    check_intact(headers, body, is_base64, advice)
     data = read_body(body, is_base64)
     origin = f"https://{headers.get('host') or ''}"
     path = quote(path, safe=_PATH_SAFE, errors="replace")

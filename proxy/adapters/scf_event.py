@@ -22,6 +22,7 @@ from proxy.platforms.limits import number
 from proxy.streaming.envelope import Envelope
 
 PLATFORM, KIND = "tencent", "event function"
+_WEB_FUNCTION = "The owner can deploy the web function, which carries any content."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def to_request(event: Mapping[str, Any], door: Door, deadline: float | None) -> 
         query = parameters if isinstance(parameters, str) else event_fields.build_query(event_fields.pairs(parameters))
     headers.remove("accept-encoding")  # the answer must be text, which a compressed body is not
     is_base64 = event.get("isBase64Encoded")
-    request = event_fields.build_request(method, path, query, headers, body, is_base64=is_base64, deadline=deadline)
+    request = event_fields.build_request(
+        method, path, query, headers, body, is_base64=is_base64, deadline=deadline, advice=_WEB_FUNCTION
+    )
     request.envelope = _envelope(door)
     return request
 

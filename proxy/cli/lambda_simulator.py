@@ -41,6 +41,10 @@ class RuntimeApiServer:
         self.waiting: asyncio.Queue[Invocation] = asyncio.Queue()
         self.running: dict[str, Invocation] = {}
         self.init_errors: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.restore_errors: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.snapshots = 0  # how many instances have reached the point where SnapStart takes a snapshot
+        self.restore = asyncio.Event()  # set: instances go on from there at once
+        self.restore.set()
         self.idle = 0
         self._servers: list[asyncio.Server] = []
 
@@ -71,8 +75,13 @@ class RuntimeApiServer:
             path = first.split(" ")[1].partition("/runtime/")[2]
             if path == "invocation/next":
                 await self._next(reader, writer)
-            elif path == "init/error":
-                self.init_errors.put_nowait(json.loads(await reader.readexactly(int(fields["content-length"]))))
+            elif path == "restore/next":
+                self.snapshots += 1
+                await self.restore.wait()
+                _answer(writer, 200)
+            elif path in ("init/error", "restore/error"):
+                errors = self.init_errors if path == "init/error" else self.restore_errors
+                errors.put_nowait(json.loads(await reader.readexactly(int(fields["content-length"]))))
                 _answer(writer, 202)
             else:
                 await self._response(path.split("/")[1], fields, reader, writer)

@@ -338,3 +338,75 @@ def test_the_entry_point_answers(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert json.loads(capsys.readouterr().out)["platform"] == "aws-lambda-buffered"
     handler._buffered_function().close()
     handler._buffered_function.cache_clear()
+
+
+def asked_for(make: Make, door: str, upstream: Upstream) -> str | None:
+    upstream.play(whole(b"{}"))
+    event = now(recorded(door)) | {"body": '{"model":"m"}', "isBase64Encoded": False}
+    for fields in (event.get("headers"), event.get("multiValueHeaders")):
+        if fields:
+            fields.pop("Accept-Encoding", None)
+            fields["accept-encoding"] = ["gzip, br"] if fields is event.get("multiValueHeaders") else "gzip, br"
+    assert make()(event, LONG)["statusCode"] == 200
+    return upstream.received[0].header("accept-encoding")
+
+
+def test_a_door_that_may_carry_text_only_asks_for_no_compressed_answer(make: Make, upstream: Upstream) -> None:
+    assert asked_for(make, "aws-rest-api", upstream) == "identity"
+    assert asked_for(make, "aws-function-url", upstream) == "gzip, br"
+
+
+DAMAGED = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nID3\ufffd\ufffd\r\n--b--\r\n'
+
+
+def typed(kind: str | None, body: str, **fields: str) -> dict[str, Any]:
+    """A REST API event with this body, which the gateway took for text."""
+    event = now(recorded("aws-rest-api"))
+    headers = {"Authorization": ["Bearer sk-caller"], **({"Content-Type": [kind]} if kind else {})}
+    event["multiValueHeaders"] = headers | {name.replace("_", "-"): [value] for name, value in fields.items()}
+    event["headers"], event["body"], event["isBase64Encoded"] = {}, body, False
+    return event
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("multipart/form-data; boundary=b", {}),
+        ("audio/mpeg", {}),
+        ("application/octet-stream", {}),
+        ("application/json", {"Content_Encoding": "gzip"}),
+    ],
+)
+def test_a_body_that_the_gateway_damaged_is_refused(
+    kind: str, fields: dict[str, str], make: Make, upstream: Upstream
+) -> None:
+    upstream.play(whole(b"{}"))
+    answer = make()(typed(kind, DAMAGED, **fields), LONG)
+    assert (answer["statusCode"], error_of(answer)["code"]) == (400, "body_damaged")
+    assert "binary media types" in error_of(answer)["message"] and "streaming function" in error_of(answer)["message"]
+    assert upstream.received == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", '{"model":"m","input":"\ufffd"}'),
+        ("application/vnd.api+json", '{"model":"m","input":"\ufffd"}'),
+        ("text/plain; charset=utf-8", "\ufffd"),
+        (None, '{"model":"m","input":"\ufffd"}'),
+        ("multipart/form-data; boundary=b", DAMAGED.replace("\ufffd", "语")),
+    ],
+)
+def test_a_text_may_hold_the_character_that_stands_for_lost_ones(
+    kind: str | None, body: str, make: Make, upstream: Upstream
+) -> None:
+    upstream.play(whole(b"{}"))
+    assert make(ASSEMBLE="off")(typed(kind, body), LONG)["statusCode"] == 200
+    assert upstream.received[0].body == body.encode()
+
+
+def test_a_body_in_base64_is_as_it_was(make: Make, upstream: Upstream) -> None:
+    upstream.play(whole(b"{}"))
+    event = typed("multipart/form-data; boundary=b", base64.b64encode(DAMAGED.encode()).decode())
+    event["isBase64Encoded"] = True
+    assert make()(event, LONG)["statusCode"] == 200 and upstream.received[0].body == DAMAGED.encode()

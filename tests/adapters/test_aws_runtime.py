@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -257,3 +258,106 @@ def test_the_managed_runtime_s_kind_of_answer_is_taken_too() -> None:
 
     first, end = with_api(go)
     assert first is not None and json.loads(first)["errorType"] == "x" and end is None
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to this")
+
+
+SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+
+
+def test_an_instance_waits_for_its_restore_and_has_made_nothing_unique_before(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.play(whole(b"{}"))
+    connections = upstream.connections
+    drawn: list[int] = []
+    urandom = os.urandom
+
+    def counted(size: int) -> bytes:
+        drawn.append(size)
+        return urandom(size)
+
+    monkeypatch.setattr("os.urandom", counted)
+    states: list[object] = []
+
+    async def go(api: RuntimeApiServer, client: RuntimeApi) -> bytes:
+        api.restore.clear()
+        lines: list[str] = []
+        environ = {"OPENAI_BASE_URL": upstream.url, "AWS_LAMBDA_RUNTIME_API": client._address, **SNAP_START}
+        invocation = Invocation(json.dumps(recorded("aws-function-url")).encode(), time.time() + 60)
+        drawn.clear()  # the simulator's own
+        states.append(random.getstate())
+        serving = asyncio.ensure_future(aws_stream.serve(environ, lines.append))
+        api.waiting.put_nowait(invocation)
+        await until(lambda: api.snapshots > 0)
+        await asyncio.sleep(0.1)
+        assert (api.idle, api.running, lines, drawn) == (0, {}, [], []), "nothing is asked before the restore"
+        assert random.getstate() == states[0] and upstream.connections == connections
+        api.restore.set()
+        pieces = []
+        while (piece := await invocation.pieces.get()) is not None:
+            pieces.append(piece)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return b"".join(pieces)
+
+    assert b'"statusCode": 200' in with_api(go)
+    assert drawn and upstream.connections == connections + 1
+
+
+def test_restored_instances_choose_and_name_calls_apart() -> None:
+    """They share the state of Python's generator, as two hosts do here after the same seed."""
+    seen = []
+    for _ in range(2):
+        random.seed(1)
+        function = StreamFunction({}, write=lambda _: None)
+        seen.append(([function.host.choose(1_000_000) for _ in range(5)], function.host.new_id()))
+    assert seen[0][0] != seen[1][0] and seen[0][1] != seen[1][1]
+
+
+@pytest.mark.parametrize("kind", [None, "on-demand", "provisioned-concurrency"])
+def test_other_kinds_of_instance_ask_for_no_restore(kind: str | None) -> None:
+    async def go(api: RuntimeApiServer, client: RuntimeApi) -> None:
+        environ = {
+            "AWS_LAMBDA_RUNTIME_API": client._address,
+            **({"AWS_LAMBDA_INITIALIZATION_TYPE": kind} if kind else {}),
+        }
+        serving = asyncio.ensure_future(aws_stream.serve(environ, lambda _: None))
+        await until(lambda: api.idle > 0)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        assert api.snapshots == 0
+
+    with_api(go)
+
+
+def test_a_failed_restore_is_reported_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: RuntimeApi) -> None:
+        raise RuntimeApiError("The Runtime API answered restore/next with 500.")
+
+    monkeypatch.setattr(RuntimeApi, "restored", broken)
+
+    async def go(api: RuntimeApiServer, client: RuntimeApi) -> tuple[list[str], dict[str, Any]]:
+        lines: list[str] = []
+        environ = {"AWS_LAMBDA_RUNTIME_API": client._address, **SNAP_START}
+        assert await aws_stream.serve(environ, lines.append) == 1
+        assert api.init_errors.empty()
+        return lines, await api.restore_errors.get()
+
+    lines, error = with_api(go)
+    assert error["errorType"] == "Sluice.RuntimeApiError" and '"restore_error"' in lines[0]
+
+
+def test_a_wrong_setting_is_an_init_error_before_any_snapshot() -> None:
+    async def go(api: RuntimeApiServer, client: RuntimeApi) -> None:
+        environ = {"AWS_LAMBDA_RUNTIME_API": client._address, "TIMEOUT_SECONDS": "soon", **SNAP_START}
+        assert await aws_stream.serve(environ, lambda _: None) == 1
+        assert not api.init_errors.empty() and api.restore_errors.empty() and api.snapshots == 0
+
+    with_api(go)

@@ -235,3 +235,14 @@ def test_streaming_imports_neither_mangum_nor_tiktoken(front: Front, upstream: U
     from tests.support.imports import loaded_by
 
     assert not {"mangum", "tiktoken", "uvicorn", "http.client"} & loaded_by("import proxy.adapters.aws_stream")
+
+
+def test_a_function_with_snap_start_answers(upstream: Upstream) -> None:
+    front = Front(upstream, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+    try:
+        for _ in range(2):
+            upstream.play(stream(TEXT))
+            assert call(front.port, "POST", "/v1/chat/completions", KEY, STREAMED).body.startswith(TEXT)
+        assert front.front.api.snapshots == 1
+    finally:
+        front.close()

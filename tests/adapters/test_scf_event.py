@@ -121,6 +121,15 @@ def test_bodies_of_any_kind_are_read(body: Any, flag: Any, sent: bytes, upstream
     assert upstream.received[0].body == sent
 
 
+def test_a_binary_body_that_the_platform_took_for_text_is_refused(upstream: Upstream, make: Make) -> None:
+    event = recorded("scf-function-url") | {"body": "ID3\ufffd\ufffd", "isBase64Encoded": False}
+    event["headers"]["content-type"] = "multipart/form-data; boundary=b"
+    event["headers"].pop("content-length", None)
+    answer = make()(event, {})
+    assert (answer["statusCode"], error_of(answer)["code"]) == (400, "body_damaged")
+    assert "web function" in error_of(answer)["message"] and upstream.received == []
+
+
 def test_a_body_that_says_it_is_base64_and_is_none_is_refused(make: Make) -> None:
     event = {**recorded("scf-api-gateway"), "body": "***", "isBase64Encoded": True}
     assert error_of(make()(event, CONTEXT))["code"] == "bad_event"

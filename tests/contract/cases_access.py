@@ -17,6 +17,52 @@ ACCESS = (
     lets_in("server key, anybody on purpose", "sk-x", "sk-server", OPEN),
     lets_in("ALLOW_PATHS", "pk-one", "sk-server", (*BOTH, ("ALLOW_PATHS", "/v1/files,batches")), path="/v1/files/f"),
     lets_in("ALLOW_PATHS=*", "pk-one", "sk-server", (*BOTH, ("ALLOW_PATHS", "*")), path="/v1/files"),
+    *(
+        Case(
+            f"access: {scheme.partition(' ')[0]} for somebody else, the key in {header} ({access})",
+            Ask(headers=(("Authorization", scheme), (header, sent), JSON)),
+            OK,
+            Want(200, b'{"ok":1}', up=goes_up_with(up)),
+            settings=settings,
+        )
+        for scheme in (
+            "AWS4-HMAC-SHA256 Credential=AKID/20261126/eu, Signature=0f",
+            "Basic dXNlcjpwYXNz",
+            "Negotiate x",
+        )
+        for header in ("x-api-key", "api-key")
+        for access, sent, up, settings in (
+            ("proxy key", "pk-one", "sk-server", BOTH),
+            ("own key", "sk-caller", "sk-caller", ()),
+            ("both", "sk-caller:pk-two", "sk-caller", PROXY_ONLY),
+        )
+    ),
+    Case(
+        "access: a bare key in Authorization counts before others",
+        Ask(headers=(("Authorization", "pk-one"), ("x-api-key", "sk-x"), JSON)),
+        OK,
+        Want(200, b'{"ok":1}', up=goes_up_with("sk-server")),
+        settings=BOTH,
+    ),
+    *(
+        local(
+            f"access: {name}", Ask(headers=(("Authorization", "Basic cGstb25l"), JSON)), 401, "invalid_api_key", these
+        )
+        for name, these in (("Basic alone", BOTH), ("Basic alone, own keys", ()))
+    ),
+    local(
+        "access: a minted key beside another scheme",
+        Ask(headers=(("Authorization", "Basic eDp5"), ("x-api-key", "sk-sluice-abc"), JSON)),
+        401,
+        "invalid_api_key",
+    ),
+    local(
+        "access: a proxy key as the own key beside another scheme",
+        Ask(headers=(("Authorization", "Basic eDp5"), ("x-api-key", "pk-one:pk-two"), JSON)),
+        401,
+        "invalid_api_key",
+        PROXY_ONLY,
+    ),
     local(
         "access: another path than ALLOW_PATHS",
         Ask("GET", "/v1/files", bearer("pk-one"), b""),

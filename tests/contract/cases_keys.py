@@ -43,9 +43,11 @@ _TWO = (
     ("SECOND_KEY", "sk-2"),
     ("PROXY_KEY", "pk-one"),
 )
+# Dart, Retrofit and Apache's client name the encoding of each part.
 _FORM = (
-    b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n'
-    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--x--\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="model"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n%s\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
+    b"Content-Transfer-Encoding: binary\r\n\r\nabc\r\n--x--\r\n"
 )
 
 

@@ -90,16 +90,32 @@ SPELLINGS = (
             "/v1/chat/completions/v1/chat/completions",
             "/https://api.openai.com/v1/chat/completions",
             "/v1/https://api.openai.com/v1/chat/completions",
+            "/api/v3/chat/completions",
+            "/api/coding/v3/chat/completions",
+            "/api/paas/v4/chat/completions",
+            "/v2/chat/completions",
+            "/v3/openai/chat/completions",
+            "/v1beta/openai/chat/completions",
+            "/openai/deployments/my-gpt/chat/completions",
+            "/openai/deployments/models/chat/completions",
+            "/release/api/paas/v4/chat/completions",
+            "/api/v3/chat/completions/chat/completions",
+            "/https://ark.cn-beijing.volces.com/api/v3/chat/completions",
         )
     ),
     reaches("/v1/chat/completions/models", "models"),
     reaches("/v1/models/v1", "models/v1"),
+    reaches("/v1beta/openai/models", "models"),
+    reaches("/api/v3/models/openai/gpt-4o", "models/openai/gpt-4o"),
+    reaches("/openai/deployments/my-gpt/embeddings", "embeddings"),
+    reaches("/openai/deployments/my-gpt/audio/speech", "audio/speech"),
+    reaches("/api/v3/responses", "responses"),
 )
 
 PATHS = (
     *(
         local(f"path: {path}", Ask("GET", path), 404, "unknown_path")
-        for path in ("/wp-login.php", "/.env", "/api/v1/pods", "/v2/chat/completions", "/favicon.ico")
+        for path in ("/wp-login.php", "/.env", "/api/v1/pods", "/v2/pods", "/api/v3/files", "/favicon.ico")
     ),
     *(
         local(f"path: {path}", Ask("GET", path), 400, "bad_path")

@@ -120,6 +120,24 @@ def test_what_could_be_read_in_two_ways_is_refused(name: str) -> None:
     assert told.value.code == "unreadable_body" and "two ways" in told.value.message
 
 
+@pytest.mark.parametrize("encoding", [b"7bit", b"8bit", b"binary", b"Binary", b" 8BIT "])
+def test_an_encoding_that_changes_nothing_is_taken(encoding: bytes) -> None:
+    part = PART.replace(b"\r\n\r\n", b"\r\ncontent-transfer-encoding: " + encoding + b"\r\n\r\n")
+    assert read(part % b"m" + END) == "m"
+
+
+@pytest.mark.parametrize("encoding", [b"quoted-printable", b"x-gzip", b"", b"binary; x=base64", b"8bit, base64"])
+def test_an_encoding_that_some_servers_undo_is_refused(encoding: bytes) -> None:
+    part = PART.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n")
+    with pytest.raises(BadRequest, match="encoded"):
+        read(part % b"m" + END)
+    both = PART.replace(
+        b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    with pytest.raises(BadRequest, match="encoded"):
+        read(both % b"m" + END)
+
+
 def test_two_content_types_are_refused() -> None:
     with pytest.raises(BadRequest, match="two content types"):
         run(multipart.read(Headers([("content-type", KIND), ("content-type", KIND)]), PART % b"m" + END))
@@ -135,6 +153,7 @@ DISPOSITION = b"Content-Disposition: form-data; "
 ENDS = [b"--B", b"--", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"B", END]
 WORDS = [
     DISPOSITION,
+    b"Content-Transfer-Encoding: binary\r\n" + DISPOSITION,
     b'name="model"',
     DISPOSITION + b'name="model"',
     b"m",

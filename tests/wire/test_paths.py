@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import BadRequest, UnknownPath
-from proxy.wire.path_table import FAMILIES
+from proxy.wire.path_table import FAMILIES, endpoint
 from proxy.wire.paths import LOCAL_PATHS, check_query, normalise_path
 
 SEGMENT = st.one_of(
-    st.sampled_from(["v1", "V1", "release", "chat", "completions", "models", "..", ".", "%2e%2E", "", "https:", "x"]),
+    st.sampled_from(
+        [
+            "v1",
+            "V1",
+            "v3",
+            "v1beta",
+            "openai",
+            "deployments",
+            "release",
+            "chat",
+            "completions",
+            "models",
+            "..",
+            ".",
+            "%2e%2E",
+            "",
+            "https:",
+            "x",
+        ]
+    ),
     st.sampled_from(sorted(FAMILIES)),
     st.text(alphabet="abcXYZ019-_.~%2F5e", max_size=8),
 )
@@ -82,3 +102,52 @@ def test_a_query_must_be_able_to_stand_on_the_wire(query: str) -> None:
 )
 def test_the_protocol_follows_from_the_path(path: str, protocol: str) -> None:
     assert normalise_path(f"/v1/{path}").protocol == protocol
+
+
+@given(
+    st.sampled_from(["api/v3", "api/paas/v4", "v1beta/openai", "openai/deployments/x", "v2", "v3/openai"]),
+    st.lists(SEGMENT, min_size=1, max_size=5),
+)
+def test_behind_a_provider_s_own_path_is_a_call_of_the_table_or_nothing(base: str, segments: list[str]) -> None:
+    with contextlib.suppress(BadRequest, UnknownPath):
+        path = normalise_path(f"/{base}/{'/'.join(segments)}").path
+        has_v1 = "v1" in [segment.lower() for segment in segments] or "https:" in segments
+        assert has_v1 or path.partition("/")[0] == "models" or endpoint(path) is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v3/contents/generations/tasks",
+        "/api/v3/responses/resp_1",
+        "/v1beta/models/gemini-2.5-pro:generateContent",
+        "/v1beta/models",
+        "/openai/deployments",
+        "/openai/deployments/x",
+        "/deployments/x/chat/completions",
+        "/api/v3",
+        "/api/v9",
+        "/dashboard/billing/usage",
+        "/api/v3x/chat/completions",
+        "/api/v33/chat/completions",
+    ],
+)
+def test_other_paths_of_providers_stay_unknown(path: str) -> None:
+    with pytest.raises(UnknownPath):
+        normalise_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v3/chat/completions/..;/files", "/openai/deployments/..%2fx/chat/completions", "/api/v3/%2e./files"]
+)
+def test_dots_hide_behind_no_provider_s_path(path: str) -> None:
+    with pytest.raises(BadRequest):
+        normalise_path(path)
+
+
+def test_a_long_path_of_versions_is_no_work() -> None:
+    started = time.perf_counter()
+    for path in ("/v2/chat" * 249, "/openai/deployments" * 105, "/x/v3" + "/chat/completions" * 117):
+        with contextlib.suppress(UnknownPath):
+            normalise_path(path)
+    assert time.perf_counter() - started < 0.1
