@@ -294,7 +294,7 @@ def test_what_cannot_be_counted_is_not_made_up(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("end", [b"data: [DONE]", b"data: [DONE]\n", b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n"])
 def test_the_comment_stands_after_the_last_event_even_if_that_was_not_ended(end: bytes) -> None:
-    _, body, _ = metered(Listed(TEXT, USAGE, end), how="comment")
+    _, body, _ = metered(Listed(TEXT, USAGE, end), mode="comment")
     events, comment = body.rsplit(b": sluice ", 1)
     assert events.startswith(TEXT + end) and [data for _, data in sse.events(events)][-1].strip() == b"[DONE]"
     assert events.endswith((b"\n\n", b"\r\n\r\n")) and json.loads(comment)["output_tokens"]
