@@ -23,7 +23,7 @@ VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 LEAST = (3, 10)
-PROCESSES = 4  # that share the tests at most; each has its own browser, servers and Worker
+MAX_TEST_PROCESSES = 4  # each has its own browser, servers and Worker
 
 
 def main(arguments: list[str]) -> int:
@@ -65,14 +65,14 @@ def run(more: list[str]) -> int:
 
 
 def test(more: list[str]) -> int:
-    """All tests, and the promise that they run every line and branch of proxy/. Further arguments are pytest's own.
+    """Run all tests and check that they cover every line and branch of proxy/; other arguments go to pytest.
 
-    `--again` is for one more Python after a run of all tests: it leaves out what one Python is enough for, tries fewer
-    made-up inputs, and does not measure coverage. Tracing would cost a third of the time and could find nothing new:
-    the first run has to reach 100 % by itself, and lines for old Pythons alone are marked in the code.
+    `--again` is for a second Python after a full run. It leaves out the tests for which one Python is enough, tries
+    fewer generated inputs, and measures no coverage. Tracing takes a third of the time and would find nothing new: the
+    first run reaches 100 % by itself, and lines that only old Pythons run are excluded with a reason.
     """
     install("requirements-dev.txt")
-    parallel = ("-n", str(min(os.cpu_count() or 1, PROCESSES)), "--dist", "worksteal")
+    parallel = ("-n", str(min(os.cpu_count() or 1, MAX_TEST_PROCESSES)), "--dist", "worksteal")
     if more == ["--again"]:
         return call("python", "-m", "pytest", *parallel, "-m", "not any_python", "--hypothesis-profile", "again")
     if more:

@@ -22,6 +22,7 @@ from proxy.cli.lambda_simulator import Invocation, RuntimeApiServer
 from proxy.messages import Headers, Reply
 from tests.support.events import recorded
 from tests.support.paths import ROOT
+from tests.support.talk import until
 from tests.support.upstream import CEILING, SSE_HEAD, Sleep, Upstream, Wait, chunk, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -245,11 +246,10 @@ def test_the_prelude_has_no_hop_by_hop_no_length_no_nul_and_cookies_apart() -> N
 def test_the_managed_runtime_s_kind_of_answer_is_taken_too() -> None:
     async def go(api: RuntimeApiServer, client: RuntimeApi) -> list[bytes | None]:
         gone = asyncio.ensure_future(client.next())
-        await asyncio.sleep(0.1)
+        await until(lambda: api.idle == 1)
         gone.cancel()  # an instance that stops waiting takes no invocation with it
         await asyncio.gather(gone, return_exceptions=True)
-        await asyncio.sleep(0.1)
-        assert api.idle == 0
+        await until(lambda: api.idle == 0)
         invocation = Invocation(b"{}", time.time() + 60)
         api.waiting.put_nowait(invocation)
         await client.next()

@@ -18,7 +18,7 @@ from tests.support.client import Connection, call
 from tests.support.paths import ROOT
 from tests.support.server import Running
 from tests.support.talk import wait_for
-from tests.support.upstream import END, SSE_HEAD, Cut, Sleep, Upstream, Wait, chunk, head, stream, whole
+from tests.support.upstream import END, SSE_HEAD, Cut, Upstream, Wait, chunk, head, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
@@ -100,9 +100,13 @@ def test_a_body_with_nul_bytes_is_not_taken_for_the_prelude_s_end(front: Front, 
 @pytest.mark.parametrize("how", [Cut(), Cut(reset=True)])
 def test_a_cut_file_ends_with_trailers_and_a_broken_connection(front: Front, upstream: Upstream, how: Cut) -> None:
     fields = (("Content-Type", "audio/mpeg"), ("Transfer-Encoding", "chunked"))
-    upstream.play((head(200, *fields) + chunk(b"ID3" * 9), Sleep(0.1), how))
-    result = call(front.port, "POST", "/v1/audio/speech", KEY, b"{}")
-    assert result.broken
+    upstream.play((head(200, *fields) + chunk(b"ID3" * 9), Wait(), how))
+    connection = Connection(front.port)
+    connection.send("POST", "/v1/audio/speech", KEY, b"{}")
+    result = connection.head()
+    upstream.proceed()
+    assert list(connection.writes(result)) and result.broken
+    connection.close()
     trailers = last(front).trailers
     assert trailers["lambda-runtime-function-error-type"] == "Sluice.UpstreamDisconnected"
     told = json.loads(base64.b64decode(trailers["lambda-runtime-function-error-body"]))
@@ -110,7 +114,7 @@ def test_a_cut_file_ends_with_trailers_and_a_broken_connection(front: Front, ups
 
 
 def test_a_cut_stream_ends_with_an_error_event_and_no_trailers(front: Front, upstream: Upstream) -> None:
-    upstream.play((SSE_HEAD, chunk(TEXT), Sleep(0.1), Cut()))
+    upstream.play((SSE_HEAD, chunk(TEXT), Cut()))
     result = call(front.port, "POST", "/v1/chat/completions", KEY, STREAMED)
     assert b"upstream_disconnected" in result.body and not result.broken and last(front).trailers == {}
 
@@ -159,11 +163,11 @@ def test_ten_invocations_in_one_process_with_one_client(front: Front, upstream: 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows freezes no processes")
 def test_a_frozen_and_thawed_process_answers_over_a_stale_connection(front: Front, upstream: Upstream) -> None:
-    upstream.play((*whole(b'{"first":1}'), Sleep(0.3), Cut()), whole(b'{"second":2}'))
+    upstream.play((*whole(b'{"first":1}'), Wait(), Cut()), whole(b'{"second":2}'))
     assert call(front.port, "GET", "/v1/models", KEY).body == b'{"first":1}'
     process = front.front.processes[0]
     process.send_signal(signal.SIGSTOP)
-    time.sleep(0.6)  # meanwhile the upstream hangs up
+    upstream.proceed()  # meanwhile the upstream hangs up
     process.send_signal(signal.SIGCONT)
     assert call(front.port, "POST", "/v1/chat/completions", KEY, b"{}").body == b'{"second":2}'
 

@@ -61,9 +61,13 @@ def test_an_error_after_a_ping_becomes_an_event(upstream: Upstream, serve: Serve
 
 
 def test_a_buffered_answer_after_a_ping_is_told_as_an_error(upstream: Upstream, serve: Serve) -> None:
-    upstream.play((Sleep(0.2), *whole(b'{"choices":[]}')))
-    result = call(serve(**QUICK).port, "POST", "/v1/chat/completions", KEY, CHAT)
-    assert b"upstream_not_streaming" in result.writes[-1]
+    upstream.play((Wait(), *whole(b'{"choices":[]}')))
+    connection = opened(serve, QUICK)
+    writes = connection.writes(connection.head())
+    assert next(writes) == b": ping\n\n"
+    upstream.proceed()
+    assert b"upstream_not_streaming" in [*writes][-1]
+    connection.close()
 
 
 def test_a_buffered_answer_to_a_streamed_call_passes_before_any_ping(upstream: Upstream, serve: Serve) -> None:
@@ -77,11 +81,16 @@ def test_a_cut_stream_ends_with_an_error_event_and_no_done(
     upstream: Upstream, serve: Serve, path: str, how: Cut
 ) -> None:
     said = b'event: x\ndata: {"type":"x","sequence_number":4,"response":{"id":"r"}}\n\n'
-    # Time for the first event to be read: a reset throws away what the other side has not read yet.
-    upstream.play((SSE_HEAD, chunk(said), chunk(b'data: {"half'), Sleep(0.1), how))
+    # Not before the first event has been read: a reset throws away what the other side has not read yet.
+    upstream.play((SSE_HEAD, chunk(said), chunk(b'data: {"half'), Wait(), how))
     server = serve()
-    result = call(server.port, "POST", path, KEY, CHAT)
-    assert result.writes[0] == said
+    connection = opened(serve, path=path)
+    result = connection.head()
+    writes = connection.writes(result)
+    assert next(writes) == said
+    upstream.proceed()
+    assert [*writes]
+    connection.close()
     last = result.writes[-1]
     assert b"upstream_disconnected" in last and b"half" not in result.body and b"[DONE]" not in result.body
     value = json.loads(last.partition(b"data: ")[2])
@@ -94,12 +103,10 @@ def test_a_cut_stream_ends_with_an_error_event_and_no_done(
 
 def test_a_cut_file_breaks_the_connection_off(upstream: Upstream, serve: Serve) -> None:
     kind = ("Content-Type", "audio/mpeg")
-    upstream.play(
-        (response_head(200, kind, ("Transfer-Encoding", "chunked")) + chunk(b"ID3" * 100), Sleep(0.05), Cut())
-    )
+    upstream.play((response_head(200, kind, ("Transfer-Encoding", "chunked")) + chunk(b"ID3" * 100), Cut()))
     result = call(serve().port, "POST", "/v1/audio/speech", KEY, PLAIN)
     assert result.status == 200 and result.broken
-    upstream.play((response_head(200, kind, ("Content-Length", "2000000")) + b"x" * 1000, Sleep(0.05), Cut()))
+    upstream.play((response_head(200, kind, ("Content-Length", "2000000")) + b"x" * 1000, Cut()))
     result = call(serve().port, "POST", "/v1/audio/speech", KEY, PLAIN)
     assert result.broken and len(result.body) == 1000
 

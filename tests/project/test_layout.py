@@ -50,5 +50,5 @@ def test_no_module_imports_a_test() -> None:
 
 
 def test_what_one_python_is_enough_for_says_why(request: pytest.FixtureRequest) -> None:
-    marks = {mark for item in request.session.items for mark in item.iter_markers("any_python")}
+    marks = [mark for item in request.session.items for mark in item.iter_markers("any_python")]
     assert all(len(mark.args) == 1 and len(str(mark.args[0]).split()) > 2 for mark in marks)

@@ -12,9 +12,9 @@ import pytest
 
 from proxy.access import redaction
 from tests.conftest import Serve
-from tests.support.client import call
+from tests.support.client import Connection, call
 from tests.support.talk import CHAT, KEY, PLAIN, QUICK
-from tests.support.upstream import SSE_HEAD, Script, Sleep, Upstream, chunk, head, whole
+from tests.support.upstream import SSE_HEAD, Script, Upstream, Wait, chunk, head, whole
 
 HELD = "sk-proj-Zq81LmXw04TtRbYc77"
 OTHER = "AIzaSyD3m0Key9XkQ2"
@@ -116,10 +116,15 @@ def test_a_compressed_error_is_opened_or_replaced(encoding: str, upstream: Upstr
 
 def test_an_error_after_pings_is_blackened_too(upstream: Upstream, serve: Serve) -> None:
     body = error(f"No such key: {HELD}")
-    upstream.play((Sleep(0.3), *whole(body, 400)))
-    server = serve(**settings(upstream), **QUICK)
-    result = call(server.port, "POST", "/v1/chat/completions", ASK, CHAT)
-    assert result.status == 200 and b"No such key: [redacted]" in result.body
+    upstream.play((Wait(), *whole(body, 400)))
+    connection = Connection(serve(**settings(upstream), **QUICK).port)
+    connection.send("POST", "/v1/chat/completions", ASK, CHAT)
+    result = connection.head()
+    writes = connection.writes(result)
+    assert next(writes) == b": ping\n\n"
+    upstream.proceed()
+    assert result.status == 200 and b"No such key: [redacted]" in b"".join(writes)
+    connection.close()
 
 
 @pytest.mark.parametrize(

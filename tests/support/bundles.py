@@ -10,6 +10,18 @@ import pytest
 from proxy.cli.bundle.command import build_bundle
 from tests.support.lock import locked
 
+# Counts a prompt with nothing but the bundle in its first argument.
+COUNTING = """
+import sys; sys.path[:] = [sys.argv[1], *[one for one in sys.path if "site-packages" not in one and one]]
+import time
+from proxy import tokens
+from proxy.cost import prices
+chat = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+count = tokens.count_prompt(chat, [], [], tokens.budget(time.monotonic))
+assert sys.modules["tiktoken"].__file__.startswith(sys.argv[1])
+print(count.tokens, count.certainty, prices.find("gpt-4o", None).context_window)
+"""
+
 
 class Bundles:
     """`bundles(name)` is the folder that holds `name`/ and `sluice-name.zip`. Tests must not change what is in it."""
