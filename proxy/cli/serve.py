@@ -57,9 +57,8 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
             file=sys.stderr,
         )
         return 1
-    log_output.queue()(
-        banner(settings, host, listener.getsockname()[1], temporary_key)
-    )  # stdout may be blocked or closed
+    write = log_output.queue()  # stdout may be blocked or closed
+    write(banner(settings, host, listener.getsockname()[1], temporary_key))
     options = server.settings(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,  # longer than common clients, which would otherwise reuse a closed connection
@@ -69,8 +68,8 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
             from uvicorn.supervisors import Multiprocess
 
             os.environ.update(environ)  # the workers need what prepare() added
-            config_of_workers = uvicorn.Config(f"{__name__}:worker", factory=True, workers=workers, **options)
-            Multiprocess(config_of_workers, sockets=[listener]).run()
+            worker_config = uvicorn.Config(f"{__name__}:worker", factory=True, workers=workers, **options)
+            Multiprocess(worker_config, sockets=[listener]).run()
         else:
             uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
     return 0

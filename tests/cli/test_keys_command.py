@@ -91,7 +91,7 @@ def test_invalid_options_are_refused(options: dict[str, Any], says: str) -> None
 
 
 def test_a_key_from_the_command_line_lets_its_holder_in(serve: Serve, upstream: Upstream) -> None:
-    """Across processes: minted in one, verified in another."""
+    """Across processes: created in one, verified in another."""
     command = [sys.executable, "-m", "proxy", "keys", "mint", "--name", "bob", "--models", "gpt-4o"]
     key = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
     driver = AsgiDriver(serve)

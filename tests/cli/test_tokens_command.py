@@ -20,7 +20,7 @@ from tests.support.server import Server, serving
 HI = {"role": "user", "content": "Hi"}
 
 
-def told(file: Path, model: str = "gpt-4o") -> list[str]:
+def table_of(file: Path, model: str = "gpt-4o") -> list[str]:
     out = io.StringIO()
     assert command.run(str(file), model, out) == 0
     return out.getvalue().splitlines()
@@ -33,7 +33,7 @@ def numbers(lines: list[str], name: str) -> list[str]:
 def test_a_text_is_counted_by_itself(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("Hello there")
-    lines = told(file)
+    lines = table_of(file)
     assert numbers(lines, "text")[1:] == ["gpt-4o", "2", "exact", "0.000005"]
     assert numbers(lines, "total")[1:] == ["2", "0.000005"]
     assert "prices as of 20" in lines[-1]
@@ -57,15 +57,15 @@ def test_a_text_is_counted_by_itself(tmp_path: Path) -> None:
 def test_requests_are_known_by_their_form(text: str, name: str, count: str, tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text(text)
-    found = numbers(told(file), name)
-    assert found[found.index("gpt-4o") + 1] == count
+    row = numbers(table_of(file), name)
+    assert row[row.index("gpt-4o") + 1] == count
 
 
 def test_a_file_of_requests_is_counted_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     lines = [json.dumps({"body": {"model": "gpt-4", "messages": [HI]}}), json.dumps({"messages": [HI]}), ""]
     file.write_text("\n".join([*lines, "plain words", *lines * 30]))
-    shown = told(file, "deepseek-chat")
+    shown = table_of(file, "deepseek-chat")
     assert numbers(shown, "line 1")[2:5] == ["gpt-4", "8", "exact"]
     assert numbers(shown, "line 2")[2:5] == ["deepseek-chat", "8", "estimate"]
     assert numbers(shown, "line 4")[3] == "3"
@@ -76,9 +76,9 @@ def test_a_file_of_requests_is_counted_line_by_line(tmp_path: Path) -> None:
 def test_what_has_no_price_is_not_free(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("Hello there")
-    assert numbers(told(file, "mine"), "total")[-1] == "-"
+    assert numbers(table_of(file, "mine"), "total")[-1] == "-"
     file.write_text(json.dumps({"messages": [HI]}) + "\n" + json.dumps({"model": "gpt-4o", "messages": [HI]}))
-    assert numbers(told(file, "mine"), "total")[-3:] == ["at", "least", "0.000020"]
+    assert numbers(table_of(file, "mine"), "total")[-3:] == ["at", "least", "0.000020"]
 
 
 def test_a_large_file_shows_progress(
@@ -89,7 +89,7 @@ def test_a_large_file_shows_progress(
     file.write_text(text, encoding="utf-8")
     monkeypatch.setattr(command, "_PROGRESS_BYTES", 1000)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    lines = told(file)
+    lines = table_of(file)
     from proxy.tokens import vocabulary
 
     assert int(numbers(lines, "text")[2].replace(",", "")) == len(vocabulary.load("o200k_base").encode_ordinary(text))
@@ -132,10 +132,10 @@ def tally(body: Any, settings: dict[str, str] | None = None, **more: Any) -> tup
 
 
 def test_what_a_request_would_cost_is_told_without_sending_it() -> None:
-    status, found = tally(CHAT)
+    status, answer = tally(CHAT)
     assert status == 200
-    price = found.pop("price")
-    assert found == {
+    price = answer.pop("price")
+    assert answer == {
         "object": "chat.completion.input_tokens",
         "model": "gpt-4o-mini",
         "input_tokens": 8,
@@ -158,12 +158,12 @@ def test_what_a_request_would_cost_is_told_without_sending_it() -> None:
 
 
 def test_figures_that_nobody_knows_are_null() -> None:
-    _, found = tally({"model": "mine", "messages": [HI]})
-    assert found["context_window"] is found["max_output_tokens"] is found["price"]["input"] is None
-    assert found["price"]["at_max_output"] is found["price"]["provider"] is None
-    assert found["certainty"] == "estimate" and len(found["price"]["date"]) == 10
-    _, found = tally({**CHAT, "service_tier": "priority"})
-    assert found["price"]["input"] == 8 * 0.25e-6
+    _, answer = tally({"model": "mine", "messages": [HI]})
+    assert answer["context_window"] is answer["max_output_tokens"] is answer["price"]["input"] is None
+    assert answer["price"]["at_max_output"] is answer["price"]["provider"] is None
+    assert answer["certainty"] == "estimate" and len(answer["price"]["date"]) == 10
+    _, answer = tally({**CHAT, "service_tier": "priority"})
+    assert answer["price"]["input"] == 8 * 0.25e-6
 
 
 def test_counting_needs_a_valid_caller_and_a_post() -> None:
@@ -224,8 +224,8 @@ def metered() -> Any:
 def test_the_sdk_counts_and_streams_through_the_real_server(metered: Server) -> None:
     hello: Any = [{"role": "user", "content": "Hi"}]
     with OpenAI(base_url=f"{metered.url}/v1", api_key="x", max_retries=0) as client:
-        found = client.post("/chat/completions/input_tokens", body=CHAT, cast_to=object)
-        assert isinstance(found, dict) and found["input_tokens"] == 8
+        answer = client.post("/chat/completions/input_tokens", body=CHAT, cast_to=object)
+        assert isinstance(answer, dict) and answer["input_tokens"] == 8
         chunks = list(client.chat.completions.create(model="demo", messages=hello, stream=True))
         assert all(chunk.choices for chunk in chunks) and not any(chunk.usage for chunk in chunks)
         whole = client.chat.completions.with_raw_response.create(model="demo", messages=hello)

@@ -77,8 +77,8 @@ def test_it_serves_is_healthy_and_stops_with_0(image: Image, workers: str) -> No
         process.send_signal(signal.SIGTERM)
         assert process.wait(CEILING) == 0
         assert time.monotonic() - begun < 5
-    code, told = image.done(image.healthcheck, PORT=str(port))
-    assert code == 1 and told.startswith("sluice: no response on port")
+    code, printed = image.done(image.healthcheck, PORT=str(port))
+    assert code == 1 and printed.startswith("sluice: no response on port")
 
 
 @unix

@@ -30,7 +30,7 @@ def test_it_loads_in_the_reader_s_language_and_contacts_only_the_endpoint(
         expect(page.locator("#address-title")).to_have_text(title)
         for name in TABS:
             open_tab(page, name)
-        assert len(visit.requests) == 1 or all(one.startswith("data:") for one in visit.requests[1:])
+        assert len(visit.requests) == 1 or all(url.startswith("data:") for url in visit.requests[1:])
         visit.check(demo)
         page.click("#language")
         expect(page.locator("#address-title")).not_to_have_text(title)

@@ -28,7 +28,7 @@ def event(text: str | None, reason: str | None = None) -> bytes:
 
 
 def spoken(*texts: str, waits: bool = False) -> Script:
-    """An upstream that says these, and goes on only when it is told to where it `waits`."""
+    """An upstream that sends these, and continues only when the test lets it, where it `waits`."""
     steps: list[Step] = [SSE_HEAD]
     for text in texts:
         steps += [chunk(event(text)), *([Wait()] if waits else [])]
@@ -72,7 +72,7 @@ def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream:
         say(page, "go on")
         expect(page.locator(".assistant")).to_have_count(2)
         expect(page.locator("#stop")).to_be_hidden()
-        assert [one["content"] for one in json.loads(upstream.received[0].body)["messages"]] == [
+        assert [turn["content"] for turn in json.loads(upstream.received[0].body)["messages"]] == [
             *("Be brief.", "count", "one two three", "go on"),
         ]
         visit.check(url)
@@ -98,8 +98,8 @@ def test_errors_show_the_endpoint_s_message(browser: Browser, demo: str) -> None
         say(page, "hi")
         failed = page.locator(".failed")
         expect(failed).to_contain_text("The demo upstream fails with 429 because you asked for it.")
-        for told in ("demo", "Status 429", "Request id sl_", "retry-after 1 s"):
-            expect(failed).to_contain_text(told)
+        for detail in ("demo", "Status 429", "Request id sl_", "retry-after 1 s"):
+            expect(failed).to_contain_text(detail)
         assert fact(page, "Ending") == "failed" and page.input_value("#message") == "hi"
         page.click("#clear")
         page.fill("#model", "demo-cut")
@@ -286,12 +286,14 @@ def test_a_hostile_answer_stays_inert(browser: Browser, upstream: Upstream, serv
         expect(text).to_contain_text("window.owned = 6")
         expect(page.locator("#stop")).to_be_hidden()
         kinds = page.evaluate(
-            "[...new Set([...document.querySelectorAll('.text *')].map((one) => one.tagName))].sort()"
+            "[...new Set([...document.querySelectorAll('.text *')].map((node) => node.tagName))].sort()"
         )
         assert kinds == ["A", "B", "BR", "BUTTON", "CODE", "DIV", "LI", "OL", "P", "PRE", "UL"]
-        links = page.evaluate("[...document.querySelectorAll('.text a')].map((one) => [one.href, one.rel, one.target])")
-        assert {one[0] for one in links} == {"https://example.com/?a=1&b=2", "https://example.com/pic.png"}
-        assert all("noopener" in one[1] and one[2] == "_blank" for one in links)
+        links = page.evaluate(
+            "[...document.querySelectorAll('.text a')].map((link) => [link.href, link.rel, link.target])"
+        )
+        assert {link[0] for link in links} == {"https://example.com/?a=1&b=2", "https://example.com/pic.png"}
+        assert all("noopener" in link[1] and link[2] == "_blank" for link in links)
         expect(text.locator("b").first).to_have_text("strong")
         expect(text.locator("li")).to_have_count(4)
         assert page.evaluate("window.owned") is None

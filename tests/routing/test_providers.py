@@ -64,11 +64,11 @@ def test_many_stars_take_no_time() -> None:
 
 
 def test_the_example_is_valid_and_says_what_it_means() -> None:
-    found = startup.load({**SECRETS, "PROXY_KEY": "pk"}, EXAMPLE)
-    names = [provider.name for provider in found.providers]
+    loaded = startup.load({**SECRETS, "PROXY_KEY": "pk"}, EXAMPLE)
+    names = [provider.name for provider in loaded.providers]
     assert names == ["deepseek", "openai", "azure", "openrouter"]
-    assert found.providers[0].keys == ("ds-1", "ds-2") and all(provider.keys for provider in found.providers)
-    assert found.proxy_key == ("pk",) and found.timeout_seconds == 300
+    assert loaded.providers[0].keys == ("ds-1", "ds-2") and all(provider.keys for provider in loaded.providers)
+    assert loaded.proxy_key == ("pk",) and loaded.timeout_seconds == 300
 
 
 def test_the_schema_knows_the_same_fields_and_takes_the_example() -> None:
@@ -131,7 +131,7 @@ def test_a_mistake_names_the_line_and_the_field(field: str, value: Any, message:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)} = {json.dumps(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)} = {json.dumps(item)}" for name, item in value.items()) + "}"
     return json.dumps(value)
 
 
@@ -174,22 +174,22 @@ def test_a_file_s_mistakes_have_lines_too(file: str, message: str) -> None:
 def test_headers_may_come_from_the_environment_and_no_repr_shows_a_secret() -> None:
     table = {**A, "base_url": "$ADDRESS", "headers": {"X-Token": "$TOKEN"}}
     environ = {"UPSTREAMS": json.dumps([table]), "TOKEN": "secret-1", "ADDRESS": "https://a.example/v2/"}
-    found = startup.load(environ).providers[0]
-    assert found.base_url == "https://a.example/v2"
-    assert found.headers == (("x-token", "secret-1"),)
-    assert "secret-1" not in repr(found) and "ka" not in repr(found)
+    provider = startup.load(environ).providers[0]
+    assert provider.base_url == "https://a.example/v2"
+    assert provider.headers == (("x-token", "secret-1"),)
+    assert "secret-1" not in repr(provider) and "ka" not in repr(provider)
 
 
 def test_a_list_of_keys_may_name_several_variables() -> None:
     table = {**A, "keys": "$ONE, k2,$TWO"}
-    found = startup.load({"UPSTREAMS": json.dumps([table]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
-    assert found.keys == ("k1", "k2", "k3", "k4")
+    provider = startup.load({"UPSTREAMS": json.dumps([table]), "ONE": "k1", "TWO": "k3,k4"}).providers[0]
+    assert provider.keys == ("k1", "k2", "k3", "k4")
 
 
 def test_upstreams_with_keys_and_without_do_not_go_together() -> None:
     with pytest.raises(ConfigError, match=r"upstreams\[1\] has no keys, but other upstreams do"):
         startup.load({"UPSTREAMS": json.dumps([A, {**B, "keys": ""}])})
-    # The default one, which OPENAI_BASE_URL names without a key, hides nobody.
+    # The default upstream, which OPENAI_BASE_URL names without a key, blocks no other.
     upstream = Several()
     settings = {**SETTINGS, "OPENAI_BASE_URL": "https://x.example/v1"}
     run(upstream, request(body=body("else")), upstreams=[{**ALL, "aliases": {"else": "e"}}], settings=settings)
@@ -206,10 +206,10 @@ def test_pass_through_to_upstreams_with_models_alone_has_somewhere_to_list_them(
 
 def test_the_environment_s_upstreams_win_over_the_file_s() -> None:
     file = '[[upstreams]]\nname = "file"\nbase_url = "https://f.example"'
-    found = startup.load({"UPSTREAMS": json.dumps([A])}, file)
-    assert [provider.name for provider in found.providers] == ["a"]
-    found = startup.load({"OPENAI_API_KEY": "k"}, file)
-    assert [provider.name for provider in found.providers] == ["file", "default", "api2d"]
+    loaded = startup.load({"UPSTREAMS": json.dumps([A])}, file)
+    assert [provider.name for provider in loaded.providers] == ["a"]
+    loaded = startup.load({"OPENAI_API_KEY": "k"}, file)
+    assert [provider.name for provider in loaded.providers] == ["file", "default", "api2d"]
 
 
 @pytest.mark.parametrize(

@@ -103,13 +103,13 @@ def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
 
 
 def test_a_short_key_is_warned_about() -> None:
-    """In the log once, in readyz, and in what `serve` prints; nothing of it itself is told."""
+    """The warning is in the log once, in readyz, and in what `serve` prints, without the key itself."""
     sentence = "PROXY_KEY has a key of fewer than 16 characters"
     settings = {"PROXY_KEY": f"{GOOD},x"}
     lines: list[str] = []
     reply, _ = run(Listed(), request("/readyz", b"", method="GET"), lines, settings=settings)
     assert isinstance(reply.body, bytes)
-    assert any(one.startswith(sentence) for one in json.loads(reply.body)["warnings"])
+    assert any(text.startswith(sentence) for text in json.loads(reply.body)["warnings"])
     warned = json.loads(lines[0])
     assert (warned["level"], warned["event"]) == ("warning", "configuration") and sentence in warned["message"]
     assert f"Warning    {sentence}" in serve.banner(startup.load(settings), "127.0.0.1", 1, None)

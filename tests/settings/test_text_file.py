@@ -1,4 +1,4 @@
-"""Files that settings name: whatever is wrong with one is told with its name, the reason and the remedy."""
+"""Files that settings name: every error names the file, the reason and the remedy."""
 
 from __future__ import annotations
 
