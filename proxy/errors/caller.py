@@ -28,7 +28,7 @@ class TooComplex(BadRequest):
     code = "request_too_complex"
 
     def __init__(self, how: str) -> None:
-        super().__init__(f"The request {how}. Send a smaller one: this endpoint must inspect every request.")
+        super().__init__(f"The request {how}. Send a smaller one: this endpoint must read it.")
 
 
 class ContextTooLong(CallerError):

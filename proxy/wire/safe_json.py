@@ -50,8 +50,7 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
         return document
     except (ValueError, StopIteration, RecursionError):
         raise BadRequest(
-            "The request body must be one JSON object in UTF-8, without excessive nesting: this endpoint must inspect "
-            "every request.",
+            "The request body must be one JSON object in UTF-8, without excessive nesting: this endpoint must read it.",
             code="unreadable_body",
         ) from None
 
