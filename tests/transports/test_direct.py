@@ -5,116 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 import struct
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
-from proxy.cli.certificates import hash_folder
-from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamTimeout
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
 from proxy.upstream import Outgoing, Target, Timeouts
+from tests.support.raw_upstream import CHUNKED, LONG, OK, QUICK, Raw, asked, engine, once, read, saying, stay
 from tests.support.talk import until
 from tests.support.upstream import CEILING
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-QUICK = Timeouts(1.0, 0.5, 0.5)
-LONG = Timeouts(5.0, 5.0, 5.0)
-OK = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-class Raw:
-    """A server on loopback that runs `handler` for each connection; `opened` counts them."""
-
-    def __init__(self, handler: Handler, **more: Any) -> None:
-        self._handler, self._more = handler, {"host": "127.0.0.1", **more}
-        self.opened = 0
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def __aenter__(self) -> Raw:  # noqa: PYI034 — typing.Self is newer than Python 3.10
-        self._server = await asyncio.start_server(self._serve, port=0, **self._more)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close what is open, whatever its handler is waiting for; without a trace in the next test."""
-        self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0.01)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.opened += 1
-        self._writers.append(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._handler(reader, writer)
-        writer.close()
-
-
-async def stay() -> None:
-    """Keep the connection open until the test is over."""
-    await asyncio.Event().wait()
-
-
-def saying(*answers: bytes) -> Handler:
-    """Answers each request on a connection with the next of `answers`, then closes."""
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answer in answers:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
-            await writer.drain()
-        if len(answers) > 1:
-            await reader.read()
-
-    return handler
-
-
-def asked(port: int, timeouts: Timeouts = LONG, body: bytes = b"", base: str = "http://127.0.0.1") -> Outgoing:
-    return Outgoing(Target("t", f"{base}:{port}/v1", "sk-x"), "POST" if body else "GET", "x", "", [], body, timeouts)
-
-
-@contextlib.asynccontextmanager
-async def engine(context: ssl.SSLContext | None = None) -> AsyncIterator[DirectUpstream]:
-    upstream = DirectUpstream(context=context)
-    await upstream.warm()
-    try:
-        yield upstream
-    finally:
-        await upstream.aclose()
-        await asyncio.sleep(0)
-
-
-async def read(upstream: DirectUpstream, outgoing: Outgoing) -> tuple[int, bytes, type[UpstreamError] | None]:
-    """Status, what came of the body, and what it ended with."""
-    answer = await upstream.send(outgoing)
-    got = b""
-    try:
-        async for piece in answer.body:
-            got += piece
-    except UpstreamError as error:
-        return answer.status, got, type(error)
-    finally:
-        await answer.body.aclose()
-        await answer.body.aclose()
-    return answer.status, got, None
-
-
-def once(
-    handler: Handler, timeouts: Timeouts = LONG, body: bytes = b""
-) -> tuple[int, bytes, type[UpstreamError] | None]:
-    async def go() -> tuple[int, bytes, type[UpstreamError] | None]:
-        async with Raw(handler) as server, engine() as upstream:
-            return await asyncio.wait_for(read(upstream, asked(server.port, timeouts, body)), CEILING)
-
-    return asyncio.run(go())
 
 
 @pytest.mark.parametrize(
@@ -397,19 +299,6 @@ def test_a_timer_is_armed_anew_for_what_is_due_sooner() -> None:
     asyncio.run(go())
 
 
-def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
-    return stay()
-
-
-def test_a_handshake_that_never_ends_is_given_up() -> None:
-    async def go() -> None:
-        async with Raw(_no_tls) as server, engine() as upstream:
-            with pytest.raises(UpstreamUnreachable):
-                await upstream.send(asked(server.port, Timeouts(0.3, 5, 5), base="https://127.0.0.1"))
-
-    asyncio.run(go())
-
-
 def test_a_caller_that_leaves_while_connecting_leaves_nothing_behind() -> None:
     async def go() -> None:
         gone = asyncio.Event()
@@ -477,101 +366,6 @@ def test_ipv6_and_the_next_address_of_a_name(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_loop_without_happy_eyeballs_is_asked_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "BaseEventLoop", type(None))
     assert once(saying(OK + b"Content-Length: 1\r\n\r\na")) == (200, b"a", None)
-
-
-class Authority:
-    """A certificate authority of our own and a server's settings with a certificate for `name`."""
-
-    def __init__(self, name: str = "127.0.0.1", **more: Any) -> None:
-        self.ca = trustme.CA()
-        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(name, **more).configure_cert(self.server)
-        self.client = ssl.create_default_context()
-        self.ca.configure_trust(self.client)
-
-
-def secured(authority: Authority, context: ssl.SSLContext, base: str = "https://127.0.0.1") -> bytes:
-    async def go() -> bytes:
-        handler = saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n")
-        async with Raw(handler, ssl=authority.server) as server, engine(context) as upstream:
-            status, body, error = await read(upstream, asked(server.port, base=base))
-            assert (status, error) == (200, None)
-            return body
-
-    return asyncio.run(go())
-
-
-def test_tls_is_made_ready_later_where_the_settings_name_no_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority()
-    monkeypatch.setattr(direct, "tls_context", lambda: authority.client)
-    upstream = DirectUpstream(secure=False)
-    assert upstream._context is None
-
-    async def go() -> None:
-        async with Raw(saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n"), ssl=authority.server) as server:
-            assert await read(upstream, asked(server.port, base="https://127.0.0.1")) == (200, b"ab", None)
-            await upstream.aclose()
-
-    asyncio.run(go())
-
-
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_both_versions_of_tls(version: ssl.TLSVersion) -> None:
-    authority = Authority()
-    authority.server.minimum_version = authority.server.maximum_version = version
-    assert secured(authority, authority.client) == b"ab"
-
-
-def test_a_server_is_told_which_name_is_meant() -> None:
-    authority = Authority("localhost")
-    names: list[str | None] = []
-    authority.server.sni_callback = lambda _, name, __: names.append(name)
-    assert secured(authority, authority.client, "https://localhost") == b"ab"
-    assert names == ["localhost"]
-
-
-@pytest.mark.parametrize("wrong", ["name", "unknown", "expired"])
-def test_a_certificate_that_cannot_be_trusted_is_refused_and_named(wrong: str) -> None:
-    from datetime import datetime, timezone
-
-    past = datetime(2020, 1, 1, tzinfo=timezone.utc)
-    authority = (
-        Authority("other.test") if wrong == "name" else Authority(not_after=past if wrong == "expired" else None)
-    )
-    context = ssl.create_default_context() if wrong == "unknown" else authority.client
-    with pytest.raises(UpstreamUnreachable, match="certificate is not trusted"):
-        secured(authority, context)
-
-
-def test_an_old_tls_is_refused() -> None:
-    authority = Authority()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        authority.server.minimum_version = ssl.TLSVersion.TLSv1
-        authority.server.maximum_version = ssl.TLSVersion.TLSv1_1
-    authority.server.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.raises(UpstreamUnreachable):
-        secured(authority, authority.client)
-
-
-def test_a_folder_of_named_certificates_is_trusted_as_the_file_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The bundle's way: OpenSSL looks the one certificate up that signed the server's."""
-    from proxy.transports import tls
-
-    authority = Authority()
-    pem = tmp_path / "ca.pem"
-    authority.ca.cert_pem.write_to_path(str(pem))
-    assert hash_folder(pem, tmp_path / "hashed") == 1
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(tls, "HASHED", tmp_path / "hashed")
-    context = tls.tls_context()
-    assert context.get_ca_certs() == [], "nothing is parsed before it is needed"
-    assert secured(authority, context) == b"ab"
-    with pytest.raises(UpstreamUnreachable):
-        secured(Authority(), context)
 
 
 def test_a_slow_reader_stops_the_upstream_and_gets_everything() -> None:
