@@ -260,14 +260,6 @@ def test_the_managed_runtime_s_kind_of_answer_is_taken_too() -> None:
     assert first is not None and json.loads(first)["errorType"] == "x" and end is None
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to this")
-
-
 SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 
 

@@ -1,13 +1,27 @@
-"""The contract: which key of a pool a conversation goes to. The same on every platform, since the order is a hash."""
+"""The contract: which key of a pool a conversation goes to, on every platform, and which refusals move it on."""
 
 from __future__ import annotations
 
-from tests.contract.case import Ask, Case, Want
 from tests.contract.parts import OK, bearer, goes_up_with
+from tests.support.case import Ask, Case, Want
+from tests.support.upstream import whole
 
 _POOL = (("OPENAI_API_KEY", "sk-1,sk-2,sk-3,sk-4"), ("PROXY_KEY", "pk-one"))
 _TURN = b'{"role":"user","content":"Hello"},{"role":"assistant","content":"Hi"},{"role":"user","content":"Why?"}'
 _FIRST = b'{"model":"m","messages":[{"role":"system","content":"You are terse."},{"role":"user","content":"Hello"}]}'
+
+# Pools of their own, since refused keys rest.
+_TWO = (("OPENAI_API_KEY", "sk-dead,sk-good"), ("PROXY_KEY", "pk-one"))
+
+
+def _moves_on(name: str, refusal: bytes, status: int = 400) -> Case:
+    want = Want(200, b'{"ok":1}', up=lambda up: up.header("authorization") in ("Bearer sk-dead", "Bearer sk-good"))
+    return Case(f"order: {name}", Ask(headers=bearer("pk-one")), OK, want, frozenset(), _TWO, (whole(refusal, status),))
+
+
+def _stays(name: str, refusal: bytes, status: int) -> Case:
+    want = Want(status, refusal, up=lambda up: True)
+    return Case(f"order: {name}", Ask(headers=bearer("pk-one")), whole(refusal, status), want, settings=_TWO)
 
 
 def _goes_to(name: str, key: str, body: bytes, *session: tuple[str, str], path: str = "/v1/chat/completions") -> Case:
@@ -28,4 +42,18 @@ ORDER = (
         "sk-2",
         b'{"model":"m","messages":[{"role":"system","content":"You are terse."},' + _TURN + b"]}",
     ),
+    _moves_on(
+        "an invalid key of Gemini",
+        b'[{"error":{"code":400,"message":"API key not valid. Please pass a valid one.","status":"INVALID_ARGUMENT",'
+        b'"details":[{"reason":"API_KEY_INVALID"}]}}]',
+    ),
+    _moves_on("an account in arrears", b'{"error":{"message":"Access denied.","type":"Arrearage","code":"Arrearage"}}'),
+    _moves_on(
+        "an account without credit",
+        b'{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access '
+        b'the Anthropic API."}}',
+    ),
+    _moves_on("a key of xAI", b'{"code":"x","error":"Incorrect API key provided: xa***Q6. You can obtain one."}'),
+    _stays("a region", b'{"error":{"message":"no","code":"unsupported_country_region_territory"}}', 403),
+    _stays("a fault of the request", b'{"error":{"message":"Invalid value.","code":"invalid_value"}}', 400),
 )

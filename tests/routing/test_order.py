@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from proxy.host import Host
 from proxy.routing.order import SESSION_HEADERS, ranked
 from proxy.upstream import Target
-from tests.routing.test_failover import SETTINGS, made, refusal, run
 from tests.support.core import KEY, request
 from tests.support.paths import ROOT
+from tests.support.routing import SETTINGS, made, refusal, run
 from tests.support.several import Several
 
 POOL = [{"name": "pool", "base_url": "https://pool.example/v1", "keys": [f"k{n}" for n in range(8)]}]
