@@ -92,6 +92,11 @@ class UpstreamRefused(UpstreamError):
         self._body = body
         self._error = error
 
+    @property
+    def error(self) -> dict[str, Any]:
+        """The body's `error` object, or the whole body where it has none; empty if that is no JSON object."""
+        return self._error
+
     def fields(self) -> dict[str, Any]:
         """The error event of a stream that has already begun: only there can it carry the status."""
         members: dict[str, Any] = {

@@ -6,7 +6,6 @@ It runs only before a byte of an answer has been relayed. The last failure is ra
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -14,15 +13,10 @@ from proxy.call import Call, Retry
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.routing import model_field
 from proxy.routing.refusals import may_concern, names_field
-from proxy.settings import regions
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.path_table import is_inference
 
 Send = Callable[[Outgoing], Awaitable[Answer]]
-# The code or type of a refusal that concerns the key, or the account it belongs to.
-_KEY_PROBLEM = re.compile(
-    r"api_?key|access_key|\bkey_|_key\b|quota|balance|billing|credit|account|payment|insufficient", re.IGNORECASE
-)
 # How long in seconds this instance tries a failed target last: after a refused key, a rate limit (by default), and a
 # fault; and the longest `Retry-After` that counts.
 _KEY_REST, _RATE_LIMIT_REST, _FAULT_REST, _MAX_REST = 300.0, 20.0, 15.0, 600.0
@@ -59,7 +53,7 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
             # A native body passes unread, so it cannot be sent twice.
             if not remaining or outgoing.native is not None or not _moves_on(call, error):
                 raise
-            if not isinstance(error, UpstreamRefused) or error.status >= 500:
+            if not isinstance(error, UpstreamRefused) or (error.status >= 500 and not _concerns_key(call, error)):
                 _put_last(remaining, target.name)  # another key does not fix a failing host
 
 
@@ -72,8 +66,9 @@ def rest(call: Call, target: Target, error: UpstreamError) -> None:
     seconds = _FAULT_REST
     if isinstance(error, UpstreamRefused):
         if error.status == 429:
-            seconds = min(error.retry_after or _RATE_LIMIT_REST, _MAX_REST)
-        elif error.status in (401, 402) or (error.status == 403 and _concerns_key(error)):
+            default = _KEY_REST if _concerns_key(call, error) else _RATE_LIMIT_REST
+            seconds = min(error.retry_after or default, _MAX_REST)
+        elif _concerns_key(call, error):
             seconds = _KEY_REST
         elif error.status < 500:
             return
@@ -83,8 +78,7 @@ def rest(call: Call, target: Target, error: UpstreamError) -> None:
 def _moves_on(call: Call, error: UpstreamError) -> bool:
     """Whether the next target is tried after this error, by the rules of docs/upstreams.md.
 
-    A call that creates something (a file, a batch) is sent again only if the upstream cannot have accepted it. 402 is
-    how some providers answer when the account of a key has no credit.
+    A call that creates something (a file, a batch) is sent again only if the upstream cannot have accepted it.
     """
     status = error.status if isinstance(error, UpstreamRefused) else None
     if isinstance(error, UpstreamUnreachable) or status in (401, 429):
@@ -94,15 +88,15 @@ def _moves_on(call: Call, error: UpstreamError) -> bool:
         return False
     if isinstance(error, UpstreamTimeout):
         return call.streamed  # otherwise the upstream may still be generating a long answer
-    if isinstance(error, UpstreamRefused) and error.status == 403:
-        return _concerns_key(error)
-    return status is None or status == 402 or status >= 500
+    if isinstance(error, UpstreamRefused):
+        return error.status >= 500 or _concerns_key(call, error)
+    return True
 
 
-def _concerns_key(error: UpstreamRefused) -> bool:
-    fields = error.fields()
-    is_key_problem = _KEY_PROBLEM.search(f"{fields['code']} {fields['type']}") is not None
-    return is_key_problem and fields["code"] != regions.REFUSED
+def _concerns_key(call: Call, error: UpstreamRefused) -> bool:
+    from proxy.routing import key_refusals  # few calls are refused
+
+    return key_refusals.concerns_key(call, error)
 
 
 def prepare(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:

@@ -1,7 +1,7 @@
 """Where a call may go: the upstreams that its model and its caller select, each with a key, in the order to try them.
 
-Instances share no state, so targets of equal priority are shuffled. A target that failed recently at this instance
-comes last for a while.
+Targets of equal priority are tried in the order for the call's conversation, and by chance if it belongs to none. A
+target that failed recently at this instance comes last for a while.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ def _in_order(call: Call, candidates: list[Provider], model: str | None) -> list
     for provider in candidates:
         for position, key in enumerate(provider.credentials):
             by_priority.setdefault(provider.priority, []).append(_target(provider, position, key, model))
-    ordered: list[Target] = []
-    for targets in by_priority.values():
-        while targets:
-            ordered.append(targets.pop(call.host.choose(len(targets)) if len(targets) > 1 else 0))
+    ordered = [target for targets in by_priority.values() for target in targets]
+    if len(ordered) > len(by_priority):
+        from proxy.routing import order  # only calls with a choice of targets need it
+
+        ordered = [target for targets in by_priority.values() for target in order.ordered(call, targets)]
     resting = call.host.resting
     if len(ordered) > 1 and resting:
         now = call.host.clock.now()

@@ -104,7 +104,7 @@ def _error_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     error = value.get("error", value)
-    return error if isinstance(error, dict) else {"message": error}
+    return error if isinstance(error, dict) else {"message": error, "code": value.get("code")}
 
 
 def _seconds(value: str | None) -> float | None:

@@ -30,7 +30,7 @@ def driver(request: pytest.FixtureRequest, serve: Serve) -> Iterator[Driver]:
 def test_contract(case: Case, driver: Driver, upstream: Upstream) -> None:
     if not case.needs <= driver.can:
         pytest.skip(f"this door cannot: {', '.join(case.needs - driver.can)}")
-    upstream.play(case.upstream)
+    upstream.play(*case.refusals, case.upstream)
     settings = {"OPENAI_BASE_URL": upstream.url, **dict(case.settings)}
     check(case, driver.ask(case.ask, tuple(settings.items())), upstream)
 
@@ -53,8 +53,8 @@ def check(case: Case, result: Result, upstream: Upstream) -> None:
     if want.up == LOCAL:
         assert upstream.received == []
     elif callable(want.up):
-        assert len(upstream.received) == 1
-        assert want.up(upstream.received[0]), upstream.received[0]
+        assert len(upstream.received) == 1 + len(case.refusals)
+        assert want.up(upstream.received[-1]), upstream.received[-1]
 
 
 def test_every_name_is_used_once() -> None:

@@ -46,7 +46,10 @@ class Want:
 
 @dataclass(frozen=True)
 class Case:
-    """One promise. `settings` are added to the address of the scripted upstream."""
+    """One promise. `settings` are added to the address of the scripted upstream.
+
+    `refusals` are what the upstream answers first, one call each; `want.up` sees the call after them.
+    """
 
     name: str
     ask: Ask
@@ -54,3 +57,4 @@ class Case:
     want: Want
     needs: frozenset[str] = frozenset()
     settings: tuple[tuple[str, str], ...] = ()
+    refusals: tuple[Script, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from proxy.cli.bundle.compact import compact
 from proxy.cli.bundle.imports import closure
 from proxy.cli.certificates import hash_folder
 from proxy.endpoints.console import page
@@ -19,7 +20,10 @@ _VOCABULARY = ".tiktoken.gz"
 def add_sources(bundle: Bundle, folder: Path) -> None:
     """Copy what the bundle needs of proxy/, and the platform's own files."""
     for path in chosen(bundle, ROOT):
-        _copy(path, folder / bundle.sources / path.relative_to(ROOT))
+        target = folder / bundle.sources / path.relative_to(ROOT)
+        _copy(path, target)
+        if path.suffix == ".py" and not bundle.python:  # it is the sources that are uploaded, and count
+            target.write_text(compact(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     proxy = folder / bundle.sources / "proxy"
     if bundle.sources != ".":
         pack_console(proxy / "endpoints" / "console")
