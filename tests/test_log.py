@@ -1,4 +1,4 @@
-"""Log lines: which are written at all."""
+"""Which log lines are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay function itself: deadlines, limits, last words, and that nothing escapes."""
+"""The relay function: deadlines, limits, final events, and that no exception escapes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHOLE = (*JSON, ("content-length", "2"))
 
 
 async def unread() -> AsyncIterator[bytes]:
-    """A body that must not be asked for."""
+    """A body that must not be read."""
     for read in (True,):
         assert not read
         yield b""

@@ -1,4 +1,4 @@
-"""How a body is taken in, by what is decided by it."""
+"""How a request's body is read, depending on the controls."""
 
 from __future__ import annotations
 

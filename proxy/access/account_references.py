@@ -122,18 +122,15 @@ async def apply(call: Call) -> None:
 
 def _check_members(request: dict[str, Any], is_known: bool, opened: tuple[str, ...]) -> Slices[None]:
     """Check every member of the request except data. `is_known` says whether Sluice knows its protocol."""
-    units = 0
-    for name, value, owner, is_data in walk(request):
-        units += 1
+    for units, (name, value, owner, is_data) in enumerate(walk(request), 1):
         if (value or value == {}) and not is_data:
             reference = kind(name, value, owner, request)
             if name == "input" and not is_known and owner is request and isinstance(value, str):
                 reference = "files" if _STORED_INPUT.match(value[:300].strip()) else reference
             label = f"type {value[:40]!r}" if name == "type" and isinstance(value, str) else name
             _check(label, name, reference, opened)
-        if units >= SLICE:
-            yield units
-            units = 0
+        if units % SLICE == 0:
+            yield SLICE
 
 
 def kind(name: str, value: Any, owner: dict[str, Any], request: dict[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from proxy.access import strict_body
 from proxy.call import Call, Retry
 from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
-from proxy.messages import ByteStream, Wrapper
+from proxy.messages import ByteStream, Headers, Wrapper
 from proxy.protocols.members import answer_messages
 from proxy.routing import refusals
 from proxy.wire import bounded_json, content_encoding, sse
@@ -161,8 +161,8 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
     if call.is_sse:
         messages = call.protocol.messages(data)
     else:
-        if call.outcome.headers:
-            data = content_encoding.decoded(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
+        encoding = content_encoding.encoding(call.outcome.headers or Headers())
+        data = content_encoding.decoded(data, encoding, _MAX_PLAIN_BYTES)
         messages = answer_messages(bounded_json.parse(data))
     return [message for message in messages if any(value for name, value in message.items() if name != "role")]
 

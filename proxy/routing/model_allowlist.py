@@ -64,9 +64,7 @@ def _find(call: Call) -> Slices[list[Any]]:
             names[part.text(call.body.received)] = None
     request = call.body.document.value if call.body.document else None
     objects: set[int] = set()  # objects within a member that names models
-    units = 0
-    for name, value, owner, is_data in walk(request or {}):
-        units += 1
+    for units, (name, value, owner, is_data) in enumerate(walk(request or {}), 1):
         if (
             not is_data
             and value is not None
@@ -82,9 +80,8 @@ def _find(call: Call) -> Slices[list[Any]]:
                 names["the provider's own for images"] = None  # the provider runs this tool with another model
         if len(names) > _MAX_NAMES:
             raise BadRequest(f"The request names more than {_MAX_NAMES} models. Name fewer.", param="models")
-        if units >= SLICE:
-            yield units
-            units = 0
+        if units % SLICE == 0:
+            yield SLICE
     return list(names)
 
 

@@ -1,4 +1,4 @@
-"""Header lists and CORS, for any headers at all."""
+"""The header allow-lists and CORS, for arbitrary headers."""
 
 from __future__ import annotations
 

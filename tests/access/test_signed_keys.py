@@ -1,4 +1,4 @@
-"""Minted keys: what they let in, what they hold their holder to, and that they never go up."""
+"""Signed keys: what they permit and restrict, and that they never go up."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ def request(
     data: bytes = b'{"model":"gpt-4o"}',
     path: str = "/v1/chat/completions",
     method: str = "POST",
-    more: tuple[tuple[str, str], ...] = (),
+    extra_headers: tuple[tuple[str, str], ...] = (),
 ) -> Request:
-    return asking(path, data, headers=(("authorization", f"Bearer {sent}"), *more), method=method)
+    return asking(path, data, headers=(("authorization", f"Bearer {sent}"), *extra_headers), method=method)
 
 
-def ask(asked: Request, upstream: Several | None = None, **settings: str) -> tuple[Reply, Several]:
+def ask(incoming: Request, upstream: Several | None = None, **settings: str) -> tuple[Reply, Several]:
     upstream = upstream or Several()
-    reply, _ = run(upstream, asked, upstreams=None, settings={**SETTINGS, **settings})
+    reply, _ = run(upstream, incoming, upstreams=None, settings={**SETTINGS, **settings})
     return reply, upstream
 
 
-def test_a_minted_key_calls_with_the_server_s_key() -> None:
+def test_a_signed_key_calls_with_the_server_s_key() -> None:
     for sent in (key(), f"sk-anything:{key()}"):
         reply, upstream = ask(request(sent))
         assert reply.status == 200 and [outgoing.target.key for outgoing in upstream.sent] == ["sk-server"]
 
 
-def test_a_minted_key_is_short_and_safe_in_a_url() -> None:
+def test_a_signed_key_is_short_and_safe_in_a_url() -> None:
     assert re.fullmatch(r"sk-sluice-[A-Za-z0-9_.-]+", key()) and len(key()) < 100
-    most = key(Grant(("gpt-4o*", "deepseek-*"), ("chat", "embeddings"), 4000))
-    assert re.fullmatch(r"sk-sluice-[A-Za-z0-9_.-]+", most) and len(most) < 160
+    longest = key(Grant(("gpt-4o*", "deepseek-*"), ("chat", "embeddings"), 4000))
+    assert re.fullmatch(r"sk-sluice-[A-Za-z0-9_.-]+", longest) and len(longest) < 160
 
 
 @pytest.mark.parametrize(
     "grant",
     [Grant(), Grant(("a", "b*")), Grant((), ("chat",)), Grant((), (), 16), Grant(("模型",), ("chat", "images"), 99)],
 )
-def test_what_is_minted_is_read_again(grant: Grant) -> None:
+def test_a_signed_key_is_read_again(grant: Grant) -> None:
     signed_key = signed_keys.read(key(grant), [SECRET])
     assert (signed_key.grant, signed_key.name, signed_key.id, signed_key.expires) == (grant, "alice", "d03095", LATER)
     assert signed_key.log_id == "alice/d03095"
@@ -119,14 +119,14 @@ def test_refusals_say_why() -> None:
     assert reply.status == 200
 
 
-def test_without_a_secret_no_minted_key_is_let_in() -> None:
+def test_without_a_secret_no_signed_key_is_let_in() -> None:
     for settings in ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, {}):
         upstream = Several()
         reply, _ = run(upstream, request(key()), upstreams=None, settings=settings)
         assert reply.status == 401 and not upstream.sent
 
 
-def test_proxy_keys_and_minted_keys_live_side_by_side() -> None:
+def test_proxy_keys_and_signed_keys_live_side_by_side() -> None:
     for sent, status in ((key(), 200), ("pk", 200), ("no", 401)):
         assert ask(request(sent), PROXY_KEY="pk")[0].status == status
 
@@ -202,7 +202,7 @@ def test_a_key_for_some_models_reaches_only_calls_whose_model_can_be_read(
 
 
 @pytest.mark.parametrize(
-    ("more", "status"),
+    ("extra_headers", "status"),
     [
         (b'"models":["o3"]', 403),
         (b'"models":["text-1","gpt-4o"]', 200),
@@ -214,8 +214,8 @@ def test_a_key_for_some_models_reaches_only_calls_whose_model_can_be_read(
         (b'"tools":3', 200),
     ],
 )
-def test_models_to_fall_back_on_and_those_of_tools_count_too(more: bytes, status: int) -> None:
-    reply, upstream = ask(request(key(SOME), b'{"model":"gpt-4o",%s}' % more))
+def test_models_to_fall_back_on_and_those_of_tools_count_too(extra_headers: bytes, status: int) -> None:
+    reply, upstream = ask(request(key(SOME), b'{"model":"gpt-4o",%s}' % extra_headers))
     assert reply.status == status and bool(upstream.sent) == (status == 200)
 
 
@@ -257,8 +257,8 @@ def test_a_path_under_another_spelling_escapes_no_limit(path: str) -> None:
 
 
 def test_a_compressed_body_hides_its_model_from_nobody() -> None:
-    asked = request(key(SOME), b"\x1f\x8b", more=(("content-encoding", "gzip"),))
-    reply, upstream = ask(asked)
+    incoming = request(key(SOME), b"\x1f\x8b", extra_headers=(("content-encoding", "gzip"),))
+    reply, upstream = ask(incoming)
     assert (reply.status, error_of(reply)["code"]) == (415, "unsupported_media_type") and not upstream.sent
 
 
@@ -272,10 +272,13 @@ def test_a_compressed_body_hides_its_model_from_nobody() -> None:
     ],
 )
 def test_a_form_s_model_counts_too(data: bytes, status: int) -> None:
-    asked = request(
-        key(SOME), data, "/v1/audio/transcriptions", more=(("content-type", "multipart/form-data; boundary=x"),)
+    incoming = request(
+        key(SOME),
+        data,
+        "/v1/audio/transcriptions",
+        extra_headers=(("content-type", "multipart/form-data; boundary=x"),),
     )
-    reply, upstream = ask(asked)
+    reply, upstream = ask(incoming)
     assert reply.status == status and bool(upstream.sent) == (status == 200)
 
 
@@ -294,8 +297,8 @@ def test_the_model_that_counts_is_the_one_that_callers_say() -> None:
     aliases = {"gpt-4o": "o3"}
     upstreams = [{"name": "a", "base_url": "https://a.example", "keys": "k", "models": "o3", "aliases": aliases}]
     for model, status in (("gpt-4o", 200), ("o3", 403)):
-        asked = request(key(SOME), json.dumps({"model": model}).encode())
-        reply, _ = run(Several(), asked, upstreams=upstreams, settings={"SIGNING_SECRET": SECRET})
+        incoming = request(key(SOME), json.dumps({"model": model}).encode())
+        reply, _ = run(Several(), incoming, upstreams=upstreams, settings={"SIGNING_SECRET": SECRET})
         assert reply.status == status
 
 
@@ -322,9 +325,9 @@ def test_a_key_s_limit_lowers_what_may_be_generated(
 
 
 def test_the_lower_of_the_owner_s_limit_and_the_key_s_counts() -> None:
-    for owner, most in (("50", 50), ("500", 100)):
+    for owner, expected in (("50", 50), ("500", 100)):
         _, upstream = ask(request(key(Grant((), (), 100))), MAX_OUTPUT_TOKENS=owner)
-        assert json.loads(upstream.sent[0].body)["max_completion_tokens"] == most
+        assert json.loads(upstream.sent[0].body)["max_completion_tokens"] == expected
 
 
 def test_more_answers_than_tokens_are_refused() -> None:
@@ -339,7 +342,7 @@ def test_the_log_has_the_key_s_name_and_never_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         (
             {"SIGNING_SECRET": "short", "OPENAI_API_KEY": "k"},
@@ -353,8 +356,8 @@ def test_the_log_has_the_key_s_name_and_never_the_key() -> None:
         ({"SIGNING_SECRET": SECRET}, "SIGNING_SECRET needs OPENAI_API_KEY"),
     ],
 )
-def test_a_secret_that_protects_nothing_stops_start_up(settings: dict[str, str], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
+def test_a_secret_that_protects_nothing_stops_start_up(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         startup.load(settings)
 
 

@@ -1,4 +1,4 @@
-"""CONTEXT_GUARD, MAX_OUTPUT_TOKENS and MAX_COST_USD: what is refused or shortened before it costs anything."""
+"""CONTEXT_GUARD, MAX_OUTPUT_TOKENS and MAX_COST_USD: requests are refused or shortened before they cost anything."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_a_request_within_the_ceiling_is_untouched() -> None:
 
 
 def test_an_answer_that_could_cost_too_much_is_shortened() -> None:
-    # gpt-4o: 2.5 dollars for a million tokens in, 10 out; the prompt has 8 tokens.
+    # gpt-4o: 2.5 dollars per million input tokens, 10 per million output tokens; the prompt has 8 tokens.
     reply, upstream = send(chat(message("Hi"), model="gpt-4o"), {"MAX_COST_USD": "0.01"})
     expected = int((0.01 - 8 * 2.5e-6) / 10e-6)
     assert sent(upstream)["max_completion_tokens"] == expected == 998

@@ -1,4 +1,4 @@
-"""METERING: what a call used and cost, told by the upstream or counted; and that off means untouched."""
+"""METERING: the tokens and cost of a call, reported by the upstream or counted. Without it, bytes pass unchanged."""
 
 from __future__ import annotations
 

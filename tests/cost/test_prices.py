@@ -1,4 +1,4 @@
-"""Prices: the table against the package that it was made of, what is not known, and the owner's own file."""
+"""Prices: the table compared with its source package, unknown prices, and the owner's file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENAI = "https://api.openai.com/v1"
 
 @OLD
 def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
-    """Every model and every other name of it, small and large prompts, at day and at night."""
+    """Every model by each of its names, with small and large prompts, by day and by night."""
     from genai_prices import Usage, calc_price
     from genai_prices.data import providers
 

@@ -1,4 +1,4 @@
-"""What can look at texts: a list of words, OpenAI's /moderations, Tencent's TMS, each by itself."""
+"""Each checker by itself: the word list, OpenAI's /moderations and Tencent's TMS."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_list_comes_from_a_file_and_a_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (None, "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
@@ -122,11 +122,11 @@ def test_a_list_comes_from_a_file_and_a_setting(tmp_path: Path) -> None:
         (b"x" * (MAX_WORD_LENGTH + 1), f"more than {MAX_WORD_LENGTH} characters"),
     ],
 )
-def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: bytes | None, says: str) -> None:
+def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "words.txt"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ConfigError, match=rf"MODERATION_WORDS_FILE.*{says}"):
+    with pytest.raises(ConfigError, match=rf"MODERATION_WORDS_FILE.*{message}"):
         startup.load({"MODERATION": "words", "MODERATION_WORDS_FILE": str(file)})
 
 
@@ -138,7 +138,7 @@ def test_words_without_a_list_stop_the_start() -> None:
 
 
 def test_a_hundred_thousand_words_are_no_burden() -> None:
-    """A ceiling that only another order of magnitude passes; the figures are in docs/moderation.md."""
+    """A limit that only a change of magnitude exceeds. docs/moderation.md has the figures."""
     import time
 
     started = time.process_time()
@@ -201,12 +201,12 @@ def test_whatever_goes_wrong_on_the_way_is_a_failure() -> None:
     with pytest.raises(CheckFailed, match="upstream_timeout"):
         openai(Routed(service=silent), "text")
     bodies = [Body(b"no JSON"), Body(b"x" * 600_000, b"x" * 600_000)]
-    for body, says in zip(bodies, ("malformed", "too_large"), strict=True):
+    for body, message in zip(bodies, ("malformed", "too_large"), strict=True):
 
         async def service(_: Outgoing, body: Body = body) -> Answer:
             return Answer(200, json_answer({}).headers, body)
 
-        with pytest.raises(CheckFailed, match=says):
+        with pytest.raises(CheckFailed, match=message):
             openai(Routed(service=service), "text")
         assert body.closed
 
@@ -241,7 +241,7 @@ def test_openai_s_key_comes_from_where_it_may() -> None:
         target(**own, MODERATION_OPENAI_BASE_URL="https://other.example/v1")
     with pytest.raises(ConfigError, match=r"Set MODERATION_OPENAI_KEY.*holds no key"):
         target()
-    # Keys that begin with fk belong to another vendor, and are sent there alone.
+    # Keys that begin with fk belong to another vendor, and go only there.
     mixed = {**own, "OPENAI_API_KEY": "fk-theirs,sk-ours"}
     assert (target(**mixed).base_url, target(**mixed).key) == ("https://api.openai.com/v1", "sk-ours")
     theirs = {**own, "OPENAI_API_KEY": "fk-theirs"}
@@ -287,7 +287,7 @@ def test_tencent_s_verdicts(suggestion: str, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "message"),
     [
         ({"Response": {"Error": {"Code": "AuthFailure.SignatureFailure", "Message": "no"}}}, "AuthFailure"),
         ({"Response": {"Error": {}}}, "malformed"),
@@ -295,8 +295,8 @@ def test_tencent_s_verdicts(suggestion: str, verdict: Verdict) -> None:
         ({"Response": "Pass"}, "malformed"),
     ],
 )
-def test_tencent_s_errors_are_failures(value: Any, says: str) -> None:
-    with pytest.raises(CheckFailed, match=says):
+def test_tencent_s_errors_are_failures(value: Any, message: str) -> None:
+    with pytest.raises(CheckFailed, match=message):
         ask("tencent", answering(value), [Text("x")], **KEYS)
 
 
@@ -400,7 +400,7 @@ def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> Non
     with pytest.raises(ConfigError, match=rf"MODERATION names {name}.*Set PROXY_KEY.*ALLOW_ANONYMOUS=1"):
         startup.load(pays)
     held = {"OPENAI_API_KEY": "sk-server"}
-    some: list[dict[str, str]] = [
+    allowed: list[dict[str, str]] = [
         {"PROXY_KEY": "p"},
         {"ALLOW_ANONYMOUS": "1"},
         {**held, "SIGNING_SECRET": "s" * 32},
@@ -408,8 +408,8 @@ def test_a_filter_that_the_owner_pays_for_is_not_for_everybody(name: str) -> Non
         held,  # refuses every call
         {"MODERATION": "words"},
     ]
-    for more in some:
-        startup.load({**pays, **more})
+    for extra in allowed:
+        startup.load({**pays, **extra})
 
 
 @pytest.mark.parametrize("level", ["closed", "open"])
@@ -421,13 +421,13 @@ def test_no_service_is_asked_about_more_than_was_set(level: str) -> None:
 
     limits = {"MODERATION": "openai", "MODERATION_OPENAI_KEY": "sk-mod", "MODERATION_MAX_CHARACTERS": "1000"}
     settings = {**limits, "ALLOW_ANONYMOUS": "1", "MODERATION_ON_ERROR": level, "KEEPALIVE_SECONDS": "0"}
-    # A prompt: nothing is asked at all.
+    # Of a prompt: the service is not called at all.
     upstream = Routed(DONE, service=clear)
     body = ASKS.replace(b"Hi", b"word " * 250) + b"}"
     reply, _, line = moderated(upstream, body, CHAT, "POST", **settings, MODERATION_INPUT="1", MODERATION_OUTPUT="0")
     assert upstream.asked == [] and line["moderation_label"] == "openai:too_long"
     assert (reply.status, bool(upstream.sent)) == ((502, False) if level == "closed" else (200, True))
-    # An answer: so many characters are.
+    # Of an answer: the characters up to the limit are checked.
     upstream = Routed(*[chunk("word " * 60 + "end.\n")] * 30, DONE, service=clear)
     _, out, line = moderated(upstream, ASKS + b"}", CHAT, "POST", **settings)
     assert 1 <= len(upstream.asked) <= 3 and line["moderation_label"] == "openai:too_long"
@@ -447,7 +447,7 @@ def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
 
 
 class _Counted(AsyncioClock):
-    """Counts what is looked at between two times that others are let run."""
+    """Counts the work between two moments at which other calls can run."""
 
     def __init__(self) -> None:
         self.since = self.worst = 0
@@ -467,7 +467,7 @@ class _Counted(AsyncioClock):
     ids=["words", "Chinese", "one word", "ligatures", "small texts", "no texts"],
 )
 def test_long_texts_let_others_run(prompt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In units that take at most some milliseconds: characters looked at, and values of a request."""
+    """Work is counted in characters checked and values read, which take a few milliseconds at most."""
     clock = _Counted()
     find, read = WordList.find, request_texts._values
 

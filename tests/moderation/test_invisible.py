@@ -1,4 +1,4 @@
-"""What nobody sees hides no word from a filter, by Unicode's properties; what belongs to a script's spelling stays."""
+"""Invisible characters hide no word from a filter, and characters that a script's spelling needs stay."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_every_format_and_control_character_is_among_them() -> None:
 def test_none_of_them_hides_a_word() -> None:
     words = WordList(["forbidden"])
     for at in range(0, len(HIDDEN), 50):
-        some = "".join(HIDDEN[at : at + 50])
-        assert words.find(Text(f"for{some}bid{HIDDEN[at]}den")), hex(ord(HIDDEN[at]))
+        hidden = "".join(HIDDEN[at : at + 50])
+        assert words.find(Text(f"for{hidden}bid{HIDDEN[at]}den")), hex(ord(HIDDEN[at]))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The current openai SDK and content moderation, through a real server: what programs see of a filter."""
+"""What programs with the current openai SDK see of a content filter, through a real server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILTER = {"MODERATION": "words", "MODERATION_WORDS": "演示模型,禁词", "MOD
 
 @pytest.fixture
 def filtered(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of the demo, behind a filter for something that it says in its first sentences."""
+    """A client of the demo, with a filter for a word in its first sentences."""
     monkeypatch.setattr(batcher, "SECONDS", 1_000)  # on a busy machine the demo pauses within a word
     url = serve(DEMO="1", MODERATION_INPUT="1", **FILTER).url
     with openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=2) as sdk:

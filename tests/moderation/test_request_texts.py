@@ -1,4 +1,4 @@
-"""Every text of a request is found, wherever it stands; what is left out looks like what it is said to be."""
+"""Every text of a request is read, wherever it stands. Only values without text are left out."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_a_file_without_text_is_not_read(start: bytes) -> None:
 
 
 def parts(*pieces: str | None) -> list[dict[str, Any]]:
-    """A message in parts; None is one that has no text."""
+    """A message in parts; None is a part without text."""
     content = [{"type": "image_url"} if item is None else {"type": "text", "text": item} for item in pieces]
     return [{"role": "user", "content": content}]
 

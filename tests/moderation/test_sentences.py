@@ -1,4 +1,4 @@
-"""Where a sentence ends_sentence in a stream of text."""
+"""Where a sentence ends in a stream of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MODERATION: what is checked when, what callers see of it, and that what the owner forces nobody switches off."""
+"""MODERATION: what is checked, what callers see of it, and that callers cannot turn off what the owner turned on."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_prompt_that_cannot_be_read_is_refused(path: str, body: bytes, code: s
 def test_a_prompt_that_says_that_it_is_something_else_is_refused(
     method: str, path: str, header: tuple[str, str], prompt: bytes
 ) -> None:
-    """Even where the platform could send the body up without anybody reading it."""
+    """Even if the platform could send the body up unread."""
     asked = request(f"/v1/{path}", prompt, headers=(*KEY, header), method=method)
     asked.native = object()
     for more, sent in (({"MODERATION_INPUT": "1"}, False), ({}, True), ({"MODERATION": "off"}, True)):
@@ -300,7 +300,7 @@ def test_what_a_whole_answer_says_beside_its_choices_is_looked_at() -> None:
     _, body, line = moderated(Listed(data.encode(), headers=JSON), b'{"messages":[]}')
     assert json.loads(body) == {**answer, "extra": {"n": 1}, "error": {"message": "forbidden"}}
     assert line["moderation"] == "block"
-    # Both.
+    # Both choices are blocked.
     data = data.replace("Fine too.", "forbidden")
     _, body, _ = moderated(Listed(data.encode(), headers=JSON), b'{"messages":[]}')
     assert "citations" not in json.loads(body) and b'"No."' in body
@@ -491,9 +491,9 @@ def test_a_hit_ends_a_response_as_incomplete() -> None:
     bad = response(2, "output_text.delta", delta="forbidden\n", **place)
     _, body, _ = moderated(Listed(created, fine, bad, response(3, "completed")), b'{"input":"x"}', RESPONSES)
     assert body.startswith(created + fine) and b"forbidden" not in body
-    said, last = objects(body[len(created + fine) :])
-    assert said["type"] == "response.output_text.delta"
-    assert (said["delta"], said["item_id"], said["sequence_number"]) == ("No.", "i1", 2)
+    delta_event, last = objects(body[len(created + fine) :])
+    assert delta_event["type"] == "response.output_text.delta"
+    assert (delta_event["delta"], delta_event["item_id"], delta_event["sequence_number"]) == ("No.", "i1", 2)
     assert (last["type"], last["sequence_number"]) == ("response.incomplete", 3)
     assert (last["response"]["id"], last["response"]["status"]) == ("r1", "incomplete")
     assert last["response"]["incomplete_details"] == {"reason": "content_filter"}

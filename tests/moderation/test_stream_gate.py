@@ -1,4 +1,4 @@
-"""The sluice for text: bytes as they came, nothing stalls, checks overlap, and nothing flagged gets out."""
+"""The gate for streams: bytes pass unchanged, nothing stalls, checks overlap, and nothing flagged gets out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_however_a_stream_is_cut_it_passes_byte_for_byte(data: st.DataObject) ->
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_nothing_at_or_behind_a_flagged_sentence_gets_out(data: st.DataObject) -> None:
-    """Whatever the pieces are that it comes in, and in whichever field it stands."""
+    """In any pieces, and in any field."""
     sentences = data.draw(
         st.lists(st.sampled_from(["你好。", "Hello there. ", "Is it 3.14? ", "世界！", "a\n"]), max_size=8)
     )
@@ -88,7 +88,7 @@ def test_nothing_at_or_behind_a_flagged_sentence_gets_out(data: st.DataObject) -
 
 
 def test_a_word_cut_between_two_batches_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A very long sentence is cut between two words; a phrase of two goes over the cut."""
+    """A very long sentence is cut between two words, where a phrase of two words continues across the cut."""
     monkeypatch.setattr(batcher, "LENGTH", 20)
     text = "no end of words here and then a bad phrase comes"
     events = [chunk(word) for word in text.replace(" ", "| ").split("|")]
@@ -103,7 +103,7 @@ def test_a_word_cut_between_two_batches_is_found(monkeypatch: pytest.MonkeyPatch
 
 
 class Paced(Listed):
-    """Sends each event only when the client has seen what is in front of it."""
+    """Sends each event only after the client has received the one before it."""
 
     def __init__(self, *events: bytes) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def within_seconds(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_each_sentence_arrives_before_the_next_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its end alone, not by the clock."""
+    """The end of the sentence lets it through, not the clock."""
     monkeypatch.setattr(batcher, "SECONDS", 1_000)
     events = [chunk("", role="assistant"), chunk("你好。"), chunk("One!\n"), chunk("完了！"), chunk("x", "stop"), DONE]
 
@@ -169,7 +169,7 @@ def test_what_never_ends_is_released_by_the_clock(monkeypatch: pytest.MonkeyPatc
 
 
 def test_large_events_that_say_little_go_out_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sound with a transcript: the most that is held is reached long before a sentence ends."""
+    """Audio with a transcript: the limit of held bytes is reached long before a sentence ends."""
     monkeypatch.setattr(batcher, "SECONDS", 1_000)
     event = chunk("", audio={"data": "A" * stream_gate._MAX_HELD_BYTES, "transcript": "Hel"})
 
@@ -240,7 +240,7 @@ def test_a_call_that_has_no_time_left_is_closed_before_anything_is_asked(output:
 
 
 def test_checks_are_under_way_together_and_applied_in_order() -> None:
-    """The first is answered last; nothing gets out before it."""
+    """The first check ends last, and nothing gets out before it."""
 
     async def go() -> None:
         waiting: dict[str, asyncio.Event] = {}

@@ -25,9 +25,9 @@ def kind(label: str | None) -> tuple[tuple[str, str], ...]:
     return () if label is None else (("content-type", label),)
 
 
-def assembled(*steps: bytes | float | Exception, **more: Any) -> tuple[Reply, dict[str, Any]]:
+def assembled(*steps: bytes | float | Exception, **options: Any) -> tuple[Reply, dict[str, Any]]:
     lines: list[str] = []
-    reply, pieces = run(Listed(*steps, **more), request(body=PLAIN, deadline=30), lines)
+    reply, pieces = run(Listed(*steps, **options), request(body=PLAIN, deadline=30), lines)
     return reply, {**json.loads(b"".join(pieces)), "log": json.loads(lines[-1])}
 
 
@@ -73,8 +73,8 @@ def test_a_client_that_leaves_at_the_end_has_not_broken_off(end: bytes, ending: 
     lines: list[str] = []
 
     async def go() -> None:
-        asked = request("/v1/responses", b'{"model":"m","stream":true}')
-        reply = await relay(asked, startup.load({}), Listed(TEXT + end, 5.0), host(lines))
+        incoming = request("/v1/responses", b'{"model":"m","stream":true}')
+        reply = await relay(incoming, startup.load({}), Listed(TEXT + end, 5.0), host(lines))
         assert not isinstance(reply.body, bytes)
         await anext(reply.body)
         await reply.body.aclose()
@@ -154,8 +154,8 @@ def test_a_json_answer_that_is_labelled_a_stream_is_no_stream() -> None:
 
 def test_a_secret_in_a_mislabelled_error_does_not_get_out() -> None:
     error = json.dumps({"error": {"message": f"bad key {HELD['OPENAI_API_KEY']}"}}).encode()
-    for asked in (request(), request(body=PLAIN, deadline=30)):
-        reply, pieces = run(Listed(error), asked, settings=HELD)
+    for incoming in (request(), request(body=PLAIN, deadline=30)):
+        reply, pieces = run(Listed(error), incoming, settings=HELD)
         assert b"bad key" in b"".join(pieces) and HELD["OPENAI_API_KEY"].encode() not in b"".join(pieces), reply
 
 

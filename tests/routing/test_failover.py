@@ -1,4 +1,4 @@
-"""Which failures move a call on to the next target, which do not, and what is remembered of them."""
+"""Which failures move a call on to the next target, and what an instance remembers of them."""
 
 from __future__ import annotations
 

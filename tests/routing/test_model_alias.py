@@ -1,4 +1,4 @@
-"""Other names for models: what goes up, what comes back, what /v1/models lists, and Azure's way of naming."""
+"""Aliases of models: what goes up, what comes back, what /v1/models lists, and Azure's deployments."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ AZURE: dict[str, Any] = {
 }
 
 
-def chunk(model: str, **more: Any) -> bytes:
-    return b"data: " + json.dumps({"id": "1", "model": model, **more}).encode() + b"\n\n"
+def chunk(model: str, **fields: Any) -> bytes:
+    return b"data: " + json.dumps({"id": "1", "model": model, **fields}).encode() + b"\n\n"
 
 
 def test_the_upstream_gets_its_name_and_the_caller_its_own() -> None:
@@ -180,7 +180,7 @@ def test_the_list_of_models_is_everything_that_can_be_called_by_the_name_to_call
         upstream, [{**A, "aliases": {"mine": "gpt-4o-mini", "new": "unlisted"}}, spelled, ALL, AZURE]
     )
     assert status == 200
-    # a-9 would go to a, so b's word for it does not count; b-1 neither, of which a says that it has it.
+    # a-9 would go to a, so its entry from b does not count, nor does the entry of b-1 from a.
     assert names == ["a-1", "mine", "new", "b-9", "spelled-out", "gpt-4o-mini", "gpt-4o"]
     assert sorted(upstream.asked) == ["a/1", "all/1", "b/1"] and all(body.closed for body in upstream.bodies)
 
@@ -213,7 +213,7 @@ def test_an_upstream_that_does_not_answer_is_left_out_and_the_log_says_so() -> N
     upstream = Several({"a": failing(UpstreamUnreachable()), "b": Does(body=b'{"data":[{"id":"b-1"}]}')})
     assert listed(upstream, [A, {**B, "models": "b-*"}], made(lines)) == (200, ["b-1"])
     assert json.loads(lines[0])["models_missing"] == "a"
-    # What the configuration spells out is known without it.
+    # Models that the configuration names are listed without it.
     assert listed(Several({"a": refusal(500)}), [{**A, "models": "a-1"}]) == (200, ["a-1"])
 
 
@@ -259,7 +259,7 @@ def test_a_caller_s_own_key_sees_its_own_upstream_s_list() -> None:
 
 @pytest.mark.parametrize("path", azure.DEPLOYMENT_PATHS)
 def test_azure_gets_what_the_sdk_sends_it(path: str) -> None:
-    """AzureOpenAI of the openai package is the oracle, for both ways to name the address."""
+    """The openai package's AzureOpenAI shows what is right, for both forms of the address."""
     seen: list[httpx.Request] = []
 
     def catch(sent: httpx.Request) -> httpx.Response:

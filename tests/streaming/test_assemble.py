@@ -1,4 +1,4 @@
-"""Answers that were asked for as a stream on the caller's behalf: whole, cut short, refused, failed."""
+"""Answers assembled from a stream that Sluice requested: whole, truncated, refused, failed."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ REFUSALS = [
 
 
 class Choosy(Listed):
-    """Refuses whatever asks for a stream."""
+    """Refuses every request for a stream."""
 
     def __init__(self, status: int, refusal: bytes) -> None:
         super().__init__(b'{"ok":1}', headers=JSON)

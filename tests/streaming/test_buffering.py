@@ -1,4 +1,4 @@
-"""Holding an answer back for a door that takes one value: whatever comes, it fits, and what is missing is marked."""
+"""Buffered entry points: every answer fits, and a truncated one is marked."""
 
 from __future__ import annotations
 
