@@ -119,10 +119,10 @@ def test_choices_refusals_logprobs_and_audio_are_kept_apart() -> None:
 
     first, second = chunk({"content": "a"}, 0), chunk({"refusal": "no"}, 1)
     first["choices"][0]["logprobs"], second["choices"][0]["logprobs"] = scored("a"), None
-    three = chunk({"content": "b", "audio": {"data": "AA", "expires_at": 5}}, 0, "stop")
-    three["choices"][0]["logprobs"] = {"content": [{"token": "b"}], "refusal": [{"token": "x"}]}
-    four = chunk({"audio": {"data": "BB"}, "refusal": "pe"}, 1, "content_filter")
-    answer = completed(first, second, three, four)
+    third = chunk({"content": "b", "audio": {"data": "AA", "expires_at": 5}}, 0, "stop")
+    third["choices"][0]["logprobs"] = {"content": [{"token": "b"}], "refusal": [{"token": "x"}]}
+    fourth = chunk({"audio": {"data": "BB"}, "refusal": "pe"}, 1, "content_filter")
+    answer = completed(first, second, third, fourth)
     first, second = answer["choices"]
     assert first["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}], "refusal": [{"token": "x"}]}
     audio = {"data": "AA", "expires_at": 5}
