@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from proxy.protocols.deltas import joined, merge
+from proxy.protocols.members import without
 
 # Members of a chunk that do not belong to the answer: choices, which are merged, the type, and random padding.
 _EXCLUDED = frozenset(("choices", "object", "obfuscation", "p"))
@@ -62,14 +62,14 @@ class Accumulator:
             if isinstance(calls := message.get("tool_calls"), list):  # sorted by index, which is then redundant
                 ordered = sorted(calls, key=_position)
                 message["tool_calls"] = [
-                    _without(call, ("index",)) if isinstance(call, dict) else call for call in ordered
+                    without(call, ("index",)) if isinstance(call, dict) else call for call in ordered
                 ]
             if ended:
                 reason = "tool_calls" if message.get("tool_calls") else "stop"
             message = {"role": message["role"], **_MESSAGE, **message}
             choices.append({**choice, "message": message, "finish_reason": choice["finish_reason"] or reason})
         head = {name: self._fields.get(name) for name in ("id", "object", "created", "model")}
-        return {**head, "object": "chat.completion", "choices": choices, **_without(self._fields, head)}
+        return {**head, "object": "chat.completion", "choices": choices, **without(self._fields, head)}
 
     def _add_field(self, name: str, value: Any) -> None:
         """Add a member of the answer. The first id and date count; other values are replaced, objects merged."""
@@ -129,7 +129,3 @@ def _joined_logprobs(first: Any, second: Any) -> Any:
 def _position(call: Any) -> int:
     index = call.get("index") if isinstance(call, dict) else None
     return index if isinstance(index, int) else 0
-
-
-def _without(fields: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in names}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from proxy.protocols.texts import EventTexts
 
 
-# How errors within a stream begin, in the protocols that have them.
+# The start of an error event, in all protocols that have them.
 ERROR_EVENT = re.compile(
     rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
     re.MULTILINE,
@@ -29,7 +29,7 @@ ERROR_EVENT = re.compile(
 class StreamState:
     """What a stream has sent so far, as far as ending it properly requires. One per stream.
 
-    `ended`: the protocol's own end has come. `has_error`: the upstream has sent an error event.
+    `ended`: the protocol's own end has arrived. `has_error`: the upstream has sent an error event.
     """
 
     __slots__ = ("ended", "has_error", "has_text")
@@ -80,7 +80,7 @@ class Protocol:
         return None
 
     def ends(self, piece: bytes) -> bool:
-        """Whether a piece of whole events holds the protocol's own end: nothing comes after it."""
+        """Whether a piece of whole events contains the protocol's own end, after which nothing follows."""
         return False
 
     def usage(self, data: bytes) -> dict[str, Any]:

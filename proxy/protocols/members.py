@@ -1,4 +1,4 @@
-"""Looking at the members of answers and events, whatever a provider has put there. Pure."""
+"""Read the members of answers and events, whatever their types. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def error_in(value: dict[str, Any], name: str = "") -> Any:
-    """The error that an event or an answer is, in any provider's shape; None where it is none. `name` is the event's.
+    """The error in an event or an answer, in any provider's format; None if there is none. `name` is the event's type.
 
-    OpenAI and most others have a member `error`. Some name the event so, or the object; MiniMax has `base_resp`.
+    OpenAI and most others have a member `error`. Some call the event or the object so; MiniMax has `base_resp`.
     """
     if error := value.get("error"):
         return error
@@ -25,7 +25,7 @@ def error_in(value: dict[str, Any], name: str = "") -> Any:
 
 
 def answer_messages(answer: Any) -> list[dict[str, Any]]:
-    """What a whole answer said, one message for each choice, for counting its tokens."""
+    """The content of a whole answer, one message per choice, for counting its tokens."""
     messages = []
     for choice in as_list(answer.get("choices")) if isinstance(answer, dict) else ():
         if isinstance(choice, dict):
@@ -35,7 +35,7 @@ def answer_messages(answer: Any) -> list[dict[str, Any]]:
 
 
 def only_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    """The one choice of a chunk, unless there are several or it ends."""
+    """The only choice of a chunk; None if there are several or it has a finish reason."""
     choices = chunk.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         return None

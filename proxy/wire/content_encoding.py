@@ -12,7 +12,7 @@ _CHUNK_BYTES = 65_536
 
 
 def encoding(head: Headers) -> str:
-    """The encoding that the head names, lower case; `identity` where it names none, as some servers do with a word."""
+    """The encoding that the head names, in lower case; `identity` if it names none, or a word that is no encoding."""
     name = (head.get("content-encoding") or "").strip().lower()
     return "identity" if name in ("", "none", "utf-8") else name
 

@@ -29,7 +29,7 @@ _FILES = frozenset("file files image mask audio audio_sample input_reference".sp
 _ENCODING = "content-transfer-encoding"
 _PART_HEADERS = ("content-disposition", "content-type", "content-length", _ENCODING)
 # Encodings that change nothing (RFC 2045, section 6.2). Dart, Retrofit and Apache's client name one in each part.
-_IDENTITIES = ("7bit", "8bit", "binary")
+_IDENTITY_ENCODINGS = ("7bit", "8bit", "binary")
 # Names that decide something. Frameworks differ in case, spaces and brackets, so similar names are refused.
 _DECISIVE = frozenset("model models fallbacks prompt n stream".split())
 
@@ -153,7 +153,7 @@ def _part(head: str, start: int, end: int) -> Field:
     dispositions = [value for header, value in headers if header == "content-disposition"]
     if len(dispositions) != 1 or any(header not in _PART_HEADERS for header, _ in headers):
         raise _ambiguous("a part has other headers than one Content-Disposition, a type, a length and an encoding")
-    if any(header == _ENCODING and value.lower() not in _IDENTITIES for header, value in headers):
+    if any(header == _ENCODING and value.lower() not in _IDENTITY_ENCODINGS for header, value in headers):
         raise _ambiguous("a part is encoded, which some servers decode and others do not")
     disposition, semicolon, rest = dispositions[0].partition(";")
     parameters = _parameters(semicolon + rest, ("name", "filename", "filename*"))

@@ -21,7 +21,7 @@ _STAGES = frozenset("release prepub test prod dev stage staging default $default
 _ENDPOINTS = tuple(row.path for row in ENDPOINTS)
 # Paths below an endpoint that begin like another family but belong to the endpoint.
 _SUBRESOURCES = frozenset({("messages", "batches")})
-# How providers' base URLs end, other than with v1: Volcengine, Zhipu, Qianfan, Gemini, Vertex, Azure.
+# The last segments of providers' base URLs other than v1: Volcengine, Zhipu, Qianfan, Gemini, Vertex, Azure.
 _BASE_ENDS = re.compile(r"v[2-9]|openai|openapi", re.IGNORECASE)
 # In characters; no path of the API is as long. Servers accept megabytes, and the checks below are not linear.
 MAX_PATH = 2_000
@@ -129,10 +129,10 @@ def _below_v1(segments: list[str]) -> list[str]:
 
 
 def _after_base_path(segments: list[str]) -> list[str]:
-    """The call after a provider's own base path, kept by a client that only had its host replaced.
+    """The call after a provider's base path, for clients of which only the host was replaced.
 
-    Raises UnknownPath unless that is inference or the list of models: below these versions providers have other calls
-    as well, which are not those of OpenAI.
+    Raises UnknownPath unless the call is inference or lists models: below these base paths providers also have calls
+    that OpenAI's API does not have.
     """
     for at in range(1, len(segments)):
         if segments[at] in FAMILIES and _ends_base(segments[:at]):
@@ -146,7 +146,7 @@ def _after_base_path(segments: list[str]) -> list[str]:
 
 
 def _ends_base(prefix: list[str]) -> bool:
-    """Whether a provider's base URL ends so: /api/v3, /api/paas/v4, /v1beta/openai, /openai/deployments/NAME."""
+    """Whether `prefix` ends like a base URL: /api/v3, /api/paas/v4, /v1beta/openai, /openai/deployments/NAME."""
     is_deployment = len(prefix) > 2 and [segment.lower() for segment in prefix[-3:-1]] == ["openai", "deployments"]
     return is_deployment or _BASE_ENDS.fullmatch(prefix[-1]) is not None
 

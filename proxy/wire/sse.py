@@ -30,22 +30,22 @@ _LOOK_BACK = 3
 
 
 def ends_event(piece: bytes) -> bool:
-    """Whether a piece ends where an event ends, so that another may follow."""
+    """Whether a piece ends where an event ends, so that another event may follow."""
     return piece.endswith((b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"))
 
 
 def looks_like_events(data: bytes) -> bool:
-    """Whether a body begins as an event stream does, whatever its label says."""
+    """Whether a body begins like an event stream, whatever its Content-Type."""
     return _FIRST_FIELD.match(data) is not None
 
 
 def is_blank(data: bytes) -> bool:
-    """Whether nothing of a body has come yet that tells what it is."""
+    """Whether the bytes of a body so far do not show its type: only white space and a BOM."""
     return _BOM.startswith(data) or not data.removeprefix(_BOM).strip()
 
 
 def looks_like_json(data: bytes) -> bool:
-    """Whether a body begins as JSON does, whatever its label says."""
+    """Whether a body begins like JSON, whatever its Content-Type."""
     return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
 
 

@@ -1,4 +1,4 @@
-"""A completion made of chunks equals what the openai SDK accumulates of them, but where the SDK loses something."""
+"""An assembled completion equals what the openai SDK accumulates, except where the SDK loses content."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from tests.support.accumulate import accumulated, without_nulls
 from tests.support.streams import recorded
 
 CHATS = [file for file in recorded() if "chat" in file.name or "vercel" in file.name]
-# Where the SDK keeps only what the first chunk said, or the last one, or adds up what is no text.
+# Members of which the SDK keeps only the first or the last value, or concatenates values that are not text.
 BETTER = ("x_groq", "usage", "native_finish_reason", "latency_checkpoint", "error", "service_tier", "sla_metrics")
 BETTER_IN_CHOICE = ("text", "seed", "stop_reason", "native_finish_reason", "token_ids", "content_filter_results")
 
 
 def completed(*chunks: dict[str, Any]) -> dict[str, Any]:
-    made = Accumulator()
+    accumulator = Accumulator()
     for chunk in chunks:
-        made.add(chunk)
-    return made.whole()
+        accumulator.add(chunk)
+    return accumulator.whole()
 
 
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = without_nulls(answer)
+    plain: dict[str, Any] = without_nulls(answer)
     for name in (*BETTER, "p", "obfuscation"):
-        told.pop(name, None)
-    for choice in told["choices"]:
+        plain.pop(name, None)
+    for choice in plain["choices"]:
         for name in BETTER_IN_CHOICE:
             choice.pop(name, None)
         message = choice["message"]
@@ -42,7 +42,7 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
             detail.pop("format", None)
         # A stream that broke off has no reason; ours says that it is a part.
         choice.setdefault("finish_reason", "length")
-    return told
+    return plain
 
 
 @pytest.mark.parametrize("file", CHATS, ids=[file.name for file in CHATS])
@@ -117,12 +117,12 @@ def test_choices_refusals_logprobs_and_audio_are_kept_apart() -> None:
     def scored(token: str) -> dict[str, Any]:
         return {"content": [{"token": token}], "refusal": None}
 
-    one, two = chunk({"content": "a"}, 0), chunk({"refusal": "no"}, 1)
-    one["choices"][0]["logprobs"], two["choices"][0]["logprobs"] = scored("a"), None
-    three = chunk({"content": "b", "audio": {"data": "AA", "expires_at": 5}}, 0, "stop")
-    three["choices"][0]["logprobs"] = {"content": [{"token": "b"}], "refusal": [{"token": "x"}]}
-    four = chunk({"audio": {"data": "BB"}, "refusal": "pe"}, 1, "content_filter")
-    answer = completed(one, two, three, four)
+    first, second = chunk({"content": "a"}, 0), chunk({"refusal": "no"}, 1)
+    first["choices"][0]["logprobs"], second["choices"][0]["logprobs"] = scored("a"), None
+    third = chunk({"content": "b", "audio": {"data": "AA", "expires_at": 5}}, 0, "stop")
+    third["choices"][0]["logprobs"] = {"content": [{"token": "b"}], "refusal": [{"token": "x"}]}
+    fourth = chunk({"audio": {"data": "BB"}, "refusal": "pe"}, 1, "content_filter")
+    answer = completed(first, second, third, fourth)
     first, second = answer["choices"]
     assert first["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}], "refusal": [{"token": "x"}]}
     audio = {"data": "AA", "expires_at": 5}
@@ -142,14 +142,14 @@ def test_unknown_fields_are_never_lost() -> None:
 
 
 def test_what_is_no_chunk_is_passed_over() -> None:
-    made = Accumulator()
+    accumulator = Accumulator()
     for other in ({"id": "x"}, {"choices": 1}, {"object": "", "choices": [{"index": 0, "delta": {"content": "x"}}]}):
-        made.add(other)
-    assert (made.has_choices, made.has_text, made.is_finished) == (False, False, False)
-    made.add({"choices": ["x", {"delta": None}]})
-    assert (made.has_choices, made.has_text) == (True, False)
-    made.add(chunk({"tool_calls": ["odd"]}, 1))
-    assert made.whole()["choices"][0]["message"]["tool_calls"] == ["odd"]
+        accumulator.add(other)
+    assert (accumulator.has_choices, accumulator.has_text, accumulator.is_finished) == (False, False, False)
+    accumulator.add({"choices": ["x", {"delta": None}]})
+    assert (accumulator.has_choices, accumulator.has_text) == (True, False)
+    accumulator.add(chunk({"tool_calls": ["odd"]}, 1))
+    assert accumulator.whole()["choices"][0]["message"]["tool_calls"] == ["odd"]
 
 
 def test_an_answer_that_broke_off_says_so() -> None:

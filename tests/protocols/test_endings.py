@@ -1,4 +1,4 @@
-"""The last words of streams, and what a stream must have said for them."""
+"""How streams end, depending on what they have sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def chat(*choices: dict[str, Any], **more: Any) -> bytes:
     return sse.event({"id": "c1", "created": 7, "model": "m", "choices": list(choices), **more})
 
 
-def said(index: int, finish: str | None = None, **delta: Any) -> dict[str, Any]:
+def choice(index: int, finish: str | None = None, **delta: Any) -> dict[str, Any]:
     return {"index": index, "delta": delta, "finish_reason": finish}
 
 
@@ -34,10 +34,10 @@ def read(data: bytes | None) -> list[dict[str, Any]]:
 def test_each_open_choice_is_closed_and_finished_ones_are_not() -> None:
     state = state_of("chat", 3)
     state.feed(sse.event({"id": "", "choices": []}))  # Azure's first
-    state.feed(chat(said(0, role="assistant", content="")))
+    state.feed(chat(choice(0, role="assistant", content="")))
     assert state.truncated("deadline") is None
-    state.feed(chat(said(0, content="a"), said(1, content="b")))
-    state.feed(chat(said(1, "stop")))
+    state.feed(chat(choice(0, content="a"), choice(1, content="b")))
+    state.feed(chat(choice(1, "stop")))
     end = state.truncated("deadline")
     first, second = read(end)
     assert (first["id"], first["model"], first["created"], first["object"]) == ("c1", "m", 7, "chat.completion.chunk")
@@ -59,13 +59,13 @@ def test_each_open_choice_is_closed_and_finished_ones_are_not() -> None:
 )
 def test_anything_but_the_role_counts_as_said(delta: dict[str, Any]) -> None:
     state = state_of("chat")
-    state.feed(chat(said(0, role="assistant", **delta)))
+    state.feed(chat(choice(0, role="assistant", **delta)))
     assert state.truncated("deadline") is not None
 
 
 def test_a_whole_answer_only_lacks_its_done() -> None:
     state = state_of("chat")
-    state.feed(chat(said(0, content="x")) + chat(said(0, "stop")))
+    state.feed(chat(choice(0, content="x")) + chat(choice(0, "stop")))
     assert state.truncated("deadline") == DONE
 
 
@@ -84,10 +84,10 @@ def test_a_response_becomes_incomplete_with_the_next_number() -> None:
     state.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 8, "delta": "a"}))
     state.feed(sse.event({"type": "response.output_text.delta", "sequence_number": 9, "delta": "a"}))
     ((name, data),) = sse.events(state.truncated("deadline") or b"")
-    told = json.loads(data)
-    assert (name, told["type"], told["sequence_number"]) == ("response.incomplete", "response.incomplete", 10)
-    assert (told["response"]["id"], told["response"]["status"]) == ("r", "incomplete")
-    assert told["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+    event = json.loads(data)
+    assert (name, event["type"], event["sequence_number"]) == ("response.incomplete", "response.incomplete", 10)
+    assert (event["response"]["id"], event["response"]["status"]) == ("r", "incomplete")
+    assert event["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
 
 
 def test_comments_do_not_set_the_number_back() -> None:
@@ -99,7 +99,7 @@ def test_comments_do_not_set_the_number_back() -> None:
 
 def test_other_streams_cannot_be_closed_truthfully() -> None:
     state = state_of("other")
-    state.feed(chat(said(0, content="x")))
+    state.feed(chat(choice(0, content="x")))
     assert state.truncated("deadline") is None
     assert state.failed(UpstreamDisconnected()).startswith(b"event: error\n")
 
@@ -116,5 +116,5 @@ def test_a_failure_has_no_done() -> None:
     for protocol in ("chat", "completions", "responses", "other"):
         last = state_of(protocol).failed(UpstreamRefused(429, [], b"", {"message": "m", "code": "c"}, 2.0))
         assert b"[DONE]" not in last
-        (told,) = read(last)
-        assert told["error"]["retry_after"] == 2.0 and told["error"]["status"] == 429
+        (event,) = read(last)
+        assert event["error"]["retry_after"] == 2.0 and event["error"]["status"] == 429

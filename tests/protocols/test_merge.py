@@ -20,17 +20,17 @@ FILES = recorded()
 
 
 def coalesced(protocol: str, *pieces: bytes) -> bytes:
-    made = Coalescer(registry.get(protocol))
-    return b"".join([event for piece in pieces for event in made.feed(piece)] + made.rest())
+    coalescer = Coalescer(registry.get(protocol))
+    return b"".join([event for piece in pieces for event in coalescer.feed(piece)] + coalescer.rest())
 
 
 def chat(delta: Any, name: str = "", choice: dict[str, Any] | None = None, **more: Any) -> bytes:
-    one = {"index": 0, "delta": delta, "finish_reason": None, **(choice or {})}
-    return sse.event({"id": "c", "created": 1, "model": "m", "choices": [one], **more}, name or None)
+    item = {"index": 0, "delta": delta, "finish_reason": None, **(choice or {})}
+    return sse.event({"id": "c", "created": 1, "model": "m", "choices": [item], **more}, name or None)
 
 
 def deltas(data: bytes) -> list[Any]:
-    return [found["choices"][0]["delta"] for found in sse.objects(data)]
+    return [event["choices"][0]["delta"] for event in sse.objects(data)]
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if "chat" in file.name or "vercel" in file.name])
@@ -56,17 +56,17 @@ def test_recorded_responses_keep_every_delta_and_every_other_event(file: Any) ->
     data = file.read_bytes()
     after = coalesced("responses", data)
     assert response_texts(after) == response_texts(data)
-    others = [found for found in sse.objects(data) if not str(found.get("type")).endswith(".delta")]
-    assert [found for found in sse.objects(after) if not str(found.get("type")).endswith(".delta")] == others
-    numbers = [found["sequence_number"] for found in sse.objects(after) if "sequence_number" in found]
+    others = [event for event in sse.objects(data) if not str(event.get("type")).endswith(".delta")]
+    assert [event for event in sse.objects(after) if not str(event.get("type")).endswith(".delta")] == others
+    numbers = [event["sequence_number"] for event in sse.objects(after) if "sequence_number" in event]
     assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if "-completions-" in file.name])
 def test_recorded_completions_keep_their_text(file: Any) -> None:
     def text(data: bytes) -> str:
-        found = [one["choices"][0].get("text") or "" for one in sse.objects(data) if one.get("choices")]
-        return "".join(found)
+        parts = [chunk["choices"][0].get("text") or "" for chunk in sse.objects(data) if chunk.get("choices")]
+        return "".join(parts)
 
     data = file.read_bytes()
     assert text(coalesced("completions", data)) == text(data)
@@ -131,7 +131,7 @@ def test_tool_calls_are_merged_each_for_itself() -> None:
     after = deltas(
         coalesced("chat", call(0, "", id="a"), call(0, '{"x"'), call(0, ":1}"), call(1, "", id="b"), call(1, "{}"))
     )
-    assert [(one["tool_calls"][0]["id"], one["tool_calls"][0]["function"]["arguments"]) for one in after] == [
+    assert [(delta["tool_calls"][0]["id"], delta["tool_calls"][0]["function"]["arguments"]) for delta in after] == [
         ("a", '{"x":1}'),
         ("b", "{}"),
     ]
@@ -172,7 +172,7 @@ def test_what_is_not_the_same_passes_byte_for_byte(pair: tuple[bytes, bytes]) ->
 
 def test_usage_in_every_chunk_keeps_the_last() -> None:
     after = coalesced("chat", *(chat({"content": "a"}, usage={"completion_tokens": i}) for i in (1, 2, 3)))
-    assert [found["usage"] for found in sse.objects(after)] == [{"completion_tokens": 3}]
+    assert [event["usage"] for event in sse.objects(after)] == [{"completion_tokens": 3}]
 
 
 def test_completions_are_merged_with_their_logprobs() -> None:
@@ -180,7 +180,9 @@ def test_completions_are_merged_with_their_logprobs() -> None:
         return sse.event({"id": "c", "choices": [{"index": index, "text": value, "logprobs": {"tokens": tokens}}]})
 
     after = coalesced("completions", text("a", ["a"]), text("b", ["b"]), text("c", ["c"], 1), text(None, []))
-    assert [(one["choices"][0]["text"], one["choices"][0]["logprobs"]["tokens"]) for one in sse.objects(after)] == [
+    assert [
+        (event["choices"][0]["text"], event["choices"][0]["logprobs"]["tokens"]) for event in sse.objects(after)
+    ] == [
         ("ab", ["a", "b"]),
         ("c", ["c"]),
         (None, []),
@@ -196,8 +198,8 @@ def test_responses_deltas_with_other_shapes_stay() -> None:
         return sse.event({"type": "response.output_text.delta", "delta": "a", **more}, "response.output_text.delta")
 
     same = [delta(sequence_number=i, logprobs=[i]) for i in (1, 2)]
-    (one,) = sse.objects(coalesced("responses", *same))
-    assert (one["delta"], one["sequence_number"], one["logprobs"]) == ("aa", 2, [1, 2])
+    (event,) = sse.objects(coalesced("responses", *same))
+    assert (event["delta"], event["sequence_number"], event["logprobs"]) == ("aa", 2, [1, 2])
     for pair in (
         (delta(), delta(item_id="x")),
         (delta(item_id="x"), delta(item_id="y")),
@@ -208,8 +210,8 @@ def test_responses_deltas_with_other_shapes_stay() -> None:
 
 
 def test_comments_and_empty_lines_between_events_are_left_out() -> None:
-    one, two = chat({"content": "a"}), chat({"content": "b"})
-    assert deltas(coalesced("chat", one + b": ping\n\n\n\n" + two)) == [{"content": "ab"}]
+    first, second = chat({"content": "a"}), chat({"content": "b"})
+    assert deltas(coalesced("chat", first + b": ping\n\n\n\n" + second)) == [{"content": "ab"}]
 
 
 def test_streams_of_another_protocol_pass_byte_for_byte() -> None:
@@ -227,7 +229,7 @@ def test_a_character_in_two_halves_is_put_together() -> None:
 def test_a_merged_event_does_not_grow_without_end() -> None:
     data = b"".join(chat({"content": "x" * 1000}) for _ in range(2000))
     after = coalesced("chat", data)
-    assert 200 < len(split(after)) < 300 and sum(len(one["content"]) for one in deltas(after)) == 2_000_000
+    assert 200 < len(split(after)) < 300 and sum(len(delta["content"]) for delta in deltas(after)) == 2_000_000
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -31,10 +31,10 @@ def spelled(value: dict[str, Any], before: str, after: str) -> tuple[bytes, list
 
 
 def agrees(document: Document) -> None:
-    """The places, and the value if there is one, are those of the bytes."""
+    """The positions, and the value if there is one, match the bytes."""
     fresh = read(document.data)
-    assert [(one.name, one.start, one.value, one.end) for one in fresh.members] == [
-        (one.name, one.start, one.value, one.end) for one in document.members
+    assert [(member.name, member.start, member.value, member.end) for member in fresh.members] == [
+        (member.name, member.start, member.value, member.end) for member in document.members
     ]
     assert document.value in (None, fresh.value)
 
@@ -97,7 +97,7 @@ def test_a_name_in_a_nested_object_or_a_text_is_not_a_member() -> None:
     assert document is not None and document.without(("moderation",)) is document
 
 
-def test_a_key_that_stands_twice_is_refused_only_where_something_is_changed() -> None:
+def test_a_duplicate_key_is_refused_only_if_something_is_changed() -> None:
     document = scanned(b'{"a":1,"a":2}')
     assert document is not None
     assert document.without(("moderation",)) is document and document.get("a") == 2

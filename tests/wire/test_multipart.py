@@ -1,4 +1,4 @@
-"""A form's field is read in one way or refused: what real clients send passes, what servers read apart does not."""
+"""Forms from real clients pass; forms that servers read differently are refused."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ END = b"--B--\r\n"
 
 def read(data: bytes, kind: str = KIND) -> str | None:
     fields, _ = run(multipart.read(Headers([("content-type", kind)]), data))
-    found = next((field for field in fields if field.name == "model"), None)
-    return found.text(data) if found else None
+    model = next((field for field in fields if field.name == "model"), None)
+    return model.text(data) if model else None
 
 
 @pytest.mark.parametrize("model", [b"whisper-1", "模型".encode(), b"", b"a\r\nb", b"B--"])
@@ -79,8 +79,8 @@ ODD = {
         b'--B\nContent-Disposition: form-data; name="model"\n\nforbidden\n--B\nX: y\r\n\r\nm\r\n--B--\r\n',
         KIND,
     ),
-    "a line feed before one mark": (PART % b"m" + b"x\n--B\r\n" + END, KIND),
-    "a carriage return before one mark": (PART % b"m" + b"x\r--B\r\n" + END, KIND),
+    "a line feed before one boundary": (PART % b"m" + b"x\n--B\r\n" + END, KIND),
+    "a carriage return before one boundary": (PART % b"m" + b"x\r--B\r\n" + END, KIND),
     "a longer mark": (PART % b"m" + b"--BX\r\n" + END, KIND),
     "an end that goes on": (PART % b"m" + b"--B--X\r\n" + PART % b"o" + END, KIND),
     "no end": (PART % b"m", KIND),
@@ -108,16 +108,16 @@ ODD = {
     "capitals": ((PART % b"m").replace(b'"model"', b'"Model"') + END, KIND),
     "brackets": ((PART % b"m").replace(b'"model"', b'"model[]"') + END, KIND),
     "a blank": ((PART % b"m").replace(b'"model"', b'"model "') + END, KIND),
-    "words behind the name": ((PART % b"m").replace(b'"model"', b'"model" x') + END, KIND),
+    "text after the name": ((PART % b"m").replace(b'"model"', b'"model" x') + END, KIND),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_what_could_be_read_in_two_ways_is_refused(name: str) -> None:
     data, kind = ODD[name]
-    with pytest.raises(BadRequest) as told:
+    with pytest.raises(BadRequest) as error:
         read(data, kind)
-    assert told.value.code == "unreadable_body" and "two ways" in told.value.message
+    assert error.value.code == "unreadable_body" and "two ways" in error.value.message
 
 
 @pytest.mark.parametrize("encoding", [b"7bit", b"8bit", b"binary", b"Binary", b" 8BIT "])
@@ -143,10 +143,10 @@ def test_two_content_types_are_refused() -> None:
         run(multipart.read(Headers([("content-type", KIND), ("content-type", KIND)]), PART % b"m" + END))
 
 
-def test_a_field_that_stands_twice_is_refused() -> None:
-    with pytest.raises(BadRequest, match="twice") as told:
+def test_a_duplicate_field_is_refused() -> None:
+    with pytest.raises(BadRequest, match="twice") as error:
         read(PART % b"m" + PART % b"m" + END)
-    assert told.value.code == "duplicate_key"
+    assert error.value.code == "duplicate_key"
 
 
 DISPOSITION = b"Content-Disposition: form-data; "
@@ -168,20 +168,20 @@ WORDS = [
 
 @given(st.lists(st.sampled_from([*ENDS, *WORDS]), max_size=24))
 def test_python_s_own_reader_never_sees_another_model(bits: list[bytes]) -> None:
-    """The standard library's mail parser is one of the readers that take line feeds and more; it must agree."""
+    """The standard library's mail parser is lenient, for example with line feeds; it must agree."""
     data = b"".join([*bits, b"\r\n", PART % b"m", END])
     try:
-        ours = read(data)
+        model = read(data)
     except BadRequest:
         return
     message = BytesParser().parsebytes(b"Content-Type: " + KIND.encode() + b"\r\n\r\n" + data)
     parts = message.get_payload() if message.is_multipart() else []
-    theirs = [
+    reference = [
         part.get_payload(decode=True)
         for part in parts
         if not isinstance(part, str) and part.get_param("name", header="content-disposition") == "model"
     ]
-    assert theirs == ([] if ours is None else [ours.encode()])
+    assert reference == ([] if model is None else [model.encode()])
 
 
 def test_files_and_lists_may_stand_more_than_once() -> None:

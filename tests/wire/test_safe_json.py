@@ -56,24 +56,24 @@ def test_an_object_is_read_as_python_reads_it(
             plain
         ):
             return
-        found, _ = run(safe_json.read(data))
-        assert found.value == plain == value
+        document, _ = run(safe_json.read(data))
+        assert document.value == plain == value
         scanned, _ = run(safe_json.scan(data))
         assert scanned is not None
-        # Where nothing is decided a name is read byte by byte: only its place counts, and whether it is an ASCII one.
-        assert [(one.start, one.value, one.end) for one in scanned.members] == [
-            (one.start, one.value, one.end) for one in found.members
+        # Lenient reading does not decode names as UTF-8: only positions count, and ASCII names.
+        assert [(member.start, member.value, member.end) for member in scanned.members] == [
+            (member.start, member.value, member.end) for member in document.members
         ]
-        for member in found.members:
+        for member in document.members:
             assert json.loads(data[member.value : member.end]) == value[member.name]
             assert json.JSONDecoder().raw_decode(data[member.start :].decode())[0] == member.name
 
 
 def names(value: Any) -> list[str]:
     if isinstance(value, list):
-        return [name for one in value for name in names(one)]
+        return [name for item in value for name in names(item)]
     if isinstance(value, dict):
-        return [*value, *(name for one in value.values() for name in names(one))]
+        return [*value, *(name for item in value.values() for name in names(item))]
     return []
 
 
@@ -86,10 +86,10 @@ def test_what_is_broken_anywhere_is_refused(value: dict[str, Any], data: st.Data
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_window, "WINDOW", 96)
         try:
-            found = run(safe_json.read(bytes(raw)))[0].value
+            document = run(safe_json.read(bytes(raw)))[0].value
         except BadRequest:
             return
-    assert json.loads(raw.decode()) == found
+    assert json.loads(raw.decode()) == document
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_what_two_readers_could_take_for_different_things_is_refused(raw: bytes,
 
 def test_numbers_of_any_length_are_passed_over_where_nothing_is_decided(window: int) -> None:
     raw = b'{"a":' + b"9" * 10_000 + b',"moderation":1}'
-    found, _ = run(safe_json.scan(raw))
-    assert found is not None and [member.name for member in found.members] == ["a", "moderation"]
+    document, _ = run(safe_json.scan(raw))
+    assert document is not None and [member.name for member in document.members] == ["a", "moderation"]
     assert run(safe_json.scan(b'{"a":' + b"9" * 10_000 + b"x}"))[0] is None
 
 
@@ -140,8 +140,8 @@ def test_a_number_on_a_windows_edge_stays_whole(number: bytes) -> None:
         patch.setattr(json_window, "WINDOW", 96)
         for pad in range(120):
             raw = b'{"a":"%s","n":%s,"l":[%s,%s]}' % (b"x" * pad, number, number, number)
-            found, _ = run(safe_json.read(raw))
-            assert found.value == json.loads(raw)
+            document, _ = run(safe_json.read(raw))
+            assert document.value == json.loads(raw)
 
 
 @pytest.mark.parametrize("unit", ["\\n", "\\u00e9", "\\ud83d\\ude00", "\\\\", '\\"', "中", "x\\", "\\ud83dx"])
@@ -151,8 +151,8 @@ def test_an_escape_on_a_windows_edge_stays_whole(unit: str) -> None:
         for pad in range(14):
             text = "x" * pad + (unit * 120 if unit != "x\\" else "x\\\\" * 120)
             raw = f'{{"a":"{text}","b":"{text}"}}'.encode()
-            found, _ = run(safe_json.read(raw))
-            assert found.value == json.loads(raw)
+            document, _ = run(safe_json.read(raw))
+            assert document.value == json.loads(raw)
 
 
 def test_limits_are_told() -> None:
@@ -187,7 +187,7 @@ def wide(size: int) -> bytes:
     return b"".join(b'"%d":0,' % number for number in range(size // 12))
 
 
-# Bodies of a size, each of a kind that once held everybody up, or is made to waste the reader's work.
+# Bodies that once blocked other calls, or are made to waste work.
 HOSTILE: dict[str, tuple[bytes, Callable[[int], bytes], bytes]] = {
     "small lists": (b'{"messages":[', fill(b"[],"), b"[]]}"),
     "small objects": (b'{"messages":[', fill(b"{},"), b"{}]}"),
@@ -231,12 +231,12 @@ def test_nobody_waits_long_while_a_body_is_read(kind: str, megabytes: int, monke
     monkeypatch.setattr(json_window.Window, "slide", counted)
     head, unit, tail = HOSTILE[kind]
     raw = head + unit(megabytes * MB) + tail
-    most = 2 * work.SLICE + 100  # what one window may add to a slice that is nearly full
+    limit = 2 * work.SLICE + 100  # what one window may add to a slice that is nearly full
     for slices in (safe_json.read(raw), safe_json.scan(raw)):
         total = windows = 0
         with suppress(BadRequest):
             for units in slices:
-                assert units <= most
+                assert units <= limit
                 assert windows <= 4  # so many windows at a stretch, each of some milliseconds at the worst
                 total += units
                 windows = 0
@@ -267,7 +267,7 @@ def test_memory_is_a_small_multiple_of_the_body(kind: str) -> None:
         assert peak < 40 * len(raw)
 
 
-def test_a_name_stands_twice_wherever_its_window_ends() -> None:
+def test_a_duplicate_name_is_found_across_windows() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_window, "WINDOW", 96)
         for first in range(0, 30, 7):

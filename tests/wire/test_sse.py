@@ -22,17 +22,17 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
 
 def ends(data: bytes) -> set[int]:
     """Every position behind an empty line, reading line by line; a CR LF that is cut there counts as well."""
-    found = set()
+    ends = set()
     at = 0
     after_line = False  # a blank at the very start ends no event, but cutting there does no harm
     for line in re.findall(rb"[^\r\n]*(?:\r\n|\n|\r)", data):
         at += len(line)
         if line in (b"\n", b"\r", b"\r\n") and after_line:
-            found.add(at)
+            ends.add(at)
             if line == b"\r\n":
-                found.add(at - 1)
+                ends.add(at - 1)
         after_line = True
-    return found
+    return ends
 
 
 @given(PIECES, st.lists(st.integers(min_value=0), max_size=12))
