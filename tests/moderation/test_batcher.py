@@ -18,9 +18,9 @@ from tests.support.moderation import DONE, RESPONSES, WORDS, chunk, response
 
 
 def cuts(*events: bytes, kind: str = "chat", now: float = 0.0) -> list[Batch]:
-    made = Batcher(registry.get(kind))
-    batches = [batch for event in events for batch in made.feed(event, now)]
-    rest = made.rest()
+    collector = Batcher(registry.get(kind))
+    batches = [batch for event in events for batch in collector.feed(event, now)]
+    rest = collector.rest()
     return batches + ([rest] if rest else [])
 
 
@@ -31,21 +31,21 @@ def new(batches: list[Batch]) -> list[tuple[str, ...]]:
 def test_events_without_text_pass_at_once_and_wait_behind_text() -> None:
     tools = chunk("", tool_calls=[{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": ""}}])
     role, end = chunk("", role="assistant"), chunk("", "stop")
-    made = cuts(role, b": comment\n\n", chunk("Hi"), tools, end, DONE)
-    assert [batch.events for batch in made] == [role, b": comment\n\n", chunk("Hi") + tools + end, DONE]
-    assert new(made) == [(), (), ("Hi", "f"), ()]
+    batches = cuts(role, b": comment\n\n", chunk("Hi"), tools, end, DONE)
+    assert [batch.events for batch in batches] == [role, b": comment\n\n", chunk("Hi") + tools + end, DONE]
+    assert new(batches) == [(), (), ("Hi", "f"), ()]
 
 
 def test_a_sentence_may_end_in_front_of_an_event_or_with_it() -> None:
-    made = cuts(
+    batches = cuts(
         chunk("One"), chunk("."), chunk(" Two"), chunk("3."), chunk("14 is. "), chunk("你好。我"), chunk("们！")
     )
-    assert new(made) == [("One.",), (" Two3.14 is. ",), ("你好。我们！",)]
-    assert made[1].texts[0] == Text(" Two3.14 is. ", "One.")
+    assert new(batches) == [("One.",), (" Two3.14 is. ",), ("你好。我们！",)]
+    assert batches[1].texts[0] == Text(" Two3.14 is. ", "One.")
 
 
 def test_choices_reasoning_and_tools_are_texts_of_their_own() -> None:
-    said = {
+    delta = {
         "content": [
             {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
             {"type": "text", "text": "Yes"},
@@ -54,16 +54,16 @@ def test_choices_reasoning_and_tools_are_texts_of_their_own() -> None:
         "reasoning_details": [{"type": "reasoning.text", "text": "why", "signature": "c2ln"}],
         "tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a":"\\u7981\\n\\"'}}],
     }
-    event = sse.event({"choices": [{"index": 0, "delta": said}, {"index": 1, "text": "old"}, {"delta": None}, 5]})
-    (made,) = cuts(event)
-    assert [text.new for text in made.texts] == ["Hm", "Yes", "why", "f", '{"a":"禁\n"', "old"]
-    said["reasoning_details"] = [{"text": "another"}]
-    assert "another" in new(cuts(sse.event({"choices": [{"delta": said}]})))[0]
+    event = sse.event({"choices": [{"index": 0, "delta": delta}, {"index": 1, "text": "old"}, {"delta": None}, 5]})
+    (batch,) = cuts(event)
+    assert [text.new for text in batch.texts] == ["Hm", "Yes", "why", "f", '{"a":"禁\n"', "old"]
+    delta["reasoning_details"] = [{"text": "another"}]
+    assert "another" in new(cuts(sse.event({"choices": [{"delta": delta}]})))[0]
 
 
 def test_what_is_repeated_is_not_checked_again() -> None:
     place = {"output_index": 0, "content_index": 0}
-    made = cuts(
+    batches = cuts(
         response(0, "output_text.delta", delta="Hello ", **place),
         response(1, "output_text.delta", delta="there", **place),
         response(2, "output_text.done", text="Hello there", **place),
@@ -76,24 +76,26 @@ def test_what_is_repeated_is_not_checked_again() -> None:
         b'event: error\ndata: {"type":"error","message":"no"}\n\n',
         kind="responses",
     )
-    assert new(made) == [("Hello there",), ('{"a":"禁"}',), (), (), ("out", "never said before"), ()]
+    assert new(batches) == [("Hello there",), ('{"a":"禁"}',), (), (), ("out", "never said before"), ()]
     events = [chunk("One"), sse.event({"choices": [{"delta": {"content": " two"}, "message": {"content": "One two"}}]})]
     assert new(cuts(*events)) == [("One two",)]
 
 
-def again(text: str, said: str) -> bytes:
-    return chunk(text).replace(b'"delta"', b'"message": {"content": %s}, "delta"' % json.dumps(said).encode())
+def again(text: str, whole_text: str) -> bytes:
+    return chunk(text).replace(b'"delta"', b'"message": {"content": %s}, "delta"' % json.dumps(whole_text).encode())
 
 
 def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> None:
     assert new(cuts(again("in class. ", "ass"))) == [("in class. ", "ass")]
     assert new(cuts(again("in class. ", "in"), again("", "in class."))) == [("in class. ",), ()]
     assert new(cuts(again("in class. ", "in cl"))) == [("in class. ", "in cl")]
-    # It may say more than the pieces did, which is then the only part of it that is new.
-    made = cuts(again("One. ", "One."), again("", "One. Two. "), again("", "One. Two. Three. "), again("", "Other. "))
-    assert "".join(sum(new(made), ())) == "One. One. Two. Three. \nOther. "
+    # It may be longer than the pieces; then only the rest of it is new.
+    batches = cuts(
+        again("One. ", "One."), again("", "One. Two. "), again("", "One. Two. Three. "), again("", "Other. ")
+    )
+    assert "".join(sum(new(batches), ())) == "One. One. Two. Three. \nOther. "
     assert new(cuts(again("\ud83d", "\ud83d"), again("\ude00", "😀"), again(" ", "😀 ")))[0] == ("😀 ",)
-    # What is escaped in one place may be said as it stands in another.
+    # The same characters may be an escape in one place and plain text in another.
     event = sse.event({"choices": [{"message": {"tool_calls": [{"function": {"arguments": '"b\\u0061d"'}}]}}]})
     assert new(cuts(chunk('"b\\u0061d"'), event)) == [('"b\\u0061d"', '"bad"')]
     assert new(cuts(arguments('"b\\u0061d"'), event)) == [('"bad"',)]
@@ -102,14 +104,14 @@ def test_what_is_repeated_is_known_from_its_beginning_and_not_by_a_part() -> Non
 def test_a_text_that_only_grows_is_checked_once() -> None:
     words = [f"word{i}. " for i in range(500)]
     whole = list(itertools.accumulate(words))
-    assert "".join("".join(texts) for texts in new(cuts(*(again("", said) for said in whole)))) == whole[-1]
-    together = [again(word, said) for word, said in zip(words, whole, strict=True)]
+    assert "".join("".join(texts) for texts in new(cuts(*(again("", whole_text) for whole_text in whole)))) == whole[-1]
+    together = [again(word, whole_text) for word, whole_text in zip(words, whole, strict=True)]
     assert "".join("".join(texts) for texts in new(cuts(*together))) == whole[-1]
 
 
 def test_calls_of_tools_side_by_side_are_texts_of_their_own() -> None:
-    made = cuts(arguments('{"a":"bad'), arguments('{"b":"', 1), arguments(' phrase"}'), arguments('"}', 1))
-    assert new(made) == [('{"a":"bad phrase"}', '{"b":""}')]
+    batches = cuts(arguments('{"a":"bad'), arguments('{"b":"', 1), arguments(' phrase"}'), arguments('"}', 1))
+    assert new(batches) == [('{"a":"bad phrase"}', '{"b":""}')]
 
 
 def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
@@ -117,7 +119,7 @@ def test_the_name_of_a_function_is_a_text_however_often_it_is_said() -> None:
         return chunk("", tool_calls=[{"index": 0, "function": {"name": name, "arguments": "1"}}])
 
     assert new(cuts(called("f"), called("f"), called("f"))) == [("f", "111")]
-    # Clients put pieces of it together.
+    # Clients join its pieces.
     assert new(cuts(called("forb"), called("idden"))) == [("forbidden", "11")]
 
 
@@ -184,8 +186,8 @@ def test_what_is_no_json_is_looked_at_as_it_is() -> None:
 
 
 def test_halves_of_a_character_are_put_together() -> None:
-    made = cuts(chunk("\ud83d"), chunk("\ude00"), chunk("\ud83d\n"))
-    assert new(made) == [("😀\ufffd\n",)]
+    batches = cuts(chunk("\ud83d"), chunk("\ude00"), chunk("\ud83d\n"))
+    assert new(batches) == [("😀\ufffd\n",)]
 
 
 def arguments(text: str, index: int = 0) -> bytes:
@@ -193,7 +195,7 @@ def arguments(text: str, index: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "readable"),
     [
         ('{"a":"bad\\u0077ord"}', '{"a":"badword"}'),
         ('"\\\\u0077\\\\\\u0077"', '"\\u0077\\w"'),
@@ -202,70 +204,74 @@ def arguments(text: str, index: int = 0) -> bytes:
         ('"\ud83d\ude00"', '"😀"'),
     ],
 )
-def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, said: str) -> None:
+def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, readable: str) -> None:
     for at in range(1, len(text)):
-        made = Batcher(registry.get("chat"))
-        made.feed(arguments(text[:at]), 0)
-        batches = [batch for batch in (made.tick(10), *made.feed(arguments(text[at:]), 20), made.rest()) if batch]
+        collector = Batcher(registry.get("chat"))
+        collector.feed(arguments(text[:at]), 0)
+        batches = [
+            batch
+            for batch in (collector.tick(10), *collector.feed(arguments(text[at:]), 20), collector.rest())
+            if batch
+        ]
         assert b"".join(batch.events for batch in batches) == arguments(text[:at]) + arguments(text[at:])
         texts = [text for batch in batches for text in batch.texts]
-        assert "".join(text.new for text in texts) == said, at
+        assert "".join(text.new for text in texts) == readable, at
         assert texts[-1].context == "".join(text.new for text in texts[:-1])
 
 
 def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
-    """What is remembered counts as it is read: an escaped Chinese character takes six."""
+    """The context is measured as it is read: an escaped Chinese character has six characters."""
     for long in range(120, 145):
-        said = json.dumps({"a": "好" * long + "禁词" + "好" * 50})
+        escaped = json.dumps({"a": "好" * long + "禁词" + "好" * 50})
         for size in (4, 7):
-            events = [arguments(said[i : i + size]) for i in range(0, len(said), size)]
+            events = [arguments(escaped[i : i + size]) for i in range(0, len(escaped), size)]
             body = b"".join(run(Listed(*events, DONE), request(), None, settings=WORDS)[1])
             assert b"content_filter" in body, (long, size)
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
-    made = Batcher(registry.get("chat"))
-    assert made.wait(0) is None and made.tick(0) is None and made.rest() is None
-    assert made.feed(chunk("wor"), 10.0) == []
-    assert made.wait(10.2) == pytest.approx(0.8) and made.tick(10.9) is None
-    assert new([made.tick(11.0) or Batch(b"", ())]) == [("wor",)]
-    made.feed(chunk("word "), 20.0)
-    assert made.wait(20.2) == pytest.approx(0.3)
-    assert new([made.tick(20.5) or Batch(b"", ())]) == [("word ",)]
-    made.feed(chunk("a"), 30.0)
-    assert made.feed(chunk("b"), 30.6) == [] and new(made.feed(chunk(" c"), 30.7)) == [("ab",)]
-    assert new(made.feed(chunk("d"), 31.8)) == [(" cd",)]
-    made.feed(chunk("x" * batcher.LENGTH), 40.0)
-    assert new(made.feed(chunk(" y"), 40.0)) == [("x" * batcher.LENGTH,)]
-    assert len(made.feed(chunk("x" * batcher.LENGTH * 2), 40.0)) == 1
-    assert made.size == 0
+    collector = Batcher(registry.get("chat"))
+    assert collector.wait(0) is None and collector.tick(0) is None and collector.rest() is None
+    assert collector.feed(chunk("wor"), 10.0) == []
+    assert collector.wait(10.2) == pytest.approx(0.8) and collector.tick(10.9) is None
+    assert new([collector.tick(11.0) or Batch(b"", ())]) == [("wor",)]
+    collector.feed(chunk("word "), 20.0)
+    assert collector.wait(20.2) == pytest.approx(0.3)
+    assert new([collector.tick(20.5) or Batch(b"", ())]) == [("word ",)]
+    collector.feed(chunk("a"), 30.0)
+    assert collector.feed(chunk("b"), 30.6) == [] and new(collector.feed(chunk(" c"), 30.7)) == [("ab",)]
+    assert new(collector.feed(chunk("d"), 31.8)) == [(" cd",)]
+    collector.feed(chunk("x" * batcher.LENGTH), 40.0)
+    assert new(collector.feed(chunk(" y"), 40.0)) == [("x" * batcher.LENGTH,)]
+    assert len(collector.feed(chunk("x" * batcher.LENGTH * 2), 40.0)) == 1
+    assert collector.size == 0
 
 
 def test_events_that_are_very_large_end_a_batch() -> None:
-    made = Batcher(registry.get("chat"))
-    made.feed(chunk("a"), 0)
-    assert len(made.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
+    collector = Batcher(registry.get("chat"))
+    collector.feed(chunk("a"), 0)
+    assert len(collector.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
 
 
 def test_while_busy_only_size_ends_a_batch() -> None:
-    made = Batcher(registry.get("chat"))
-    made.busy = True
-    assert made.feed(chunk("One.\n"), 0) == [] and made.feed(chunk(" Two. "), 5) == []
-    assert made.wait(9) is None and made.tick(9) is None
-    assert made.feed(chunk("x" * batcher.LENGTH * 2), 9) == []
-    assert len(made.feed(chunk("x" * batcher.LENGTH * 2), 9)) == 1
-    made.feed(chunk("Three.\n"), 10)
-    made.busy = False
-    assert made.wait(10) == 0 and new([made.tick(10) or Batch(b"", ())]) == [("Three.\n",)]
+    collector = Batcher(registry.get("chat"))
+    collector.busy = True
+    assert collector.feed(chunk("One.\n"), 0) == [] and collector.feed(chunk(" Two. "), 5) == []
+    assert collector.wait(9) is None and collector.tick(9) is None
+    assert collector.feed(chunk("x" * batcher.LENGTH * 2), 9) == []
+    assert len(collector.feed(chunk("x" * batcher.LENGTH * 2), 9)) == 1
+    collector.feed(chunk("Three.\n"), 10)
+    collector.busy = False
+    assert collector.wait(10) == 0 and new([collector.tick(10) or Batch(b"", ())]) == [("Three.\n",)]
 
 
 def test_two_choices_end_a_batch_only_where_both_are_between_words() -> None:
-    made = cuts(chunk("One."), chunk("Tw", index=1), chunk(" Three"), chunk("o. ", index=1))
-    assert new(made) == [("One. Three", "Two. ")]
-    made = cuts(chunk("One."), chunk("Two. ", index=1), chunk("\n"))
-    assert new(made) == [("One.", "Two. "), ("\n",)]
+    batches = cuts(chunk("One."), chunk("Tw", index=1), chunk(" Three"), chunk("o. ", index=1))
+    assert new(batches) == [("One. Three", "Two. ")]
+    batches = cuts(chunk("One."), chunk("Two. ", index=1), chunk("\n"))
+    assert new(batches) == [("One.", "Two. "), ("\n",)]
 
 
 def test_the_end_of_a_choice_is_the_end_of_its_last_word() -> None:
-    made = cuts(chunk("Yes", "stop"), chunk("No", index=1), chunk("pe", "stop", 1))
-    assert new(made) == [("Yes",), ("Nope",)]
+    batches = cuts(chunk("Yes", "stop"), chunk("No", index=1), chunk("pe", "stop", 1))
+    assert new(batches) == [("Yes",), ("Nope",)]
