@@ -67,7 +67,7 @@ def saying(*answers: bytes) -> Handler:
     return handler
 
 
-def asked(port: int, timeouts: Timeouts = LONG, body: bytes = b"", base: str = "http://127.0.0.1") -> Outgoing:
+def outgoing(port: int, timeouts: Timeouts = LONG, body: bytes = b"", base: str = "http://127.0.0.1") -> Outgoing:
     return Outgoing(Target("t", f"{base}:{port}/v1", "sk-x"), "POST" if body else "GET", "x", "", [], body, timeouts)
 
 
@@ -102,6 +102,6 @@ def once(
 ) -> tuple[int, bytes, type[UpstreamError] | None]:
     async def go() -> tuple[int, bytes, type[UpstreamError] | None]:
         async with Raw(handler) as server, engine() as upstream:
-            return await asyncio.wait_for(read(upstream, asked(server.port, timeouts, body)), CEILING)
+            return await asyncio.wait_for(read(upstream, outgoing(server.port, timeouts, body)), CEILING)
 
     return asyncio.run(go())

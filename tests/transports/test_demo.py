@@ -45,10 +45,10 @@ def test_the_answer_is_in_the_language_of_the_question() -> None:
 
 def test_a_tool_is_called_as_it_was_chosen() -> None:
     def call(tools: object, **more: object) -> object:
-        made = demo_model.tool_call({"messages": [{"role": "user", "content": "x"}], "tools": tools, **more})
-        return made and (made["function"]["name"], made["function"]["arguments"])
+        tool_call = demo_model.tool_call({"messages": [{"role": "user", "content": "x"}], "tools": tools, **more})
+        return tool_call and (tool_call["function"]["name"], tool_call["function"]["arguments"])
 
-    one = {"type": "function", "function": {"name": "one"}}
+    first = {"type": "function", "function": {"name": "one"}}
     schema = {
         "type": "object",
         "properties": {
@@ -59,24 +59,27 @@ def test_a_tool_is_called_as_it_was_chosen() -> None:
             "e": {"type": "object", "properties": 5},
         },
     }
-    two = {"type": "function", "function": {"name": "two", "parameters": schema}}
-    assert call([one, two]) == ("one", "{}")
+    second = {"type": "function", "function": {"name": "two", "parameters": schema}}
+    assert call([first, second]) == ("one", "{}")
     chosen = {"type": "function", "function": {"name": "two"}}
-    assert call([one, two], tool_choice=chosen) == ("two", '{"a": "x", "b": [true], "c": null, "d": null, "e": {}}')
-    assert call([one], tool_choice="none") is None
-    assert call([one], tool_choice={"type": "function", "function": {"name": "three"}}) is None
-    assert call([one], messages=[]) is None
+    assert call([first, second], tool_choice=chosen) == (
+        "two",
+        '{"a": "x", "b": [true], "c": null, "d": null, "e": {}}',
+    )
+    assert call([first], tool_choice="none") is None
+    assert call([first], tool_choice={"type": "function", "function": {"name": "three"}}) is None
+    assert call([first], messages=[]) is None
     assert call([5]) is None
     assert call("x") is None
-    assert call([one], messages=["x"]) is not None
+    assert call([first], messages=["x"]) is not None
 
 
 def tallied(model: Any, **settings: str) -> dict[str, Any]:
-    asked = request("/v1/chat/completions/input_tokens", json.dumps({"model": model, "messages": []}).encode())
-    reply, _ = run(Listed(b""), asked, settings=settings)
+    call = request("/v1/chat/completions/input_tokens", json.dumps({"model": model, "messages": []}).encode())
+    reply, _ = run(Listed(b""), call, settings=settings)
     assert reply.status == 200 and isinstance(reply.body, bytes)
-    found: dict[str, Any] = json.loads(reply.body)
-    return found
+    count: dict[str, Any] = json.loads(reply.body)
+    return count
 
 
 def test_in_demo_mode_the_price_of_a_real_model_is_told_by_its_name() -> None:
@@ -90,8 +93,8 @@ def test_in_demo_mode_the_price_of_a_real_model_is_told_by_its_name() -> None:
 
 def test_a_call_in_demo_mode_has_no_price() -> None:
     lines: list[str] = []
-    said = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2}}'
-    answer = Listed(said, headers=(("content-type", "application/json"),))
+    body = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2}}'
+    answer = Listed(body, headers=(("content-type", "application/json"),))
     run(answer, request(body=b'{"model":"gpt-4o-mini","messages":[]}'), lines, settings={"DEMO": "1", "METERING": "on"})
     assert "cost_usd" not in json.loads(lines[-1]) and '"gen_ai.usage.output_tokens": 2' in lines[-1]
 

@@ -14,7 +14,7 @@ from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed,
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
 from proxy.upstream import Outgoing, Target, Timeouts
-from tests.support.raw_upstream import CHUNKED, LONG, OK, QUICK, Raw, asked, engine, once, read, saying, stay
+from tests.support.raw_upstream import CHUNKED, LONG, OK, QUICK, Raw, engine, once, read, saying, stay
 from tests.support.talk import until
 from tests.support.upstream import CEILING
 
@@ -125,7 +125,7 @@ def test_nobody_s_next_call_gets_what_was_sent_unasked(more: bytes, later: bool)
         async with Raw(chatty) as server, engine() as upstream:
             for _ in range(2):
                 answered.clear()
-                assert await read(upstream, asked(server.port)) == (200, b"good", None)
+                assert await read(upstream, outgoing(server.port)) == (200, b"good", None)
                 answered.set()
                 await until(lambda: not any(upstream._idle.values()))
             return server.opened
@@ -144,7 +144,7 @@ def test_a_connection_is_used_again_after_each_way_to_end() -> None:
         ]
         async with Raw(saying(*ends)) as server, engine() as upstream:
             for _ in ends:
-                await read(upstream, asked(server.port))
+                await read(upstream, outgoing(server.port))
             return server.opened
 
     assert asyncio.run(go()) == 1
@@ -158,7 +158,7 @@ def test_a_connection_that_cannot_be_kept_is_not(how: str) -> None:
         answer = b"HTTP/" + version + b" 200 OK\r\n" + how.encode() + b"Content-Length: 1\r\n\r\na"
         async with Raw(saying(answer, answer)) as server, engine() as upstream:
             for _ in range(2):
-                assert await read(upstream, asked(server.port)) == (200, b"a", None)
+                assert await read(upstream, outgoing(server.port)) == (200, b"a", None)
             return server.opened
 
     assert asyncio.run(go()) == 2
@@ -192,7 +192,7 @@ def test_a_reset_behind_a_whole_answer_only_costs_the_connection() -> None:
 
     async def go() -> None:
         async with Raw(handler) as server, engine() as upstream:
-            answer = await upstream.send(asked(server.port))
+            answer = await upstream.send(outgoing(server.port))
             answered.set()
             await until(lambda: answer.body._connection.closing)  # type: ignore[attr-defined]
             assert [piece async for piece in answer.body] == [b"a"]
@@ -207,7 +207,7 @@ def test_a_timer_that_nobody_waits_for_any_more_does_nothing() -> None:
         answers = [OK + b"Content-Length: 1\r\n\r\na"] * 2
         async with Raw(saying(*answers)) as server, engine() as upstream:
             for _ in answers:
-                assert await read(upstream, asked(server.port, Timeouts(1, 0.2, 0.2))) == (200, b"a", None)
+                assert await read(upstream, outgoing(server.port, Timeouts(1, 0.2, 0.2))) == (200, b"a", None)
                 await asyncio.sleep(0.4)
             assert server.opened == 1
 
@@ -225,7 +225,7 @@ def test_leaving_an_answer_half_read_ends_the_connection() -> None:
 
     async def go() -> None:
         async with Raw(endless) as server, engine() as upstream:
-            answer = await upstream.send(asked(server.port))
+            answer = await upstream.send(outgoing(server.port))
             assert await answer.body.__anext__() == b"a"
             await answer.body.aclose()
             await asyncio.wait_for(gone.wait(), CEILING)
@@ -249,18 +249,18 @@ def test_no_more_connections_are_kept_than_said_and_old_ones_go(monkeypatch: pyt
                 writer.write(answer)
 
         async with Raw(handler) as server:
-            calls = [asyncio.ensure_future(read(upstream, asked(server.port))) for _ in range(3)]
+            calls = [asyncio.ensure_future(read(upstream, outgoing(server.port))) for _ in range(3)]
             await until(lambda: server.opened == 3)
             slow.set()
             await asyncio.gather(*calls)
             kept = sum(map(len, upstream._idle.values()))
             wall[0] = 20.0
-            await read(upstream, asked(server.port))
+            await read(upstream, outgoing(server.port))
             wall[0] = 40.0  # one has waited for 20 seconds, the other for 40
-            await read(upstream, asked(server.port))
+            await read(upstream, outgoing(server.port))
             left, opened = sum(map(len, upstream._idle.values())), server.opened
             await upstream.aclose()
-            await read(upstream, asked(server.port))
+            await read(upstream, outgoing(server.port))
             assert not sum(map(len, upstream._idle.values())), "nothing is kept once it is closed"
         return kept, left, opened
 
@@ -270,9 +270,9 @@ def test_no_more_connections_are_kept_than_said_and_old_ones_go(monkeypatch: pyt
 def test_a_kept_connection_that_closes_is_forgotten() -> None:
     async def go() -> None:
         async with Raw(saying(OK + b"Content-Length: 1\r\n\r\na")) as server, engine() as upstream:
-            await read(upstream, asked(server.port))
+            await read(upstream, outgoing(server.port))
             await until(lambda: not any(upstream._idle.values()))
-            assert await read(upstream, asked(server.port)) == (200, b"a", None)
+            assert await read(upstream, outgoing(server.port)) == (200, b"a", None)
 
     asyncio.run(go())
 
@@ -290,7 +290,7 @@ def test_a_line_break_never_gets_into_a_head() -> None:
 def test_a_timer_is_armed_anew_for_what_is_due_sooner() -> None:
     async def go() -> None:
         async with Raw(saying(OK + b"Content-Length: 2\r\n\r\na", b"")) as server, engine() as upstream:
-            answer = await upstream.send(asked(server.port, Timeouts(5, 5, 0.2)))
+            answer = await upstream.send(outgoing(server.port, Timeouts(5, 5, 0.2)))
             assert await answer.body.__anext__() == b"a"
             with pytest.raises(UpstreamTimeout):
                 await answer.body.__anext__()
@@ -308,7 +308,7 @@ def test_a_caller_that_leaves_while_connecting_leaves_nothing_behind() -> None:
             gone.set()
 
         async with Raw(handler) as server, engine() as upstream:
-            call = asyncio.ensure_future(upstream.send(asked(server.port, base="https://127.0.0.1")))
+            call = asyncio.ensure_future(upstream.send(outgoing(server.port, base="https://127.0.0.1")))
             await until(lambda: server.opened == 1)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -342,7 +342,7 @@ def test_a_connection_that_comes_too_late_is_closed() -> None:
 
 
 def test_ipv6_and_the_next_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def found(host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
+    def resolve(host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
         tcp = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
         return [
             (socket.AF_INET6, *tcp, ("::1", port, 0, 0)),
@@ -355,10 +355,10 @@ def test_ipv6_and_the_next_address_of_a_name(monkeypatch: pytest.MonkeyPatch) ->
         async with engine() as upstream:
             with contextlib.suppress(OSError):  # a machine without IPv6 has nothing to show here
                 async with Raw(saying(answer), host="::1") as server:
-                    assert await read(upstream, asked(server.port, base="http://[::1]")) == (200, b"a", None)
-            monkeypatch.setattr(socket, "getaddrinfo", found)
+                    assert await read(upstream, outgoing(server.port, base="http://[::1]")) == (200, b"a", None)
+            monkeypatch.setattr(socket, "getaddrinfo", resolve)
             async with Raw(saying(answer)) as server:
-                assert await read(upstream, asked(server.port, base="http://api.test")) == (200, b"a", None)
+                assert await read(upstream, outgoing(server.port, base="http://api.test")) == (200, b"a", None)
 
     asyncio.run(go())
 
@@ -384,7 +384,7 @@ def test_a_slow_reader_stops_the_upstream_and_gets_everything() -> None:
 
     async def go() -> None:
         async with Raw(much) as server, engine() as upstream:
-            answer = await upstream.send(asked(server.port))
+            answer = await upstream.send(outgoing(server.port))
             first = await answer.body.__anext__()
             await asyncio.sleep(0.5)
             assert sent < size, "nobody reads, so nothing more may be taken from the socket"

@@ -17,7 +17,7 @@ from proxy.errors import UpstreamUnreachable
 from proxy.transports import direct
 from proxy.transports.direct import DirectUpstream
 from proxy.upstream import Timeouts
-from tests.support.raw_upstream import CHUNKED, Raw, asked, engine, read, saying, stay
+from tests.support.raw_upstream import CHUNKED, Raw, engine, outgoing, read, saying, stay
 
 
 def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
@@ -28,7 +28,7 @@ def test_a_handshake_that_never_ends_is_given_up() -> None:
     async def go() -> None:
         async with Raw(_no_tls) as server, engine() as upstream:
             with pytest.raises(UpstreamUnreachable):
-                await upstream.send(asked(server.port, Timeouts(0.3, 5, 5), base="https://127.0.0.1"))
+                await upstream.send(outgoing(server.port, Timeouts(0.3, 5, 5), base="https://127.0.0.1"))
 
     asyncio.run(go())
 
@@ -48,7 +48,7 @@ def secured(authority: Authority, context: ssl.SSLContext, base: str = "https://
     async def go() -> bytes:
         handler = saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n")
         async with Raw(handler, ssl=authority.server) as server, engine(context) as upstream:
-            status, body, error = await read(upstream, asked(server.port, base=base))
+            status, body, error = await read(upstream, outgoing(server.port, base=base))
             assert (status, error) == (200, None)
             return body
 
@@ -63,7 +63,7 @@ def test_tls_is_made_ready_later_where_the_settings_name_no_https(monkeypatch: p
 
     async def go() -> None:
         async with Raw(saying(CHUNKED + b"2\r\nab\r\n0\r\n\r\n"), ssl=authority.server) as server:
-            assert await read(upstream, asked(server.port, base="https://127.0.0.1")) == (200, b"ab", None)
+            assert await read(upstream, outgoing(server.port, base="https://127.0.0.1")) == (200, b"ab", None)
             await upstream.aclose()
 
     asyncio.run(go())

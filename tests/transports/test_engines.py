@@ -1,4 +1,4 @@
-"""What every engine to the upstream keeps: connections, promises, silence about what it was not asked for."""
+"""What every engine does: reuse connections, keep the contract of Upstream, and add nothing to a request."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def engine(request: pytest.FixtureRequest) -> Any:
 def test_an_empty_key_adds_no_credential_to_those_that_the_call_brings(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
 
-    async def go(one: ClosableUpstream) -> None:
+    async def go(client: ClosableUpstream) -> None:
         for headers in ([], [("authorization", "TC3-HMAC-SHA256 x")]):
             call = replace(outgoing(upstream.url, "POST", b"{}"), target=Target("x", upstream.url, ""), headers=headers)
-            answer = await one.send(call)
+            answer = await client.send(call)
             async for _ in answer.body:
                 pass
             await answer.body.aclose()
 
     run(engine, go)
-    assert [one.header("authorization") for one in upstream.received] == [None, "TC3-HMAC-SHA256 x"]
+    assert [call.header("authorization") for call in upstream.received] == [None, "TC3-HMAC-SHA256 x"]
 
 
 def test_an_empty_path_is_the_base_address_itself(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
     address = upstream.url.removesuffix("/v1")
 
-    async def go(one: ClosableUpstream) -> None:
+    async def go(client: ClosableUpstream) -> None:
         call = replace(outgoing(address, "POST", b"{}"), target=Target("x", address, ""), path="", query="")
-        await (await one.send(call)).body.aclose()
+        await (await client.send(call)).body.aclose()
 
     run(engine, go)
     assert upstream.received[0].target == "/"
@@ -66,13 +66,13 @@ def test_tls_is_made_ready_where_only_moderation_needs_it() -> None:
     tencent = {**plain, **keys, "MODERATION": "tencent"}
     there = {**plain, **keys, "MODERATION": "openai", "MODERATION_OPENAI_BASE_URL": "https://api.openai.com"}
     for settings, wanted in ((plain, False), (tencent, True), (there, True)):
-        made = transports.make(startup.load(settings), host())
-        assert isinstance(made, DirectUpstream) and (made._context is not None) == wanted
+        transport = transports.make(startup.load(settings), host())
+        assert isinstance(transport, DirectUpstream) and (transport._context is not None) == wanted
 
 
 def test_the_target_stands_on_the_wire_as_it_was_given(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
-    assert run(engine, lambda one: read(one, upstream.url)) == b"1"
+    assert run(engine, lambda client: read(client, upstream.url)) == b"1"
     assert upstream.received[0].target == "/v1/models/a%2Fb?x=%7E"
     assert upstream.received[0].header("content-length") is None
     assert upstream.received[0].header("host") == f"127.0.0.1:{upstream.port}"
@@ -86,11 +86,11 @@ def test_connections_that_have_been_idle_by_the_wall_clock_are_dropped(
     upstream.play(whole(b"1"))
     wall = Wall()
 
-    async def go(one: ClosableUpstream) -> None:
+    async def go(client: ClosableUpstream) -> None:
         wall.seconds += idle
-        await read(one, upstream.url)
+        await read(client, upstream.url)
         wall.seconds += idle
-        await read(one, upstream.url)
+        await read(client, upstream.url)
 
     before = upstream.connections
     run(engine, go, wall)
@@ -103,10 +103,10 @@ def test_an_answer_under_way_survives_the_dropping(engine: Any, upstream: Upstre
     )
     wall = Wall()
 
-    async def go(one: ClosableUpstream) -> bytes:
-        answer = await one.send(outgoing(upstream.url))
+    async def go(client: ClosableUpstream) -> bytes:
+        answer = await client.send(outgoing(upstream.url))
         wall.seconds += 100
-        assert await read(one, upstream.url) == b"2"
+        assert await read(client, upstream.url) == b"2"
         upstream.proceed()
         rest = b"".join([piece async for piece in answer.body])
         await answer.body.aclose()
@@ -125,13 +125,13 @@ def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream
         else whole(b"2")
     )
 
-    async def go(one: ClosableUpstream) -> bytes:
-        calls = [asyncio.ensure_future(read(one, upstream.url)) for _ in range(10)]
+    async def go(client: ClosableUpstream) -> bytes:
+        calls = [asyncio.ensure_future(read(client, upstream.url)) for _ in range(10)]
         await until(lambda: len(upstream.received) == 10)
         for _ in calls:
             upstream.proceed()
         await asyncio.gather(*calls)
-        return await read(one, upstream.url)
+        return await read(client, upstream.url)
 
     assert run(engine, go) == b"2"
 
@@ -139,10 +139,10 @@ def test_many_stale_connections_cost_one_new_one(engine: Any, upstream: Upstream
 def test_a_second_failure_is_told(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"), (Cut(),))
 
-    async def go(one: ClosableUpstream) -> None:
-        await read(one, upstream.url)
+    async def go(client: ClosableUpstream) -> None:
+        await read(client, upstream.url)
         with pytest.raises(UpstreamDisconnected):
-            await read(one, upstream.url)
+            await read(client, upstream.url)
 
     run(engine, go)
     assert len(upstream.received) == 3
@@ -155,10 +155,10 @@ def test_an_answer_that_has_begun_is_never_asked_for_twice(
 ) -> None:
     upstream.play(whole(b"1"), (begun, Sleep(0.1), how))
 
-    async def go(one: ClosableUpstream) -> None:
-        await read(one, upstream.url)
+    async def go(client: ClosableUpstream) -> None:
+        await read(client, upstream.url)
         with pytest.raises(UpstreamDisconnected):
-            await read(one, upstream.url)
+            await read(client, upstream.url)
 
     run(engine, go)
     assert len(upstream.received) == 2
@@ -167,8 +167,8 @@ def test_an_answer_that_has_begun_is_never_asked_for_twice(
 def test_a_body_makes_a_length_even_for_delete(engine: Any, upstream: Upstream) -> None:
     upstream.play(whole(b"1"))
 
-    async def go(one: ClosableUpstream) -> None:
-        await (await one.send(outgoing(upstream.url, "DELETE", b"{}"))).body.aclose()
+    async def go(client: ClosableUpstream) -> None:
+        await (await client.send(outgoing(upstream.url, "DELETE", b"{}"))).body.aclose()
 
     run(engine, go)
     assert upstream.received[0].body == b"{}"
@@ -179,8 +179,8 @@ def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: 
     upstream.play((head(200, ("Content-Length", "2")) + b"a", Wait()) if begun else (Wait(),))
     timeouts = Timeouts(2, 0.2, 0.3)
 
-    async def go(one: ClosableUpstream) -> None:
-        answer = await one.send(replace(outgoing(upstream.url), timeouts=timeouts))
+    async def go(client: ClosableUpstream) -> None:
+        answer = await client.send(replace(outgoing(upstream.url), timeouts=timeouts))
         try:
             async for _ in answer.body:
                 pass

@@ -54,8 +54,8 @@ def parsed(data: bytes, cut: int = 1 << 20, method: str = "POST", ended: bool = 
     ],
 )
 def test_what_an_answer_is(data: bytes, status: int, body: bytes, done: bool, keep: bool, cut: int) -> None:
-    answer, found = parsed(data, cut)
-    assert (answer.status, found, answer.done, answer.keep) == (status, body, done, keep)
+    answer, parsed_body = parsed(data, cut)
+    assert (answer.status, parsed_body, answer.done, answer.keep) == (status, body, done, keep)
 
 
 def test_fields_are_joined_trimmed_and_in_order() -> None:
@@ -157,7 +157,7 @@ _WORDS = [
 ]  # fmt: skip
 _starts = st.sampled_from([b"", OK, CHUNKED, OK + b"Content-Length: 3\r\n\r\n", b"HTTP/1.1 100 C\r\n\r\n" + OK])
 _bytes = st.builds(
-    lambda start, words: start + b"".join(words), _starts, st.lists(st.sampled_from(_WORDS) | st.binary(max_size=2))
+    lambda start, parts: start + b"".join(parts), _starts, st.lists(st.sampled_from(_WORDS) | st.binary(max_size=2))
 )
 
 
@@ -226,17 +226,17 @@ def test_how_the_bytes_are_cut_changes_nothing(data: bytes, cut: int) -> None:
 
 @given(_bytes)
 def test_what_is_complete_here_is_the_same_to_h11(data: bytes) -> None:
-    """Never more lenient than h11, but where it is said why."""
-    mine = ours(data)
-    if mine is None or not mine[2]:
+    """Never more lenient than h11, with the exceptions listed here."""
+    own = ours(data)
+    if own is None or not own[2]:
         return
-    theirs = h11s(data)
-    assert theirs == mine
+    reference = h11s(data)
+    assert reference == own
 
 
 @given(_bytes)
 def test_what_httptools_and_h11_agree_on_is_the_same_here(data: bytes) -> None:
     """Never stricter than both, and never another answer."""
-    one, other = h11s(data), httptoolss(data)
-    if one is not None and one == other and one[2]:
-        assert ours(data) == one
+    first, second = h11s(data), httptoolss(data)
+    if first is not None and first == second and first[2]:
+        assert ours(data) == first

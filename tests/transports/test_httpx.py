@@ -27,9 +27,9 @@ def test_a_proxy_that_cannot_be_used_is_told_at_start_up_with_the_ways_out(monke
         only_proxies(monkeypatch, {"all_proxy": value})
         with pytest.raises(
             ConfigError, match=r"^all_proxy names .*unset all_proxy, or set UPSTREAM_ENGINE=direct"
-        ) as told:
+        ) as error:
             transports.make(startup.load({}), host())
-        assert "secret" not in told.value.message
+        assert "secret" not in error.value.message
 
 
 def test_tls_streams_are_observed_as_well() -> None:
@@ -48,7 +48,7 @@ def test_tls_streams_are_observed_as_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "found"),
+    ("environ", "expected"),
     [
         ({}, None),
         ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
@@ -61,11 +61,11 @@ def test_tls_streams_are_observed_as_well() -> None:
     ],
 )
 def test_an_outbound_proxy_is_taken_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], found: str | None
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: str | None
 ) -> None:
     only_proxies(monkeypatch, environ)
     proxy = proxy_for("https://api.example.com/v1")
-    assert (proxy and proxy.url) == found
+    assert (proxy and proxy.url) == expected
     assert proxy is None or proxy.variable == next(iter(environ))
 
 
@@ -73,7 +73,7 @@ def test_calls_go_through_the_outbound_proxy(upstream: Upstream, monkeypatch: py
     upstream.play(whole(b"1"))
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{upstream.port}")
     monkeypatch.setenv("NO_PROXY", "")
-    assert run(HttpxUpstream, lambda one: read(one, "http://api.example.com/v1")) == b"1"
+    assert run(HttpxUpstream, lambda client: read(client, "http://api.example.com/v1")) == b"1"
     assert upstream.received[0].target == "http://api.example.com/v1/models/a%2Fb?x=%7E"
 
 
@@ -83,13 +83,13 @@ def test_a_proxy_that_is_dead_is_blamed_itself(url: str, monkeypatch: pytest.Mon
         reserved.bind(("127.0.0.1", 0))  # bound, and nobody listens
         port = reserved.getsockname()[1]
         only_proxies(monkeypatch, {"all_proxy": f"http://user:secret@127.0.0.1:{port}"})
-        with pytest.raises(UpstreamUnreachable, match=r"proxy that all_proxy names .*cannot be reached") as told:
-            run(HttpxUpstream, lambda one: read(one, url))
-    assert "secret" not in told.value.message and "127.0.0.1" not in told.value.message
+        with pytest.raises(UpstreamUnreachable, match=r"proxy that all_proxy names .*cannot be reached") as error:
+            run(HttpxUpstream, lambda client: read(client, url))
+    assert "secret" not in error.value.message and "127.0.0.1" not in error.value.message
 
 
 def test_a_proxy_that_refuses_the_way_is_blamed_itself(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream.play(whole(b"", 407))
     only_proxies(monkeypatch, {"HTTPS_PROXY": f"http://127.0.0.1:{upstream.port}"})
     with pytest.raises(UpstreamUnreachable, match=r"proxy that HTTPS_PROXY names .*refuses the connection: 407"):
-        run(HttpxUpstream, lambda one: read(one, "https://api.example.com/v1"))
+        run(HttpxUpstream, lambda client: read(client, "https://api.example.com/v1"))
