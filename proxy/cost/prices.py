@@ -38,13 +38,15 @@ MILLION = 1_000_000
 class Tokens:
     """Tokens of one call, as OpenAI's API counts them.
 
-    `cached`, `cache_write` and `audio_input` are included in `input`, `reasoning` and `audio_output` in `output`.
+    `cached`, `cache_write` and `audio_input` are included in `input`, `cache_write_1h` (written to be kept for an hour)
+    in `cache_write`, `reasoning` and `audio_output` in `output`.
     """
 
     input: int
     output: int
     cached: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
@@ -75,7 +77,8 @@ class Price:
         parts = (
             (max(plain_input, 0), "input", "input"),
             (tokens.cached, "cached_input", "input"),
-            (tokens.cache_write, "cache_write", "input"),
+            (max(tokens.cache_write - tokens.cache_write_1h, 0), "cache_write", "input"),
+            (tokens.cache_write_1h, "cache_write_1h", "cache_write" if "cache_write" in figures else "input"),
             (tokens.audio_input, "audio_input", "input"),
             (max(plain_output, 0), "output", "output"),
             (tokens.reasoning, "reasoning", "output"),
