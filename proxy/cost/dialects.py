@@ -18,8 +18,8 @@ _COMPLETION, _OUTPUT = "completion_tokens_details", "output_tokens_details"
 class Dialect(NamedTuple):
     """One provider. `host` is a pattern for the host of its base URL, `source` says where and when this was read.
 
-    `reasoning_beside`: completion_tokens leaves out reasoning. `outside_total`: reasoning and citations are counted
-    outside of total_tokens too. `cost` is the member with the charge in US dollars, times `cost_unit`; `fee_on_own_key`:
+    `reasoning_beside`: completion_tokens leaves out reasoning. `outside_total`: total_tokens leaves out reasoning and
+    citations too. `cost` is the member with the charge in US dollars, times `cost_unit`; `fee_on_own_key`:
     with the account's own key at a provider it is the fee only, and the provider's charge is added.
     """
 

@@ -165,7 +165,7 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
 
 
 def _price(call: Call) -> Price | None:
-    """The price of the model that the answer names, which an alias or an Azure deployment hides, or of the request's."""
+    """The price of the model that the answer names, whatever a deployment is called, else of the request's."""
     from proxy.cost import prices
 
     outcome = call.outcome

@@ -73,7 +73,7 @@ class _Ends:
     """The first and the last bytes of a body, opened if it is compressed."""
 
     def __init__(self, encoding: str) -> None:
-        self._inflater = content_encoding.Inflater() if content_encoding.opens(encoding) else None
+        self._inflater = content_encoding.Inflater() if content_encoding.can_decode(encoding) else None
         self._room = _MAX_PLAIN_BYTES if self._inflater or encoding == "identity" else 0
         self._head = b""
         self._tail = bytearray()
