@@ -115,8 +115,6 @@ def _at(usage: Any, path: Path) -> Any:
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     return value if type(value) is int and 0 <= value < _MAX_TOKENS else None
 
 

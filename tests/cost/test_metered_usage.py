@@ -123,7 +123,8 @@ def test_an_azure_deployment_costs_what_the_model_that_it_names_costs() -> None:
         "name": "azure",
         "base_url": "https://x.openai.azure.com/openai/v1",
         "keys": ["sk-a"],
-        "models": ["gpt-4o=prod"],
+        "models": "",
+        "aliases": {"gpt-4o": "prod"},
     }
     answer = json.dumps({"model": "gpt-4o", "choices": [], "usage": USED}).encode()
     body = b'{"model":"gpt-4o","messages":[]}'

@@ -63,7 +63,7 @@ def test_zero_and_null_do_not_replace_a_figure_and_a_sum_goes_with_its_counts() 
 def test_what_is_no_number_is_left_out() -> None:
     found = {"prompt_tokens": True, "input_tokens": 4, "prompt_tokens_details": 5}
     assert figures.of(found) == Usage(input=4)
-    assert figures.of({"prompt_tokens": 4.0, "completion_tokens": -1, "total_tokens": 1e99}) == Usage(input=4)
+    assert figures.of({"prompt_tokens": 4, "completion_tokens": -1, "total_tokens": 1e99}) == Usage(input=4)
 
 
 def test_packed_answers_are_opened_for_the_log_alone() -> None:
