@@ -105,8 +105,9 @@ class Plan:
 
     `targets` are where it may go, in the order to try them. `max_output` is how many tokens each answer may have, None
     where nobody limits them: the body that goes up says so in its target's words. `wants_events`: the upstream is asked
-    for a stream, whatever the caller asked for. `reads_answer`: the answer must be readable here. `keeps_document`: the
-    request's parsed form is needed after the call went up.
+    for a stream, whatever the caller asked for. `reads_answer`: the answer must be readable here, without any encoding;
+    `opens_answer`: in one that can be opened here. `keeps_document`: the request's parsed form is needed after the call
+    went up.
     """
 
     def __init__(self) -> None:
@@ -114,6 +115,7 @@ class Plan:
         self.max_output: int | None = None
         self.wants_events = False
         self.reads_answer = False
+        self.opens_answer = False
         self.keeps_document = False
         self.retry: Retry | None = None
 

@@ -7,18 +7,19 @@ largest output nor Alibaba's own prices: those stand in prices_supplement.json, 
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from proxy.cost.prices import TABLE
+from proxy.cost.price_table import TABLE
 
 SUPPLEMENT = Path(__file__).with_name("prices_supplement.json")
 _PROVIDERS = (
     "openai azure anthropic google deepseek moonshotai zhipuai zai mistral groq x-ai minimax cohere perplexity "
-    "cerebras together fireworks"
+    "cerebras together fireworks openrouter"
 ).split()
 # Ours on the left; in genai-prices, in US dollars for a million tokens, on the right.
 _FIGURES = {
@@ -26,6 +27,7 @@ _FIGURES = {
     "output": "output_mtok",
     "cached_input": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
     "reasoning": "output_reasoning_mtok",
     "audio_input": "input_audio_mtok",
     "audio_output": "output_audio_mtok",
@@ -57,13 +59,14 @@ def make(today: date) -> dict[str, Any]:
         "date": today.isoformat(),
         "unit": "US dollars for a million tokens",
         "providers": {**hosts, **supplement["providers"]},
+        "without_prices": supplement["without_prices"],
         "fallback": {name: known[name].fallback_model_providers or [] for name in ("azure", "google")},
         "models": models + supplement["models"],
     }
 
 
 def _entry(provider: str, model: Any, today: date, supplement: dict[str, Any]) -> dict[str, Any] | None:
-    names = _names(model.match)
+    names = [name for name in _names(model.match) if _is_own_name(provider, name)]
     prices = _prices(model, today)
     if any("requests_kcount" in vars(one.prices) for one in _conditional(model)):
         return None  # a fee for each request besides: tokens alone would tell too little
@@ -72,11 +75,21 @@ def _entry(provider: str, model: Any, today: date, supplement: dict[str, Any]) -
     entry: dict[str, Any] = {"provider": provider, "match": names}
     window = _first(supplement["context_window"].get(provider, {}), model.id, names) or model.context_window
     most = _first(supplement["max_output"].get(provider, {}), model.id, names)
+    most_input = _first(supplement["max_input"].get(provider, {}), model.id, names)
     if window:
         entry["context_window"] = window
+    if most_input:
+        entry["max_input"] = most_input
     if most:
         entry["max_output"] = most
     return {**entry, "prices": prices}
+
+
+def _is_own_name(provider: str, name: str) -> bool:
+    """OpenRouter's names have a vendor. `:free` is a tag, whatever the model, and batches go another way."""
+    if name.endswith((":free", ":batch")):
+        return False
+    return provider != "openrouter" or "/" in name
 
 
 def _first(found: dict[str, int], name: str, names: list[str]) -> int | None:
@@ -85,12 +98,17 @@ def _first(found: dict[str, int], name: str, names: list[str]) -> int | None:
 
 
 def _names(clause: Any) -> list[str]:
-    """The names that a clause takes, with * for any text; regular expressions have no such form and are left out."""
+    """The names that a clause takes, with * for any text, and [0-9] for the digits of a date in a regular expression.
+
+    Other regular expressions have no such form and are left out.
+    """
     kind = type(clause).__name__
     if kind == "ClauseOr":
         return [name for part in clause.or_ for name in _names(part)]
     if kind == "ClauseAnd":  # a longer name of another entry says what the second half excludes
         return _names(clause.and_[0])
+    if kind == "ClauseRegex":
+        return _dated(clause.regex)
     forms = {
         "ClauseEquals": ("equals", "{}"),
         "ClauseStartsWith": ("starts_with", "{}*"),
@@ -101,6 +119,15 @@ def _names(clause: Any) -> list[str]:
         return []
     field, form = forms[kind]
     return [form.format(getattr(clause, field).lower())]
+
+
+def _dated(regex: str) -> list[str]:
+    r"""The pattern for a regular expression that is a name with a date, such as `^grok-4\.7-\d{8}$`."""
+    name = re.fullmatch(r"\^((?:[a-z0-9/-]|\\\.|\[-@\])+?)((?:-?\\d(?:\{\d\})?)+)(\$?)", regex)
+    if name is None:
+        return []
+    digits = re.sub(r"\\d(?:\{(\d)\})?", lambda found: "[0-9]" * int(found[1] or 1), name[2])
+    return [name[1].replace("\\.", ".") + digits + ("" if name[3] else "*")]
 
 
 def _prices(model: Any, today: date) -> list[dict[str, Any]]:

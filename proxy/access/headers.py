@@ -29,15 +29,20 @@ _EXPOSED = (
     "x-sluice-usage, x-sluice-moderation"
 )
 _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
+# gzip among the encodings that a client accepts, unless its weight is 0 (RFC 9110, section 12.5.3).
+_GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
 _INVALID_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token (RFC 9110, section 5.6.2); events may hold anything
 
 
-def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> list[tuple[str, str]]:
+def upward(
+    headers: Headers, config: Config, own_key: bool, streamed: bool, opened: bool = False
+) -> list[tuple[str, str]]:
     """Return the caller's headers for the upstream, with an `Accept-Encoding` that Sluice can handle.
 
     A stream is requested uncompressed, because a compressor would hold events back. So is every answer to a form, which
-    may ask for a stream in a field that Sluice does not read.
+    may ask for a stream in a field that Sluice does not read. `opened`: an answer that is read here is requested in an
+    encoding that can be opened here.
     """
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
@@ -53,6 +58,8 @@ def upward(headers: Headers, config: Config, own_key: bool, streamed: bool) -> l
         and not _INVALID_VALUE.search(value)
     ]
     accepted = "identity" if streamed else headers.get("accept-encoding") or "identity"
+    if opened and not streamed:
+        accepted = "gzip" if _GZIP.search(accepted) else "identity"
     pairs.append(("accept-encoding", "identity" if _INVALID_VALUE.search(accepted) else accepted))
     return pairs
 

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import estimate
+from proxy.cost.prices import Price
 from proxy.errors import ContextTooLong, PathNotAllowed
 from proxy.wire import safe_json, work
 from proxy.wire.path_table import FREE
@@ -38,20 +39,31 @@ async def apply(call: Call) -> None:
     await strict_body.read(call, "its length is checked here before it goes up")
     request = strict_body.object_of(call)
     price = estimate.price_of(call, request.get("model"))
-    window = price.context_window if price else None
     if protocol.truncates(request):
         return  # the upstream shortens the prompt itself
     output = estimate.requested_output(request, row) or 0
-    if window is None or (await estimate.prompt_bound(call)).tokens + output <= window:
+    room = _prompt_room(price, output)
+    if room is None or (await estimate.prompt_bound(call)).tokens <= room:
         return
     tokens, certainty = await _longest_prompt(call, request)
-    if tokens <= (window - output) * (ESTIMATE_TOLERANCE if certainty == "estimate" else 1):
+    if tokens <= room * (ESTIMATE_TOLERANCE if certainty == "estimate" else 1):
         return
     if protocol.has_history and (truncates or guard == "truncate"):
-        room = window - (output or min(_ANSWER_TOKENS, window // 4))
-        if await _shorten(call, request, room):
+        window = room + output
+        if await _shorten(call, request, min(room, window - (output or min(_ANSWER_TOKENS, window // 4)))):
             return
-    raise ContextTooLong(window, tokens, output, certainty)
+    raise ContextTooLong(room + output, tokens, output, certainty)
+
+
+def _prompt_room(price: Price | None, output: int) -> int | None:
+    """Return how many tokens the prompt may have: what the answer leaves of the window, or the model's limit of input.
+
+    gpt-5 has a window of 400,000 tokens, of which the prompt may take 272,000. None where nothing is known.
+    """
+    limits = [] if price is None else [price.max_input]
+    if price is not None and price.context_window is not None:
+        limits.append(price.context_window - output)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 async def _longest_prompt(call: Call, request: dict[str, Any]) -> tuple[int, str]:

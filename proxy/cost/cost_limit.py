@@ -120,7 +120,7 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
         raise _unbounded(f"the request names more than {_MAX_MODELS} models. Name fewer.", "models")
     if (member := await work.run(multipliers.surcharge(request), call.host.clock)) is not None:
         raise _unbounded(f"{member} may raise the price above what is known here. Leave it out.", member)
-    prices = [pair for model in models for pair in estimate.prices_of(call, model)]
+    prices = [pair for model in models for pair in estimate.highest_prices_of(call, model)]
     limits = [await _affordable_at(call, request, row, answers, pair) for pair in prices]
     return min((limit for limit in limits if limit is not None), default=None)
 
@@ -197,6 +197,7 @@ def _highest_prices(
         outputs.append(figures["audio_output"])
     inputs.append(figures.get("audio_input", Decimal(0)))
     if has_long_cache or ("cache_write" not in figures and price.provider == "anthropic"):
+        inputs.append(figures.get("cache_write_1h", Decimal(0)))
         inputs.append(figures["input"] * 2)  # the price of a one-hour cache (docs.anthropic.com, prompt caching)
     return max(inputs), max(outputs)
 

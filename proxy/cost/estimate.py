@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.access import strict_body
 from proxy.call import Call
-from proxy.cost import prices
+from proxy.cost import price_table, prices
 from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
 from proxy.protocols import registry
@@ -119,6 +119,20 @@ def prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
     """Return each remaining upstream's own name for `model` with its price there, None if the price is unknown."""
     upstreams = {(target.name, target.base_url): target for target in call.plan.targets}
     return [(_name_at(target, model), price_of(call, model, target)) for target in upstreams.values()]
+
+
+def highest_prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
+    """As `prices_of`, with bounds on what a call may cost.
+
+    OpenRouter's price is that of one host, and it may choose a dearer one. So the maker's price must hold as well, and
+    a model of which that is unknown has no bound, unless it is free.
+    """
+    found: list[tuple[Any, Price | None]] = []
+    for name, price in prices_of(call, model):
+        found.append((name, price))
+        if price is not None and price.provider == price_table.OPENROUTER and not price.is_free:
+            found.append((name, prices.find(name, None, call.config.prices_file)))
+    return found
 
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:

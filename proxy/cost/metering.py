@@ -7,31 +7,25 @@ nothing, or the stream is cut, Sluice counts the tokens after the last byte went
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
-from typing import TYPE_CHECKING
 
-from proxy.access import strict_body
 from proxy.call import Call, Retry
-from proxy.cost import estimate
-from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
-from proxy.messages import ByteStream, Headers, Wrapper
-from proxy.protocols.members import answer_messages
+from proxy.cost import settlement
+from proxy.cost.settlement import KeptAnswer
+from proxy.cost.usage import Reports
+from proxy.messages import ByteStream, Wrapper
 from proxy.routing import refusals
-from proxy.wire import bounded_json, content_encoding, sse
-
-if TYPE_CHECKING:
-    from proxy.cost.prices import Tokens
-    from proxy.tokens.counter import Count
+from proxy.wire import sse
 
 _ADDED_MEMBERS = ("stream_options",)
-_MAX_KEPT_BYTES = 4_000_000
-_MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer
 # A stream with usage has this in all its other chunks. No text can contain it: there, quotation marks are escaped.
-_NO_USAGE = b',"usage":null'
+_NO_USAGE = re.compile(rb',[ ]?"usage":[ ]?null')
 
 
 async def apply(call: Call) -> Wrapper:
     """Request the stream's usage and watch the answer. The field is left out if it was refused before."""
+    call.plan.opens_answer = True
     return Wrapper(partial(Metered, call, _ask_for_usage(call)))
 
 
@@ -51,7 +45,7 @@ def _ask_for_usage(call: Call) -> Retry | None:
 
 
 class Metered:
-    """Keeps the answer for counting until the upstream reports its usage.
+    """Keeps the answer until it is settled: what the upstream reports may be nothing, or only the beginning.
 
     A class, not a generator, because the figures are settled on close, after the stream's end has reached the caller.
     """
@@ -60,8 +54,7 @@ class Metered:
         self._call = call
         self._retry = retry
         self._stream = stream
-        self._kept: list[bytes] = []
-        self._size = 0
+        self._answer = KeptAnswer()
         self._settled = False
         self._commented = False
         self._is_between_events = True
@@ -80,20 +73,13 @@ class Metered:
                 self._commented = True
                 await self._settle()
                 # A comment within an event that the upstream has not ended would become a part of it.
-                return (b"" if self._is_between_events else b"\n\n") + _comment(call)
+                return (b"" if self._is_between_events else b"\n\n") + settlement.comment(call)
             raise
         if piece:
             self._is_between_events = sse.ends_event(piece)
-            self._keep(piece)
+            self._answer.add(piece, call.state(Reports).number)
         is_added = self._retry is not None and not self._retry.used
         return without_usage(piece) if is_added and call.is_sse else piece
-
-    def _keep(self, piece: bytes) -> None:
-        if self._call.outcome.usage.output is not None:
-            self._kept.clear()
-        elif self._size <= _MAX_KEPT_BYTES:
-            self._size += len(piece)
-            self._kept.append(piece)
 
     async def aclose(self) -> None:
         """Close the inner stream and settle, even if the caller disconnects meanwhile."""
@@ -103,104 +89,26 @@ class Metered:
             await self._settle()
 
     async def _settle(self) -> None:
-        """Complete the figures for the log, and set the headers in case the head is still to be sent."""
-        call, outcome = self._call, self._call.outcome
-        if self._settled or outcome.headers is None:
-            return
-        self._settled = True
-        usage = outcome.usage
-        if usage.output is None and not await self._estimate():
-            return
-        usage.source = usage.source or "upstream"
-        price = estimate.price_of(call, outcome.model) or estimate.price_of(call, call.body.fields.get("model"))
-        tier = call.body.document.get("service_tier") if call.body.document else None
-        wall = call.host.clock.wall()
-        cost = price.cost(_tokens(call), wall, tier if isinstance(tier, str) else None) if price else None
-        if cost is not None and price is not None:
-            outcome.cost_usd, outcome.prices_date = float(round(cost, 10)), price.date
-        if "header" in call.config.metering:
-            if cost is not None:
-                outcome.reply_headers.append(("x-sluice-cost-usd", f"{round(cost, 10).normalize():f}"))
-            value = f"input={usage.input or 0}; output={usage.output}; source={usage.source}"
-            outcome.reply_headers.append(("x-sluice-usage", value))
-
-    async def _estimate(self) -> bool:
-        """Count the tokens without blocking other calls. False if that is not possible here."""
-        call, kept = self._call, b"".join(self._kept)
-        self._kept.clear()
-        try:
-            await strict_body.read(call, "its tokens are counted")
-            request = strict_body.object_of(call)
-            prompt = await estimate.count_prompt(call, call.outcome.target.model if call.outcome.target else None)
-        except (BadRequest, NotInstalled, UnsupportedMedia):
-            return False
-
-        def count() -> Count | None:
-            from proxy import tokens
-            from proxy.tokens import completion
-
-            messages = _messages(call, kept)
-            budget = tokens.budget(call.host.clock.now)
-            return completion.count(request, messages, budget, call.outcome.model) if messages else None
-
-        try:
-            answer = await call.host.clock.offload(count)
-        except (ValueError, RecursionError):
-            return False
-        if answer is None:
-            return False
-        usage = call.outcome.usage
-        usage.input, usage.output = prompt.tokens, answer.tokens
-        is_partial = "at_least" in (prompt.certainty, answer.certainty) or self._size > _MAX_KEPT_BYTES
-        usage.source = "at_least" if is_partial else "estimate"
-        return True
-
-
-def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
-    """Return the messages of a stream or of a whole JSON answer, an empty list if they cannot be read."""
-    if call.is_sse:
-        messages = call.protocol.messages(data)
-    else:
-        encoding = content_encoding.encoding(call.outcome.headers or Headers())
-        data = content_encoding.decoded(data, encoding, _MAX_PLAIN_BYTES)
-        messages = answer_messages(bounded_json.parse(data))
-    return [message for message in messages if any(value for name, value in message.items() if name != "role")]
+        if not self._settled and self._call.outcome.headers is not None:
+            self._settled = True
+            await settlement.settle(self._call, self._answer)
 
 
 def without_usage(piece: bytes) -> bytes:
     """Return a piece of whole events as it would be if nobody had requested usage."""
     if b'"usage"' not in piece:
         return piece
-    piece = piece.replace(_NO_USAGE, b"")
+    piece = _NO_USAGE.sub(b"", piece)
     if b'"usage"' not in piece:
         return piece
     return b"".join(event for event in sse.split(piece) if not _is_usage(event))
 
 
 def _is_usage(event: bytes) -> bool:
-    """Whether this is the chunk that Sluice requested: it has usage and no choices."""
+    """Whether this is the chunk that Sluice requested: it has usage, and no choices, null or none at all."""
     if b'"usage"' not in event:
         return False
     chunks = list(sse.objects(event))
-    return len(chunks) == 1 and chunks[0].get("choices") == [] and isinstance(chunks[0].get("usage"), dict)
-
-
-def _tokens(call: Call) -> Tokens:
-    from proxy.cost.prices import Tokens
-
-    usage = call.outcome.usage
-    return Tokens(
-        input=usage.input or 0,
-        output=usage.output or 0,
-        cached=usage.cached or 0,
-        reasoning=usage.reasoning or 0,
-        audio_input=usage.audio_input or 0,
-        audio_output=usage.audio_output or 0,
-    )
-
-
-def _comment(call: Call) -> bytes:
-    """Return the figures as an SSE comment, a line that starts with a colon and that clients ignore."""
-    usage, cost = call.outcome.usage, call.outcome.cost_usd
-    figures = {"input_tokens": usage.input, "output_tokens": usage.output, "source": usage.source, "cost_usd": cost}
-    return b": sluice " + json.dumps(figures).encode() + b"\n\n"
+    if len(chunks) != 1 or chunks[0].get("choices") or "error" in chunks[0]:
+        return False
+    return isinstance(chunks[0].get("usage"), dict)

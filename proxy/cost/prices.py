@@ -5,32 +5,15 @@ An unknown price is None, never 0. Figures are US dollars per million tokens.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proxy.errors import ConfigError
+from proxy.cost import price_table
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-TABLE = Path(__file__).resolve().parents[1] / "data" / "prices.json"
-# If no provider's address matches the upstream, these makers' entries are searched for the model, in this order.
-_MAKERS = (
-    "openai",
-    "anthropic",
-    "google",
-    "deepseek",
-    "moonshotai",
-    "zhipuai",
-    "zai",
-    "mistral",
-    "x-ai",
-    "qwen",
-    "minimax",
-)
 MILLION = 1_000_000
 
 
@@ -38,13 +21,15 @@ MILLION = 1_000_000
 class Tokens:
     """Tokens of one call, as OpenAI's API counts them.
 
-    `cached`, `cache_write` and `audio_input` are included in `input`, `reasoning` and `audio_output` in `output`.
+    `cached`, `cache_write` and `audio_input` are included in `input`, `cache_write_1h` (written to be kept for an hour)
+    in `cache_write`, `reasoning` and `audio_output` in `output`.
     """
 
     input: int
     output: int
     cached: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
@@ -52,18 +37,27 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One model's entry. `context_window` and `max_output` are in tokens, None if unknown. `date` is the table's."""
+    """One model's entry. The limits are in tokens, None if unknown. `date` is the table's.
+
+    `context_window` is for prompt and answer together, `max_input` for the prompt alone.
+    """
 
     provider: str
     date: str
     context_window: int | None
     max_output: int | None
     prices: tuple[dict[str, Any], ...]
+    max_input: int | None = None
 
     @property
     def service_tiers(self) -> frozenset[str]:
         """The service tiers with their own prices."""
         return frozenset(self.prices[0].get("service_tiers", {}))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is paid for any token."""
+        return all(not entry.get("input") and not entry.get("output") for entry in self.prices)
 
     def cost(self, tokens: Tokens, at: float, tier: str | None = None) -> Decimal | None:
         """Return the cost of `tokens` in US dollars at the Unix time `at`, None if a price is missing."""
@@ -75,7 +69,8 @@ class Price:
         parts = (
             (max(plain_input, 0), "input", "input"),
             (tokens.cached, "cached_input", "input"),
-            (tokens.cache_write, "cache_write", "input"),
+            (max(tokens.cache_write - tokens.cache_write_1h, 0), "cache_write", "input"),
+            (tokens.cache_write_1h, "cache_write_1h", "cache_write" if "cache_write" in figures else "input"),
             (tokens.audio_input, "audio_input", "input"),
             (max(plain_output, 0), "output", "output"),
             (tokens.reasoning, "reasoning", "output"),
@@ -114,94 +109,27 @@ def find(model: str, base_url: str | None, file: str | None = None) -> Price | N
     `file` is the path in PRICES_FILE. Raises ConfigError if it cannot be read.
     """
     name = model.strip().lower()
-    for table in ([_load(file)] if file else []) + [_load(None)]:
-        if (entry := _search(table, name, base_url)) is not None:
+    for table in ([price_table.load(file)] if file else []) + [price_table.load(None)]:
+        if (entry := price_table.search(table, name, base_url)) is not None:
             return Price(
                 provider=str(entry.get("provider", "own")),
                 date=str(table.get("date", "")),
                 context_window=entry.get("context_window"),
                 max_output=entry.get("max_output"),
                 prices=tuple(entry["prices"]) if "prices" in entry else (entry,),
+                max_input=entry.get("max_input"),
             )
     return None
 
 
 def check_file(file: str) -> None:
     """Raise ConfigError, with the reason, if `file` is not a valid price table."""
-    _load(file)
+    price_table.load(file)
 
 
 def table_date() -> str:
     """The date of the built-in table, YYYY-MM-DD."""
-    return str(_load(None).get("date", ""))
-
-
-def _search(table: dict[str, Any], model: str, base_url: str | None) -> dict[str, Any] | None:
-    hosts = table.get("providers", {})
-    host = (base_url or "").partition("://")[2]
-    provider = next((name for name, pattern in hosts.items() if host and re.match(pattern, host)), None)
-    if not hosts:
-        return _match(table["models"], model)
-    candidates = [provider, *table.get("fallback", {}).get(provider, ())] if provider else list(_MAKERS)
-    model = model if provider else model.rpartition("/")[2]
-    for candidate in candidates:
-        entries = [entry for entry in table["models"] if entry["provider"] == candidate]
-        if (match := _match(entries, model)) is not None:
-            return match
-    return None
-
-
-def _match(entries: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
-    """Return the entry with exactly this name, else the one with the longest matching pattern."""
-    from fnmatch import fnmatchcase
-
-    best: tuple[int, dict[str, Any]] | None = None
-    for entry in entries:
-        for pattern in entry["match"]:
-            if pattern == name:
-                return entry
-            if "*" in pattern and fnmatchcase(name, pattern) and (best is None or len(pattern) > best[0]):
-                best = (len(pattern), entry)
-    return best[1] if best else None
-
-
-@lru_cache(maxsize=4)
-def _load(file: str | None) -> dict[str, Any]:
-    import json
-
-    if file is None:
-        try:
-            text = Path(TABLE).read_text(encoding="utf-8")
-        except OSError:
-            return {"models": [], "providers": {"": "(?!)"}}  # a bundle without the table: no price is known
-    else:
-        from proxy.settings import text_file
-
-        text = text_file.read(file, "PRICES_FILE")
-    try:
-        table = json.loads(text)
-        for entry in table["models"]:
-            _check(entry)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"PRICES_FILE names {file}, which is not a valid price table ({error}). Write JSON such as "
-            '{"models": [{"match": ["my-model*"], "input": 0.5, "output": 1.5, "context_window": 128000}]}, in US '
-            "dollars per million tokens.",
-            param="PRICES_FILE",
-        ) from None
-    return dict(table)
-
-
-def _check(entry: dict[str, Any]) -> None:
-    """Raise ValueError, KeyError, TypeError or AttributeError for an invalid entry."""
-    if not isinstance(entry["match"], list) or not all(isinstance(name, str) for name in entry["match"]):
-        raise ValueError("match must be a list of names")
-    entry["match"] = [name.lower() for name in entry["match"]]
-    for prices in entry.get("prices", [entry]):
-        for name in ("input", "output"):
-            value = prices["input"] if name == "input" else prices.get("output", 0)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                raise ValueError(f"{name} must be a number of US dollars per million tokens")
+    return str(price_table.load(None).get("date", ""))
 
 
 def _within(hours: list[str] | None, hour: str) -> bool:

@@ -8,28 +8,24 @@ from functools import partial
 from typing import Any
 
 from proxy.call import Call
-from proxy.messages import ByteStream, Wrapper, media_type
-from proxy.protocols.usage import MENTION, Usage
+from proxy.errors import UpstreamDisconnected
+from proxy.messages import ByteStream, Headers, Wrapper, media_type
+from proxy.protocols import usage
 from proxy.wire import content_encoding
 
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
-_MAX_JSON_BYTES = 1_000_000
-_HEAD_BYTES = 4_096
-_MAX_TOKENS = 1_000_000_000_000
-# Where the chat API, the Responses API and compatible APIs put each count.
-_PATHS = {
-    "input": (("prompt_tokens",), ("input_tokens",)),
-    "output": (("completion_tokens",), ("output_tokens",)),
-    "cached": (
-        ("prompt_tokens_details", "cached_tokens"),
-        ("input_tokens_details", "cached_tokens"),
-        ("prompt_cache_hit_tokens",),
-    ),
-    "reasoning": (("completion_tokens_details", "reasoning_tokens"), ("output_tokens_details", "reasoning_tokens")),
-    "audio_input": (("prompt_tokens_details", "audio_tokens"),),
-    "audio_output": (("completion_tokens_details", "audio_tokens"),),
-}
-_RARE = ("audio_input", "audio_output")  # nearly always 0, and then left out of the log
+_MODEL_BYTES = 4_096
+# Some providers put the usage first, others last; behind it there may be search results.
+_HEAD_BYTES, _TAIL_BYTES = 65_536, 262_144
+_MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer: a small one may hold very much
+
+
+class Reports:
+    """What the upstream has reported of this call so far: the usage objects as one, and how many there were."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, Any] = {}
+        self.number = 0
 
 
 async def apply(call: Call) -> Wrapper:
@@ -38,22 +34,18 @@ async def apply(call: Call) -> Wrapper:
 
 
 async def watch(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
-    """Yield `stream` unchanged. JSON bodies up to 1 MB are kept whole: they may be compressed, with usage anywhere."""
-    kept: list[bytes] = []
-    size = 0
+    """Yield `stream` unchanged. Of a JSON body both ends are kept: the usage is in one of them."""
+    ends: _Ends | None = None
     try:
         async for piece in stream:
             if piece and call.is_sse:
                 record(call, piece)
-            elif piece and size <= _MAX_JSON_BYTES and _is_json(call):
-                size += len(piece)
-                kept.append(piece)
-                if size > _MAX_JSON_BYTES:
-                    kept.clear()
+            elif piece and _is_json(call):
+                ends = ends or _Ends(content_encoding.encoding(call.outcome.headers or Headers()))
+                ends.add(piece)
             yield piece
-        if kept and (headers := call.outcome.headers) is not None:
-            encoding = content_encoding.encoding(headers)
-            record(call, content_encoding.decoded(b"".join(kept), encoding, 4 * _MAX_JSON_BYTES))
+        if ends is not None:
+            record(call, ends.data())
     finally:
         await stream.aclose()
 
@@ -65,23 +57,55 @@ def _is_json(call: Call) -> bool:
 def record(call: Call, piece: bytes) -> None:
     """Record the answer's model and usage if `piece` has them."""
     outcome = call.outcome
-    if outcome.model is None and (match := _MODEL.search(piece[:_HEAD_BYTES])):
+    if outcome.model is None and (match := _MODEL.search(piece[:_MODEL_BYTES])):
         outcome.model = match[1].decode("utf-8", "replace")
-    if MENTION in piece:
-        outcome.usage.update(normalise(call.protocol.usage(piece)))
+    if usage.mentioned(piece) and (found := call.protocol.usage(piece)):
+        from proxy.cost import dialects, figures  # most pieces report nothing
+
+        reports = call.state(Reports)
+        reports.usage = usage.merged(reports.usage, found)
+        reports.number += 1
+        base_url = outcome.target.base_url if outcome.target else None
+        outcome.usage = figures.of(reports.usage, dialects.of(base_url))
 
 
-def normalise(usage: dict[str, Any]) -> Usage:
-    """Convert any provider's usage object to the same figures."""
-    counts = {}
-    for name, paths in _PATHS.items():
-        candidates = (_count_at(usage, path) for path in paths)
-        counts[name] = next((count for count in candidates if count or (count is not None and name not in _RARE)), None)
-    return Usage(**counts)
+class _Ends:
+    """The first and the last bytes of a body, opened if it is compressed."""
 
+    def __init__(self, encoding: str) -> None:
+        self._inflater = content_encoding.Inflater() if content_encoding.can_decode(encoding) else None
+        self._room = _MAX_PLAIN_BYTES if self._inflater or encoding == "identity" else 0
+        self._head = b""
+        self._tail = bytearray()
+        self._is_cut = False
 
-def _count_at(usage: Any, path: tuple[str, ...]) -> int | None:
-    for name in path:
-        usage = usage.get(name) if isinstance(usage, dict) else None
-    # Prices are multiplied by it, so it must be a plausible number of tokens.
-    return usage if isinstance(usage, int) and not isinstance(usage, bool) and 0 <= usage < _MAX_TOKENS else None
+    def add(self, piece: bytes) -> None:
+        if self._inflater is None:
+            if self._room:
+                self._keep(piece)
+            return
+        if self._room <= 0:
+            return
+        try:
+            for portion in self._inflater.feed(piece):
+                self._keep(portion)
+                self._room -= len(portion)
+                if self._room <= 0:
+                    break
+        except UpstreamDisconnected:
+            self._room = 0
+
+    def data(self) -> bytes:
+        """What is kept; a body without its middle has a line end in its place, so that nothing is read across it."""
+        is_cut = self._is_cut or len(self._tail) > _TAIL_BYTES
+        return self._head + (b"\n" if is_cut else b"") + bytes(self._tail[-_TAIL_BYTES:])
+
+    def _keep(self, plain: bytes) -> None:
+        if room := max(_HEAD_BYTES - len(self._head), 0):
+            self._head += plain[:room]
+            plain = plain[room:]
+        self._is_cut = self._is_cut or len(plain) > _TAIL_BYTES
+        self._tail += plain[-_TAIL_BYTES:]
+        if len(self._tail) > 2 * _TAIL_BYTES:
+            del self._tail[:-_TAIL_BYTES]
+            self._is_cut = True

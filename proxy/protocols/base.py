@@ -85,7 +85,7 @@ class Protocol:
 
     def usage(self, data: bytes) -> dict[str, Any]:
         """The usage object in a whole answer or in a piece of a stream; empty if there is none."""
-        return usage.last_object(data)
+        return usage.reported(data)
 
     def accumulator(self) -> Accumulator:
         """A new accumulator that assembles an answer from its stream. Only if `assembles`."""

@@ -1,32 +1,66 @@
-"""Token counts: as answers report them, and as the log and the prices need them. Pure."""
+"""Token counts: where an answer says them, and the figures that the log and the prices need. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from proxy.wire import bounded_json
+from proxy.wire import bounded_json, sse
 
-# The text of an answer cannot contain this: in JSON strings, quotation marks are escaped.
-MENTION = b'"usage"'
+# The text of an answer cannot contain these: there, every quotation mark has a backslash before it.
+_MENTION = b'"usage'
+_KEY = re.compile(rb'"usage(?:Metadata)?"\s{0,16}:\s{0,16}(?=\{)')
+_EVALS = b"eval_count"
+# Ollama's own API has its counts in the answer itself.
+_EVAL_COUNT = re.compile(rb'"((?:prompt_)?eval_count)"\s{0,16}:\s{0,16}(\d{1,12})(?!\d)')
+# The tier that served the call is next to the usage, not in it.
+_TIER = re.compile(rb'"service_tier"\s{0,16}:\s{0,16}"([a-z_-]{1,32})"')
 _DECODER = json.JSONDecoder()
-_OBJECT_BYTES = 4_096
-# How many mentions are parsed: an upstream may repeat the word any number of times.
+_OBJECT_BYTES = 16_384
+# How many mentions are tried at either end: an upstream may repeat the word without end.
 _MAX_TRIES = 8
+_MAX_MEMBERS = 64
+_TOTALS = ("total_tokens", "totalTokenCount", "totalTokens")
+_OUTPUTS = ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count")
 
 
 class Usage:
-    """The tokens of one call; None for those that were not reported. `source` is upstream, estimate or at_least."""
+    """Tokens of one call, None where nobody reported them. `source` is upstream, estimate or at_least.
 
-    __slots__ = ("audio_input", "audio_output", "cached", "input", "output", "reasoning", "source")
+    `cached`, `cache_write` and `audio_input` are included in `input`, `cache_write_1h` in `cache_write`, and
+    `reasoning` and `audio_output` in `output`. `total` is set where only a sum was reported. `tier` is the service tier
+    that served the call, `cost_usd` what the upstream says that it charged.
+    """
+
+    __slots__ = (
+        "audio_input",
+        "audio_output",
+        "cache_write",
+        "cache_write_1h",
+        "cached",
+        "cost_usd",
+        "input",
+        "output",
+        "reasoning",
+        "source",
+        "tier",
+        "total",
+    )
 
     def __init__(self, **counts: int | None) -> None:
         self.input = counts.get("input")
         self.output = counts.get("output")
+        self.total = counts.get("total")
         self.cached = counts.get("cached")
+        self.cache_write = counts.get("cache_write")
+        self.cache_write_1h = counts.get("cache_write_1h")
         self.reasoning = counts.get("reasoning")
         self.audio_input = counts.get("audio_input")
         self.audio_output = counts.get("audio_output")
+        self.tier: str | None = None
+        self.cost_usd: float | None = None
         self.source: str | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -34,28 +68,82 @@ class Usage:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def update(self, newer: Usage) -> None:
-        """Take over every number in `newer`: a stream may report its usage several times, and the last one counts."""
-        for name in self.__slots__:
-            if (value := getattr(newer, name)) is not None:
-                setattr(self, name, value)
+    def __repr__(self) -> str:
+        return f"Usage({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
 
-def last_object(data: bytes) -> dict[str, Any]:
-    """The last `usage` object in a body or in a piece of a stream; empty if there is none."""
-    at = len(data)
+def mentioned(data: bytes) -> bool:
+    """Whether `data` may report a usage; cheap, and wrong only where it says yes."""
+    return _MENTION in data or _EVALS in data
+
+
+def reported(data: bytes) -> dict[str, Any]:
+    """The usage that a body or a piece of a stream reports, or an empty object. Several are merged in their order."""
+    if not mentioned(data):
+        return {}
+    usage: dict[str, Any] = {}
+    for event in [data] if data.lstrip().startswith((b"{", b"[")) else sse.split(data):
+        found = _of_event(event)
+        if found and "service_tier" not in found and (tiers := _TIER.findall(event)):
+            found = {**found, "service_tier": tiers[-1].decode()}
+        usage = merged(usage, found)
+    return usage
+
+
+def merged(kept: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """`kept` with every figure of `newer`: a stream may report its usage several times, and the last figures count.
+
+    Zero and null say nothing where there is a figure already. A sum does not outlive the counts that it was made of.
+    """
+    if any(newer.get(name) for name in _OUTPUTS) and not any(newer.get(name) for name in _TOTALS):
+        kept = {name: value for name, value in kept.items() if name not in _TOTALS}
+    return _merged(kept, newer, 3)
+
+
+def _merged(kept: dict[str, Any], newer: dict[str, Any], levels: int) -> dict[str, Any]:
+    result = dict(kept)
+    for name, value in newer.items():
+        before = result.get(name)
+        if isinstance(before, dict) and isinstance(value, dict) and levels:
+            result[name] = _merged(before, value, levels - 1)
+        elif (value or not before) and (name in result or len(result) < _MAX_MEMBERS):
+            result[name] = value
+    return result
+
+
+def _of_event(event: bytes) -> dict[str, Any]:
+    """The usage in one event or body. Of several the largest: the others are those of its parts."""
+    objects = [value for at in _mentions(event) if (value := _object_at(event, at)) is not None]
+    if objects:
+        return max(objects, key=_size)
+    return {name.decode(): int(count) for name, count in _EVAL_COUNT.findall(event)}
+
+
+def _mentions(data: bytes) -> Iterator[int]:
+    """The positions after which a usage object may begin: the first and the last few."""
+    first = last = -1
     for _ in range(_MAX_TRIES):
-        if (at := data.rfind(MENTION, 0, at)) < 0:
-            break
-        text = data[at + len(MENTION) : at + len(MENTION) + _OBJECT_BYTES].lstrip()
-        if not text.startswith(b":"):
-            continue
-        try:
-            decoded = text[1:].lstrip().decode("utf-8", "ignore")
-            bounded_json.check(decoded)
-            value, _ = _DECODER.raw_decode(decoded)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
-            return value
-    return {}
+        if (first := data.find(_MENTION, first + 1)) < 0:
+            return
+        yield first
+    last = len(data)
+    for _ in range(_MAX_TRIES):
+        if (last := data.rfind(_MENTION, first + 1, last)) < 0:
+            return
+        yield last
+
+
+def _object_at(data: bytes, at: int) -> dict[str, Any] | None:
+    if (key := _KEY.match(data, at)) is None:
+        return None
+    try:
+        text = data[key.end() : key.end() + _OBJECT_BYTES].decode("utf-8", "ignore")
+        bounded_json.check(text)
+        value, _ = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _size(usage: dict[str, Any]) -> int:
+    return sum(value for name, value in usage.items() if "oken" in name and type(value) is int)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy import startup
-from proxy.cost import metering
+from proxy.cost import metering, settlement
 from proxy.messages import Reply
 from proxy.upstream import Target
 from proxy.wire import sse
@@ -245,7 +245,7 @@ def test_where_nothing_can_count_nothing_is_made_up(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_very_long_stream_is_counted_as_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metering, "_MAX_KEPT_BYTES", 100)
+    monkeypatch.setattr(settlement, "_MAX_KEPT_BYTES", 100)
     _, _, line = metered(Listed(TEXT, TEXT, TEXT, DONE))
     assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (2, "at_least")
 
@@ -255,11 +255,22 @@ def test_only_the_chunk_that_was_asked_for_is_taken_out() -> None:
         b'data: {"choices":[{"delta":{"content":"\\"usage\\":null"}}]}\n\n',
         b'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n',
         b'data: {"choices":[],"usage":5}\n\n',
+        b'data: {"error":{"message":"x"},"usage":{"prompt_tokens":1}}\n\n',
         b'data: {"x":"\\"usage\\""}\n\ndata: {"choices":[],"usage" broken\n\n',
         b": a comment\n\n",
     ):
         assert metering.without_usage(kept) == kept
         assert metering.without_usage(kept + USAGE + kept) == kept + kept
+
+
+@pytest.mark.parametrize("choices", [b'"choices":[],', b'"choices": null, ', b""])
+def test_the_chunk_that_was_asked_for_is_taken_out_whatever_its_choices_are(choices: bytes) -> None:
+    added = b'data: {"id":"c",' + choices + b'"usage":' + json.dumps(USED).encode() + b"}\n\n"
+    _, body, line = metered(Listed(TEXT.replace(b"}\n\n", b', "usage": null}\n\n'), added, DONE))
+    assert body == TEXT + DONE
+    assert (line["gen_ai.usage.input_tokens"], line["gen_ai.usage.output_tokens"]) == (8, 2)
+    _, body, line = metered(Listed(TEXT, added, DONE), ASSEMBLE="always")
+    assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (2, "upstream")
 
 
 def test_a_stream_that_is_left_early_is_counted() -> None:

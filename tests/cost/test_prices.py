@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from proxy import startup
-from proxy.cost import prices
+from proxy.cost import price_table, prices
 from proxy.cost.prices import Price, Tokens, find
 from proxy.errors import ConfigError
 from tools import prices as making
@@ -35,7 +35,7 @@ def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
         entries = [entry for entry in models if entry["provider"] == provider.id]
         for model in provider.models:
             for name in {model.id.lower(), *(pattern.replace("*", "") for pattern in making._names(model.match))}:
-                entry = prices._match(entries, name)
+                entry = price_table.match(entries, name)
                 if entry is None:
                     continue
                 for at in (NOON, NIGHT):
@@ -69,7 +69,7 @@ def test_the_table_is_made_with_its_date_and_sources(tmp_path: Path, capsys: pyt
         "mistral",
         "groq",
     } <= providers
-    assert json.loads(prices.TABLE.read_text())["providers"] == table["providers"]
+    assert json.loads(price_table.TABLE.read_text())["providers"] == table["providers"]
 
 
 @OLD
@@ -192,11 +192,11 @@ def test_a_file_that_cannot_be_used_stops_start_up(text: str, tmp_path: Path) ->
 
 
 def test_without_the_table_nothing_has_a_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(prices, "TABLE", tmp_path / "none.json")
-    prices._load.cache_clear()
+    monkeypatch.setattr(price_table, "TABLE", tmp_path / "none.json")
+    price_table.load.cache_clear()
     find.cache_clear()
     try:
         assert find("gpt-4o", OPENAI) is None and prices.table_date() == ""
     finally:
-        prices._load.cache_clear()
+        price_table.load.cache_clear()
         find.cache_clear()

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from proxy.cost import usage
+from proxy.cost import figures
 from proxy.errors import UpstreamDisconnected, UpstreamRefused
 from proxy.protocols import registry
-from proxy.protocols.usage import Usage, last_object
+from proxy.protocols.usage import Usage, reported
 from tests.support.core import Listed, error_of, request, run
 
 CHAT, TALLY = "/v1/chat/completions", "/v1/chat/completions/input_tokens"
@@ -77,7 +77,7 @@ def test_an_upstream_s_endless_number_is_no_place_in_a_sequence() -> None:
 @pytest.mark.parametrize("count", [b"9" * 4_000, b"-1", b"1" + b"0" * 40, b"true", b"1e5", b'"9"'])
 def test_an_upstream_s_impossible_usage_is_not_reckoned_with(count: bytes) -> None:
     told = b'{"model":"gpt-4o-mini","usage":{"prompt_tokens":5,"completion_tokens":%b}}' % count
-    assert usage.normalise(last_object(told)) == Usage(input=5)
+    assert figures.of(reported(told)) == Usage(input=5)
     lines: list[str] = []
     body = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]}'
     reply, _ = run(Listed(told, headers=JSON), request(body=body), lines, settings=COUNTED)

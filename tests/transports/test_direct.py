@@ -14,7 +14,7 @@ from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed,
 from proxy.transports import connection, direct
 from proxy.transports.direct import DirectUpstream
 from proxy.upstream import Outgoing, Target, Timeouts
-from tests.support.raw_upstream import CHUNKED, LONG, OK, QUICK, Raw, engine, once, read, saying, stay
+from tests.support.raw_upstream import CHUNKED, LONG, OK, QUICK, Raw, engine, once, outgoing, read, saying, stay
 from tests.support.talk import until
 from tests.support.upstream import CEILING
 
