@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.messages import Request
 from proxy.routing.key_refusals import ROWS
 from tests.support.core import KEY, request
 from tests.support.routing import SETTINGS, made, run
@@ -217,3 +218,24 @@ def test_a_host_whose_key_has_no_credit_is_no_failing_host() -> None:
     )
     run(upstream, request(body=b'{"model":"m"}', headers=TYPED), pool, SETTINGS, made())
     assert upstream.asked == ["pool/1", "pool/2"]
+
+
+def sent_with(incoming: Request, message: str) -> int:
+    upstream = Several({"pool": Does(400, json.dumps(openai(message)).encode())})
+    run(upstream, incoming, POOL, {**SETTINGS, "ALLOW_REFERENCES": "*"}, made())
+    return len(upstream.sent)
+
+
+def test_a_model_in_the_path_is_what_the_caller_sent_too() -> None:
+    path = "/v1/models/Incorrect%20API%20key%20provided"
+    assert sent_with(request(path, b"", method="GET"), "Incorrect API key provided does not exist") == 1
+    assert sent_with(request("/v1/models/m", b"", method="GET"), "Incorrect API key provided") == 2
+
+
+def test_a_body_that_passes_unread_may_hold_any_words() -> None:
+    kind = ("content-type", "multipart/form-data; boundary=x")
+    incoming = request("/v1/audio/transcriptions", b"", headers=(*KEY, kind))
+    incoming.native = object()
+    host, upstream = made(), Several({"pool": Does(400, json.dumps(openai("Incorrect API key provided")).encode())})
+    run(upstream, incoming, POOL, {**SETTINGS, "ALLOW_REFERENCES": "*"}, host)
+    assert upstream.sent[0].native is incoming.native and len(upstream.sent) == 1 and not host.resting
