@@ -26,7 +26,7 @@ class Renderer:
         self._newer = newer
         self._budget = budget
         self._size = 0
-        self.has_references = False  # whether the rendering followed one
+        self.object_arrays = 0  # each costs more than its rendering
         self._root: dict[str, Any] = {}
 
     def functions(self, functions: Iterable[dict[str, Any]]) -> str:
@@ -91,6 +91,8 @@ class Renderer:
             return "number"
         if kind == "array":
             items = schema.get("items")
+            if isinstance(items, dict) and _properties(items):
+                self.object_arrays += 1
             return f"{self._type(self._resolved(items), depth)}[]" if isinstance(items, dict) else "any[]"
         if kind == "object" or _properties(schema):
             if not _properties(schema):
@@ -118,7 +120,6 @@ class Renderer:
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 return schema
-            self.has_references = True
             target: Any = self._root
             for part in reference.removeprefix("#").strip("/").split("/"):
                 target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
@@ -153,7 +154,14 @@ def first_is_bare(function: dict[str, Any]) -> bool:
     """Whether the first property of a function is rendered without a comment."""
     schema = function.get("parameters")
     first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
-    return isinstance(first, dict) and not (first.get("title") or first.get("description") or "default" in first)
+    if not isinstance(first, dict) or (first.get("type") in ("object", "array") and "$ref" not in str(first.get("items"))):
+        return False
+    return not (first.get("title") or first.get("description") or "default" in first)
+
+
+def is_bare(function: dict[str, Any]) -> bool:
+    """Whether a function is rendered as nothing but its name."""
+    return not function.get("description") and not _properties(function.get("parameters"))
 
 
 def _properties(schema: Any) -> dict[str, Any]:
