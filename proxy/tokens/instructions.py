@@ -53,8 +53,8 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
 
 def _system_message(counter: Counter, messages: list[dict[str, Any]], alone: int) -> int:
     """What the instructions cost next to the system message that they are added to; `alone` if there is none."""
-    system = next((message for message in messages if message.get("role") in _SYSTEM), None)
-    if system is None:
+    system = messages[0] if messages else {}
+    if system.get("role") not in _SYSTEM:
         return alone
     if not counter.rules.separator:
         return 0

@@ -59,7 +59,7 @@ class Renderer:
         for name, value in _properties(schema).items():
             member = self._resolved(value)
             if self._newer:
-                lines += self._comments(member)
+                lines += self._comments(member) + self._limits(member)
             elif depth == 0:
                 lines += self._comment(member.get("description"))
             mark = "" if name in required else "?"
@@ -78,7 +78,7 @@ class Renderer:
         for union in ("anyOf", "oneOf", "allOf"):
             kinds = schema.get(union)
             if isinstance(kinds, list) and kinds:
-                return " | ".join(self._type(self._resolved(kind), depth) for kind in kinds)
+                return self._union([self._resolved(kind) for kind in kinds], depth)
         values = schema.get("enum")
         if isinstance(values, list) and values:
             return " | ".join(self._json(value) for value in values)
@@ -102,6 +102,15 @@ class Renderer:
             return "\n".join([*title, "{", *title, *self._members(schema, depth), "}"])
         return kind if isinstance(kind, str) else "any"
 
+    def _union(self, kinds: list[dict[str, Any]], depth: int) -> str:
+        """Alternatives; on lines of their own if one of them has constraints."""
+        types = [self._type(kind, depth) for kind in kinds]
+        comments = [self._limits(kind) if self._newer else [] for kind in kinds]
+        if not any(comments):
+            return " | ".join(types)
+        lines = ["", *([*comment, f" | {kind}"] for comment, kind in zip(comments, types, strict=True))]
+        return "\n".join("\n".join(line) for line in lines)
+
     def _kinds(self, schema: dict[str, Any], kinds: list[Any], depth: int) -> str:
         """A list of types: each is rendered with the description, like a copy of the schema."""
         comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
@@ -110,7 +119,15 @@ class Renderer:
         self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:
             return " | ".join(types)
-        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types) + "\n"
+        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types)
+
+    def _limits(self, schema: dict[str, Any]) -> list[str]:
+        """The constraints of a schema, as a comment."""
+        if schema.get("type") == "string" and isinstance(schema.get("format"), str):
+            return self._comment(f"format: {schema['format']}")
+        limits = [(name, schema.get(name)) for name in ("minimum", "maximum")]
+        known = [f"{name}: {float(limit)}" for name, limit in limits if isinstance(limit, (int, float)) and abs(limit) < 1e300]
+        return self._comment(", ".join(known))
 
     def _resolved(self, schema: Any) -> dict[str, Any]:
         for _ in range(MAX_DEPTH):
