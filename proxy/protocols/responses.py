@@ -144,7 +144,7 @@ class Responses(Protocol):
         from proxy.protocols.responses_prompt import as_chat  # few requests are counted
 
         chat, unknown = as_chat(request)
-        return chat, ["the Responses API is counted like the chat API"], unknown
+        return chat, [], unknown
 
     def stores(self, store: Any) -> bool:
         return store is not False  # stored by default

@@ -50,7 +50,7 @@ def _add(messages: list[dict[str, Any]], item: dict[str, Any], notes: list[str])
     if kind == "message":
         messages.append({"role": item.get("role"), "content": item.get("content")})
     elif kind == "function_call":
-        call = {"function": {"name": item.get("name"), "arguments": item.get("arguments")}}
+        call = {"id": item.get("id"), "function": {"name": item.get("name"), "arguments": item.get("arguments")}}
         last = messages[-1] if messages else {}
         if "tool_calls" in last:  # consecutive calls belong to one answer
             last["tool_calls"].append(call)

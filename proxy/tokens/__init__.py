@@ -40,8 +40,10 @@ def budget(now: Callable[[], float]) -> Budget:
     return new
 
 
-def count_prompt(chat: dict[str, Any], estimate: list[str], at_least: list[str], budget: Budget) -> Count:
-    """The tokens of a chat request's prompt.
+def count_prompt(
+    chat: dict[str, Any], estimate: list[str], at_least: list[str], budget: Budget, api: str = "chat"
+) -> Count:
+    """The tokens of a chat request's prompt, or of the request to `api` (chat or responses) that it stands for.
 
     `estimate` and `at_least` are reasons, known to the caller, why the count is an estimate or a lower bound. Raises
     NotInstalled if this deployment has no vocabularies.
@@ -49,7 +51,7 @@ def count_prompt(chat: dict[str, Any], estimate: list[str], at_least: list[str],
     _vocabulary()
     from proxy.tokens import prompt
 
-    return prompt.count(chat, budget, estimate=estimate, at_least=at_least)
+    return prompt.count(chat, budget, estimate, at_least, api)
 
 
 def count_texts(request: dict[str, Any], budget: Budget) -> Count:

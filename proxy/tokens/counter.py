@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.tokens import vocabulary
+from proxy.tokens import rules, vocabulary
 from proxy.tokens.models import Model
 from proxy.tokens.values import compact
 from proxy.tokens.vocabulary import Budget
@@ -33,8 +33,10 @@ class Count:
 class Counter:
     """Counts the parts of one request. `at_least` and `estimate` collect the reasons why the sum is not exact."""
 
-    def __init__(self, model: Model, budget: Budget) -> None:
+    def __init__(self, model: Model, budget: Budget, api: str = rules.CHAT) -> None:
         self.model = model
+        self.api = api
+        self.rules = rules.of(model, api)
         self.budget = budget
         # Loading is slow in a new process and is not work on this text. On a busy machine it used up the whole budget,
         # and only the first message was counted.

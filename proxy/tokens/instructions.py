@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 from proxy.tokens.counter import Counter
-from proxy.tokens.schema import Renderer, TooLarge, first_is_bare
+from proxy.tokens.evidence import functions_of
+from proxy.tokens.rules import CHAT
+from proxy.tokens.schema import Renderer, TooLarge, first_is_bare, is_bare
 from proxy.tokens.values import as_list, text_of
 
 # Keywords of a JSON schema that the model does not see in a response format.
 _INVISIBLE = frozenset(
-    "additionalProperties required min max minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum "
+    "$schema additionalProperties required min max minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum "
     "minLength maxLength default".split()
 )
 _SYSTEM = ("system", "developer")
@@ -20,59 +22,57 @@ _TAIL = 4_096  # characters
 
 def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, Any]]) -> int:
     """The tokens that tools and a response format add to the system message, or to one created for them."""
-    model = counter.model
-    functions = _functions(request)
+    model, rules = counter.model, counter.rules
+    functions = functions_of(request)
     tokens = 0
     if functions:
         renderer = Renderer(not model.first_functions, counter.budget)
         try:
-            tokens += counter.text(renderer.functions(functions)) + 5
+            tokens += counter.text(renderer.functions(functions))
             if not model.first_functions:
-                tokens -= sum(map(first_is_bare, functions))
+                tokens += 2 * renderer.object_arrays - sum(map(first_is_bare, functions))
+            if model.gpt5 is not None and counter.api == CHAT:
+                tokens -= sum(map(is_bare, functions))
         except TooLarge:
             counter.at_least.append("the tools' schemas are too large to be counted completely")
-        if renderer.has_references:
-            counter.estimate.append("how a schema's references are rendered has not been measured")
-        if model.gpt5 is not None:
-            with_parameters = any(_has_properties(function) for function in functions)
-            tokens += 86 if with_parameters else 85
-            if model.gpt5 == 1:
-                tokens -= 1
-        else:
-            tokens += _choice(counter, request)
-            if model.reasons:
-                tokens += 1
+        tokens += _choice(counter, request) + rules.tools
     schema = _response_schema(request)
     if schema is not None:
-        tokens += _format(counter, schema) - (3 if functions else 0)
-        # Earlier answers carry a mark that they follow the format.
-        tokens += 4 * sum(message.get("role") == "assistant" and bool(message.get("content")) for message in messages)
-    if (functions or schema is not None) and model.gpt5 is None:
-        tokens += _system_message(counter, messages)
+        tokens += _format(counter, schema)
+        name = counter.text(str(schema.get("name") or ""))
+        if functions:
+            tokens += -1 - name if rules.with_tools is None else rules.with_tools
+        if rules.answer is not None:  # earlier answers carry the format's name
+            answers = sum(message.get("role") == "assistant" and bool(message.get("content")) for message in messages)
+            tokens += (name + rules.answer) * answers
+    if functions or schema is not None:
+        alone = rules.tools_alone if functions else rules.format_alone
+        tokens += _system_message(counter, messages, alone)
     return tokens
 
 
-def _system_message(counter: Counter, messages: list[dict[str, Any]]) -> int:
-    system = next((message for message in messages if message.get("role") in _SYSTEM), None)
-    if system is None:
-        return 4
+def _system_message(counter: Counter, messages: list[dict[str, Any]], alone: int) -> int:
+    """What the instructions cost next to the system message that they are added to; `alone` if there is none."""
+    system = messages[0] if messages else {}
+    if system.get("role") not in _SYSTEM:
+        return alone
+    if not counter.rules.separator:
+        return 0
     text = text_of(system.get("content"))[-_TAIL:]  # the line break only affects the tokens next to it
-    return counter.text(text + "\n") - counter.text(text)
-
-
-def _functions(request: dict[str, Any]) -> list[dict[str, Any]]:
-    tools = [tool.get("function") for tool in as_list(request.get("tools")) if isinstance(tool, dict)]
-    return [function for function in tools + as_list(request.get("functions")) if isinstance(function, dict)]
+    return counter.text(text + counter.rules.separator) - counter.text(text)
 
 
 def _choice(counter: Counter, request: dict[str, Any]) -> int:
+    rules = counter.rules
     choice = request.get("tool_choice", request.get("function_call"))
     if choice == "none":
-        return 1
-    if isinstance(choice, dict):
+        return rules.none
+    if choice == "required":
+        return rules.required
+    if isinstance(choice, dict) and rules.named is not None:
         function = choice.get("function", choice)
         name = function.get("name") if isinstance(function, dict) else None
-        return counter.text(name) + (4 if counter.model.first_functions else 7) if isinstance(name, str) else 0
+        return counter.text(name) + rules.named if isinstance(name, str) else 0
     return 0
 
 
@@ -90,7 +90,8 @@ def _format(counter: Counter, schema: dict[str, Any]) -> int:
     if isinstance(description := schema.get("description"), str) and description:
         tokens += counter.text(f"// {description}\n")
     visible = json.dumps(_visible(schema.get("schema")), separators=(",", ":"))
-    return tokens + counter.text(visible) + 2 + counter.text(name)
+    tokens += counter.text(visible) + counter.rules.format_
+    return tokens + counter.text(name) if counter.rules.format_named else tokens
 
 
 def _visible(value: Any, keys_are_names: bool = False) -> Any:
@@ -99,13 +100,9 @@ def _visible(value: Any, keys_are_names: bool = False) -> Any:
         return [_visible(item) for item in value]
     if not isinstance(value, dict):
         return value
+    hidden = _INVISIBLE if value.get("type") == "string" else _INVISIBLE | {"format"}
     return {
         key: _visible(member, key in ("properties", "$defs", "definitions") and not keys_are_names)
         for key, member in value.items()
-        if keys_are_names or key not in _INVISIBLE
+        if keys_are_names or key not in hidden
     }
-
-
-def _has_properties(function: dict[str, Any]) -> bool:
-    schema = function.get("parameters")
-    return isinstance(schema, dict) and bool(schema.get("properties"))

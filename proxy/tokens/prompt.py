@@ -10,22 +10,29 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.tokens import accounted, images, instructions
+from proxy.tokens import accounted, evidence, images, instructions
 from proxy.tokens.counter import Count, Counter
 from proxy.tokens.models import model_of
+from proxy.tokens.rules import CHAT
 from proxy.tokens.values import as_list, compacted, parsed, text_of
 from proxy.tokens.vocabulary import Budget
 
 _NO_TEXT = "input that is neither a text nor a list of tokens is not counted"
 
 
-def count(request: dict[str, Any], budget: Budget, estimate: Sequence[str] = (), at_least: Sequence[str] = ()) -> Count:
+def count(
+    request: dict[str, Any],
+    budget: Budget,
+    estimate: Sequence[str] = (),
+    at_least: Sequence[str] = (),
+    api: str = CHAT,
+) -> Count:
     """The prompt tokens of a chat completion request. Invalid requests are counted as far as they can be read.
 
     `estimate` and `at_least` are reasons, known to the caller, why the sum is not exact.
     """
-    counter = Counter(model_of(request.get("model")), budget)
-    counter.estimate += estimate
+    counter = Counter(model_of(request.get("model")), budget, api)
+    counter.estimate += [*estimate, *evidence.unmeasured(request, counter.model, api, budget)]
     counter.at_least += [*at_least, *accounted.uncounted(request)]
     model = counter.model
     messages = [message for message in as_list(request.get("messages")) if isinstance(message, dict)]
@@ -127,21 +134,27 @@ def _tool_turn(
     counter: Counter, message: dict[str, Any], calls: list[tuple[str, str]], results: list[dict[str, Any]]
 ) -> int:
     """The tokens of an earlier answer that called functions, and of their results."""
-    model = counter.model
+    rules = counter.rules
     tokens = content(counter, message.get("content"))
     if tokens:  # a text next to calls is a separate message
         tokens += 3 + counter.text("assistant")
     if isinstance(author := message.get("name"), str) and author:
         tokens += counter.text(author) + 1
-    if model.gpt5 is not None:
-        tokens += 6
+    if rules.calls is None:
+        for name, arguments in calls:
+            tokens += counter.text("functions." + name) + counter.text(compacted(arguments)) + rules.call
+            if rules.call_id and len(calls) == 1 and as_list(message.get("tool_calls"))[0].get("id"):
+                tokens += rules.call_id
+        for (name, _), result in zip(calls, results):
+            tokens += counter.text("functions." + name) + rules.result + content(counter, result.get("content"))
+        return tokens
     if len(calls) == 1:
         name, arguments = calls[0]
-        tokens += counter.text(name) + counter.text(compacted(arguments)) + 9
+        tokens += counter.text(name) + counter.text(compacted(arguments)) + rules.call
         for result in results:
-            tokens += counter.text("functions." + name) + 3 + content(counter, result.get("content"))
+            tokens += counter.text("functions." + name) + rules.result + content(counter, result.get("content"))
         return tokens
     uses = [{"recipient_name": f"functions.{name}", "parameters": parsed(arguments)} for name, arguments in calls]
-    tokens += counter.json({"tool_uses": uses}) + 24
+    tokens += counter.json({"tool_uses": uses}) + rules.calls
     texts = [parsed(text_of(result.get("content"))) for result in results]
-    return tokens + (counter.text(json.dumps(texts)) - 4 if texts else 0)
+    return tokens + (counter.text(json.dumps(texts)) + rules.results if texts else 0)

@@ -26,7 +26,7 @@ class Renderer:
         self._newer = newer
         self._budget = budget
         self._size = 0
-        self.has_references = False  # whether the rendering followed one
+        self.object_arrays = 0  # each costs more than its rendering
         self._root: dict[str, Any] = {}
 
     def functions(self, functions: Iterable[dict[str, Any]]) -> str:
@@ -59,7 +59,7 @@ class Renderer:
         for name, value in _properties(schema).items():
             member = self._resolved(value)
             if self._newer:
-                lines += self._comments(member)
+                lines += self._comments(member) + self._limits(member)
             elif depth == 0:
                 lines += self._comment(member.get("description"))
             mark = "" if name in required else "?"
@@ -78,7 +78,7 @@ class Renderer:
         for union in ("anyOf", "oneOf", "allOf"):
             kinds = schema.get(union)
             if isinstance(kinds, list) and kinds:
-                return " | ".join(self._type(self._resolved(kind), depth) for kind in kinds)
+                return self._union([self._resolved(kind) for kind in kinds], depth)
         values = schema.get("enum")
         if isinstance(values, list) and values:
             return " | ".join(self._json(value) for value in values)
@@ -91,6 +91,8 @@ class Renderer:
             return "number"
         if kind == "array":
             items = schema.get("items")
+            if isinstance(items, dict) and _properties(items):
+                self.object_arrays += 1
             return f"{self._type(self._resolved(items), depth)}[]" if isinstance(items, dict) else "any[]"
         if kind == "object" or _properties(schema):
             if not _properties(schema):
@@ -100,6 +102,15 @@ class Renderer:
             return "\n".join([*title, "{", *title, *self._members(schema, depth), "}"])
         return kind if isinstance(kind, str) else "any"
 
+    def _union(self, kinds: list[dict[str, Any]], depth: int) -> str:
+        """Alternatives; on lines of their own if one of them has constraints."""
+        types = [self._type(kind, depth) for kind in kinds]
+        comments = [self._limits(kind) if self._newer else [] for kind in kinds]
+        if not any(comments):
+            return " | ".join(types)
+        lines = ["", *([*comment, f" | {kind}"] for comment, kind in zip(comments, types, strict=True))]
+        return "\n".join("\n".join(line) for line in lines)
+
     def _kinds(self, schema: dict[str, Any], kinds: list[Any], depth: int) -> str:
         """A list of types: each is rendered with the description, like a copy of the schema."""
         comments = self._comments(schema) if self._newer and len(kinds) > 1 else []
@@ -108,7 +119,15 @@ class Renderer:
         self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:
             return " | ".join(types)
-        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types) + "\n"
+        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types)
+
+    def _limits(self, schema: dict[str, Any]) -> list[str]:
+        """The constraints of a schema, as a comment."""
+        if schema.get("type") == "string" and isinstance(schema.get("format"), str):
+            return self._comment(f"format: {schema['format']}")
+        limits = [(name, schema.get(name)) for name in ("minimum", "maximum")]
+        known = [f"{name}: {float(limit)}" for name, limit in limits if isinstance(limit, (int, float)) and abs(limit) < 1e300]
+        return self._comment(", ".join(known))
 
     def _resolved(self, schema: Any) -> dict[str, Any]:
         for _ in range(MAX_DEPTH):
@@ -118,7 +137,6 @@ class Renderer:
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 return schema
-            self.has_references = True
             target: Any = self._root
             for part in reference.removeprefix("#").strip("/").split("/"):
                 target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
@@ -153,7 +171,14 @@ def first_is_bare(function: dict[str, Any]) -> bool:
     """Whether the first property of a function is rendered without a comment."""
     schema = function.get("parameters")
     first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
-    return isinstance(first, dict) and not (first.get("title") or first.get("description") or "default" in first)
+    if not isinstance(first, dict) or (first.get("type") in ("object", "array") and "$ref" not in str(first.get("items"))):
+        return False
+    return not (first.get("title") or first.get("description") or "default" in first)
+
+
+def is_bare(function: dict[str, Any]) -> bool:
+    """Whether a function is rendered as nothing but its name."""
+    return not function.get("description") and not _properties(function.get("parameters"))
 
 
 def _properties(schema: Any) -> dict[str, Any]:
