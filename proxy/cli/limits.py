@@ -1,4 +1,4 @@
-"""`python -m proxy limits`: the limits table to read, and the two documents that are made of it."""
+"""`python -m proxy limits`: prints the table of limits, and writes the two documents that are generated from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.cli import limits_zh
-from proxy.platforms import limit_texts as words
+from proxy.platforms import limit_texts as texts
 from proxy.platforms.limits import LIMITS, Limit
 from proxy.platforms.platform import Door, Platform
 from proxy.platforms.registry import DOORS, PLATFORMS
@@ -20,51 +20,49 @@ _HEAD = """# Limits
 
 [中文](limits.zh-CN.md)
 
-A sluice gate lets a stream through or holds it back. So do platforms: some pass each word of an answer on as it
-comes, others take the whole answer first and give it out in one piece. And each of them stops at some size and some
-time. This page lists where, as the platforms' own pages say it; it is made of `proxy/platforms/limits.py`, which the
-program itself goes by.
+A sluice gate either lets water through or holds it back. Platforms do the same: some pass on each word of an answer
+as it arrives, others collect the whole answer and send it in one piece. Each has limits on size and time. This page
+lists them as the platforms document them. It is generated from `proxy/platforms/limits.py`, which the program itself
+uses.
 
-A *door* is the way by which calls come in: a function URL, a gateway, a load balancer. Behind its name stands whether
-it *streams* or gives an answer out *in one piece*. *Fixed*: nobody can change it. *Default*: a setting or a plan
-changes it, and where it is too small for answers of language models (a time-out of 3 s), change it first. 1 MB is a
-million bytes here.
+A *door* is the way that calls come in: a function URL, a gateway, a load balancer. After its name you see whether it
+*streams* or sends an answer *in one piece*. *Fixed*: nobody can change it. *Default*: a setting or a plan changes it;
+if it is too small for language models (a time-out of 3 s), change it first. 1 MB is a million bytes here.
 
-## What Sluice does before a limit is passed
+## What Sluice does before a limit is reached
 
-- **A request that is too large** gets status 413 in OpenAI's shape with the number and what to do, wherever the
-  platform shows us the request at all; otherwise you see the platform's own answer, named below.
-- **An answer that is too large for a door without streams**: the pieces of a stream are merged, which takes nothing
-  from the text (a stream spends some 200 bytes on each word). If it still does not fit, it ends with what fits,
+- **The request is too large**: status 413 in OpenAI's shape, with the limit and what to do, if the platform passes
+  the request on at all. Otherwise you see the platform's own answer, listed below.
+- **The answer is too large for a door that does not stream**: the events of a stream are merged, which loses no text
+  (a stream spends about 200 bytes on each word). If that is not enough, the answer ends with what fits, with
   `finish_reason: "length"` and the header `x-sluice-truncated: response_limit`. Any other answer becomes a 502 that
   names the limit.
-- **An answer that is too large and was not asked for as a stream, at a door that streams**: Tencent's web function
-  gives out 6 MB in one piece. An answer whose length is known beforehand becomes a 502 that names the limit, in place
-  of the platform's bare 407.
-- **Sizes are counted as the platform counts them**, and that is more than your text: AWS Lambda's 6,291,556 bytes are
-  for the whole envelope of JSON, quotation marks with their backslashes. Binary goes as base64, a third larger, so
-  that 6 MB hold about 4.5 MB of it and an ALB's 1 MB about 0.75 MB. Chinese is twice as large where the runtime
-  escapes it (Tencent's event functions; Lambda outside its managed Python 3.12 to 3.15).
-- **Time**: the last 10 %, at most 2 s, are kept back for true last words. A stream ends with the text so far and
-  `finish_reason: "length"`. A chat completion that was not asked for as a stream is put together from one where
-  less than 60 s are left (`ASSEMBLE`), so that it too brings the text so far, with the header
-  `x-sluice-truncated: deadline`. Where nothing has come yet, or nothing can be put together: 504. A time-out
-  of 5 s or less is said in `/readyz`.
-- **Cloudflare Workers** limit neither the size of an answer nor, while the caller is connected, its time; what runs
-  out first there is CPU time.
-- **A native stream on Cloudflare Workers** whose upstream breaks off ends without an error; only the missing
-  `data: [DONE]` shows it. `STREAM_GUARD=1` buys the error event.
-- **A Tencent event function** has the same limits behind its function URL, a load balancer (CLB) and the old API
-  Gateway (switched off in batches from 2026-10-30 on); behind the function URL it carries text alone, and binary
-  becomes a 502.
+- **A buffered answer is too large for a door that streams**: Tencent's web function sends at most 6 MB in one piece.
+  If the length is known in advance, the answer becomes a 502 that names the limit, instead of the platform's bare
+  407.
+- **Sizes are counted as the platform counts them**, which is more than your text. AWS Lambda's 6,291,556 bytes
+  include the whole JSON envelope, with a backslash before each quotation mark. Binary is sent as base64, a third
+  larger, so 6 MB hold about 4.5 MB of it and an ALB's 1 MB about 0.75 MB. Chinese takes twice the space if the
+  runtime escapes it (Tencent's event functions; Lambda except its managed Python 3.12 to 3.15).
+- **Time**: the last 10 %, at most 2 s, are reserved for ending the answer properly. A stream ends with the text so
+  far and `finish_reason: "length"`. If less than 60 s are left, a chat completion without streaming is requested as a
+  stream and assembled (`ASSEMBLE`), so it also returns the text so far, with the header `x-sluice-truncated:
+  deadline`. If nothing has arrived yet, or nothing can be assembled: 504. `/readyz` warns about a time-out of 5 s or
+  less.
+- **Cloudflare Workers** limit neither the size of an answer nor, while the caller stays connected, its time. CPU time
+  is what runs out first.
+- **A native stream on Cloudflare Workers** ends without an error if its upstream disconnects; only the missing `data:
+  [DONE]` shows it. With `STREAM_GUARD=1` an error event is sent.
+- **A Tencent event function** has the same limits with a function URL, a load balancer (CLB) and the old API Gateway
+  (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
 
-Unknown, because no page says it: how many bytes Tencent's web function streams at the most, and how long it lets a
-stream be silent; what Tencent answers when a function starts too slowly; whether a custom domain's gateway changes an
-encoded path. Pages that differ: one of Tencent's gives an instance 2 to 100 calls at once (583/47183), another one
-SSE connection (583/90617).
+Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
+silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
+path. Documents that contradict each other: one of Tencent's pages gives an instance 2 to 100 concurrent calls
+(583/47183), another a single SSE connection (583/90617).
 """
 _FOOT = """
-`python -m proxy limits` prints this table, `--platform aws` a part of it.
+`python -m proxy limits` prints this table; `--platform aws` prints one platform.
 """
 
 
@@ -75,6 +73,7 @@ class Language:
     title: Callable[[Platform], str]
     door: Callable[[Door], str]
     head: tuple[str, ...]
+    brackets: tuple[str, str]
     kinds: Mapping[bool, str]
     streams: Mapping[bool, str]
     units: Mapping[str, str]
@@ -83,19 +82,19 @@ class Language:
 
 
 def run(platform: str | None) -> int:
-    """Print the rows of one platform, or of all, as plain ASCII. Returns the exit code."""
+    """Print the rows of one platform, or of all if None, as plain ASCII. Returns the exit code."""
     cells = [("platform", "door", "what", "number", "kind", "when it is passed", "source, date read")]
     for row in LIMITS:
         if platform in (None, row.platform):
-            kind = words.KINDS[row.hard]
+            kind = texts.KINDS[row.hard]
             source = f"{row.source}, {row.read}"
-            cells.append((row.platform, row.door, row.what, words.amount(row), kind, row.answer, source))
+            cells.append((row.platform, row.door, row.what, texts.amount(row), kind, row.answer, source))
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)]) for row in cells]
     try:
         print("\n".join(lines), flush=True)
     except BrokenPipeError:
-        # `| head` has read what it wanted; the interpreter's own flush at the end must not fail over it again.
+        # `| head` has closed the pipe. The interpreter's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -105,10 +104,11 @@ def english() -> str:
     language = Language(
         title=lambda platform: platform.title,
         door=lambda door: door.name,
+        brackets=(" (", ")"),
         head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
-        kinds=words.KINDS,
+        kinds=texts.KINDS,
         streams={True: "streams", False: "in one piece"},
-        units=words.UNITS,
+        units=texts.UNITS,
         translate=str,
         cite=str,
     )
@@ -120,18 +120,19 @@ def chinese() -> str:
     language = Language(
         title=lambda platform: platform.title_zh,
         door=lambda door: door.name_zh,
+        brackets=("（", "）"),
         head=limits_zh.HEAD,
-        kinds=words.KINDS_ZH,
-        streams=words.STREAMS_ZH,
-        units=words.UNITS_ZH,
-        translate=words.TEXTS_ZH.__getitem__,
+        kinds=texts.KINDS_ZH,
+        streams=texts.STREAMS_ZH,
+        units=texts.UNITS_ZH,
+        translate=texts.TEXTS_ZH.__getitem__,
         cite=lambda source: limits_zh.SOURCES[source] if " " in source else source,
     )
     return limits_zh.INTRODUCTION + _tables(language) + limits_zh.FOOT
 
 
 def write() -> int:
-    """Write both documents anew. Returns the exit code."""
+    """Write both documents. Returns the exit code."""
     for name, text in (("limits.md", english()), ("limits.zh-CN.md", chinese())):
         (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
         print(f"docs/{name}")
@@ -155,13 +156,14 @@ def _tables(language: Language) -> str:
 
 
 def _cells(row: Limit, language: Language) -> tuple[str, ...]:
-    door = DOORS.get((row.platform, row.door))  # None for what holds at every door, or at the upload
-    # The page stands as code, so that no renderer takes an underscore or a dot of it for more than it is.
+    door = DOORS.get((row.platform, row.door))  # None for a limit of every door, or of the upload
+    opening, closing = language.brackets
+    # The page's name is code, so that no renderer treats an underscore or a dot in it as markup.
     source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
     return (
-        f"{language.door(door)} ({language.streams[door.streams]})" if door else language.translate(row.door),
+        f"{language.door(door)}{opening}{language.streams[door.streams]}{closing}" if door else language.translate(row.door),
         language.translate(row.what),
-        words.amount(row, language.units),
+        texts.amount(row, language.units),
         language.kinds[row.hard],
         language.translate(row.answer),
         f"{source}, {row.read}",

@@ -115,7 +115,7 @@ def test_the_command_line_and_the_pages_know_it(project: Path) -> None:
     run(project, "-m", "proxy", "limits", "--write")
     for name, title, door in (
         ("limits.md", "Example Functions", "HTTPS (in one piece)"),
-        ("limits.zh-CN.md", "示例云函数", "HTTPS (一次返回)"),
+        ("limits.zh-CN.md", "示例云函数", "HTTPS（一次返回）"),
     ):
         page = (project / "docs" / name).read_text(encoding="utf-8")
         assert f"## {title}\n" in page and f"| {door} |" in page
