@@ -160,8 +160,9 @@ def _cells(row: Limit, language: Language) -> tuple[str, ...]:
     opening, closing = language.brackets
     # The page's name is code, so that no renderer treats an underscore or a dot in it as markup.
     source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
+    name = f"{language.door(door)}{opening}{language.streams[door.streams]}{closing}" if door else ""
     return (
-        f"{language.door(door)}{opening}{language.streams[door.streams]}{closing}" if door else language.translate(row.door),
+        name or language.translate(row.door),
         language.translate(row.what),
         texts.amount(row, language.units),
         language.kinds[row.hard],
