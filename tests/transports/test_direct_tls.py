@@ -111,7 +111,7 @@ def test_an_old_tls_is_refused() -> None:
 def test_a_folder_of_named_certificates_is_trusted_as_the_file_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bundle's way: OpenSSL looks the one certificate up that signed the server's."""
+    """As in a bundle: OpenSSL looks up only the certificate that signed the server's."""
     from proxy.transports import tls
 
     authority = Authority()
