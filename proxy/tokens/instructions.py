@@ -9,7 +9,7 @@ from proxy.tokens.counter import Counter
 from proxy.tokens.evidence import functions_of
 from proxy.tokens.rules import CHAT
 from proxy.tokens.schema import Renderer, TooLarge, first_is_bare, is_bare
-from proxy.tokens.values import as_list, text_of
+from proxy.tokens.values import text_of
 
 # Keywords of a JSON schema that the model does not see in a response format.
 _INVISIBLE = frozenset(

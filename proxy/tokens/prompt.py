@@ -145,7 +145,7 @@ def _tool_turn(
             tokens += counter.text("functions." + name) + counter.text(compacted(arguments)) + rules.call
             if rules.call_id and len(calls) == 1 and as_list(message.get("tool_calls"))[0].get("id"):
                 tokens += rules.call_id
-        for (name, _), result in zip(calls, results):
+        for (name, _), result in zip(calls, results, strict=False):
             tokens += counter.text("functions." + name) + rules.result + content(counter, result.get("content"))
         return tokens
     if len(calls) == 1:

@@ -18,9 +18,9 @@ class Rules:
 
     - `tools`: around the rendered functions; `tools_alone`: more without a system message.
     - `separator`: what joins a system message and the instructions on tools; empty if they are apart.
-    - `required`: tool_choice "required"; `none`: "none"; `named`: a function's name; None if its name is not counted.
-    - `format_`: around a response format; `format_named`: with its name once more; `format_alone`: more without a system
-      message; `with_tools`: next to tools; `answer`: each earlier answer.
+    - `required`, `none`: for these values of tool_choice; `named`: for a function's name, None if it is not counted.
+    - `format_`: around a response format; `format_named`: with its name once more; `format_alone`: more without a
+      system message; `with_tools`: next to tools; `answer`: each earlier answer.
     - `call`: a call of a function and its arguments; `result`: its result, with the function's full name.
     - `calls`: parallel calls; `results`: their results.
     """

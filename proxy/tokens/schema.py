@@ -126,7 +126,8 @@ class Renderer:
         if schema.get("type") == "string" and isinstance(schema.get("format"), str):
             return self._comment(f"format: {schema['format']}")
         limits = [(name, schema.get(name)) for name in ("minimum", "maximum")]
-        known = [f"{name}: {float(limit)}" for name, limit in limits if isinstance(limit, (int, float)) and abs(limit) < 1e300]
+        numbers = [(name, limit) for name, limit in limits if isinstance(limit, (int, float)) and abs(limit) < 1e300]
+        known = [f"{name}: {float(limit)}" for name, limit in numbers]
         return self._comment(", ".join(known))
 
     def _resolved(self, schema: Any) -> dict[str, Any]:
@@ -171,7 +172,9 @@ def first_is_bare(function: dict[str, Any]) -> bool:
     """Whether the first property of a function is rendered without a comment."""
     schema = function.get("parameters")
     first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
-    if not isinstance(first, dict) or (first.get("type") in ("object", "array") and "$ref" not in str(first.get("items"))):
+    if not isinstance(first, dict):
+        return False
+    if first.get("type") in ("object", "array") and "$ref" not in str(first.get("items")):
         return False
     return not (first.get("title") or first.get("description") or "default" in first)
 
