@@ -10,8 +10,8 @@ import pytest
 
 from proxy.cost import price_table
 from proxy.cost.prices import find
-from tests.cost.test_context_limit import REJECT, chat, message, send
-from tests.support.core import error_of
+from proxy.messages import Reply
+from tests.support.core import Listed, error_of, request, run
 from tools import prices as making
 
 OPENAI, AZURE = "https://api.openai.com/v1", "https://mine.openai.azure.com/openai/v1"
@@ -141,12 +141,17 @@ def test_some_models_take_less_than_their_window(model: str, limit: int | None) 
     assert found and found.max_input == limit
 
 
+def send(text: str, settings: dict[str, str], **fields: Any) -> tuple[Reply, Listed]:
+    upstream = Listed(b"{}", headers=(("content-type", "application/json"), ("content-length", "2")))
+    body = json.dumps({"messages": [{"role": "user", "content": text}], **fields}).encode()
+    return run(upstream, request(body=body), settings=settings)[0], upstream
+
+
 def test_the_limit_of_the_input_counts_not_only_the_window() -> None:
-    entry: dict[str, Any] = chat(message("word " * 300_000), model="gpt-5", max_tokens=5_000)
-    reply, upstream = send(entry, REJECT)
+    reply, upstream = send("word " * 300_000, {"CONTEXT_GUARD": "reject"}, model="gpt-5", max_tokens=5_000)
     assert reply.status == 400 and not upstream.sent
     assert "maximum context length is 272000 tokens" in error_of(reply)["message"]
-    reply, upstream = send(chat(message("word " * 260_000), model="gpt-5"), REJECT)
+    reply, upstream = send("word " * 260_000, {"CONTEXT_GUARD": "reject"}, model="gpt-5")
     assert reply.status == 200 and upstream.sent
 
 
@@ -155,7 +160,7 @@ def test_a_limit_on_cost_takes_the_maker_s_price_too() -> None:
 
     def status(model: str) -> int:
         settings = {"MAX_COST_USD": "0.01", "OPENAI_BASE_URL": OPENROUTER}
-        return send(chat(message("Hi"), model=model, max_tokens=100), settings)[0].status
+        return send("Hi", settings, model=model, max_tokens=100)[0].status
 
     assert status("openai/gpt-4o-mini") == 200
     assert status("deepseek/deepseek-r1:free") == 200
