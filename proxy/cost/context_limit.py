@@ -49,9 +49,11 @@ async def apply(call: Call) -> None:
     if tokens <= room * (ESTIMATE_TOLERANCE if certainty == "estimate" else 1):
         return
     if protocol.has_history and (truncates or guard == "truncate"):
-        window = room + output
-        if await _shorten(call, request, min(room, window - (output or min(_ANSWER_TOKENS, window // 4)))):
+        reserved = output or min(_ANSWER_TOKENS, room // 4)
+        if await _shorten(call, request, _prompt_room(price, reserved) or 0):
             return
+    if price is not None and room == price.max_input:
+        output = 0  # a limit of the prompt alone: the answer makes no difference
     raise ContextTooLong(room + output, tokens, output, certainty)
 
 

@@ -13,6 +13,8 @@ TEXT = b'data: {"id":"c","model":"gpt-4o","choices":[{"index":0,"delta":{"conten
 USAGE = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2}}\n\n'
 DONE = b"data: [DONE]\n\n"
 ANSWER = b'{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2}}'
+BESIDE = b'{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":20}}'
+EVERY = "gzip, deflate, br, zstd"  # a Worker's own fetch opens what it asks for
 TALLY = "/v1/chat/completions/input_tokens"
 METERED = (("METERING", "header"), ("ASSEMBLE", "off"))
 CAPPED = (("MAX_OUTPUT_TOKENS", "100"), ("ASSEMBLE", "off"))
@@ -39,6 +41,32 @@ TOKENS = (
             ANSWER,
             headers={"x-sluice-usage": "input=8; output=2; source=upstream", "x-sluice-cost-usd": "0.00004"},
         ),
+        settings=METERED,
+    ),
+    Case(
+        "metering takes out the chunk that it asked for, whatever its choices are",
+        Ask(body=HI + b',"stream":true}'),
+        stream(TEXT + b"}\n\n", USAGE.replace(b"[]", b"null"), DONE),
+        Want(200, TEXT + b"}\n\n" + DONE),
+        frozenset({REWRITES}),
+        settings=METERED,
+    ),
+    Case(
+        "metering pays for reasoning that is in the total alone",
+        Ask(body=HI + b"}"),
+        whole(BESIDE),
+        Want(
+            200,
+            BESIDE,
+            headers={"x-sluice-usage": "input=8; output=12; source=upstream", "x-sluice-cost-usd": "0.00014"},
+        ),
+        settings=METERED,
+    ),
+    Case(
+        "metering asks for an encoding that it can open",
+        Ask(body=HI + b"}", headers=(*CALLER, ("accept-encoding", EVERY))),
+        whole(ANSWER),
+        Want(200, ANSWER, up=lambda up: up.header("accept-encoding") != EVERY),
         settings=METERED,
     ),
     Case(

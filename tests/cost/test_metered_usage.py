@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.cost.test_metering import DONE, HI, JSON, TEXT, USED, metered
 from tests.support.core import KEY, Listed, request, run
+from tests.support.metered import DONE, HI, JSON, TEXT, USED, metered
 
 
 def chunk(text: str, **more: Any) -> bytes:

@@ -34,7 +34,10 @@ def test_the_table_says_what_the_package_says(tmp_path: Path) -> None:
     for provider in (item for item in providers if item.id in making._PROVIDERS):
         entries = [entry for entry in models if entry["provider"] == provider.id]
         for model in provider.models:
-            for name in {model.id.lower(), *(pattern.replace("*", "") for pattern in making._names(model.match))}:
+            for name in {
+                model.id.lower(),
+                *(pattern.replace("*", "").replace("[0-9]", "1") for pattern in making._names(model.match)),
+            }:
                 entry = price_table.match(entries, name)
                 if entry is None:
                     continue
@@ -104,7 +107,6 @@ def test_prices_to_come_are_kept_and_those_that_are_over_are_not() -> None:
         ("gpt-4o-2024-11-20", "https://relay.example/v1", "openai"),
         ("gpt-4o", "https://mine.openai.azure.com/openai/v1", "openai"),
         ("deepseek-chat", "https://api.deepseek.com/v1", "deepseek"),
-        ("qwen-plus", "https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen"),
         ("qwen-plus", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen"),
         ("glm-4.6", None, "zai"),
         ("claude-sonnet-4-5", None, "anthropic"),

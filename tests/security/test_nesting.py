@@ -53,7 +53,7 @@ MAY = {
     "wire/json_edit.py": "reads the value of a member, all of which have been counted",
     "wire/json_rules.py": "counts",
     "protocols/usage.py": "counts",
-    "cost/prices.py": "the project's own table, or the owner's",
+    "cost/price_table.py": "the project's own table, or the owner's",
     "settings/providers_file.py": "a setting of the owner's",
     "adapters/workers_settings.py": "settings of the owner's",
     "adapters/aws_stream.py": "runs under CPython alone",
