@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from proxy.platforms import registry
+from proxy.settings.example_models import EXAMPLE, EXAMPLE_PATTERN
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the commands import. A system Python may happen to have some of these.
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tokens = commands.add_parser("tokens", help="count the tokens of a text, of messages or of requests")
     tokens.add_argument("file", help="a text file, JSON with messages, or JSONL with one request per line; - for stdin")
-    tokens.add_argument("--model", default="gpt-4o", help="model for input that does not name one (default: gpt-4o)")
+    tokens.add_argument("--model", default=EXAMPLE, help=f"model for input that does not name one (default: {EXAMPLE})")
     _add_keys(commands.add_parser("keys", help="create or inspect signed keys; needs SIGNING_SECRET"))
     _add_doctor(commands.add_parser("doctor", help="find problems in a deployed endpoint, or in the local setup"))
     limits = commands.add_parser("limits", help="show each platform's limits and what happens beyond them")
@@ -88,7 +89,9 @@ def _add_keys(command: argparse.ArgumentParser) -> None:
     mint = actions.add_parser("mint", help="print a new key")
     mint.add_argument("--name", required=True, help="who the key is for; appears in the log and works in REVOKED_KEYS")
     mint.add_argument("--days", type=float, default=30, help="days until it expires (default: 30)")
-    mint.add_argument("--models", help="comma-separated names or patterns, such as 'gpt-4o*,deepseek-*' (default: all)")
+    mint.add_argument(
+        "--models", help=f"comma-separated names or patterns, such as '{EXAMPLE_PATTERN},deepseek-*' (default: all)"
+    )
     mint.add_argument("--paths", help="comma-separated paths below /v1, such as chat,embeddings (default: all)")
     mint.add_argument("--max-output-tokens", type=int, help="maximum output tokens per request (default: no limit)")
     inspect = actions.add_parser("inspect", help="print what a key allows, and whether it is still valid")

@@ -27,7 +27,7 @@ HARMLESS_HEADERS = frozenset(
 class Provider:
     """One upstream.
 
-    `models` are patterns (`gpt-4o*`) for the names that callers use; an upstream without any takes what no other one
+    `models` are patterns (`gpt-5.4*`) for the names that callers use; an upstream without any takes what no other one
     names. `aliases` map a caller's name to the upstream's (on Azure, to the deployment). A lower `priority` comes
     first. `key_prefixes` are how this provider's keys begin. `harmless_headers` are configured `headers` that the
     owner declares not to be credentials.

@@ -1,4 +1,4 @@
-"""Patterns of names, such as `gpt-4o*`: `*` matches any characters, everything else matches itself. Pure."""
+"""Patterns of names, such as `gpt-5.4*`: `*` matches any characters, everything else matches itself. Pure."""
 
 from __future__ import annotations
 

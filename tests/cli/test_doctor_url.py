@@ -112,10 +112,10 @@ def test_a_missing_list_of_models_is_reported(upstream: Upstream, script: Script
 @pytest.mark.parametrize(
     ("names", "chosen"),
     [
-        (("gpt-5", "gpt-4o-mini"), "gpt-4o-mini"),
+        (("gpt-5.5", "gpt-5.4-mini"), "gpt-5.4-mini"),
         (("text-embedding-3-small", "some-model"), "some-model"),
-        (("whisper-1",), "gpt-4o-mini"),
-        ((), "gpt-4o-mini"),
+        (("whisper-1",), "gpt-5.4-mini"),
+        ((), "gpt-5.4-mini"),
     ],
 )
 def test_a_cheap_chat_model_is_chosen(names: tuple[str, ...], chosen: str) -> None:

@@ -112,6 +112,11 @@ ACCESS = (
         )
         for method, path in (
             ("POST", "/v1/responses"),
+            ("POST", "/v1/responses/input_tokens"),
+            ("POST", "/v1/responses/compact"),
+            ("POST", "/v1/messages/count_tokens"),
+            ("POST", "/v1/rerank"),
+            ("POST", "/rerank"),
             ("POST", "/v1/audio/speech"),
             ("POST", "/v1/images/edits"),
             ("GET", "/v1/models"),

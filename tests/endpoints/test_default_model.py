@@ -15,19 +15,19 @@ from proxy.settings import config
 @pytest.mark.parametrize(
     ("url", "model"),
     [
-        ("https://api.openai.com/v1", "gpt-4o-mini"),
+        ("https://api.openai.com/v1", "gpt-5.4-mini"),
         ("https://api.deepseek.com", "deepseek-chat"),
         ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
         ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
-        ("https://api.moonshot.cn/v1", "moonshot-v1-8k"),
-        ("https://api.moonshot.ai/v1", "moonshot-v1-8k"),
-        ("https://open.bigmodel.cn/api/paas/v4", "glm-4-flash"),
+        ("https://api.moonshot.cn/v1", "kimi-k2.6"),
+        ("https://api.moonshot.ai/v1", "kimi-k2.6"),
+        ("https://open.bigmodel.cn/api/paas/v4", "glm-5.3-flash"),
         ("https://api.mistral.ai/v1", "mistral-small-latest"),
         ("https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
-        ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.0-flash"),
-        ("https://api.x.ai/v1", "grok-3-mini"),
-        ("https://openrouter.ai/api/v1", "openai/gpt-4o-mini"),
-        ("https://API.OpenAI.com:443/v1", "gpt-4o-mini"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-3.5-flash-lite"),
+        ("https://api.x.ai/v1", "grok-4.3"),
+        ("https://openrouter.ai/api/v1", "openai/gpt-5.4-mini"),
+        ("https://API.OpenAI.com:443/v1", "gpt-5.4-mini"),
         ("https://llm.example.com/v1", "YOUR-MODEL"),
     ],
 )
@@ -37,7 +37,7 @@ def test_a_vendor_s_host_names_a_model_of_that_vendor(url: str, model: str) -> N
 
 def test_the_demo_and_the_default_have_theirs() -> None:
     assert first_model(startup.load({"DEMO": "1"})) == "demo"
-    assert first_model(startup.load({})) == "gpt-4o-mini"
+    assert first_model(startup.load({})) == "gpt-5.4-mini"
 
 
 def upstreams(*tables: dict[str, Any]) -> config.Config:
@@ -54,6 +54,6 @@ def test_a_configured_name_is_taken_before_a_guess() -> None:
 
 
 def test_patterns_alone_leave_the_host() -> None:
-    assert first_model(upstreams({"models": ["grok-*"]})) == "grok-3-mini"
+    assert first_model(upstreams({"models": ["grok-*"]})) == "grok-4.3"
     default = {"name": "n9", "base_url": "https://api.deepseek.com"}
     assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-chat"

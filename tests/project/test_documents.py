@@ -82,7 +82,7 @@ def test_every_command_in_a_document_is_run_or_has_its_reason() -> None:
 def test_the_lines_about_keys_make_one() -> None:
     secret, mint, inspect = lines(ROOT / "docs" / "keys.md")
     printed = shell(f"{secret}\nkey=$({mint})\n{inspect.replace('sk-sluice-…', '$key')}")
-    assert "name     alice" in printed and "models   gpt-4o*, deepseek-*" in printed and "refused" not in printed
+    assert "name     alice" in printed and "models   gpt-5.4*, deepseek-*" in printed and "refused" not in printed
 
 
 def test_the_lines_about_tokens_count(serve: Serve) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.cli.doctor import upstream
+from proxy.cli.doctor import endings, upstream
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
 from proxy.errors import UnknownPath
 from proxy.settings import regions
+from proxy.settings.example_models import CHEAP, EXAMPLE
 
 INVALID_KEY = "doctor-made-up-key"
 ORIGIN = "https://chat.example.com"
 SPELLINGS = ("/v1", "", "/v1/v1", "//v1", "/v1/")
-# Small and cheap models, the first that an endpoint has; else the first in its list that can chat.
-_CHEAP = ("demo", "gpt-4.1-nano", "gpt-4o-mini", "deepseek-chat", "glm-4-flash", "qwen-turbo", "hunyuan-lite")
 _NO_CHAT = ("embedding", "whisper", "tts", "audio", "image", "dall-e", "moderation", "realtime", "transcribe", "search")
 
 
@@ -62,6 +61,7 @@ def _report_list(response: Response, listed: list[dict[str, Any]], empty: bool, 
     """Report how the list of models came; whether the key gets in."""
     if response.status == 200 and listed:
         report.add("models.ok", count=len(listed), ms=response.ms)
+        endings.examine(listed, report)
     elif empty:
         report.add("models.empty")
     elif response.error.get("code") == regions.REFUSED:
@@ -103,12 +103,12 @@ def _is_demo(listed: list[dict[str, Any]]) -> bool:
 
 
 def choose_model(names: tuple[str, ...]) -> str:
-    """A model to call, as cheap as possible."""
-    for name in _CHEAP:
+    """A model to call: a cheap one, else the first in the list that can chat."""
+    for name in CHEAP:
         if name in names:
             return name
     chat = [name for name in names if not any(part in name.lower() for part in _NO_CHAT)]
-    return chat[0] if chat else "gpt-4o-mini"
+    return chat[0] if chat else EXAMPLE
 
 
 def spellings(client: Client, models: Models, report: Report) -> None:

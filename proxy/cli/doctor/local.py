@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from proxy import startup, tokens
 from proxy.access import auth
-from proxy.cli.doctor import extras, reach, upstream
+from proxy.cli.doctor import endings, extras, reach, upstream
 from proxy.cli.doctor.client import Client
 from proxy.cli.doctor.endpoint import is_unserved
 from proxy.cli.doctor.report import Report
@@ -128,6 +128,7 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
     if provider.kind == "azure":  # see proxy/routing/azure.py
         base = base if base.endswith("/openai") else f"{base}/openai"
         query = f"?api-version={provider.api_version}"
+    is_listed = False
     with closing(Client(base, "", context, UPSTREAM_SECONDS, direct=direct)) as client:
         for position, key in enumerate(provider.keys or ("",), 1):
             name = f"{provider.name}/{position}" if len(provider.keys) > 1 else provider.name
@@ -139,6 +140,9 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
                 report.add("upstream.key" if key else "upstream.reached", name=name, what=response.summary)
             elif response.status == 200:
                 report.add("upstream.ok", name=name, status=response.status, ms=response.ms)
+                if not is_listed:  # the other keys' lists are much the same
+                    endings.examine(response.json.get("data"), report, _used(provider))
+                is_listed = True
             elif response.status == 404:
                 _without_list(provider, name, client, headers, report)
             else:
@@ -157,6 +161,11 @@ def _without_list(provider: Provider, name: str, client: Client, headers: dict[s
         and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
     )
     report.add("upstream.base", name=name, better=with_v1 if found else "…/v1")
+
+
+def _used(provider: Provider) -> set[str]:
+    """The upstream's own names of the models that the configuration spells out."""
+    return {name for _, name in provider.aliases} | {name for name in provider.models if "*" not in name}
 
 
 def is_openai(provider: Provider) -> bool:

@@ -142,6 +142,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "models.empty": (WARNING, "the list has no model that this key may use",
                      "Name one with --model, or inspect the key: python -m proxy keys inspect -"),
     "models.none": (WARNING, "/v1/models: 404; some providers do not list models", "Name a model with --model."),
+    "models.ending": (WARNING, "the list has models that end within 90 days or have ended ({count}): {list}",
+                      "Name others in your apps and settings: the provider shuts these down on that day."),
     "models.region": (FAILED, "the provider refuses calls from this region",
                       "Deploy in ap-singapore, ap-tokyo or na-siliconvalley, or use another provider."),
     "upstream.ok": (OK, "upstream {name} answered {status} in {ms} ms", ""),

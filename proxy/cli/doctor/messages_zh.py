@@ -106,6 +106,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.limited": ("/v1/models：{what}", "请稍后再试，并检查这个密钥的速率限制和余额。"),
     "models.empty": ("列表里没有这个密钥可用的模型", "请用 --model 指定模型，或检查密钥：python -m proxy keys inspect -"),
     "models.none": ("/v1/models：404；有些厂商不提供模型列表", "请用 --model 指定模型。"),
+    "models.ending": (
+        "列表中有 {count} 个模型将在 90 天内下线或已经下线：{list}",
+        "请在应用和设置中改用其他模型：厂商会在该日期停止服务。",
+    ),
     "models.region": ("厂商拒绝来自该地域的调用", "请部署到 ap-singapore、ap-tokyo 或 na-siliconvalley，或改用其他厂商。"),
     "upstream.ok": ("上游 {name} 返回 {status}，{ms} 毫秒", ""),
     "upstream.reached": ("可以连接上游 {name}（需要密钥：{what}）", ""),

@@ -22,6 +22,7 @@ from proxy.endpoints import default_model
 from proxy.host import Host
 from proxy.messages import Request
 from proxy.settings.config import Config
+from proxy.settings.example_models import PRICED
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
@@ -55,6 +56,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "streams": host.capabilities.streams,
         "demo": config.demo,
         "model": default_model.first_model(config),
+        "priced": ", ".join(PRICED),
         "clients": json.loads(read("clients.json"))["clients"],
         "limits": limits.card(host.platform),
     }

@@ -1,5 +1,4 @@
 // Counts tokens before anything is sent, and shows the price with several models.
-const PRICED = "gpt-4o-mini, gpt-4.1, gpt-5.4, deepseek-chat, qwen-plus";
 let counts = null;
 
 // A request made of a text, a list of messages, or a whole request.
@@ -58,7 +57,7 @@ function renderCounts() {
 }
 
 function startTokens() {
-  byId("priced").value = PRICED;
+  byId("priced").value = DATA.priced;
   byId("count").addEventListener("click", countTokens);
 }
 renderers.push(renderCounts);

@@ -1,0 +1,29 @@
+"""The models that examples name: in the documents, the templates, the console, the doctor and the commands.
+
+Models end, so all examples are here or are checked against this module (tests/project/test_example_models.py). Chosen
+on 2026-11-26 among those that genai-prices 0.2.3 lists with a price and does not mark as deprecated: gpt-5.4-mini costs
+$0.75 per million input tokens and $4.50 per million output tokens.
+"""
+
+from __future__ import annotations
+
+EXAMPLE = "gpt-5.4-mini"
+# For the documents' patterns: a key or an upstream for some models.
+EXAMPLE_PATTERN = "gpt-5.4*"
+# An inexpensive model of each vendor, by its host.
+BY_HOST = (
+    ("api.openai.com", EXAMPLE),
+    ("api.deepseek.com", "deepseek-chat"),
+    ("dashscope*.aliyuncs.com", "qwen-plus"),
+    ("api.moonshot.*", "kimi-k2.6"),
+    ("open.bigmodel.cn", "glm-5.3-flash"),
+    ("api.mistral.ai", "mistral-small-latest"),
+    ("api.groq.com", "llama-3.3-70b-versatile"),
+    ("generativelanguage.googleapis.com", "gemini-3.5-flash-lite"),
+    ("api.x.ai", "grok-4.3"),
+    ("openrouter.ai", f"openai/{EXAMPLE}"),
+)
+# What the doctor calls if an endpoint has it, the cheapest first.
+CHEAP = ("demo", "gpt-5.4-nano", EXAMPLE, "deepseek-chat", "glm-5.3-flash", "qwen-turbo", "hunyuan-lite")
+# What the console counts and prices a text for.
+PRICED = ("gpt-5.4-nano", EXAMPLE, "gpt-5.4", "deepseek-chat", "qwen-plus")
