@@ -26,6 +26,8 @@ _PLAIN = ("object", "array")
 
 def unmeasured(request: dict[str, Any], model: Model, api: str, budget: Budget) -> list[str]:
     """The reasons why a count of `request`, a chat request, is only an estimate."""
+    if not model.openai:
+        return []  # such a count is an estimate in any case
     functions = functions_of(request)
     response_format = request.get("response_format")
     has_format = isinstance(response_format, dict) and response_format.get("type") == "json_schema"
