@@ -18,6 +18,7 @@ from proxy.messages import ByteStream, Wrapper
 from proxy.protocols.members import answer_messages
 from proxy.routing import refusals
 from proxy.wire import bounded_json, content_encoding, sse
+from proxy.wire.path_table import protocol_below
 
 if TYPE_CHECKING:
     from proxy.cost.prices import Tokens
@@ -140,8 +141,8 @@ class Metered:
             from proxy.tokens import completion
 
             messages = _messages(call, kept)
-            budget = tokens.budget(call.host.clock.now)
-            return completion.count(request, messages, budget, call.outcome.model) if messages else None
+            budget, api = tokens.budget(call.host.clock.now), protocol_below(call.path)
+            return completion.count(request, messages, budget, call.outcome.model, api) if messages else None
 
         try:
             answer = await call.host.clock.offload(count)

@@ -27,7 +27,10 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
     functions = functions_of(request)
     tokens = 0
     if not model.openai:
-        tokens += makers.of(model.name).extra(len(messages), counter.json(functions) if functions else 0, counter.api)
+        # Their templates leave the tools out if none may be called.
+        offered = functions if request.get("tool_choice") != "none" else []
+        tools_json = counter.json(offered) if offered else 0
+        tokens += makers.of(model.name).extra(len(messages), tools_json, counter.api)
     elif functions:
         renderer = Renderer(not model.first_functions, counter.budget)
         try:
