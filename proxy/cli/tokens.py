@@ -99,7 +99,7 @@ def _request(label: str, value: Any, model: str) -> tuple[str, str, Count]:
     if not {"messages", "input", "prompt", "instructions"} & set(request):  # some other JSON: count it as text
         return label, model, _count_text(json.dumps(value, ensure_ascii=False), model)
     chat, budget = registry.get(protocol).as_chat(request), _budget()
-    counted = tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
+    counted = tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget, protocol)
     return label, str(request["model"]), counted
 
 

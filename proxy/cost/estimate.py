@@ -11,7 +11,7 @@ from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
 from proxy.protocols import registry
 from proxy.wire import work
-from proxy.wire.path_table import Endpoint
+from proxy.wire.path_table import Endpoint, protocol_below
 
 if TYPE_CHECKING:
     from proxy.cost.upper_bound import PromptBound
@@ -103,11 +103,12 @@ async def count_request(call: Call, request: dict[str, Any]) -> Count:
     """As `count_prompt`, for another request than the call's own. The result is not kept."""
     from proxy import tokens
 
-    protocol = registry.below(call.path)  # responses/compact takes a conversation of the Responses API
+    api = protocol_below(call.path)  # responses/compact takes a conversation of the Responses API
+    protocol = registry.get(api)
 
     def count() -> Count:
         budget, chat = tokens.budget(call.host.clock.now), protocol.as_chat(request)
-        return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
+        return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget, api)
 
     try:
         return await call.host.clock.offload(count)

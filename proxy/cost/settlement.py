@@ -11,6 +11,7 @@ from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
 from proxy.protocols.members import answer_messages
 from proxy.wire import bounded_json, content_encoding
+from proxy.wire.path_table import protocol_below
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -145,7 +146,8 @@ async def _count_answer(call: Call, kept: bytes) -> Count | None:
         from proxy.tokens import completion
 
         messages = _messages(call, kept)
-        return completion.count(request, messages, budget, call.outcome.model) if messages else None
+        api = protocol_below(call.path)
+        return completion.count(request, messages, budget, call.outcome.model, api) if messages else None
 
     try:
         return await call.host.clock.offload(count)

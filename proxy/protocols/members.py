@@ -31,7 +31,25 @@ def answer_messages(answer: Any) -> list[dict[str, Any]]:
         if isinstance(choice, dict):
             message = choice.get("message")
             messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
-    return messages
+    return messages or _output_messages(answer)
+
+
+def _output_messages(answer: Any) -> list[dict[str, Any]]:
+    """The one message that the `output` of a Responses answer makes."""
+    parts: list[Any] = []
+    calls = []
+    for item in as_list(answer.get("output")) if isinstance(answer, dict) else ():
+        if isinstance(item, dict) and item.get("type") == "function_call":
+            calls.append(call_of(item.get("name"), item.get("arguments")))
+        elif isinstance(item, dict):
+            parts += as_list(item.get("content")) + as_list(item.get("summary"))
+    message = {"content": parts, "tool_calls": calls}
+    return [message] if parts or calls else []
+
+
+def call_of(name: Any, arguments: Any) -> dict[str, Any]:
+    """A call of a function as a member of a chat message's `tool_calls`."""
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def only_choice(chunk: dict[str, Any]) -> dict[str, Any] | None:

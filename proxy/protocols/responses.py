@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
 from proxy.protocols.base import Protocol, StreamState, last_event
-from proxy.protocols.members import without
+from proxy.protocols.members import call_of, without
 from proxy.wire import sse
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The events that end a response. `error` is not among them: `response.failed` may follow.
 _LAST = (b"response.completed", b"response.incomplete", b"response.failed")
+_CALL = "function_call"
 _LAST_TYPES = tuple(name.decode() for name in _LAST)
 # JSON allows numbers with thousands of digits, which Python refuses to convert.
 _MAX_NUMBER = 2**53
@@ -133,12 +134,20 @@ class Responses(Protocol):
 
     def messages(self, events: bytes) -> list[dict[str, Any]]:
         # Text, reasoning summaries, arguments of calls: all deltas were generated.
-        deltas = [
-            event["delta"]
-            for event in sse.objects(events)
-            if str(event.get("type")).endswith(".delta") and isinstance(event.get("delta"), str)
-        ]
-        return [{"content": "".join(deltas)}] if deltas else []
+        texts: list[str] = []
+        calls: dict[str, tuple[Any, list[str]]] = {}
+        for event in sse.objects(events):
+            kind, item, delta = str(event.get("type")), event.get("item"), event.get("delta")
+            place = str(event.get("output_index"))
+            if kind.endswith(".delta") and isinstance(delta, str):
+                of_call = place in calls and kind == "response.function_call_arguments.delta"
+                (calls[place][1] if of_call else texts).append(delta)
+            elif kind == "response.output_item.added" and isinstance(item, dict) and item.get("type") == _CALL:
+                calls[place] = (item.get("name"), [])
+        message: dict[str, Any] = {"content": "".join(texts)} if texts else {}
+        if calls:
+            message["tool_calls"] = [call_of(name, "".join(parts)) for name, parts in calls.values()]
+        return [message] if message else []
 
     def as_chat(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]] | None:
         from proxy.protocols.responses_prompt import as_chat  # few requests are counted

@@ -1,4 +1,4 @@
-"""Convert a request to the Responses API to a chat request with the same number of tokens. Pure."""
+"""Convert a request to the Responses API to a chat request with the same texts, for counting its tokens. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 from proxy.protocols.members import as_list
 
-_COPIED = ("model", "parallel_tool_calls")
+_COPIED = ("model", "parallel_tool_calls", "reasoning")
+# Members that add no tokens to the prompt, and those that `as_chat` converts or has notes on.
+_KNOWN = frozenset(
+    "background conversation include input instructions max_output_tokens max_tool_calls metadata model "
+    "moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_retention reasoning "
+    "safety_identifier service_tier store stream stream_options temperature text tool_choice tools top_logprobs top_p "
+    "truncation user".split()
+)
 
 
 def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -28,6 +35,9 @@ def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         notes.append("only the upstream knows the stored prompt")
     if request.get("previous_response_id") or request.get("conversation"):
         notes.append("only the upstream knows the stored conversation")
+    for name, member in request.items():
+        if name not in _KNOWN and member is not None and not isinstance(member, bool):
+            notes.append(f"{name[:40]} in the request is not counted")
     chat: dict[str, Any] = {name: request[name] for name in _COPIED if name in request}
     tools = _tools(request, notes)
     if tools:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.tokens.rules import CHAT, RESPONSES
+
 # Members of a chat or completions request that add no tokens to the prompt, and those that the rules count.
 _REQUEST = frozenset(
     "best_of echo frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens "
@@ -37,9 +39,10 @@ _MAX_UNRENDERED = 200
 _TEXT_PARTS = ("text", "input_text", "output_text", "refusal", "image_url", "input_image", None)
 
 
-def uncounted(request: dict[str, Any]) -> list[str]:
+def uncounted(request: dict[str, Any], api: str = CHAT) -> list[str]:
     """What is not counted, each as one note; an empty list if the rules cover everything."""
-    notes = _unknown_members(request, _REQUEST, "the request")
+    known = _REQUEST | {"reasoning"} if api == RESPONSES else _REQUEST
+    notes = _unknown_members(request, known, "the request")
     modalities = request.get("modalities")
     if modalities is not None and (not isinstance(modalities, list) or "audio" in modalities):
         notes.append("spoken answers add instructions that cannot be counted")

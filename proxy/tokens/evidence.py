@@ -26,6 +26,8 @@ _PLAIN = ("object", "array")
 
 def unmeasured(request: dict[str, Any], model: Model, api: str, budget: Budget) -> list[str]:
     """The reasons why a count of `request`, a chat request, is only an estimate."""
+    if not model.openai:
+        return []  # such a count is an estimate in any case
     functions = functions_of(request)
     response_format = request.get("response_format")
     has_format = isinstance(response_format, dict) and response_format.get("type") == "json_schema"
@@ -73,8 +75,8 @@ def _of_responses(
     calls = [call for turn in turns for call in as_list(turn.get("tool_calls"))]
     if any(isinstance(call, dict) and call.get("id") for call in calls):
         yield "calls with an id have not been measured enough"
-    if calls and model.gpt5 == 0 and "-mini" not in model.name and "-nano" not in model.name:
-        yield "calls have not been measured enough for this model"
+    if (functions or calls) and model.gpt5 == 0 and "-nano" not in model.name:
+        yield "tools have not been measured enough for this model in the Responses API"
     if model.first_functions or model.name.startswith(("gpt-3", "gpt-4-")):
         yield "the Responses API has not been measured for this model"
 
@@ -88,7 +90,7 @@ def _of_chat(
 ) -> Iterator[str]:
     if model.first_functions and request.get("tools"):
         yield "tools have not been measured enough for this model"
-    if model.name.endswith("-0301"):
+    if model.name.endswith(("-0301", "-0314")) or model.name.startswith(("o1-mini", "o1-preview")):
         yield "this model's rules have not been measured enough"
     if model.gpt5 is not None and any(not function.get("description") for function in functions):
         yield "functions without a description have not been measured enough for this model"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from proxy.tokens import makers
 from proxy.tokens.counter import Counter
 from proxy.tokens.evidence import functions_of
 from proxy.tokens.rules import CHAT
@@ -25,7 +26,12 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
     model, rules = counter.model, counter.rules
     functions = functions_of(request)
     tokens = 0
-    if functions:
+    if not model.openai:
+        # Their templates leave the tools out if none may be called.
+        offered = functions if request.get("tool_choice") != "none" else []
+        tools_json = counter.json(offered) if offered else 0
+        tokens += makers.of(model.name).extra(len(messages), tools_json, counter.api)
+    elif functions:
         renderer = Renderer(not model.first_functions, counter.budget)
         try:
             tokens += counter.text(renderer.functions(functions))
@@ -40,12 +46,12 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
     if schema is not None:
         tokens += _format(counter, schema)
         name = counter.text(str(schema.get("name") or ""))
-        if functions:
+        if functions and model.openai:
             tokens += -1 - name if rules.with_tools is None else rules.with_tools
         if rules.answer is not None:  # earlier answers carry the format's name
             answers = sum(message.get("role") == "assistant" and bool(message.get("content")) for message in messages)
             tokens += (name + rules.answer) * answers
-    if functions or schema is not None:
+    if (functions and model.openai) or schema is not None:
         alone = rules.tools_alone if functions else rules.format_alone
         tokens += _system_message(counter, messages, alone)
     return tokens

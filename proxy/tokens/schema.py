@@ -64,7 +64,9 @@ class Renderer:
                 lines += self._comment(member.get("description"))
             mark = "" if name in required else "?"
             indent = "" if self._newer else "  " * depth
-            line = f"{indent}{name}{mark}: {self._type(member, depth + 1)},"
+            kind = self._type(member, depth + 1)
+            space = "" if isinstance(member.get("type"), list) and kind.startswith("\n") else " "
+            line = f"{indent}{name}{mark}:{space}{kind},"
             if self._newer and "default" in member:
                 line += f" // default: {self._json(member['default'])}"
             self._grow(len(line))

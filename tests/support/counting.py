@@ -18,7 +18,7 @@ CALL = {"function": {"name": "f", "arguments": "{}"}}
 def count_prompt(request: dict[str, Any], protocol: str, budget: Budget) -> Count:
     """The tokens of the prompt, as `cost.estimate` counts them."""
     chat = registry.get(protocol).as_chat(request)
-    return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget)
+    return tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget, protocol)
 
 
 def plenty() -> Budget:
