@@ -37,10 +37,10 @@ ERRORS = (
         Want(429, code="upstream_status_429", headers={"content-encoding": None, "retry-after": "3"}),
     ),
     Case(
-        "upstream's redirect is not followed",
+        "upstream's redirect of a model's call is neither followed nor passed on",
         Ask(),
         whole(b"", 307, ("Location", "https://x.example/")),
-        Want(307, headers={"location": "https://x.example/"}),
+        Want(502, code="upstream_redirected", headers={"location": None}),
     ),
     Case("upstream hangs up", Ask(), (Cut(),), Want(502, code="upstream_disconnected")),
     Case(
