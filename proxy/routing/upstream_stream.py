@@ -116,7 +116,8 @@ class _Events:
         self._protocol = call.protocol
         self._secrets = _secrets(call)
         self._splitter = sse.Splitter()
-        self._has_begun = False
+        # Nobody looks for JSON where no stream was asked for.
+        self._has_begun = not (call.streamed or call.plan.wants_events)
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
