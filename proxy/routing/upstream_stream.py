@@ -116,8 +116,8 @@ class _Events:
         self._protocol = call.protocol
         self._secrets = _secrets(call)
         self._splitter = sse.Splitter()
-        # Nobody looks for JSON where no stream was asked for.
-        self._has_begun = not (call.streamed or call.plan.wants_events)
+        # JSON is looked for where a stream of a known protocol was asked for. All else passes as it is.
+        self._has_begun = not (call.protocol.known and (call.streamed or call.plan.wants_events))
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
