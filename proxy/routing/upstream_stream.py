@@ -39,32 +39,48 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
     Raises UpstreamRefused for a status of 400 or more, and any other UpstreamError.
     """
     answer = await failover.send(call, call.plan.targets, outgoing, lambda prepared: send(call, prepared))
+    events: AsyncGenerator[bytes, None] | None = None
     try:
         is_compressed, start = await _read_head(call, answer)
         yield start if call.outcome.whole else b""
         if call.outcome.whole:
             return
-        body = _prepend(start, answer.body) if start else answer.body
-        async for piece in _events(call, answer, body, is_compressed) if call.is_sse else body:
+        if call.is_sse:
+            events = _events(call, answer, start, is_compressed)
+            async for piece in events:
+                yield piece
+            return
+        if start:
+            yield start
+        async for piece in answer.body:
             yield piece
     finally:
+        if events is not None:
+            await events.aclose()
         if not call.outcome.handed_over:
             await answer.body.aclose()
 
 
-async def _events(call: Call, answer: Answer, body: ByteStream, is_compressed: bool) -> AsyncGenerator[bytes, None]:
+async def _events(call: Call, answer: Answer, start: bytes, is_compressed: bool) -> AsyncGenerator[bytes, None]:
     events = _Events(call, is_compressed)
-    async for piece in body:
-        for whole_events in events.feed(piece):
-            yield whole_events
-        if events.has_ended or events.json:
-            break
+    for whole_events in events.feed(start):
+        yield whole_events
+    if not events.is_over:
+        async for piece in answer.body:
+            for whole_events in events.feed(piece):
+                yield whole_events
+            if events.is_over:
+                break
     if events.json:
         yield await _mislabelled_json(call, answer, events.json)
     elif events.has_ended:
-        async for piece in _late_pieces(call, answer.body):
-            for whole_events in events.feed(piece):
-                yield whole_events
+        late = _late_pieces(call, answer.body)
+        try:
+            async for piece in late:
+                for whole_events in events.feed(piece):
+                    yield whole_events
+        finally:
+            await late.aclose()
     elif rest := events.rest():
         yield rest
 
@@ -120,6 +136,11 @@ class _Events:
         self._has_begun = not (call.protocol.known and (call.streamed or call.plan.wants_events))
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the body is expected to be an event any more."""
+        return self.has_ended or self.json != b""
+
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take a piece, and yield the events that it completes."""
         for part in self._inflater.feed(piece) if self._inflater else (piece,):
@@ -137,12 +158,6 @@ class _Events:
         if self._inflater:
             self._inflater.end()
         return _redact_errors(self._splitter.rest(), self._secrets)
-
-
-async def _prepend(start: bytes, body: ByteStream) -> AsyncGenerator[bytes, None]:
-    yield start
-    async for piece in body:
-        yield piece
 
 
 async def _late_pieces(call: Call, body: ByteStream) -> AsyncGenerator[bytes, None]:
