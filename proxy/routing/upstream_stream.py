@@ -65,11 +65,11 @@ async def _events(call: Call, answer: Answer, start: bytes, is_compressed: bool)
     events = _Events(call, is_compressed)
     for whole_events in events.feed(start):
         yield whole_events
-    if not events.is_over:
+    if not events.is_over():
         async for piece in answer.body:
             for whole_events in events.feed(piece):
                 yield whole_events
-            if events.is_over:
+            if events.is_over():
                 break
     if events.json:
         yield await _mislabelled_json(call, answer, events.json)
@@ -136,7 +136,6 @@ class _Events:
         self._has_begun = not (call.protocol.known and (call.streamed or call.plan.wants_events))
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
-    @property
     def is_over(self) -> bool:
         """Whether nothing of the body is expected to be an event any more."""
         return self.has_ended or self.json != b""
