@@ -25,6 +25,8 @@ _MAX_KEPT_BYTES = 4_000_000
 _MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer
 # A count made with another model's tokenizer may be off by this factor. Only a larger one corrects a reported figure.
 _TOLERANCE = 1.25
+# Encodings of which the standard library opens none. They are not requested, and some upstreams send them all the same.
+_CLOSED_ENCODINGS = frozenset(("br", "zstd", "compress"))
 # What upstreams call the service whose price is the model's own.
 _PLAIN_TIERS = frozenset(("auto", "default", "standard", "standard_only", "on_demand"))
 
@@ -69,6 +71,9 @@ async def settle(call: Call, answer: KeptAnswer) -> None:
     answer.clear()
     usage = outcome.usage
     if not known:
+        encoding = content_encoding.encoding(outcome.headers or Headers())
+        if encoding in _CLOSED_ENCODINGS:
+            outcome.details["unreadable_encoding"] = encoding  # or nobody would know why there is no cost
         return
     usage.source = usage.source or "upstream"
     price = _price(call)

@@ -96,6 +96,11 @@ def test_an_answer_that_is_read_is_asked_for_in_an_encoding_that_can_be_opened(a
     assert encoding(Listed(b"{}", headers=JSON)) == accepted
 
 
+def test_an_answer_that_nobody_asked_for_in_brotli_is_named_in_the_log() -> None:
+    _, _, line = metered(Listed(b"\x8b", headers=(*JSON, ("content-encoding", "br"))), HI.replace(b"true", b"false"))
+    assert line["unreadable_encoding"] == "br" and "usage_source" not in line
+
+
 def test_a_large_answer_that_reports_its_usage_is_not_estimated() -> None:
     text = json.dumps({"model": "gpt-4o-mini", "choices": [{"message": {"content": "word " * 300_000}}], "usage": USED})
     body = text.encode()
