@@ -72,12 +72,12 @@ def _reasoning_is_beside(usage: dict[str, Any], counts: dict[str, int | None], d
 
 
 def _checked(counts: dict[str, int | None], usage: dict[str, Any], dialect: Dialect) -> Usage:
-    """The figures without those parts that are more than their whole."""
+    """The figures without those parts that are more than their whole, or have none."""
     whole = {"reasoning": "output", "audio_output": "output", "cache_write_1h": "cache_write"}
     found: dict[str, int | None] = {name: counts[name] for name in ("input", "output")}
     for name in ("cached", "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output"):
         count, limit = counts[name], counts[whole.get(name, "input")]
-        believed = count is not None and (limit is None or count <= limit) and (count or name not in _RARE)
+        believed = count is not None and limit is not None and count <= limit and (count or name not in _RARE)
         found[name] = count if believed else None
     if found["input"] is not None and (found["cached"] or 0) + (found["cache_write"] or 0) > found["input"]:
         found["cached"] = found["cache_write"] = None

@@ -9,6 +9,7 @@ from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
+from proxy.messages import Headers
 from proxy.protocols.members import answer_messages
 from proxy.wire import bounded_json, content_encoding
 from proxy.wire.path_table import protocol_below
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from proxy.cost.prices import Price, Tokens
     from proxy.tokens.counter import Count
 
+_SHORT_BYTES = 4_096
 _MAX_KEPT_BYTES = 4_000_000
 _MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer
 # A count made with another model's tokenizer may be off by this factor. Only a larger one corrects a reported figure.
 _TOLERANCE = 1.25
+# Encodings of which the standard library opens none. They are not requested, and some upstreams send them all the same.
+_CLOSED_ENCODINGS = frozenset(("br", "zstd", "compress"))
 # What upstreams call the service whose price is the model's own.
 _PLAIN_TIERS = frozenset(("auto", "default", "standard", "standard_only", "on_demand"))
 
@@ -67,6 +71,9 @@ async def settle(call: Call, answer: KeptAnswer) -> None:
     answer.clear()
     usage = outcome.usage
     if not known:
+        encoding = content_encoding.encoding(outcome.headers or Headers())
+        if encoding in _CLOSED_ENCODINGS:
+            outcome.details["unreadable_encoding"] = encoding  # or nobody would know why there is no cost
         return
     usage.source = usage.source or "upstream"
     price = _price(call)
@@ -96,7 +103,7 @@ async def _complete(call: Call, answer: KeptAnswer) -> bool:
     """
     usage = call.outcome.usage
     told = usage.output or 0
-    if told and not (call.is_sse and _messages(call, answer.after_report())):
+    if told and not await _has_later_text(call, answer):
         if not usage.input:
             await _count_input(call)
         return True
@@ -110,10 +117,15 @@ async def _complete(call: Call, answer: KeptAnswer) -> bool:
     if count.certainty == "at_least" or answer.is_partial:
         usage.source = "at_least"
     usage.cost_usd = None
-    for name in ("reasoning", "audio_output"):
-        if (getattr(usage, name) or 0) > usage.output:
-            setattr(usage, name, None)
     return True
+
+
+async def _has_later_text(call: Call, answer: KeptAnswer) -> bool:
+    """Whether a stream has text after the upstream's last report."""
+    later = answer.after_report() if call.is_sse else b""
+    if len(later) <= _SHORT_BYTES:  # nearly always: the report is the last but for the end
+        return bool(later) and bool(_messages(call, later))
+    return bool(await call.host.clock.offload(lambda: _messages(call, later)))
 
 
 async def _count_input(call: Call) -> bool:
@@ -160,9 +172,8 @@ def _messages(call: Call, data: bytes) -> list[dict[str, object]]:
     if call.is_sse:
         messages = call.protocol.messages(data)
     else:
-        if call.outcome.headers:
-            data = content_encoding.decoded(data, content_encoding.encoding(call.outcome.headers), _MAX_PLAIN_BYTES)
-        messages = answer_messages(bounded_json.parse(data))
+        encoding = content_encoding.encoding(call.outcome.headers or Headers())
+        messages = answer_messages(bounded_json.parse(content_encoding.decoded(data, encoding, _MAX_PLAIN_BYTES)))
     return [message for message in messages if any(value for name, value in message.items() if name != "role")]
 
 

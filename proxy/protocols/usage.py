@@ -68,9 +68,6 @@ class Usage:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
-        return f"Usage({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
-
 
 def mentioned(data: bytes) -> bool:
     """Whether `data` may report a usage; cheap, and wrong only where it says yes."""

@@ -14,8 +14,13 @@ _OPENAI = re.compile(r"(?:gpt-|chatgpt-|o\d|codex-|text-embedding-|text-moderati
 _CL100K = re.compile(r"gpt-3\.?5|gpt-4(?:-|$)|text-embedding-|davinci-002|babbage-002")
 _GPT5 = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 _NEWEST = 99
-# Models for which requests were recorded and measured. All others count like the newest of them, as an estimate.
-_MEASURED = re.compile(r"gpt-3\.?5|gpt-4|chatgpt-4o|gpt-5|o[134]|text-embedding-|(?:davinci|babbage)-002")
+# Models for which requests were recorded and measured. All others count like the newest of them, as an estimate. A name
+# may only go on with what OpenAI's own names have: `gpt-4all-j`, `gpt-4o:free` and `gpt-4o-prod` may be any model.
+_MEASURED = re.compile(
+    r"(?:gpt-3\.?5|gpt-4o|gpt-4(?:\.\d)?|chatgpt-4o|gpt-5(?:\.\d)?|o[134]|text-embedding|(?:davinci|babbage)-002)"
+    r"(?:-(?:turbo|instruct|mini|nano|pro|max|codex|chat|audio|realtime|search|api|deep|research|vision|preview|latest"
+    r"|small|large|ada|16k|32k|\d[\d-]*))*"
+)
 _O_SERIES = re.compile(r"o\d")
 # The first models with function calling render functions differently. Their old names still refer to them.
 _FIRST_FUNCTIONS = re.compile(
@@ -73,7 +78,7 @@ def _model_of(name: str) -> Model:
     return Model(
         name=plain,
         openai=openai,
-        measured=openai and bool(_MEASURED.match(plain)),
+        measured=openai and bool(_MEASURED.fullmatch(plain)),
         encoding=CL100K if openai and _CL100K.match(plain) else O200K,
         gpt5=gpt5,
         reasons=openai and (gpt5 is not None or bool(_O_SERIES.match(plain))),

@@ -92,6 +92,13 @@ def test_contradictions(usage: dict[str, Any], expected: tuple[int, int | None])
     assert (found.input, found.output) == expected
 
 
+def test_parts_that_together_exceed_their_whole_are_left_out() -> None:
+    details = {"cached_tokens": 60, "cache_write_tokens": 60}
+    found = figures.of({"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": details})
+    assert found == Usage(input=100, output=1)
+    assert figures.of({"completion_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 9}) == Usage(total=9)
+
+
 NAMES = sorted({path for paths in dialects.COUNTS.values() for path in paths})
 VALUES = st.one_of(st.none(), st.integers(-5, 10**13), st.floats(), st.text(max_size=3), st.booleans(), st.just([]))
 

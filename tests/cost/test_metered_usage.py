@@ -47,6 +47,32 @@ def test_usage_that_says_nothing_or_comes_too_early(pieces: tuple[bytes, ...], e
     assert line["cost_usd"] == pytest.approx((expected[0] * 0.15 + expected[1] * 0.6) / 1e6)
 
 
+def test_a_long_answer_after_an_early_report_is_counted() -> None:
+    pieces = [chunk("Hi", usage=FIRST), *[chunk(" there" * 10) for _ in range(100)], DONE]
+    _, _, line = metered(Listed(*pieces), HI[:-1] + b',"stream_options":{"include_usage":true}}')
+    assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (1001, "estimate")
+
+
+def test_a_request_that_can_be_read_in_two_ways_is_not_counted() -> None:
+    body = b'{"model":"gpt-4o-mini","model":"o3","messages":[]}'
+    answer = b'{"choices":[{"message":{"content":"Hello"}}]}'
+    _, got, line = metered(Listed(answer, headers=JSON), body)
+    assert got == answer and "usage_source" not in line
+
+
+def test_without_an_input_there_is_no_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proxy.cost import estimate
+    from proxy.errors import NotInstalled
+
+    def cannot(*_: Any) -> None:
+        raise NotInstalled
+
+    monkeypatch.setattr(estimate, "count_prompt", cannot)
+    _, _, line = metered(Listed(TEXT, chunk("", usage={"completion_tokens": 5}), DONE))
+    assert (line["gen_ai.usage.output_tokens"], line["usage_source"]) == (5, "upstream")
+    assert "cost_usd" not in line and "gen_ai.usage.input_tokens" not in line
+
+
 @pytest.mark.parametrize(
     ("accepted", "asked_for"),
     [
@@ -68,6 +94,11 @@ def test_an_answer_that_is_read_is_asked_for_in_an_encoding_that_can_be_opened(a
 
     assert encoding(Listed(b"{}", headers=JSON), METERING="on") == asked_for
     assert encoding(Listed(b"{}", headers=JSON)) == accepted
+
+
+def test_an_answer_that_nobody_asked_for_in_brotli_is_named_in_the_log() -> None:
+    _, _, line = metered(Listed(b"\x8b", headers=(*JSON, ("content-encoding", "br"))), HI.replace(b"true", b"false"))
+    assert line["unreadable_encoding"] == "br" and "usage_source" not in line
 
 
 def test_a_large_answer_that_reports_its_usage_is_not_estimated() -> None:

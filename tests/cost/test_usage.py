@@ -40,6 +40,7 @@ def test_the_last_usage_object_counts(data: bytes, found: dict[str, Any]) -> Non
         # The parts of a sum are reported with it, before it and after it.
         (b'{"usage":{"total_tokens":9},"models":[{"usage":{"total_tokens":4}}]}', {"total_tokens": 9}),
         (b'{"models":[{"usage":{"total_tokens":4}}],"usage":{"total_tokens":9}}', {"total_tokens": 9}),
+        (b'{"x":[' + b'{"usage":{"total_tokens":4}},' * 10 + b'{}],"usage":{"total_tokens":9}}', {"total_tokens": 9}),
         # A tool may have a parameter of this name.
         (b'{"usage":{"input_tokens":9},"tools":[{"properties":{"usage":{"type":"object"}}}]}', {"input_tokens": 9}),
         (b'data: {"usage":{"a":1}}\n\ndata: {"service_tier":"flex","usage":{"b":2}}\n\n',

@@ -215,3 +215,34 @@ def test_counting_never_fails_on_any_json(request_body: dict[str, Any]) -> None:
     for protocol in ("chat", "responses", "completions"):
         assert count_prompt(request_body, protocol, plenty()).tokens >= 0
     completion.count(request_body, [request_body], plenty())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gpt-4all-j", "gpt-4o:free", "openai/gpt-4o:free", "gpt-4o:latest", "gpt-4-local:7b", "o3:7b", "gpt-4o-of-mine"],
+)
+def test_a_name_that_may_mean_another_model_is_not_exact(name: str) -> None:
+    request = {"model": name, "messages": [{"role": "user", "content": "Hi"}]}
+    assert count_prompt(request, "chat", plenty()).certainty == "estimate"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "azure/gpt-4o",
+        "openai/gpt-4o-2024-08-06",
+        "chatgpt-4o-latest",
+        "gpt-3.5-turbo-16k-0613",
+        "gpt-35-turbo-instruct",
+        "gpt-4-vision-preview",
+        "gpt-4.1-nano-2025-04-14",
+        "gpt-5-mini-2025-08-07",
+        "gpt-5.1-codex-max",
+        "o1-preview-2024-09-12",
+        "text-embedding-3-small",
+        "text-embedding-ada-002",
+        "davinci-002",
+    ],
+)
+def test_openai_s_own_names_are_measured(name: str) -> None:
+    assert model_of(name).measured
