@@ -30,7 +30,9 @@ FILES = (SHARED / "truth-open.jsonl", SHARED / "truth-open-2.jsonl")
 CORE = ("text", "tools", "tool_history", "functions_legacy", "json_schema", "image_data")
 _UNCOUNTED = ("audio_or_file", "builtin_tools")
 # Models that OpenAI had shut down by 2026-11-26 (developers.openai.com/api/docs/deprecations).
-_RETIRED = re.compile(r"gpt-3|gpt-4(?:-|$)|gpt-4\.5|gpt-4\.1-nano|gpt-4o-2024-05|o1|o3-mini|o4-mini|gpt-4o.*audio-preview")
+_RETIRED = re.compile(
+    r"gpt-3|gpt-4(?:-|$)|gpt-4\.5|gpt-4\.1-nano|gpt-4o-2024-05|gpt-4o.*audio-preview|o1|o3-mini|o4-mini"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def answers(files: Iterable[Path] = FILES) -> list[tuple[str, int, int]]:
     for data in _recorded(files):
         output, used = data.get("output") or [], data["completion_tokens"]
         is_chat = data["api"] == "chat"
-        if _vendor(data) != "openai" or used is None or data["category"] in _UNCOUNTED or (is_chat and len(output) != 1):
+        left_out = used is None or data["category"] in _UNCOUNTED or (is_chat and len(output) != 1)
+        if left_out or _vendor(data) != "openai":
             continue
         messages = answer_messages({"choices": output} if is_chat else {"output": output})
         truth = used - (data["reasoning_tokens"] or 0)
@@ -88,8 +91,7 @@ def elsewhere(counted: list[Row]) -> list[bool]:
         for trait in row.traits if not row.error else ():
             repositories[row.api, row.family, trait].add(row.data["repo"])
     return [
-        not row.error
-        and all(repositories[row.api, row.family, trait] - {row.data["repo"]} for trait in row.traits)
+        not row.error and all(repositories[row.api, row.family, trait] - {row.data["repo"]} for trait in row.traits)
         for row in counted
     ]
 
@@ -143,7 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
     wrong = [row for row in certain if row.error]
     print(f"called exact: {len(certain)}, wrong: {len(wrong)}")
     for row in wrong:
-        print(f"{row.error:+} of {row.truth}: {row.api} {row.data['model']} {row.data['category']} {row.data['source']}")
+        kind = f"{row.api} {row.data['model']} {row.data['category']}"
+        print(f"{row.error:+} of {row.truth}: {kind} {row.data['source']}")
     return 0
 
 
