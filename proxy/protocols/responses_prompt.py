@@ -29,15 +29,7 @@ def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for item in items if isinstance(items, list) else []:
         if isinstance(item, dict):
             _add(messages, item, notes)
-    if not isinstance(items, (str, list, type(None))) or not isinstance(instructions, (str, type(None))):
-        notes.append("input and instructions of other types are not counted")
-    if request.get("prompt"):
-        notes.append("only the upstream knows the stored prompt")
-    if request.get("previous_response_id") or request.get("conversation"):
-        notes.append("only the upstream knows the stored conversation")
-    for name, member in request.items():
-        if name not in _KNOWN and member is not None and not isinstance(member, bool):
-            notes.append(f"{name[:40]} in the request is not counted")
+    notes += _unknown(request)
     chat: dict[str, Any] = {name: request[name] for name in _COPIED if name in request}
     tools = _tools(request, notes)
     if tools:
@@ -52,6 +44,25 @@ def as_chat(request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if choice is not None:
         chat["tool_choice"] = choice
     return {**chat, "messages": messages}, notes
+
+
+def _unknown(request: dict[str, Any]) -> list[str]:
+    """Notes on the members of a request that cannot be counted."""
+    notes = []
+    known = (
+        isinstance(request.get("input"), (str, list, type(None))),
+        isinstance(request.get("instructions"), (str, type(None))),
+    )
+    if not all(known):
+        notes.append("input and instructions of other types are not counted")
+    if request.get("prompt"):
+        notes.append("only the upstream knows the stored prompt")
+    if request.get("previous_response_id") or request.get("conversation"):
+        notes.append("only the upstream knows the stored conversation")
+    for name, member in request.items():
+        if name not in _KNOWN and member is not None and not isinstance(member, bool):
+            notes.append(f"{name[:40]} in the request is not counted")
+    return notes
 
 
 def _add(messages: list[dict[str, Any]], item: dict[str, Any], notes: list[str]) -> None:

@@ -42,7 +42,7 @@ def _message(counter: Counter, request: dict[str, Any], message: dict[str, Any])
         return tokens + counter.text(compact({"tool_uses": uses})) + around + (counter.api == RESPONSES)
     for name, arguments in calls:
         tokens += counter.text(arguments)
-        if counter.model.gpt5 is None and counter.api == CHAT and _names_function(request):
+        if counter.model.gpt5 is None and counter.api != RESPONSES and _names_function(request):
             return tokens
         tokens += counter.text(name)
     return tokens + (_around_call(counter, request) if calls else _around_text(counter, request))
@@ -50,7 +50,7 @@ def _message(counter: Counter, request: dict[str, Any], message: dict[str, Any])
 
 def _around_text(counter: Counter, request: dict[str, Any]) -> int:
     """The control tokens of a text: its channel and its end."""
-    model, is_chat = counter.model, counter.api == CHAT
+    model, is_chat = counter.model, counter.api != RESPONSES
     # A model that may call functions ends a text by one token more.
     has_tools = bool(request.get("tools"))
     has_format = is_chat and _has_schema(request)
@@ -68,7 +68,7 @@ def _around_text(counter: Counter, request: dict[str, Any]) -> int:
 
 def _around_call(counter: Counter, request: dict[str, Any]) -> int:
     """The control tokens of one call: its channel, the function's name space, its end."""
-    model, is_chat = counter.model, counter.api == CHAT
+    model, is_chat = counter.model, counter.api != RESPONSES
     if model.gpt5 is not None:
         return (16 if model.gpt5 < 2 else 10) + (not is_chat)
     if model.thinks_aloud:

@@ -33,7 +33,7 @@ def unmeasured(request: dict[str, Any], model: Model, api: str, budget: Budget) 
     has_format = isinstance(response_format, dict) and response_format.get("type") == "json_schema"
     messages = [message for message in as_list(request.get("messages")) if isinstance(message, dict)]
     turns = [message for message in messages if message.get("tool_calls") or message.get("function_call")]
-    reasons = []
+    reasons = list(_of_name(model))
     if (functions or has_format or turns) and (model.reasons and model.gpt5 != 0):
         reasons.append("tools and formats have not been measured enough for this model")
     if has_format:
@@ -81,6 +81,13 @@ def _of_responses(
         yield "the Responses API has not been measured for this model"
 
 
+def _of_name(model: Model) -> Iterator[str]:
+    if model.name.endswith(("-0301", "-0314")) or model.name.startswith(("o1-mini", "o1-preview")):
+        yield "this model's rules have not been measured enough"
+    if model.name == "gpt-3.5-turbo" or model.name.startswith("gpt-35"):
+        yield "this name has meant models with different rules"
+
+
 def _of_chat(
     request: dict[str, Any],
     functions: list[Any],
@@ -90,8 +97,8 @@ def _of_chat(
 ) -> Iterator[str]:
     if model.first_functions and request.get("tools"):
         yield "tools have not been measured enough for this model"
-    if model.name.endswith(("-0301", "-0314")) or model.name.startswith(("o1-mini", "o1-preview")):
-        yield "this model's rules have not been measured enough"
+    if model.first_functions and any(turn.get("content") is not None for turn in turns):
+        yield "a text next to a call has not been measured enough for this model"
     if model.gpt5 is not None and any(not function.get("description") for function in functions):
         yield "functions without a description have not been measured enough for this model"
     if any(len(as_list(turn.get("tool_calls"))) > 1 for turn in turns) and any(

@@ -30,7 +30,7 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
         # Their templates leave the tools out if none may be called.
         offered = functions if request.get("tool_choice") != "none" else []
         tools_json = counter.json(offered) if offered else 0
-        tokens += makers.of(model.name).extra(len(messages), tools_json, counter.api)
+        tokens += makers.of(model.name).added(len(messages), tools_json, counter.api)
     elif functions:
         renderer = Renderer(not model.first_functions, counter.budget)
         try:

@@ -27,7 +27,7 @@ class Maker:
     factor: float = 1.0
     hosted: int = 0
 
-    def extra(self, messages: int, tools_json: int, api: str) -> int:
+    def added(self, messages: int, tools_json: int, api: str) -> int:
         """The tokens to add for a number of messages and of tokens in the tools' JSON (0 without tools)."""
         tokens = self.prompt + self.message * messages
         if tools_json:

@@ -94,8 +94,11 @@ def _message(counter: Counter, message: dict[str, Any]) -> int:
     return tokens
 
 
-def content(counter: Counter, value: Any) -> int:
-    """The tokens of a message's content: a text, or parts whose texts are joined before they are encoded."""
+def content(counter: Counter, value: Any, of_tool: bool = False) -> int:
+    """The tokens of a message's content: a text, or parts whose texts are joined before they are encoded.
+
+    `of_tool`: it is the result of a call. Images there cost nothing of their own.
+    """
     if isinstance(value, str):
         return counter.text(value)
     tokens = 0
@@ -107,7 +110,10 @@ def content(counter: Counter, value: Any) -> int:
         if isinstance(text := part.get("text") or part.get("refusal"), str):
             texts.append(text)
         elif kind in ("image_url", "input_image"):
-            tokens += _image(counter, part)
+            if of_tool:
+                counter.estimate.append("images in the result of a call have not been measured enough")
+            else:
+                tokens += _image(counter, part)
     return tokens + counter.text("".join(texts))
 
 
@@ -119,7 +125,8 @@ def _image(counter: Counter, part: dict[str, Any]) -> int:
     tokens = images.tokens_of(counter.model, size, str(detail))
     if tokens is None:
         counter.at_least.append("an image's size is only known if the request contains the image itself")
-    return tokens or 0
+        return images.tokens_of(counter.model, (1, 1), str(detail)) or 0  # it has at least one tile
+    return tokens
 
 
 def calls_of(message: dict[str, Any]) -> list[tuple[str, str]]:
@@ -153,18 +160,20 @@ def _tool_turn(
     if rules.calls is None:
         for name, arguments in calls:
             tokens += counter.text("functions." + name) + counter.text(compacted(arguments)) + rules.call
-            if rules.call_id and len(calls) == 1 and as_list(message.get("tool_calls"))[0].get("id"):
-                tokens += rules.call_id
-        for (name, _), result in zip(calls, results, strict=False):
-            tokens += counter.text("functions." + name) + rules.result + content(counter, result.get("content"))
-        return tokens
+        if len(calls) == 1 and any(call.get("id") for call in as_list(message.get("tool_calls"))):
+            tokens += rules.call_id
+        return tokens + sum(_result(counter, name, one) for (name, _), one in zip(calls, results, strict=False))
     if len(calls) == 1:
         name, arguments = calls[0]
         tokens += counter.text(name) + counter.text(compacted(arguments)) + rules.call
-        for result in results:
-            tokens += counter.text("functions." + name) + rules.result + content(counter, result.get("content"))
-        return tokens
+        return tokens + sum(_result(counter, name, result) for result in results)
     uses = [{"recipient_name": f"functions.{name}", "parameters": parsed(arguments)} for name, arguments in calls]
     tokens += counter.json({"tool_uses": uses}) + rules.calls
     texts = [parsed(text_of(result.get("content"))) for result in results]
     return tokens + (counter.text(json.dumps(texts)) + rules.results if texts else 0)
+
+
+def _result(counter: Counter, name: str, result: dict[str, Any]) -> int:
+    """The tokens of the result of one call of the function `name`."""
+    tokens = counter.text("functions." + name) + counter.rules.result
+    return tokens + content(counter, result.get("content"), of_tool=True)

@@ -67,10 +67,10 @@ def test_a_file_of_requests_is_counted_line_by_line(tmp_path: Path) -> None:
     file.write_text("\n".join([*lines, "plain words", *lines * 30]))
     shown = table_of(file, "deepseek-chat")
     assert numbers(shown, "line 1")[2:5] == ["gpt-4", "8", "exact"]
-    assert numbers(shown, "line 2")[2:5] == ["deepseek-chat", "8", "estimate"]
+    assert numbers(shown, "line 2")[2:5] == ["deepseek-chat", "6", "estimate"]
     assert numbers(shown, "line 4")[3] == "3"
     assert any(line.startswith("… and ") for line in shown) and any(line.startswith("note: ") for line in shown)
-    assert numbers(shown, "total")[1] == f"{62 * 8 + 3}"
+    assert numbers(shown, "total")[1] == f"{31 * (8 + 6) + 3}"
 
 
 def test_what_has_no_price_is_not_free(tmp_path: Path) -> None:

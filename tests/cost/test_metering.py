@@ -184,7 +184,7 @@ def test_whole_answers_without_usage_are_counted_too() -> None:
                 b'event: a\ndata: {"type":"response.output_text.delta","delta":"Hello"}\n\n'
                 b'data: {"type":"response.output_text.delta","delta":" there"}\n\ndata: {"type":"x"}\n\n'
             ),
-            (8, 2),
+            (8, 3),
         ),
     ],
 )

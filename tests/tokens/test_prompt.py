@@ -171,7 +171,7 @@ def test_responses_requests_count_like_equivalent_chat_requests() -> None:
     count = count_prompt(request, "responses", plenty())
     assert count.certainty == "at_least" and count.tokens > 40
     short = count_prompt({"model": "gpt-4o", "input": "Hi", "tool_choice": "auto"}, "responses", plenty())
-    assert (short.tokens, short.certainty) == (counted(user("Hi", model="gpt-4o")).tokens, "estimate")
+    assert (short.tokens, short.certainty) == (counted(user("Hi", model="gpt-4o")).tokens, "exact")
 
 
 @pytest.mark.parametrize(
