@@ -97,7 +97,7 @@ def _of_chat(
 ) -> Iterator[str]:
     if model.first_functions and request.get("tools"):
         yield "tools have not been measured enough for this model"
-    if model.first_functions and any(turn.get("content") is not None for turn in turns):
+    if model.first_functions and any(turn.get("function_call") and turn.get("content") is not None for turn in turns):
         yield "a text next to a call has not been measured enough for this model"
     if model.gpt5 is not None and any(not function.get("description") for function in functions):
         yield "functions without a description have not been measured enough for this model"

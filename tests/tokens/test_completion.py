@@ -35,6 +35,37 @@ def test_an_answer_includes_its_control_tokens(
     assert count.certainty == ("at_least" if model_of(model).reasons else "estimate")
 
 
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}
+TOOLS = {"tools": [{"type": "function", "function": {"name": "f"}}]}
+TEXT, ONE_CALL = {"content": "Hello there"}, {"tool_calls": [CALL]}
+
+
+@pytest.mark.parametrize(
+    ("model", "api", "message", "request_body", "expected"),
+    [
+        ("gpt-4o", "chat", TEXT, TOOLS, 2 + 1),
+        ("gpt-4o", "chat", TEXT, {"response_format": SCHEMA}, 2),
+        ("gpt-4o", "chat", TEXT, {**TOOLS, "response_format": SCHEMA}, 2 + 5),
+        ("gpt-5", "chat", TEXT, {"response_format": SCHEMA}, 2 + 12),
+        ("gpt-5.1", "chat", TEXT, {}, 2 + 9),
+        ("gpt-5.1", "chat", TEXT, TOOLS, 2 + 3),
+        ("gpt-4o", "responses", TEXT, {}, 2 + 1),
+        ("gpt-4o", "responses", TEXT, TOOLS, 2 + 2),
+        ("gpt-4o", "responses", ONE_CALL, TOOLS, 2 + 8),
+        ("gpt-4o", "responses", ONE_CALL, {**TOOLS, "tool_choice": "required"}, 2),
+        ("gpt-5", "responses", TEXT, {}, 2 + 6),
+        ("gpt-5.4", "responses", TEXT, {}, 2 + 4),
+        ("gpt-5.4", "responses", ONE_CALL, {}, 2 + 11),
+        ("o4-mini", "responses", TEXT, {}, 2 + 4),
+        ("gpt-4o", "completions", TEXT, {}, 2),
+    ],
+)
+def test_an_answers_control_tokens_depend_on_the_api_and_what_was_offered(
+    model: str, api: str, message: dict[str, Any], request_body: dict[str, Any], expected: int
+) -> None:
+    assert completion.count(request_body, [message], plenty(), model, api).tokens == expected
+
+
 def test_parallel_calls_count_as_one_json_object() -> None:
     four = completion.count({"model": "gpt-4o"}, [{"tool_calls": [CALL, CALL]}], plenty()).tokens
     newer = completion.count({"model": "gpt-5"}, [{"tool_calls": [CALL, CALL]}], plenty()).tokens

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
 from proxy.tokens import images
+from proxy.tokens.counter import Count
 from proxy.tokens.models import model_of
-from tests.support.counting import counted, user
+from tests.support.counting import CALL, counted, user
 
 
 def png(width: int, height: int) -> bytes:
@@ -96,3 +98,20 @@ def test_an_inline_image_is_counted_with_its_message() -> None:
     part = {"type": "image_url", "image_url": {"url": url(png(640, 480)), "detail": "high"}}
     with_image = counted({**user([{"type": "text", "text": "x"}, part]), "model": "gpt-4o"})
     assert (with_image.tokens, with_image.certainty) == (counted(user("x")).tokens + 425, "exact")
+
+
+def test_a_remote_image_has_one_tile_at_least() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    plain = counted(user([{"type": "text", "text": "x"}], model="gpt-4o"))
+    count = counted(user([{"type": "text", "text": "x"}, image], model="gpt-4o"))
+    assert (count.tokens, count.certainty) == (plain.tokens + 255, "at_least")
+
+
+def test_an_image_in_the_result_of_a_call_costs_nothing_of_its_own() -> None:
+    def tokens(*parts: dict[str, Any]) -> Count:
+        call = {"role": "assistant", "tool_calls": [CALL]}
+        content = [{"type": "text", "text": "x"}, *parts]
+        return counted({"model": "gpt-4o", "messages": [call, {"role": "tool", "content": content}]})
+
+    with_image = tokens({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})
+    assert (with_image.tokens, with_image.certainty) == (tokens().tokens, "estimate")
