@@ -9,7 +9,7 @@ from proxy.tokens import makers
 from proxy.tokens.counter import Counter
 from proxy.tokens.evidence import functions_of
 from proxy.tokens.rules import CHAT
-from proxy.tokens.schema import Renderer, TooLarge, first_is_bare, is_bare
+from proxy.tokens.schema import Renderer, TooLarge, first_is_bare, is_bare, is_titled
 from proxy.tokens.values import text_of
 
 # Keywords of a JSON schema that the model does not see in a response format.
@@ -32,16 +32,7 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
         tools_json = counter.json(offered) if offered else 0
         tokens += makers.of(model.name).added(len(messages), tools_json, counter.api)
     elif functions:
-        renderer = Renderer(not model.first_functions, counter.budget)
-        try:
-            tokens += counter.text(renderer.functions(functions))
-            if not model.first_functions:
-                tokens += 2 * renderer.object_arrays - sum(map(first_is_bare, functions))
-            if model.gpt5 is not None and counter.api == CHAT:
-                tokens -= sum(map(is_bare, functions))
-        except TooLarge:
-            counter.at_least.append("the tools' schemas are too large to be counted completely")
-        tokens += _choice(counter, request) + rules.tools
+        tokens += _tools(counter, functions) + _choice(counter, request)
     schema = _response_schema(request)
     if schema is not None:
         tokens += _format(counter, schema)
@@ -51,9 +42,28 @@ def count(counter: Counter, request: dict[str, Any], messages: list[dict[str, An
         if rules.answer is not None:  # earlier answers carry the format's name
             answers = sum(message.get("role") == "assistant" and bool(message.get("content")) for message in messages)
             tokens += (name + rules.answer) * answers
-    if (functions and model.openai) or schema is not None:
-        alone = rules.tools_alone if functions else rules.format_alone
-        tokens += _system_message(counter, messages, alone)
+    if functions and model.openai:
+        tokens += _system_message(counter, messages, rules.tools_alone)
+    elif schema is not None and rules.format_alone:
+        tokens += _system_message(counter, messages, rules.format_alone)
+    return tokens
+
+
+def _tools(counter: Counter, functions: list[dict[str, Any]]) -> int:
+    """The tokens of the functions that a model may call."""
+    model = counter.model
+    tokens = counter.rules.tools
+    renderer = Renderer(not model.first_functions, counter.budget)
+    try:
+        tokens += counter.text(renderer.functions(functions))
+    except TooLarge:
+        counter.at_least.append("the tools' schemas are too large to be counted completely")
+        return tokens
+    if not model.first_functions:
+        tokens += 2 * renderer.object_arrays
+        tokens += sum(is_titled(function) - first_is_bare(function) for function in functions)
+    if model.gpt5 is not None and counter.api == CHAT:
+        tokens -= sum(map(is_bare, functions))
     return tokens
 
 

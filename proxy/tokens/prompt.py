@@ -157,6 +157,8 @@ def _tool_turn(
         tokens += 3 + counter.text("assistant")
     if isinstance(author := message.get("name"), str) and author:
         tokens += counter.text(author) + 1
+    if counter.model.first_functions and message.get("tool_calls"):
+        tokens -= 3  # unlike `function_call`
     if rules.calls is None:
         for name, arguments in calls:
             tokens += counter.text("functions." + name) + counter.text(compacted(arguments)) + rules.call

@@ -186,6 +186,12 @@ def is_bare(function: dict[str, Any]) -> bool:
     return not function.get("description") and not _properties(function.get("parameters"))
 
 
+def is_titled(function: dict[str, Any]) -> bool:
+    """Whether the parameters of a function have a title and a description of their own."""
+    schema = function.get("parameters")
+    return isinstance(schema, dict) and bool(schema.get("title") and schema.get("description") and _properties(schema))
+
+
 def _properties(schema: Any) -> dict[str, Any]:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     return properties if isinstance(properties, dict) else {}

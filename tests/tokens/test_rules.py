@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from proxy.tokens import vocabulary
+from proxy.tokens.models import O200K
 from tests.support.counting import count_prompt, plenty, tool, user
 
 RECORDED = [json.loads(line) for line in Path(__file__).with_name("recorded.jsonl").read_text("utf-8").splitlines()]
@@ -128,3 +130,32 @@ def test_members_that_no_rule_knows_make_a_count_a_lower_bound() -> None:
     count = count_prompt(responses(context_management=[{"type": "compaction"}]), "responses", plenty())
     assert count.certainty == "at_least" and "context_management" in count.notes[0]
     assert count_prompt(user("x", reasoning={"effort": "low"}), "chat", plenty()).certainty == "at_least"
+
+
+def test_a_title_and_a_description_of_all_parameters_cost_one_more_than_they_read() -> None:
+    def tokens(**schema: Any) -> int:
+        return count_prompt(user("x", tools=[tool("f", ARGUMENT, "d", **schema)]), "chat", plenty()).tokens
+
+    comment = vocabulary.count("// T\n//\n// D\n", O200K, plenty())
+    assert tokens(title="T", description="D") == tokens() + comment + 1
+
+
+def test_the_first_models_with_tools_frame_calls_differently() -> None:
+    def tokens(**call: Any) -> int:
+        messages = [{"role": "assistant", **call}]
+        return count_prompt({"model": "gpt-4-0613", "messages": messages}, "chat", plenty()).tokens
+
+    function = {"name": "f", "arguments": "{}"}
+    assert tokens(tool_calls=[{"function": function}]) == tokens(function_call=function) - 3
+
+
+def test_a_response_format_is_apart_from_gpt_5s_system_message() -> None:
+    system = {"role": "system", "content": "Be brief"}  # a line break after it would be a token
+
+    def added(model: str, *messages: dict[str, Any]) -> int:
+        plain = {"model": model, "messages": [*messages, {"role": "user", "content": "x"}]}
+        both = [count_prompt(one, "chat", plenty()).tokens for one in ({**plain, "response_format": SCHEMA}, plain)]
+        return both[0] - both[1]
+
+    assert added("gpt-5", system) == added("gpt-5")
+    assert added("gpt-4o", system) == added("gpt-4o") - 4 + 1
