@@ -121,7 +121,7 @@ class Renderer:
         self._grow(len(kinds) * sum(map(len, comments)))
         if not comments:
             return " | ".join(types)
-        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types)
+        return "".join("\n".join(["", *comments, f" | {kind}"]) for kind in types) + "\n"
 
     def _limits(self, schema: dict[str, Any]) -> list[str]:
         """The constraints of a schema, as a comment."""
