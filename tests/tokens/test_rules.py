@@ -126,6 +126,39 @@ def test_pro_mode_costs_several_times_the_prompt() -> None:
     assert count_prompt(request, "responses", plenty()).tokens == 1568
 
 
+@pytest.mark.parametrize(
+    ("protocol", "request_body", "note"),
+    [
+        ("responses", responses(prompt={"id": "pmpt_1"}), "stored prompt"),
+        ("chat", user("x", tools=TOOLS, tool_choice={"type": "function", "note": "x" * 300}), "tool_choice"),
+        ("chat", user("x", tools=[tool("f", {"a": {"pattern": "x" * 300}})]), "pattern in a schema"),
+        ("chat", user("x", tools=[{"function": {"name": "f", "description": 5}}]), "not a text"),
+        (
+            "chat",
+            {"messages": [{"role": "assistant", "refusal": "No.", "tool_calls": TURNS[0]["tool_calls"]}]},
+            "refusal",
+        ),
+    ],
+)
+def test_what_no_rule_counts_makes_a_count_a_lower_bound(
+    protocol: str, request_body: dict[str, Any], note: str
+) -> None:
+    count = count_prompt(request_body, protocol, plenty())
+    assert count.certainty == "at_least"
+    assert any(note in one for one in count.notes)
+
+
+def test_arguments_with_a_name_twice_are_counted_as_they_are() -> None:
+    def tokens(arguments: str) -> int:
+        call = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}
+        return count_prompt({"model": "gpt-4o", "messages": [call]}, "chat", plenty()).tokens
+
+    twice, once = '{"a": 1, "a": 1}', '{"a": 1}'
+    assert tokens(twice) - tokens(once) == (
+        vocabulary.count(twice, O200K, plenty()) - vocabulary.count('{"a":1}', O200K, plenty())
+    )
+
+
 def test_members_that_no_rule_knows_make_a_count_a_lower_bound() -> None:
     count = count_prompt(responses(context_management=[{"type": "compaction"}]), "responses", plenty())
     assert count.certainty == "at_least" and "context_management" in count.notes[0]
