@@ -176,7 +176,8 @@ def first_is_bare(function: dict[str, Any]) -> bool:
     first = next(iter(_properties(schema).values()), None) if isinstance(schema, dict) else None
     if not isinstance(first, dict):
         return False
-    if first.get("type") in ("object", "array") and "$ref" not in str(first.get("items")):
+    items = first.get("items")
+    if first.get("type") in ("object", "array") and not (isinstance(items, dict) and "$ref" in items):
         return False
     return not (first.get("title") or first.get("description") or "default" in first)
 
