@@ -46,13 +46,13 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   runtime escapes it (Tencent's event functions; Lambda except its managed Python 3.12 to 3.15).
 - **Time**: the last 10 %, at most 2 s, are reserved for ending the answer properly. A stream ends with the text so
   far and `finish_reason: "length"`. If less than 60 s are left, a chat completion without streaming is requested as a
-  stream and assembled (`ASSEMBLE`), so it also returns the text so far, with the header `x-sluice-truncated:
-  deadline`. If nothing has arrived yet, or nothing can be assembled: 504. `/readyz` warns about a time-out of 5 s or
-  less.
+  stream and assembled (`ASSEMBLE`), so it also returns the text so far, with the header
+  `x-sluice-truncated: deadline`. If nothing has arrived yet, or nothing can be assembled: 504. `/readyz` warns about
+  a time-out of 5 s or less.
 - **Cloudflare Workers** limit neither the size of an answer nor, while the caller stays connected, its time. CPU time
   is what runs out first.
-- **A native stream on Cloudflare Workers** ends without an error if its upstream disconnects; only the missing `data:
-  [DONE]` shows it. With `STREAM_GUARD=1` an error event is sent.
+- **A native stream on Cloudflare Workers** ends without an error if its upstream disconnects; only the missing
+  `data: [DONE]` shows it. With `STREAM_GUARD=1` an error event is sent.
 - **A Tencent event function** has the same limits with a function URL, a load balancer (CLB) and the old API Gateway
   (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
 

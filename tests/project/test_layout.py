@@ -18,7 +18,9 @@ UNTESTED = {"data", "errors"}
 
 
 def folders(place: Path) -> set[str]:
-    return {path.name for path in place.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
+    """The folders in `place` that hold something; caches of what is gone may still be there."""
+    named = [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))]
+    return {path.name for path in named if any(entry.name != "__pycache__" for entry in path.iterdir())}
 
 
 def imported(path: Path) -> Iterator[str]:
