@@ -336,3 +336,16 @@ def test_others_have_their_turn_after_a_stage_has_edited_a_large_body(monkeypatc
         assert json.loads(upstream.sent[0].body)["store"] is False
         turns[large] = len(waits)
     assert turns[10] == turns[10**9] + 1
+
+
+def test_a_fault_of_our_own_within_a_stream_is_told_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: object, _piece: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("proxy.protocols.chunks.ChunkState.feed", broken)
+    lines: list[str] = []
+    _, pieces = run(Listed(TEXT, TEXT), lines=lines)
+    assert b'"internal_error"' in pieces[-1] and len(pieces) == 1
+    crash, line = (json.loads(text) for text in lines[-2:])
+    assert (crash["event"], crash["exception"], line["ending"]) == ("crash", "RuntimeError", "internal_error")
+    assert "a bug" not in lines[-2]

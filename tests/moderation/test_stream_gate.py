@@ -274,6 +274,22 @@ def test_checks_are_under_way_together_and_applied_in_order() -> None:
     within_seconds(go)
 
 
+def test_a_text_whose_time_is_up_is_checked_while_an_earlier_check_is_under_way() -> None:
+    started: list[float] = []
+
+    async def service(_: Outgoing) -> Answer:
+        started.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(3)
+        return json_answer({"results": [{"flagged": False}]})
+
+    async def go() -> bytes:
+        body = await opened(Routed(chunk("One.\n"), chunk("two and"), 10.0, DONE, service=service), API)
+        return b"".join([piece async for piece in body])
+
+    assert fake_clock.run(go()) == chunk("One.\n") + chunk("two and") + DONE
+    assert started[0] < 0.1 and batcher.SECONDS <= started[1] < 3
+
+
 def test_a_slow_service_gets_fewer_and_larger_checks_and_the_upstream_is_not_read_without_end() -> None:
     async def go() -> None:
         gates: list[asyncio.Event] = []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.protocols import registry
 from proxy.protocols.accumulate import Accumulator
+from proxy.protocols.members import answer_messages
 from proxy.protocols.merge import Coalescer
 from proxy.wire import sse
 from tests.support.streams import recorded
@@ -184,3 +185,39 @@ def test_every_recorded_stream_says_the_same_merged_and_all_its_text_is_in_the_a
                 said[key] = said.get(key, "") + text_of(choice["delta"].get(name))
     messages = {choice["index"]: choice["message"] for choice in answer["choices"]}
     assert {key: text_of(messages[key[0]].get(key[1])) for key in said} == said
+
+
+def test_what_a_response_says_beside_what_is_no_item_is_found() -> None:
+    item = {"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}
+    call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    (said,) = answer_messages({"output": [5, item, call]})
+    assert said["content"] == item["content"] and said["tool_calls"][0]["function"]["name"] == "f"
+    assert answer_messages({"output": ["x"]}) == answer_messages([]) == []
+
+
+def test_details_without_an_index_are_kept_before_those_with_one() -> None:
+    found = message({"details": [{"text": "a"}, "b"]}, {"details": [{"index": 0, "text": "c"}]})
+    assert found["details"] == [{"text": "a"}, "b", {"index": 0, "text": "c"}]
+
+
+def test_a_later_empty_value_takes_nothing_away() -> None:
+    def chunk(**choice: Any) -> dict[str, Any]:
+        return {"id": "c", "choices": [{"index": 0, **choice}]}
+
+    whole_message = {"content": "Hello", "tags": ["x"], "notes": ["y"]}
+    (choice,) = whole(
+        chunk(delta={"content": "Hel", "tags": ["x"]}, native_finish_reason="STOP"),
+        chunk(delta={"content": "lo"}, message=whole_message, native_finish_reason=None),
+    )["choices"]
+    assert choice["native_finish_reason"] == "STOP"
+    assert (choice["message"]["content"], choice["message"]["tags"]) == ("Hello", ["x"])
+    assert choice["message"]["notes"] == ["y"]
+
+
+@pytest.mark.parametrize("more", [{"function": {"arguments": 5}}, {"function": {"arguments": "{}", "strict": True}}])
+def test_pieces_of_a_call_that_are_no_text_stay_events_of_their_own(more: dict[str, Any]) -> None:
+    def chunk(call: dict[str, Any]) -> bytes:
+        return sse.event({"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, **call}]}}]})
+
+    first = chunk({"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}})
+    assert merged(first + chunk(more)) == first + chunk(more)

@@ -246,3 +246,8 @@ def test_a_name_that_may_mean_another_model_is_not_exact(name: str) -> None:
 )
 def test_openai_s_own_names_are_measured(name: str) -> None:
     assert model_of(name).measured
+
+
+@pytest.mark.parametrize("function", [5, None, ["f"]])
+def test_a_function_that_is_no_object_is_not_counted_as_if_it_were(function: Any) -> None:
+    assert counted(user("Hi", functions=[function])).certainty != "exact"

@@ -303,3 +303,8 @@ def test_long_members_let_others_run() -> None:
     members = ",".join(f'"k{number}":"{"x" * 1_000}"' for number in range(900))
     slices = sum(1 for _ in safe_json.read(f"{{{members}}}".encode()))
     assert slices > 1
+
+
+def test_a_large_body_with_what_is_no_value_is_not_json(window: int) -> None:
+    for value in (b"x", b"+1", b".5", b"'a'"):
+        assert run(safe_json.scan(b'{"text":"%b","a":%b}' % (b"y" * 5 * window, value)))[0] is None
