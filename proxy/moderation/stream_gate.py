@@ -14,7 +14,7 @@ from proxy.call import Call
 from proxy.errors import ContentFiltered, ModerationUnavailable, ProxyError
 from proxy.host import Pump
 from proxy.messages import ByteStream, Wrapper
-from proxy.moderation import whole_answer
+from proxy.moderation import batcher, whole_answer
 from proxy.moderation.batcher import Batch, Batcher
 from proxy.moderation.policy import Policy
 from proxy.moderation.prompt import error_param, read_prompt
@@ -108,7 +108,8 @@ class _Gate:
                         return
                     continue
                 check = self._queue[0][1]
-                if check is None or await check.is_done(wait):
+                # Text may arrive meanwhile, and its time may be up before the check is.
+                if check is None or await check.is_done(batcher.SECONDS if wait is None else wait):
                     yield await self._release(pump)
         finally:
             await self._close(pump)

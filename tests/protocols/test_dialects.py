@@ -117,6 +117,7 @@ def test_usage_is_found_in_a_choice_and_in_a_chunk_without_choices() -> None:
     ):
         answer = whole(text, last)
         assert answer["usage"] == usage and "usage" not in answer["choices"][0]
+        assert whole(text, {"id": "c", "choices": [], "usage": usage}, last)["usage"] == usage
 
 
 def test_an_answer_that_is_said_again_as_a_whole_is_not_doubled() -> None:

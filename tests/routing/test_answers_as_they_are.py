@@ -57,6 +57,12 @@ def test_an_assembled_answer_does_not_wait_for_the_connection_to_close() -> None
     assert answer["log"]["ending"] == "complete"
 
 
+def test_a_deadline_after_the_end_takes_nothing_away() -> None:
+    lines: list[str] = []
+    _, pieces = run(Listed(TEXT, 0.8, DONE, 1_000.0), request(deadline=1.0), lines)  # 0.9 s without the reserve
+    assert b"".join(pieces) == TEXT + DONE and json.loads(lines[-1])["ending"] == "complete"
+
+
 def test_what_a_text_says_of_the_end_is_no_end() -> None:
     said = sse.event({"id": "c", "choices": [{"index": 0, "delta": {"content": "data: [DONE]\n\n"}}]})
     _, pieces = run(Listed(said, 0.5, TEXT, DONE))
