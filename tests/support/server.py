@@ -16,7 +16,6 @@ from proxy.adapters import server
 from proxy.adapters.asgi import App
 from tests.support.upstream import CEILING
 
-
 # How old a Date header may get. The doctor calls a clock skewed that is a minute off.
 DATE_SECONDS = 20.0
 
