@@ -118,3 +118,11 @@ def test_a_failure_has_no_done() -> None:
         assert b"[DONE]" not in last
         (event,) = read(last)
         assert event["error"]["retry_after"] == 2.0 and event["error"]["status"] == 429
+
+
+def test_of_a_protocol_that_nobody_knows_nothing_is_counted_pinged_or_ended() -> None:
+    other = registry.OTHER
+    assert (
+        other.messages(chat({"index": 0, "delta": {"content": "x"}})) == [] and other.as_chat({"messages": []}) is None
+    )
+    assert other.ping(has_ids=False) is None and not other.ends(DONE) and not other.stores(True)

@@ -237,3 +237,8 @@ def test_events_are_split_at_empty_lines_whatever_ends_a_line(end: str) -> None:
     events = [f"event: a{end}data: {json.dumps(i)}{end}{end}".encode() for i in range(3)]
     assert split(b"".join(events)) == events
     assert split(b"".join(events) + b"data: x") == [*events, b"data: x"]
+
+
+def test_events_of_a_protocol_that_says_nothing_of_merging_stay_as_they_are() -> None:
+    events = sse.event({"text": "a"}) + sse.event({"text": "b"})
+    assert coalesced("other", events) == events

@@ -243,3 +243,10 @@ def test_an_answer_whose_provider_names_no_reason_is_whole(end: bytes) -> None:
     reply, _ = run(Listed(delta("Hello")), incoming())
     assert answer(reply)["choices"][0]["finish_reason"] == "length"
     assert reply.headers.get("x-sluice-truncated") == "upstream"
+
+
+def test_a_json_answer_that_is_cut_is_broken_off_and_not_made_whole() -> None:
+    upstream = Listed(b'{"id":"c1",', b'"choices":', UpstreamDisconnected(), headers=JSON)
+    with pytest.raises(UpstreamDisconnected):
+        run(upstream, incoming())
+    assert upstream.body.closed
