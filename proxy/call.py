@@ -191,8 +191,8 @@ class Call:
         """What a feature remembers of this call: the one `kind()` of it, made when it is first asked for."""
         if kind not in self._states:
             self._states[kind] = kind()
-        found: T = self._states[kind]
-        return found
+        state: T = self._states[kind]
+        return state
 
     def forget(self, *kinds: type[Any]) -> None:
         """Drop what `state` keeps of these kinds: the request has changed."""

@@ -19,8 +19,9 @@ class Dialect(NamedTuple):
     """One provider. `host` is a pattern for the host of its base URL, `source` says where and when this was read.
 
     `reasoning_beside`: completion_tokens leaves out reasoning. `outside_total`: total_tokens leaves out reasoning and
-    citations too. `cost` is the member with the charge in US dollars, times `cost_unit`; `fee_on_own_key`:
-    with the account's own key at a provider it is the fee only, and the provider's charge is added.
+    citations too. `cost` is the member with the charge in US dollars, times `cost_unit`; `zero_cost`: 0 there is a real
+    charge; `fee_on_own_key`: with the account's own key at a provider it is the fee only, and the provider's charge is
+    added.
     """
 
     name: str

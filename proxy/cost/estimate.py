@@ -128,12 +128,12 @@ def highest_prices_of(call: Call, model: Any) -> list[tuple[Any, Price | None]]:
     OpenRouter's price is that of one host, and it may choose a dearer one. So the maker's price must hold as well, and
     a model of which that is unknown has no bound, unless it is free.
     """
-    found: list[tuple[Any, Price | None]] = []
+    named_prices: list[tuple[Any, Price | None]] = []
     for name, price in prices_of(call, model):
-        found.append((name, price))
+        named_prices.append((name, price))
         if price is not None and price.provider == price_table.OPENROUTER and not price.is_free:
-            found.append((name, prices.find(name, None, call.config.prices_file)))
-    return found
+            named_prices.append((name, prices.find(name, None, call.config.prices_file)))
+    return named_prices
 
 
 def price_of(call: Call, model: Any, target: Target | None = None) -> Price | None:

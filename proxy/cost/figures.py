@@ -74,18 +74,18 @@ def _reasoning_is_beside(usage: dict[str, Any], counts: dict[str, int | None], d
 def _checked(counts: dict[str, int | None], usage: dict[str, Any], dialect: Dialect) -> Usage:
     """The figures without those parts that are more than their whole, or have none."""
     whole = {"reasoning": "output", "audio_output": "output", "cache_write_1h": "cache_write"}
-    found: dict[str, int | None] = {name: counts[name] for name in ("input", "output")}
+    values: dict[str, int | None] = {name: counts[name] for name in ("input", "output")}
     for name in ("cached", "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output"):
         count, limit = counts[name], counts[whole.get(name, "input")]
         believed = count is not None and limit is not None and count <= limit and (count or name not in _RARE)
-        found[name] = count if believed else None
-    if found["input"] is not None and (found["cached"] or 0) + (found["cache_write"] or 0) > found["input"]:
-        found["cached"] = found["cache_write"] = None
-    if found["cache_write"] is None:
-        found["cache_write_1h"] = None
-    if counts["total"] and found["output"] is None:
-        found["total"] = counts["total"]
-    figures = Usage(**found)
+        values[name] = count if believed else None
+    if values["input"] is not None and (values["cached"] or 0) + (values["cache_write"] or 0) > values["input"]:
+        values["cached"] = values["cache_write"] = None
+    if values["cache_write"] is None:
+        values["cache_write_1h"] = None
+    if counts["total"] and values["output"] is None:
+        values["total"] = counts["total"]
+    figures = Usage(**values)
     figures.tier = next((tier for path in dialects.TIERS if (tier := _tier(_at(usage, path)))), None)
     figures.cost_usd = _cost(usage, dialect)
     return figures

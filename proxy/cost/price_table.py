@@ -81,8 +81,8 @@ def search(table: dict[str, Any], model: str, base_url: str | None) -> dict[str,
         return None
     for candidate, name in _candidates(table, model, provider, host):
         entries = [entry for entry in table["models"] if entry["provider"] == candidate]
-        if (found := match(entries, name, strict=True)) is not None:
-            return found
+        if (entry := match(entries, name, strict=True)) is not None:
+            return entry
     if provider == OPENROUTER and model.endswith(":free"):
         return {"provider": OPENROUTER, "prices": [{"input": 0, "output": 0}]}
     return None

@@ -102,17 +102,17 @@ async def _complete(call: Call, answer: KeptAnswer) -> bool:
     beginning of a stream has not reported what came later.
     """
     usage = call.outcome.usage
-    told = usage.output or 0
-    if told and not await _has_later_text(call, answer):
+    reported = usage.output or 0
+    if reported and not await _has_later_text(call, answer):
         if not usage.input:
             await _count_input(call)
         return True
     count = await _count_answer(call, answer.all())
-    if count is None or count.tokens <= told * _TOLERANCE:
+    if count is None or count.tokens <= reported * _TOLERANCE:
         return usage.output is not None
     if not await _count_input(call):
         return False
-    known_sum = usage.total if not told else None
+    known_sum = usage.total if not reported else None
     usage.output = max(known_sum - (usage.input or 0), 0) if known_sum else count.tokens
     if count.certainty == "at_least" or answer.is_partial:
         usage.source = "at_least"

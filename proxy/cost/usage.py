@@ -15,7 +15,7 @@ from proxy.wire import content_encoding
 
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 _MODEL_BYTES = 4_096
-# Some providers put the usage first, others last; behind it there may be search results.
+# Some providers put the usage first, others last, before search results.
 _HEAD_BYTES, _TAIL_BYTES = 65_536, 262_144
 _MAX_PLAIN_BYTES = 16_000_000  # of a compressed answer: a small one may hold very much
 
@@ -59,11 +59,11 @@ def record(call: Call, piece: bytes) -> None:
     outcome = call.outcome
     if outcome.model is None and (match := _MODEL.search(piece[:_MODEL_BYTES])):
         outcome.model = match[1].decode("utf-8", "replace")
-    if usage.mentioned(piece) and (found := call.protocol.usage(piece)):
+    if usage.mentioned(piece) and (reported := call.protocol.usage(piece)):
         from proxy.cost import dialects, figures  # most pieces report nothing
 
         reports = call.state(Reports)
-        reports.usage = usage.merged(reports.usage, found)
+        reports.usage = usage.merged(reports.usage, reported)
         reports.number += 1
         base_url = outcome.target.base_url if outcome.target else None
         outcome.usage = figures.of(reports.usage, dialects.of(base_url))

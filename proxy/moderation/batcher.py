@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from proxy.moderation.sentences import ends_sentence, ends_sentence_before, in_word
 from proxy.moderation.verdict import Text
 from proxy.moderation.windows import extended_context
-from proxy.protocols.base import Protocol
+from proxy.protocols.base import TextProtocol
 from proxy.protocols.texts import EventTexts, Place, is_escaped, is_name, joined, readable, readable_length
 
 # The age in seconds and the length in characters at which a batch ends with the next word. At twice as much it ends
@@ -83,7 +83,7 @@ class Batcher:
     While `busy`, only size ends a batch: the checks are late, so it is better to check more text at once.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: TextProtocol) -> None:
         self._protocol = protocol
         self._streams: dict[Place, _TextStream] = {}
         self._events: list[bytes] = []

@@ -8,12 +8,11 @@ from typing import Any
 from proxy.access import strict_body
 from proxy.call import Call
 from proxy.errors import BadRequest
-from proxy.moderation.policy import Policy
 from proxy.moderation.request_texts import request_texts
 from proxy.moderation.verdict import Text
 from proxy.moderation.windows import SLICE_LENGTH
 from proxy.wire import multipart
-from proxy.wire.path_table import endpoint, row_of
+from proxy.wire.path_table import endpoint, protocol_below, row_of
 
 # Some servers accept prompts as embeddings, which cannot be read here.
 _EMBEDDINGS = "prompt_embeds"
@@ -39,9 +38,9 @@ async def read_prompt(call: Call) -> list[Text]:
     return [] if is_blank else [Text(text)]
 
 
-def error_param(call: Call, policy: Policy) -> str | None:
+def error_param(call: Call) -> str | None:
     """Return the `param` of an error about the prompt: the member of the request that holds it."""
-    row = endpoint(call.path) or row_of(policy.protocol.name)
+    row = endpoint(call.path) or row_of(protocol_below(call.path))
     return row.prompt[0] if row and row.prompt else None
 
 

@@ -13,6 +13,7 @@ from proxy.call import Call
 from proxy.errors import PathNotAllowed
 from proxy.messages import Wrapper
 from proxy.protocols import registry
+from proxy.protocols.base import TextProtocol
 
 FIELDS = ("moderation", "moderation_level")
 _DISABLED = (None, False, 0, "", "0", "false", "off", "no")
@@ -40,21 +41,22 @@ async def apply(call: Call) -> Wrapper | None:
         call.outcome.reply_headers.append((HEADER, "off"))
         return None
     protocol, row = registry.below(call.path), call.endpoint
-    if not protocol.known and row is not None and row.writes and config.moderation_output:
+    reader = protocol if isinstance(protocol, TextProtocol) else None
+    checks_answer = config.moderation_output or requested.get("moderation") not in _DISABLED
+    if reader is None and row is not None and row.writes and checks_answer:
         raise PathNotAllowed(
             f"/v1/{row.path} is not open here: MODERATION is set, and Sluice cannot check answers of this path yet."
         )
     policy = Policy(
-        protocol,
         prompt=reads_prompt(call) and call.body.outgoing != b"",
-        answer=protocol.known and (config.moderation_output or requested.get("moderation") not in _DISABLED),
+        answer=reader if checks_answer else None,
         high="high" in (config.moderation_level, requested.get("moderation_level")),
     )
-    if not policy.prompt and not policy.answer:
+    if not policy.prompt and policy.answer is None:
         if requested:
             call.outcome.reply_headers.append((HEADER, "off"))
         return None
-    call.plan.reads_answer = call.plan.reads_answer or policy.answer
+    call.plan.reads_answer = call.plan.reads_answer or policy.answer is not None
     call.plan.keeps_document = policy.prompt
     call.outcome.reply_headers.append((HEADER, header_value(policy)))
     from proxy.moderation import stream_gate  # few calls are checked

@@ -20,6 +20,7 @@ from proxy.moderation.policy import Policy
 from proxy.moderation.prompt import error_param, read_prompt
 from proxy.moderation.runner import CheckRunner, Decision
 from proxy.moderation.verdict import Text
+from proxy.protocols.base import TextProtocol
 from proxy.wire import sse
 
 # The number of running checks from which batches become larger, and the number of held batches and bytes at which
@@ -29,9 +30,16 @@ _BUSY_CHECKS, _MAX_BATCHES, _MAX_HELD_BYTES = 4, 8, 262_144
 
 def wrapper(call: Call, policy: Policy) -> Wrapper:
     """Return the wrapper that holds the answer back until it is checked, or only the call until its prompt is."""
-    if policy.answer:
-        return Wrapper(lambda stream: _Gate(call, policy, stream).pieces())
+    if policy.answer is not None:
+        return Wrapper(partial(_check_answer, call, policy, policy.answer))
     return Wrapper(partial(_check_prompt_first, call, policy), passive=True)
+
+
+def _check_answer(
+    call: Call, policy: Policy, protocol: TextProtocol, stream: ByteStream
+) -> AsyncGenerator[bytes, None]:
+    """Hold the answer back until it is checked."""
+    return _Gate(call, policy, protocol, stream).pieces()
 
 
 async def _check_prompt_first(call: Call, policy: Policy, stream: ByteStream) -> AsyncGenerator[bytes, None]:
@@ -50,7 +58,7 @@ async def _check_prompt(call: Call, policy: Policy) -> None:
     decision = await runner.run(await read_prompt(call))
     runner.record(decision)
     if decision.action == "block":
-        raise ContentFiltered(param=error_param(call, policy))
+        raise ContentFiltered(param=error_param(call))
     if not decision.lets_through:
         raise ModerationUnavailable("prompt")
 
@@ -83,13 +91,14 @@ class _Check:
 class _Gate:
     """One task reads ahead and starts the checks. The consumer of the pieces applies the decisions."""
 
-    def __init__(self, call: Call, policy: Policy, stream: ByteStream) -> None:
+    def __init__(self, call: Call, policy: Policy, protocol: TextProtocol, stream: ByteStream) -> None:
         self._call = call
         self._policy = policy
+        self._protocol = protocol
         self._runner = CheckRunner(call, policy)
         self._stream = stream
-        self._batcher = Batcher(policy.protocol)
-        self._state = policy.protocol.state(call.choices)
+        self._batcher = Batcher(protocol)
+        self._state = protocol.state(call.choices)
         self._queue: deque[tuple[bytes, _Check | None]] = deque()
         self._held_bytes = 0
         self._is_listening = self._is_paused = self._is_over = False
@@ -176,7 +185,7 @@ class _Gate:
             await _check_prompt(self._call, self._policy)
         first = await self._stream.__anext__()
         if not self._call.is_sse:
-            body = await whole_answer.check(self._call, self._policy, self._runner, first, self._stream)
+            body = await whole_answer.check(self._call, self._protocol, self._runner, first, self._stream)
             self._queue.append((body, None))
             yield b""
             return

@@ -8,17 +8,17 @@ from typing import Any
 from proxy.call import Call
 from proxy.errors import BadRequest, ModerationUnavailable
 from proxy.messages import ByteStream, Headers
-from proxy.moderation.policy import Policy
 from proxy.moderation.runner import CheckRunner, Decision
 from proxy.moderation.verdict import Text
 from proxy.protocols import texts
+from proxy.protocols.base import TextProtocol
 from proxy.wire import content_encoding, safe_json, work
 
 _MAX_BYTES = 16_000_000  # larger than any answer in text
 _SLICE_VALUES = 2_000  # values that take a few milliseconds to read
 
 
-async def check(call: Call, policy: Policy, runner: CheckRunner, first: bytes, stream: ByteStream) -> bytes:
+async def check(call: Call, protocol: TextProtocol, runner: CheckRunner, first: bytes, stream: ByteStream) -> bytes:
     """Return the answer that begins with `first`, unchanged or with its blocked choices replaced.
 
     Raises ModerationUnavailable if it could not be checked, unless MODERATION_ON_ERROR lets it pass.
@@ -47,7 +47,7 @@ async def check(call: Call, policy: Policy, runner: CheckRunner, first: bytes, s
         else:
             _require_pass(runner, decision)
     if answer is not None and blocked:
-        body = json.dumps(policy.protocol.withheld(answer, blocked, call.config.moderation_message)).encode()
+        body = json.dumps(protocol.withheld(answer, blocked, call.config.moderation_message)).encode()
         headers.remove("content-encoding")
         headers.remove("etag")  # it identifies what the upstream sent
     if body:

@@ -150,9 +150,10 @@ BOOTSTRAPS = tuple(sorted({bundle.bootstrap for bundle in BUNDLES.values() if bu
 
 def adapters(bundle: str) -> tuple[str, ...]:
     """The modules that a bundle's functions run: where its import closure begins."""
-    return tuple(one.adapter for one in FUNCTIONS.values() if one.bundle and one.bundle.name == bundle)
+    functions = (function for function in FUNCTIONS.values() if function.bundle)
+    return tuple(function.adapter for function in functions if function.bundle is BUNDLES[bundle])
 
 
 def platform_of(function: Function) -> Platform:
     """The platform that a function belongs to."""
-    return next(one for one in PLATFORMS if function in one.functions)
+    return next(platform for platform in PLATFORMS if function in platform.functions)

@@ -2,12 +2,13 @@
 
 A protocol module subclasses `Protocol` and calls its instance `PROTOCOL`. The row of its path in `wire.path_table`
 names the module. `Protocol` itself serves all paths without a protocol: their calls pass through, and Sluice knows only
-server-sent events and JSON errors of them.
+server-sent events and JSON errors of them. A content filter needs more than that, a `TextProtocol`.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
@@ -49,10 +50,6 @@ class StreamState:
         """
         return None
 
-    def filtered(self, message: str, held: bytes) -> bytes:
-        """The events that end a stream with `message` in place of `held`, the events that a content filter blocked."""
-        raise NotImplementedError
-
     def failed(self, error: ProxyError) -> bytes:
         """The error event that ends a failed stream. Clients raise an exception for it."""
         return last_event({"error": error.fields()}, "error")
@@ -62,10 +59,8 @@ class Protocol:
     """The interface of all protocols, implemented for paths without one."""
 
     name = "other"
-    # Whether Sluice knows how the protocol's streams end, and where their texts are.
+    # Whether Sluice knows how the protocol's streams end.
     known = False
-    # Whether a buffered answer can be requested as a stream and assembled (ASSEMBLE).
-    assembles = False
     # Whether `stream_options.include_usage` requests the usage of a stream.
     has_usage_option = False
     # Whether Sluice may shorten its message history (CONTEXT_GUARD=truncate, `truncation: "auto"`).
@@ -87,21 +82,13 @@ class Protocol:
         """The usage object in a whole answer or in a piece of a stream; empty if there is none."""
         return usage.reported(data)
 
-    def accumulator(self) -> Accumulator:
-        """A new accumulator that assembles an answer from its stream. Only if `assembles`."""
-        raise NotImplementedError
+    def accumulator(self) -> Accumulator | None:
+        """A new accumulator that assembles a whole answer from its stream; None if that is not possible."""
+        return None
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
         """One event that is equivalent to two consecutive ones; None if they cannot be merged."""
         return None
-
-    def event_texts(self, event: bytes) -> EventTexts:
-        """The texts of one event, as a client would read it."""
-        raise NotImplementedError
-
-    def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
-        """A whole answer with `message` in place of the choices at `positions`; None means all text outside choices."""
-        raise NotImplementedError
 
     def messages(self, events: bytes) -> list[dict[str, Any]]:
         """The content of a stream, one message per choice, for counting its tokens."""
@@ -125,6 +112,37 @@ class Protocol:
     def truncates(self, request: dict[str, Any]) -> bool:
         """Whether the upstream shortens a prompt that is too long for its model."""
         return False
+
+
+class TextState(StreamState, ABC):
+    """The state of a stream that a content filter can end."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def filtered(self, message: str, held: bytes) -> bytes:
+        """The events that end a stream with `message` in place of `held`, the events that a content filter blocked."""
+
+
+class TextProtocol(Protocol, ABC):
+    """A protocol whose answers a content filter can check, because Sluice knows where their texts are.
+
+    With MODERATION, answers of any other protocol are refused.
+    """
+
+    known = True
+
+    @abstractmethod
+    def state(self, choices: int = 1) -> TextState:
+        """The state of a new stream; `choices` is the number of answers that were requested."""
+
+    @abstractmethod
+    def event_texts(self, event: bytes) -> EventTexts:
+        """The texts of one event, as a client would read it."""
+
+    @abstractmethod
+    def withheld(self, answer: dict[str, Any], positions: list[int | None], message: str) -> dict[str, Any]:
+        """A whole answer with `message` in place of the choices at `positions`; None means all text outside choices."""
 
 
 def last_event(value: dict[str, Any], name: str | None = None) -> bytes:

@@ -21,7 +21,6 @@ class Chat(ChunkProtocol):
     """Chunks with a `delta` in each choice."""
 
     name = "chat"
-    assembles = True
     has_history = True
     chunk_object = "chat.completion.chunk"
     silence = {"delta": {}}  # noqa: RUF012 — never changed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
-from proxy.protocols.base import Protocol, StreamState, last_event
+from proxy.protocols.base import TextProtocol, TextState, last_event
 from proxy.protocols.members import as_list
 from proxy.wire import sse
 
@@ -21,7 +22,7 @@ _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _IGNORED = frozenset(("created", "obfuscation", "sequence_number"))
 
 
-class ChunkState(StreamState):
+class ChunkState(TextState):
     """Parses pieces until the first text, and after that only those with a finish reason."""
 
     __slots__ = ("_choices", "_finished", "_first", "_protocol")
@@ -88,15 +89,14 @@ class ChunkState(StreamState):
         return {"index": index, **self._protocol.silence, "logprobs": None, "finish_reason": "length"}
 
 
-class ChunkProtocol(Protocol):
+class ChunkProtocol(TextProtocol):
     """A protocol whose streams consist of chunks. Subclasses define the format of a choice."""
 
-    known = True
     has_usage_option = True
     chunk_object = ""
     silence: dict[str, Any] = {}  # noqa: RUF012 — never changed
 
-    def state(self, choices: int = 1) -> StreamState:
+    def state(self, choices: int = 1) -> TextState:
         return ChunkState(self, choices)
 
     def ping(self, has_ids: bool) -> bytes | None:
@@ -120,13 +120,13 @@ class ChunkProtocol(Protocol):
         choices = [self._withheld_choice(c, message) if i in positions else c for i, c in enumerate(choices)]
         return {**kept, "choices": choices}
 
+    @abstractmethod
     def filtered(self, message: str, first: bool) -> dict[str, Any]:
         """The members of a streamed choice with the text `message`; `first`: no text precedes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def message(self, message: str) -> dict[str, Any]:
         """The members of a whole answer's choice with the text `message`."""
-        raise NotImplementedError
 
     def _withheld_choice(self, choice: Any, message: str) -> dict[str, Any]:
         index = choice.get("index", 0) if isinstance(choice, dict) else 0

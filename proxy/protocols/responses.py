@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import ProxyError
-from proxy.protocols.base import Protocol, StreamState, last_event
+from proxy.protocols.base import TextProtocol, TextState, last_event
 from proxy.protocols.members import call_of, without
 from proxy.wire import sse
 
@@ -20,7 +20,7 @@ _LAST_TYPES = tuple(name.decode() for name in _LAST)
 _MAX_NUMBER = 2**53
 
 
-class ResponseState(StreamState):
+class ResponseState(TextState):
     """Keeps the last piece with a sequence number, and the first event with the stream's `response`."""
 
     __slots__ = ("_first", "_last")
@@ -87,13 +87,12 @@ class ResponseState(StreamState):
         return max((number for number in numbers if isinstance(number, int) and number < _MAX_NUMBER), default=-1) + 1
 
 
-class Responses(Protocol):
+class Responses(TextProtocol):
     """Typed events with sequence numbers."""
 
     name = "responses"
-    known = True
 
-    def state(self, choices: int = 1) -> StreamState:
+    def state(self, choices: int = 1) -> TextState:
         return ResponseState()
 
     def ping(self, has_ids: bool) -> bytes | None:

@@ -80,10 +80,10 @@ def reported(data: bytes) -> dict[str, Any]:
         return {}
     usage: dict[str, Any] = {}
     for event in [data] if data.lstrip().startswith((b"{", b"[")) else sse.split(data):
-        found = _of_event(event)
-        if found and "service_tier" not in found and (tiers := _TIER.findall(event)):
-            found = {**found, "service_tier": tiers[-1].decode()}
-        usage = merged(usage, found)
+        event_usage = _of_event(event)
+        if event_usage and "service_tier" not in event_usage and (tiers := _TIER.findall(event)):
+            event_usage = {**event_usage, "service_tier": tiers[-1].decode()}
+        usage = merged(usage, event_usage)
     return usage
 
 

@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
         r"Your account .{1,200}? is suspended|You've reached your usage limit for this billing cycle|"
         r"Access terminated",
     ),
-    # MiniMax: in `base_resp`, or behind the message, with whatever status.
+    # MiniMax: in `base_resp`, or after the message, with any status.
     _codes(
         "platform.minimax.io/docs/api-reference/errorcode.md",
         (400, 403, 429, 500),
@@ -165,11 +165,11 @@ def _codes_of(error: dict[str, Any]) -> set[str]:
     return {str(value).lower() for value in values if isinstance(value, (str, int))}
 
 
-def _is_quoted(call: Call, words: str) -> bool:
+def _is_quoted(call: Call, message: str) -> bool:
     """Whether the caller sent these words: then the message may be an echo, and proves nothing."""
     if call.body.native is not None:
         return True
-    wanted, body = words.lower().encode(), call.body.received
+    wanted, body = message.lower().encode(), call.body.received
     if wanted in unquote(call.request.path).lower().encode():
         return True
     if b"\\u00" in body:

@@ -79,10 +79,10 @@ def _beginning(call: Call) -> str | None:
     system = user = None
     for name in ("instructions", "system"):
         system = system or _text(document.get(name))
-    for name, most in (("messages", 0), ("input", MAX_CHARACTERS), ("prompt", MAX_COMPLETED)):
+    for name, max_length in (("messages", 0), ("input", MAX_CHARACTERS), ("prompt", MAX_COMPLETED)):
         value = document.get(name)
         if isinstance(value, str):
-            user = user or value[:most]
+            user = user or value[:max_length]
         for item in value[:_MAX_ITEMS] if isinstance(value, list) else ():
             if not isinstance(item, dict):
                 continue

@@ -29,19 +29,19 @@ _ADDED_MEMBERS = ("stream", "stream_options")
 
 async def apply(call: Call) -> Wrapper | None:
     """Request a stream with its usage, if the answer can be assembled from it."""
-    document = call.body.document
-    if document is None or not _can_assemble(call):
+    document, accumulator = call.body.document, call.protocol.accumulator()
+    if document is None or accumulator is None or not _can_assemble(call):
         return None
     call.plan.retry = refusals.retry(call, document, _ADDED_MEMBERS, call.host.no_events)
     values = {"stream": b"true", "stream_options": b'{"include_usage":true}'}
     call.body.document, call.plan.wants_events = document.setting(values), True
-    return Wrapper(partial(assemble, call))
+    return Wrapper(partial(assemble, call, accumulator))
 
 
 def applies(call: Call) -> bool:
-    """Whether ASSEMBLE asks for it in this call."""
+    """Whether ASSEMBLE asks for it in this call, if its protocol supports it."""
     config, deadline = call.config, call.request.deadline
-    if not call.protocol.assembles or call.streamed or config.assemble == "off":
+    if call.streamed or config.assemble == "off":
         return False
     return config.assemble == "always" or (deadline is not None and deadline < SHORT_SECONDS)
 
@@ -54,10 +54,10 @@ def _can_assemble(call: Call) -> bool:
     return not refusals.was_refused(call, call.host.no_events)
 
 
-async def assemble(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
+async def assemble(call: Call, accumulator: Accumulator, stream: ByteStream) -> AsyncGenerator[bytes, None]:
     """Yield the whole answer as one piece. A JSON answer to the request for a stream passes unchanged."""
-    accumulator, has_ended = call.protocol.accumulator(), False
     failure: ProxyError | None = None
+    has_ended = False
     try:
         async for piece in stream:
             if call.is_sse is False:

@@ -164,7 +164,8 @@ def _tool_turn(
             tokens += counter.text("functions." + name) + counter.text(compacted(arguments)) + rules.call
         if len(calls) == 1 and any(call.get("id") for call in as_list(message.get("tool_calls"))):
             tokens += rules.call_id
-        return tokens + sum(_result(counter, name, one) for (name, _), one in zip(calls, results, strict=False))
+        pairs = zip(calls, results, strict=False)
+        return tokens + sum(_result(counter, name, result) for (name, _), result in pairs)
     if len(calls) == 1:
         name, arguments = calls[0]
         tokens += counter.text(name) + counter.text(compacted(arguments)) + rules.call

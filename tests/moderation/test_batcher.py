@@ -12,13 +12,20 @@ from proxy.moderation import batcher
 from proxy.moderation.batcher import Batch, Batcher
 from proxy.moderation.verdict import Text
 from proxy.protocols import registry
+from proxy.protocols.base import TextProtocol
 from proxy.wire import sse
 from tests.support.core import Listed, request, run
 from tests.support.moderation import DONE, RESPONSES, WORDS, chunk, response
 
 
+def batcher_of(kind: str = "chat") -> Batcher:
+    protocol = registry.get(kind)
+    assert isinstance(protocol, TextProtocol)
+    return Batcher(protocol)
+
+
 def cuts(*events: bytes, kind: str = "chat", now: float = 0.0) -> list[Batch]:
-    collector = Batcher(registry.get(kind))
+    collector = batcher_of(kind)
     batches = [batch for event in events for batch in collector.feed(event, now)]
     rest = collector.rest()
     return batches + ([rest] if rest else [])
@@ -206,7 +213,7 @@ def arguments(text: str, index: int = 0) -> bytes:
 )
 def test_an_escape_that_is_cut_between_two_batches_is_read_with_the_second(text: str, readable: str) -> None:
     for at in range(1, len(text)):
-        collector = Batcher(registry.get("chat"))
+        collector = batcher_of()
         collector.feed(arguments(text[:at]), 0)
         batches = [
             batch
@@ -230,7 +237,7 @@ def test_a_word_that_is_escaped_is_found_behind_a_cut() -> None:
 
 
 def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None:
-    collector = Batcher(registry.get("chat"))
+    collector = batcher_of()
     assert collector.wait(0) is None and collector.tick(0) is None and collector.rest() is None
     assert collector.feed(chunk("wor"), 10.0) == []
     assert collector.wait(10.2) == pytest.approx(0.8) and collector.tick(10.9) is None
@@ -248,13 +255,13 @@ def test_age_and_length_end_a_batch_between_words_and_at_last_anywhere() -> None
 
 
 def test_events_that_are_very_large_end_a_batch() -> None:
-    collector = Batcher(registry.get("chat"))
+    collector = batcher_of()
     collector.feed(chunk("a"), 0)
     assert len(collector.feed(b": " + b"x" * 1_000_000 + b"\n\n", 0)) == 1
 
 
 def test_while_busy_only_size_ends_a_batch() -> None:
-    collector = Batcher(registry.get("chat"))
+    collector = batcher_of()
     collector.busy = True
     assert collector.feed(chunk("One.\n"), 0) == [] and collector.feed(chunk(" Two. "), 5) == []
     assert collector.wait(9) is None and collector.tick(9) is None

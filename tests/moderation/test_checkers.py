@@ -24,7 +24,6 @@ from proxy.moderation.checkers.words import MAX_WORD_LENGTH, WordList, normalise
 from proxy.moderation.policy import Policy
 from proxy.moderation.runner import CheckRunner
 from proxy.moderation.verdict import CheckFailed, Text, Verdict, most_severe
-from proxy.protocols import registry
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
 from tests.support import fake_clock
@@ -440,7 +439,7 @@ def test_a_check_of_few_characters_counts_as_one_of_100() -> None:
 
     async def go() -> list[str]:
         call = Call(request(), startup.load({**settings, "PROXY_KEY": "p"}), host(), upstream)
-        runner = CheckRunner(call, Policy(registry.get("chat"), False, True, False))
+        runner = CheckRunner(call, Policy(prompt=True, answer=None, high=False))
         return [(await runner.run([Text("x")])).action for _ in range(12)]
 
     assert fake_clock.run(go()) == ["pass"] * 10 + ["error"] * 2 and len(upstream.asked) == 10

@@ -58,8 +58,10 @@ _, cut = run(Listed(word, 0.5, word), request("/v1/example/talk", body, 0.3), li
 _, failed = run(Listed(word, UpstreamDisconnected()), request("/v1/example/talk", body))
 quick = {"KEEPALIVE_FIRST_SECONDS": "0.01", "KEEPALIVE_SECONDS": "5"}
 _, silent = run(Listed(0.2, word), request("/v1/example/talk", body), settings=quick)
+guarded = {"MODERATION": "words", "MODERATION_WORDS": "water"}
+refused, _ = run(Listed(word), request("/v1/example/talk", body), settings=guarded)
 said = [cut[-1].decode(), failed[-1].decode(), silent[0].decode()]
-print(json.dumps([*said, json.loads(lines[-1])["gen_ai.usage.input_tokens"]]))
+print(json.dumps([*said, json.loads(lines[-1])["gen_ai.usage.input_tokens"], refused.status]))
 """
 
 
@@ -84,10 +86,11 @@ def test_it_ends_fails_pings_and_is_logged_in_its_own_way(project: Path) -> None
     done = subprocess.run(
         command, env=environ, cwd=project, capture_output=True, text=True, timeout=CEILING, check=True
     )
-    cut, failed, silent, tokens = json.loads(done.stdout)
+    cut, failed, silent, tokens, refused = json.loads(done.stdout)
     assert cut == "event: cut\ndata: deadline\n\n"
     assert failed == "event: failed\ndata: upstream_disconnected\n\n"
     assert (silent, tokens) == ("event: ping\n\n", 1)
+    assert refused == 403  # no content filter can read its answers
 
 
 def test_every_bundle_holds_it(project: Path) -> None:

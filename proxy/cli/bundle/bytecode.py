@@ -39,10 +39,12 @@ def find_python(version: str) -> str | None:
         return sys.executable
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     known = sorted(root.glob(f"versions/{version}.*/bin/python"))
-    candidates = [str(path) for path in known[-1:]] + [found for found in [shutil.which(f"python{version}")] if found]
+    candidates = [str(path) for path in known[-1:]]
+    if program := shutil.which(f"python{version}"):
+        candidates.append(program)
     for candidate in candidates:  # pyenv's own stand-ins on the PATH are there also for versions that are not
-        asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+        command = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.stdout.strip() == version:
             return candidate
     return None

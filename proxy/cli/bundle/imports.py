@@ -14,11 +14,11 @@ from pathlib import Path
 
 def modules(root: Path) -> dict[str, Path]:
     """Every module of the folder proxy/ in `root`, by its dotted name."""
-    found = {}
+    by_name = {}
     for path in sorted((root / "proxy").rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        by_name[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return by_name
 
 
 def closure(root: Path, start: Iterable[str], without: Collection[str] = ()) -> dict[str, Path]:
@@ -27,15 +27,15 @@ def closure(root: Path, start: Iterable[str], without: Collection[str] = ()) -> 
     A module in `without` is left out, and so is what only it needs. Raises KeyError where `start` names no module.
     """
     known = modules(root)
-    found: dict[str, Path] = {}
+    closed: dict[str, Path] = {}
     waiting = {name: known[name] for name in start}
     while waiting:
         name, path = waiting.popitem()
-        found[name] = path
+        closed[name] = path
         needed = imported(path.read_text(encoding="utf-8")) | {name.rpartition(".")[0]}
-        needed |= {one for one in known if f"{one.rpartition('.')[0]}.*" in needed}
-        waiting |= {one: known[one] for one in needed & known.keys() - found.keys() if one not in without}
-    return found
+        needed |= {module for module in known if f"{module.rpartition('.')[0]}.*" in needed}
+        waiting |= {module: known[module] for module in needed & known.keys() - closed.keys() if module not in without}
+    return closed
 
 
 def imported(source: str) -> set[str]:
@@ -62,10 +62,10 @@ class _Finder(ast.NodeVisitor):
             self.visit(child)
 
     def visit_Import(self, node: ast.Import) -> None:
-        self.names |= {one.name for one in node.names}
+        self.names |= {alias.name for alias in node.names}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self.names |= {node.module or "", *(f"{node.module}.{one.name}" for one in node.names)}
+        self.names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
 
     def visit_Call(self, node: ast.Call) -> None:
         self.by_name |= ast.unparse(node.func).endswith("import_module")

@@ -73,7 +73,7 @@ def subset(requirements: str, names: tuple[str, ...]) -> str:
 
 def _uv() -> str:
     beside = Path(sys.executable).parent / ("uv.exe" if os.name == "nt" else "uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("uv")
+    if program is None:
         raise ConfigError("uv is not installed. `make setup` installs it, or: pip install uv")
-    return found
+    return program

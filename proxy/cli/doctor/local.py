@@ -156,11 +156,11 @@ def _without_list(provider: Provider, name: str, client: Client, headers: dict[s
         report.add("upstream.no_list", name=name)
         return
     with_v1 = f"{provider.base_url}/v1"
-    found = (
+    is_served = (
         not provider.base_url.endswith("/v1")
         and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
     )
-    report.add("upstream.base", name=name, better=with_v1 if found else "…/v1")
+    report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1")
 
 
 def _used(provider: Provider) -> set[str]:

@@ -29,17 +29,17 @@ def examine(probe: Probe, report: Report, context: ssl.SSLContext) -> None:
     if not reach.examine(probe.root, report, context):
         return
     with closing(Client(probe.root, "", context, probe.silence_seconds, probe.call_seconds)) as client:
-        found = endpoint.examine(client, report)
-        if found is None:
+        reached = endpoint.examine(client, report)
+        if reached is None:
             return
-        trusted = bool(found.platform) and not addresses.is_plain(probe.root)
-        client.key = keys.choose(probe.keys, found.access, trusted, report)
-        models = access.models(client, found, report)
+        trusted = bool(reached.platform) and not addresses.is_plain(probe.root)
+        client.key = keys.choose(probe.keys, reached.access, trusted, report)
+        models = access.models(client, reached, report)
         access.spellings(client, models, report)
         access.cors(client, report)
         if models.admitted:
             if probe.model or not models.empty:
-                chat.examine(client, found, probe.model or access.choose_model(models.names), report)
+                chat.examine(client, reached, probe.model or access.choose_model(models.names), report)
             if probe.size:
-                extras.sizes(client, found, report)
+                extras.sizes(client, reached, report)
         extras.status_page(client, models.is_openai, report)
