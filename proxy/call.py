@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from proxy.host import Host
 from proxy.messages import Headers, Request, media_type
 from proxy.protocols import registry
-from proxy.protocols.base import Protocol
+from proxy.protocols.base import Protocol, StreamState
 from proxy.protocols.usage import Usage
 from proxy.settings.config import Config
 from proxy.upstream import Target, Upstream
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.wire.multipart import Field
 
 T = TypeVar("T")
+S = TypeVar("S", bound=StreamState)
 # The classes below are no dataclasses, where that saves little: each of those takes half a millisecond of a cold start.
 
 # The share of a time limit that is reserved for ending the answer properly: 10 %, at most 2 s.
@@ -257,6 +258,18 @@ class Call:
         """The protocol of the call's path; `registry.OTHER` where it has none."""
         is_post = self.route is not None and self.request.method == "POST"
         return registry.get(self.route.protocol) if is_post and self.route else registry.OTHER
+
+    def prepared(self, state: S) -> S:
+        """The state of a new stream, with what its endings depend on."""
+        state.request_id = self.id
+        state.reruns_incomplete = self._is_codex
+        return state
+
+    @property
+    def _is_codex(self) -> bool:
+        """Whether the client is Codex, which repeats a call up to five times after `response.incomplete`."""
+        names = (self.request.headers.get(name) or "" for name in ("originator", "user-agent"))
+        return any(name.lower().startswith("codex") for name in names)
 
     @property
     def shown_path(self) -> str:

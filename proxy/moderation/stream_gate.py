@@ -98,7 +98,7 @@ class _Gate:
         self._runner = CheckRunner(call, policy)
         self._stream = stream
         self._batcher = Batcher(protocol)
-        self._state = protocol.state(call.choices)
+        self._state = call.prepared(protocol.state(call.choices))
         self._queue: deque[tuple[bytes, _Check | None]] = deque()
         self._held_bytes = 0
         self._is_listening = self._is_paused = self._is_over = False

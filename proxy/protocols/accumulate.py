@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.protocols.base import Accumulator
 from proxy.protocols.deltas import joined, merge
 from proxy.protocols.members import without
 
@@ -13,18 +14,16 @@ _EXCLUDED = frozenset(("choices", "object", "obfuscation", "p"))
 _MESSAGE = {"role": "assistant", "content": None, "refusal": None}
 
 
-class Accumulator:
-    """Collects the chunks of one stream, in order. Unknown members are kept."""
+class ChunkAccumulator(Accumulator):
+    """Collects the chunks of one stream."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._fields: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
-        self.has_text = False
-        self.has_unreadable = False  # an event of the stream could not be read
 
-    def add(self, chunk: dict[str, Any]) -> None:
-        """Add one chunk. Anything that is not a chat chunk is ignored."""
-        choices = chunk.get("choices")
+    def add(self, event: dict[str, Any]) -> None:
+        chunk, choices = event, event.get("choices")
         if choices is None and isinstance(chunk.get("usage"), dict):  # some providers send usage without choices
             self._add_field("usage", chunk["usage"])
         if not isinstance(choices, list) or chunk.get("object") == "":  # Azure's filter results come between chunks
@@ -38,20 +37,18 @@ class Accumulator:
                 self._add_choice(index if isinstance(index, int) else position, choice)
 
     @property
-    def has_choices(self) -> bool:
-        """Whether any choice has begun."""
+    def has_begun(self) -> bool:
         return bool(self._choices)
 
     @property
     def is_finished(self) -> bool:
-        """Whether each choice that has begun also has a finish reason."""
         return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
 
     def whole(self, ended: bool = False) -> dict[str, Any]:
-        """The answer so far. `ended`: the stream ended by itself.
+        """The answer so far.
 
-        A choice without a finish reason is then complete: its provider sends none. Otherwise it is marked as cut off,
-        with the reason "length".
+        If the stream ended by itself, a choice without a finish reason is complete: its provider sends none. Otherwise
+        it is marked as cut off, with the reason "length".
         """
         choices = []
         for index in sorted(self._choices):

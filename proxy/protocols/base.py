@@ -16,7 +16,6 @@ from proxy.protocols import usage
 from proxy.wire import sse
 
 if TYPE_CHECKING:
-    from proxy.protocols.accumulate import Accumulator
     from proxy.protocols.texts import EventTexts
 
 
@@ -30,13 +29,24 @@ ERROR_EVENT = re.compile(
 class StreamState:
     """What a stream has sent so far, as far as ending it properly requires. One per stream.
 
-    `ended`: the protocol's own end has arrived. `has_error`: the upstream has sent an error event.
+    `ended`: the protocol's own end has arrived. `has_error`: the upstream has sent an error event. `request_id` is the
+    call's id, for protocols whose errors name it. `reruns_incomplete`: the client repeats a call whose answer ends as
+    incomplete.
     """
 
-    __slots__ = ("ended", "has_error", "has_text")
+    __slots__ = ("ended", "has_error", "has_text", "request_id", "reruns_incomplete")
 
     def __init__(self) -> None:
-        self.ended = self.has_error = self.has_text = False
+        self.ended = self.has_error = self.has_text = self.reruns_incomplete = False
+        self.request_id = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a stream that ends now has been cut, although its transport ended cleanly.
+
+        False where clients notice by themselves, or where some providers omit the protocol's own end.
+        """
+        return False
 
     def feed(self, piece: bytes) -> None:
         """Observe the next piece of the stream: one or more whole events."""
@@ -55,10 +65,45 @@ class StreamState:
         return last_event({"error": error.fields()}, "error")
 
 
+class Accumulator(ABC):
+    """Collects the events of one stream, in order, and makes them the whole answer. Unknown members are kept.
+
+    `has_text`: something has been generated. `has_unreadable`: an event of the stream could not be read.
+    """
+
+    def __init__(self) -> None:
+        self.has_text = self.has_unreadable = False
+
+    @abstractmethod
+    def add(self, event: dict[str, Any]) -> None:
+        """Add an event's data. Anything of another type is ignored."""
+
+    @property
+    @abstractmethod
+    def has_begun(self) -> bool:
+        """Whether there is enough of the answer to be returned."""
+
+    @property
+    @abstractmethod
+    def is_finished(self) -> bool:
+        """Whether nothing of the answer is missing, although the stream's own end has not arrived."""
+
+    @abstractmethod
+    def whole(self, ended: bool = False) -> dict[str, Any]:
+        """The answer so far. `ended`: the stream ended by itself. Otherwise it is marked as cut off."""
+
+
 class Protocol:
     """The interface of all protocols, implemented for paths without one."""
 
     name = "other"
+    # Members that name the model in an answer, and members that hold such an answer within an event.
+    model_members: tuple[str, ...] = ("model",)
+    model_holders: tuple[str, ...] = ("response",)
+    # Whether clients ignore comments in a stream.
+    allows_comments = True
+    # Members, as JSON, that make a request ask for a stream with its usage.
+    stream_members: dict[str, bytes] = {}  # noqa: RUF012 — never changed
     # Whether Sluice knows how the protocol's streams end.
     known = False
     # Whether `stream_options.include_usage` requests the usage of a stream.
@@ -74,6 +119,10 @@ class Protocol:
         """Bytes that keep a silent stream open; None if clients support none. `has_ids`: its events have ids."""
         return None
 
+    def error_body(self, error: ProxyError, request_id: str) -> bytes:
+        """The body of an answer that is an error, as JSON."""
+        return error.body()
+
     def ends(self, piece: bytes) -> bool:
         """Whether a piece of whole events contains the protocol's own end, after which nothing follows."""
         return False
@@ -85,6 +134,10 @@ class Protocol:
     def accumulator(self) -> Accumulator | None:
         """A new accumulator that assembles a whole answer from its stream; None if that is not possible."""
         return None
+
+    def stream_path(self, path: str, query: str) -> tuple[str, str]:
+        """The path and the query with which the same request asks for a stream."""
+        return path, query
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
         """One event that is equivalent to two consecutive ones; None if they cannot be merged."""

@@ -9,7 +9,7 @@ from proxy.protocols.members import as_list, only_choice
 from proxy.wire import sse
 
 if TYPE_CHECKING:
-    from proxy.protocols.accumulate import Accumulator
+    from proxy.protocols.base import Accumulator
 
 # Members of a delta that contain text, and labels that some providers repeat in each chunk.
 _TEXTS = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
@@ -23,12 +23,13 @@ class Chat(ChunkProtocol):
     name = "chat"
     has_history = True
     chunk_object = "chat.completion.chunk"
+    stream_members = {"stream": b"true", "stream_options": b'{"include_usage":true}'}  # noqa: RUF012 — never changed
     silence = {"delta": {}}  # noqa: RUF012 — never changed
 
     def accumulator(self) -> Accumulator:
-        from proxy.protocols.accumulate import Accumulator  # few answers are assembled
+        from proxy.protocols.accumulate import ChunkAccumulator  # few answers are assembled
 
-        return Accumulator()
+        return ChunkAccumulator()
 
     def merged(self, held: dict[str, Any], following: dict[str, Any]) -> dict[str, Any] | None:
         first, second = only_choice(held), only_choice(following)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
-from proxy.protocols.base import Protocol
 from proxy.protocols.members import only_choice
 from proxy.wire import bounded_json, sse
 
@@ -18,6 +18,8 @@ from proxy.wire import bounded_json, sse
 # still be divisible between two events.
 _MAX_TEXT_LENGTH, _MAX_EVENT_BYTES = 8_192, 1_000_000
 _FIELD = re.compile(rb"(?:^|[\r\n])(id|retry):")
+# `Protocol.merged`: one event that is equivalent to two consecutive ones, None if they cannot be merged.
+Merge = Callable[[dict[str, Any], dict[str, Any]], "dict[str, Any] | None"]
 # Returned by `joined_logprobs` for values that cannot be joined.
 DIFFERENT = object()
 
@@ -25,8 +27,8 @@ DIFFERENT = object()
 class Coalescer:
     """Takes pieces of whole events and returns merged events, each once the next one cannot be merged into it."""
 
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
+    def __init__(self, merge: Merge) -> None:
+        self._merge = merge
         self._held: dict[str, Any] | None = None
         self._raw = b""
         self._name = ""
@@ -59,7 +61,7 @@ class Coalescer:
         # A long text stays separate: it may be what does not fit, and must not take its neighbours with it.
         has_room = self._size < _MAX_EVENT_BYTES and self._text + length <= _MAX_TEXT_LENGTH
         if self._held is not None and has_room and self._name == events[0][0]:
-            merged = self._protocol.merged(self._held, value)
+            merged = self._merge(self._held, value)
             if merged is not None:
                 self._held, self._raw = merged, b""
                 self._size += len(raw)

@@ -20,11 +20,10 @@ from proxy.streaming.delivery import truncation_reason
 from proxy.wire import bounded_json, sse
 
 if TYPE_CHECKING:
-    from proxy.protocols.accumulate import Accumulator
+    from proxy.protocols.base import Accumulator
 
 # With more time left than this, an answer is rarely cut off, and its bytes pass unchanged.
 SHORT_SECONDS = 60.0
-_ADDED_MEMBERS = ("stream", "stream_options")
 
 
 async def apply(call: Call) -> Wrapper | None:
@@ -32,9 +31,9 @@ async def apply(call: Call) -> Wrapper | None:
     document, accumulator = call.body.document, call.protocol.accumulator()
     if document is None or accumulator is None or not _can_assemble(call):
         return None
-    call.plan.retry = refusals.retry(call, document, _ADDED_MEMBERS, call.host.no_events)
-    values = {"stream": b"true", "stream_options": b'{"include_usage":true}'}
-    call.body.document, call.plan.wants_events = document.setting(values), True
+    members = call.protocol.stream_members
+    call.plan.retry = refusals.retry(call, document, tuple(members), call.host.no_events)
+    call.body.document, call.plan.wants_events = document.setting(members), True
     return Wrapper(partial(assemble, call, accumulator))
 
 
@@ -98,7 +97,7 @@ def _answer(call: Call, accumulator: Accumulator, failure: ProxyError | None, ha
     outcome = call.outcome
     if failure is not None and not accumulator.has_text:
         raise failure
-    if not accumulator.has_choices:
+    if not accumulator.has_begun:
         raise UpstreamDisconnected
     answer = accumulator.whole(has_ended)
     if failure is not None:

@@ -75,7 +75,7 @@ class _MergedBody:
         self._call = call
         self._envelope = envelope
         self._room = room
-        self._coalescer = Coalescer(call.protocol)
+        self._coalescer = Coalescer(call.protocol.merged)
         self._events: list[bytes] = []
         self._size = 0
         self.is_full = False
@@ -99,7 +99,7 @@ class _MergedBody:
         raise ResponseTooLarge(self._envelope.limit, self._envelope.where)
 
     def _final_event(self) -> bytes | None:
-        state = self._call.protocol.state(self._call.choices)
+        state = self._call.prepared(self._call.protocol.state(self._call.choices))
         for event in self._events:
             state.feed(event)
         return state.truncated("response_limit")

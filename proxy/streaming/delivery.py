@@ -85,7 +85,7 @@ class Delivery:
         self._first = first
         self._passive = passive and not call.host.capabilities.rewrites_stream
         self._is_early = call.outcome.headers is None
-        self._state = call.protocol.state(call.choices)
+        self._state = call.prepared(call.protocol.state(call.choices))
         self._status = call.outcome.status
         self._head_at = call.elapsed()
         self._first_at: float | None = None

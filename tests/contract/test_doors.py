@@ -17,7 +17,7 @@ from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.platforms.limits import number
-from proxy.protocols.accumulate import Accumulator
+from proxy.protocols.accumulate import ChunkAccumulator
 from proxy.wire import sse
 from tests.conftest import Serve
 from tests.support.accumulate import accumulated
@@ -104,7 +104,7 @@ def content(data: bytes) -> str:
 
 def completed(data: bytes) -> dict[str, Any]:
     """What a client accumulates; tests/core holds this against the SDK's own way, which takes minutes for so much."""
-    made = Accumulator()
+    made = ChunkAccumulator()
     for found in sse.objects(data):
         made.add(found)
     return made.whole()

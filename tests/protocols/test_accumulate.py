@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.protocols.accumulate import Accumulator
+from proxy.protocols.accumulate import ChunkAccumulator
 from proxy.wire import sse
 from tests.support.accumulate import accumulated, without_nulls
 from tests.support.streams import recorded
@@ -18,7 +18,7 @@ BETTER_IN_CHOICE = ("text", "seed", "stop_reason", "native_finish_reason", "toke
 
 
 def completed(*chunks: dict[str, Any]) -> dict[str, Any]:
-    accumulator = Accumulator()
+    accumulator = ChunkAccumulator()
     for chunk in chunks:
         accumulator.add(chunk)
     return accumulator.whole()
@@ -142,12 +142,12 @@ def test_unknown_fields_are_never_lost() -> None:
 
 
 def test_what_is_no_chunk_is_passed_over() -> None:
-    accumulator = Accumulator()
+    accumulator = ChunkAccumulator()
     for other in ({"id": "x"}, {"choices": 1}, {"object": "", "choices": [{"index": 0, "delta": {"content": "x"}}]}):
         accumulator.add(other)
-    assert (accumulator.has_choices, accumulator.has_text, accumulator.is_finished) == (False, False, False)
+    assert (accumulator.has_begun, accumulator.has_text, accumulator.is_finished) == (False, False, False)
     accumulator.add({"choices": ["x", {"delta": None}]})
-    assert (accumulator.has_choices, accumulator.has_text) == (True, False)
+    assert (accumulator.has_begun, accumulator.has_text) == (True, False)
     accumulator.add(chunk({"tool_calls": ["odd"]}, 1))
     assert accumulator.whole()["choices"][0]["message"]["tool_calls"] == ["odd"]
 
@@ -157,7 +157,7 @@ def test_an_answer_that_broke_off_says_so() -> None:
 
 
 def test_logprobs_that_are_no_lists_keep_what_came_first() -> None:
-    completion = Accumulator()
+    completion = ChunkAccumulator()
     for logprobs in ({"content": [1], "refusal": None, "x": 1}, {"content": [2], "refusal": [3], "x": 2}, None):
         completion.add({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": logprobs}]})
     (choice,) = completion.whole()["choices"]
@@ -166,7 +166,7 @@ def test_logprobs_that_are_no_lists_keep_what_came_first() -> None:
 
 
 def test_a_long_answer_is_put_together_in_time_that_grows_with_its_length_alone() -> None:
-    completion = Accumulator()
+    completion = ChunkAccumulator()
     for number in range(40_000):
         calls = [{"index": number % 5_000, "function": {"arguments": "z" * 20}}]
         completion.add({"choices": [{"index": 0, "delta": {"content": "x" * 50, "tool_calls": calls}}]})

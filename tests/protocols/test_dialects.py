@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.protocols import registry
-from proxy.protocols.accumulate import Accumulator
+from proxy.protocols.accumulate import ChunkAccumulator
 from proxy.protocols.members import answer_messages
 from proxy.protocols.merge import Coalescer
 from proxy.wire import sse
@@ -21,7 +21,7 @@ MEMBERS = ("content", "reasoning_content", "reasoning", "refusal", "thoughts")
 
 
 def whole(*chunks: dict[str, Any], ended: bool = True) -> dict[str, Any]:
-    made = Accumulator()
+    made = ChunkAccumulator()
     for chunk in chunks:
         made.add(json.loads(json.dumps(chunk)))
     return made.whole(ended)
@@ -163,7 +163,7 @@ CHUNKS = st.builds(
 
 
 def merged(data: bytes) -> bytes:
-    coalescer = Coalescer(registry.get("chat"))
+    coalescer = Coalescer(registry.get("chat").merged)
     return b"".join([*coalescer.feed(data), *coalescer.rest()])
 
 

@@ -20,7 +20,7 @@ FILES = recorded()
 
 
 def coalesced(protocol: str, *pieces: bytes) -> bytes:
-    coalescer = Coalescer(registry.get(protocol))
+    coalescer = Coalescer(registry.get(protocol).merged)
     return b"".join([event for piece in pieces for event in coalescer.feed(piece)] + coalescer.rest())
 
 
