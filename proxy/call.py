@@ -16,6 +16,7 @@ from proxy.protocols.base import Protocol, StreamState
 from proxy.protocols.usage import Usage
 from proxy.settings.config import Config
 from proxy.upstream import Target, Upstream
+from proxy.wire import path_table
 from proxy.wire.path_table import Endpoint, endpoint
 from proxy.wire.paths import Route
 
@@ -221,6 +222,14 @@ class Call:
         return self.route.path if self.route else ""
 
     @property
+    def api(self) -> str:
+        """The call's API, by its name in wire.path_table. Clients of Anthropic's say so when they list models."""
+        api = path_table.api(self.path)
+        if api == path_table.OPENAI and path_table.is_listing(self.request.method, self.path):
+            return path_table.MESSAGES if "anthropic-version" in self.request.headers else api
+        return api
+
+    @property
     def own_key(self) -> bool:
         """Whether the key that goes up is the caller's own."""
         return self.caller is not None and self.caller.own_key
@@ -259,6 +268,16 @@ class Call:
         is_post = self.route is not None and self.request.method == "POST"
         return registry.get(self.route.protocol) if is_post and self.route else registry.OTHER
 
+    @property
+    def error_protocol(self) -> Protocol:
+        """The protocol in whose form the caller reads errors: that of the path, else the one that its headers name."""
+        protocol = registry.below(self.path)
+        if protocol is registry.OTHER:
+            for header, api in (("anthropic-version", path_table.MESSAGES), ("x-goog-api-key", path_table.GEMINI)):
+                if header in self.request.headers:
+                    return registry.of_api(api)
+        return protocol
+
     def prepared(self, state: S) -> S:
         """The state of a new stream, with what its endings depend on."""
         state.request_id = self.id
@@ -277,7 +296,8 @@ class Call:
         if self.route is None:
             segments = self.request.path[:100].split("/")
             return "/".join(segment if _HARMLESS.fullmatch(segment) else "*" for segment in segments)
-        return f"/{self.route.path}" if self.route.own else f"/v1/{self.route.path}"
+        path = self.route.path
+        return f"/{path}" if self.route.own or path_table.api(path) == path_table.GEMINI else f"/v1/{path}"
 
     @property
     def streamed(self) -> bool:

@@ -25,6 +25,6 @@ def answer(error: ProxyError, host: Host, request_headers: Headers | None = None
     return reply
 
 
-def error_reply(error: ProxyError) -> Reply:
-    """Return the status, headers and body of an error."""
-    return Reply(error.status, Headers(error.headers()), error.body())
+def error_reply(error: ProxyError, body: bytes | None = None) -> Reply:
+    """Return the status, headers and body of an error. `body` is that of the caller's protocol, if it has its own."""
+    return Reply(error.status, Headers(error.headers()), error.body() if body is None else body)

@@ -18,6 +18,7 @@ from proxy.startup import log_warnings
 from proxy.streaming.buffering import buffer
 from proxy.streaming.delivery import open_reply, seal
 from proxy.upstream import Outgoing, Upstream, timeouts
+from proxy.wire.path_table import GEMINI
 from proxy.wire.paths import check_query, normalise_path
 
 
@@ -50,6 +51,8 @@ async def _answer(call: Call) -> Reply:
     if route.own:
         return await status.answer(call, route)
     check_query(request.query)
+    if call.api == GEMINI:
+        call.request = request = auth.without_query_key(request)
     call.caller = auth.admit(request.headers, config, call.host.clock.wall())
     auth.check_path(call.caller, request.method, route, config)
     if models.applies(call):
@@ -67,11 +70,14 @@ def _outgoing(call: Call) -> Outgoing:
     """The call upwards, to the first of its targets."""
     request, config, body = call.request, call.config, call.body
     plain = call.streamed or call.plan.wants_events or call.plan.reads_answer
-    up = headers.upward(request.headers, config, call.own_key, plain, call.plan.opens_answer)
+    up = headers.upward(request.headers, config, call.own_key, plain, call.plan.opens_answer, api=call.api)
     if body.document and body.document.value is not None and "content-type" not in request.headers:
         up.append(("content-type", "application/json"))  # as it was read here
     first, waits = call.plan.targets[0], timeouts(config)
-    return Outgoing(first, request.method, call.path, request.query, up, body.outgoing, waits, body.native)
+    path, query = call.path, request.query
+    if call.plan.wants_events and not call.streamed:
+        path, query = call.protocol.stream_path(path, query)
+    return Outgoing(first, request.method, path, query, up, body.outgoing, waits, body.native)
 
 
 def no_websocket(path: str) -> ProxyError:
@@ -82,7 +88,7 @@ def no_websocket(path: str) -> ProxyError:
 def _error_reply(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
     call.outcome.ending = error.code
-    reply = error_reply(error)
+    reply = error_reply(error, call.error_protocol.error_body(error, call.id))
     if not isinstance(error, UpstreamRefused):  # that one has been searched for secrets where it was read
         reply.body = redaction.redact_whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
     return reply

@@ -36,6 +36,7 @@ async def take(call: Call, why: str | None = None) -> None:
     active = controls(call)
     why = why or next((_CONTROLS[name] for name in active), None)
     call.body.received = await _bytes(call, active)
+    call.body.fields = call.protocol.path_fields(call.path, call.request.query)
     if call.body.native is not None or call.request.method in ("GET", "HEAD"):
         return
     if why is not None:
@@ -44,7 +45,8 @@ async def take(call: Call, why: str | None = None) -> None:
         call.body.document = Document(call.body.received, tuple(scanned.members))
     document = call.body.document
     if document is not None:
-        call.body.fields = {name: document.get(name) for name in FIELDS if name in document}
+        fields = {name: document.get(name) for name in FIELDS if name in document}
+        call.body.fields = {**fields, **call.body.fields}
     model = requested_model(call)
     if model is not None and len(model) > strict_body.MAX_MODEL_LENGTH:
         if why is not None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from proxy.errors import UpstreamTimeout, UpstreamUnreachable
 from proxy.messages import ByteStream, Headers
+from proxy.settings.apis import AUTHORIZATION
 from proxy.settings.config import Config
 from proxy.settings.providers import Provider
 
@@ -22,6 +23,7 @@ class Target:
     - `provider`: the upstream's configuration; None for Sluice's own calls to other services.
     - `model`: the upstream's name for the model, if it differs from the caller's.
     - `key`: if empty, no credential header is added, and the call's headers must contain any credential it needs.
+    - `key_header`: the header with the key, which is a Bearer token in `authorization`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Target:
     id: str = ""
     provider: Provider | None = field(default=None, repr=False)
     model: str | None = None
+    key_header: str = field(default=AUTHORIZATION, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,4 @@ def credential(target: Target) -> tuple[str, str] | None:
     """The header with the target's key; None if it has no key."""
     if not target.key:
         return None
-    if target.provider is not None and target.provider.kind == "azure":
-        return ("api-key", target.key)
-    return ("authorization", f"Bearer {target.key}")
+    return (target.key_header, f"Bearer {target.key}" if target.key_header == AUTHORIZATION else target.key)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import unquote_plus
+
 from proxy.call import Caller
 from proxy.errors import KeyInvalid, KeyMissing, NotProtected, PathNotAllowed
-from proxy.messages import Headers
+from proxy.messages import Headers, Request
+from proxy.settings.apis import API_KEY, GOOG_API_KEY, X_API_KEY
 from proxy.settings.config import Config
 from proxy.settings.parsers import SIGNED_KEY_PREFIX
 from proxy.wire.path_table import endpoint, is_inference, is_listing
@@ -20,8 +24,27 @@ def mode(config: Config) -> str:
     return "own-key-and-proxy-key" if config.proxy_key else "own-key"
 
 
+# The headers that name a key: Azure's, Anthropic's and Google's.
+_KEY_HEADERS = (API_KEY, X_API_KEY, GOOG_API_KEY)
+# Parameters with which Google's API takes a credential. They must neither reach a log nor an upstream.
+_KEY_PARAMETERS = ("key", "access_token", "oauth_token")
+
+
+def without_query_key(request: Request) -> Request:
+    """Return a request to Google's API with the key of its query, if it has one, in `x-goog-api-key`."""
+    parts = request.query.split("&")
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) not in _KEY_PARAMETERS]
+    if len(kept) == len(parts):
+        return request
+    keys = [unquote_plus(part.partition("=")[2]) for part in parts if unquote_plus(part.partition("=")[0]) == "key"]
+    headers = request.headers.copy()
+    if keys and GOOG_API_KEY not in headers:
+        headers.set(GOOG_API_KEY, keys[0])
+    return replace(request, query="&".join(kept), headers=headers)
+
+
 def credential(headers: Headers) -> str:
-    """Return the caller's credential, "" if there is none: the Bearer token, `api-key` (Azure) or `x-api-key`.
+    """Return the caller's credential, "" if there is none: the Bearer token or one of _KEY_HEADERS.
 
     `Authorization` with another scheme is for somebody else on the way (AWS's signature, a gateway's password), so it
     counts only if no other header has a key.
@@ -31,7 +54,7 @@ def credential(headers: Headers) -> str:
     is_foreign = bool(space) and scheme.lower() != "bearer"
     if scheme.lower() == "bearer":
         authorization = token.strip()
-    named = (headers.get("api-key") or "").strip() or (headers.get("x-api-key") or "").strip()
+    named = next((key for name in _KEY_HEADERS if (key := (headers.get(name) or "").strip())), "")
     return named or authorization if is_foreign else authorization or named
 
 

@@ -1,24 +1,67 @@
-"""Which headers go up and which come back: two allow-lists, and CORS. All other headers are dropped."""
+"""Which headers go up and which come back: allow-lists, and CORS. All other headers are dropped.
+
+Each API adds families of its own: clients and servers invent new headers in them all the time, and depend on them.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from proxy.messages import Headers
 from proxy.settings.config import Config
+from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 
 _UP = frozenset(
     "content-type content-encoding accept user-agent range idempotency-key x-client-request-id openai-beta "
     "anthropic-version anthropic-beta http-referer x-title".split()
 )
 _UP_PREFIXES = ("x-stainless-",)
-# They name the account, so they pass only with the caller's own key.
-_ACCOUNT = frozenset(("openai-organization", "openai-project"))
+# They name an account, so they pass only with the caller's own key.
+_ACCOUNT = frozenset(
+    "openai-organization openai-project anthropic-organization-id chatgpt-account-id x-goog-user-project".split()
+)
+_OPENAI_ACCOUNT = ("openai-organization", "openai-project")
 _DOWN = frozenset(
     "content-type content-encoding content-disposition content-range accept-ranges etag location x-request-id "
     "retry-after retry-after-ms x-should-retry".split()
 )
 _DOWN_PREFIXES = ("openai-", "x-ratelimit-", "retry-after")
+
+
+class Family(NamedTuple):
+    """The headers that an API adds, upward and downward, by their names and by how their names begin."""
+
+    up: tuple[str, ...] = ()
+    up_prefixes: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    down_prefixes: tuple[str, ...] = ()
+
+
+# Sources, read 2026-11-26: github.com/openai/codex (codex-api), platform.claude.com/docs/en/api/errors,
+# code.claude.com/docs/en/llm-gateway-protocol, github.com/googleapis/python-genai.
+FAMILIES = {
+    OPENAI: Family(),
+    RESPONSES: Family(
+        up=("session-id", "session_id", "thread-id", "originator", "x-openai-subagent", "chatgpt-account-id"),
+        up_prefixes=("x-codex-",),
+        down=("x-models-etag", "x-reasoning-included"),
+        down_prefixes=("x-codex-",),
+    ),
+    MESSAGES: Family(
+        up=("x-app",),
+        up_prefixes=("anthropic-", "x-claude-code-"),
+        down=("request-id",),
+        down_prefixes=("anthropic-",),
+    ),
+    GEMINI: Family(
+        up=("x-goog-api-client", "x-server-timeout", "x-goog-user-project"),
+        down=("server-timing",),
+        down_prefixes=("x-goog-",),
+    ),
+}
+_FAMILY_NAMES = frozenset(name for family in FAMILIES.values() for name in family.down)
+_FAMILY_PREFIXES = tuple(prefix for family in FAMILIES.values() for prefix in family.down_prefixes)
 # All but the CORS-safelisted response headers, which browsers always expose (fetch.spec.whatwg.org).
 _EXPOSED = (
     "content-disposition, content-encoding, content-range, accept-ranges, etag, location, x-request-id, "
@@ -36,24 +79,27 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token (RFC 9110, sect
 
 
 def upward(
-    headers: Headers, config: Config, own_key: bool, streamed: bool, opened: bool = False
+    headers: Headers, config: Config, own_key: bool, streamed: bool, opened: bool = False, *, api: str = OPENAI
 ) -> list[tuple[str, str]]:
     """Return the caller's headers for the upstream, with an `Accept-Encoding` that Sluice can handle.
 
     A stream is requested uncompressed, because a compressor would hold events back. So is every answer to a form, which
     may ask for a stream in a field that Sluice does not read. `opened`: an answer that is read here is requested in an
-    encoding that can be opened here.
+    encoding that can be opened here. `api` is the one that the upstream is called with.
     """
+    family = FAMILIES[api]
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
         (name, value)
         for name, value in headers
         if (
             name in _UP
-            or name.startswith(_UP_PREFIXES)
-            or (own_key and name in _ACCOUNT)
+            or name in family.up
+            or name.startswith((*_UP_PREFIXES, *family.up_prefixes))
+            or name in _OPENAI_ACCOUNT
             or name in config.forward_headers
         )
+        and (own_key or name not in _ACCOUNT or name in config.forward_headers)
         and _NAME.fullmatch(name)
         and not _INVALID_VALUE.search(value)
     ]
@@ -64,12 +110,14 @@ def upward(
     return pairs
 
 
-def downward(headers: Headers, own_key: bool) -> list[tuple[str, str]]:
+def downward(headers: Headers, own_key: bool, api: str = OPENAI) -> list[tuple[str, str]]:
     """Return the upstream's headers for the caller."""
+    family = FAMILIES[api]
+    prefixes = (*_DOWN_PREFIXES, *family.down_prefixes)
     return [
         (name, value)
         for name, value in headers
-        if (name in _DOWN or name.startswith(_DOWN_PREFIXES))
+        if (name in _DOWN or name in family.down or name.startswith(prefixes))
         and (own_key or name not in _ACCOUNT)
         and _NAME.fullmatch(name)
         and not _INVALID_VALUE.search(value)
@@ -96,7 +144,10 @@ def cors(reply: Headers, request: Headers, config: Config) -> None:
         if origin not in config.allow_origins:
             return
         reply.set("access-control-allow-origin", str(origin))
-    families = sorted({name for name, _ in reply if name.startswith(_DOWN_PREFIXES) and name not in _EXPOSED_NAMES})
+    prefixes = (*_DOWN_PREFIXES, *_FAMILY_PREFIXES)
+    families = sorted(
+        {name for name, _ in reply if name.startswith(prefixes) or name in _FAMILY_NAMES} - _EXPOSED_NAMES
+    )
     reply.set("access-control-expose-headers", ", ".join([_EXPOSED, *families]))
 
 

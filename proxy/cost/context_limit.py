@@ -13,6 +13,7 @@ from proxy.call import Call
 from proxy.cost import estimate
 from proxy.cost.prices import Price
 from proxy.errors import ContextTooLong, PathNotAllowed
+from proxy.routing.model_field import requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.path_table import FREE
 
@@ -38,7 +39,7 @@ async def apply(call: Call) -> None:
         return
     await strict_body.read(call, "its length is checked here before it goes up")
     request = strict_body.object_of(call)
-    price = estimate.price_of(call, request.get("model"))
+    price = estimate.price_of(call, requested_model(call))
     if protocol.truncates(request):
         return  # the upstream shortens the prompt itself
     output = estimate.requested_output(request, row) or 0
@@ -103,7 +104,7 @@ def _take_truncation(call: Call) -> bool:
 
 def _target_model(call: Call) -> Any:
     """Return the first upstream's name for the model, which selects the tokenizer."""
-    return call.plan.targets[0].model or strict_body.object_of(call).get("model")
+    return call.plan.targets[0].model or requested_model(call)
 
 
 async def _shorten(call: Call, request: dict[str, Any], room: int) -> bool:

@@ -16,6 +16,7 @@ from proxy.cost import estimate, multipliers, thinking
 from proxy.cost.prices import MILLION, Price
 from proxy.errors import BadRequest, CostTooHigh, MethodNotAllowed, PathNotAllowed
 from proxy.routing import model_allowlist
+from proxy.routing.model_field import requested_model
 from proxy.wire import path_table, work
 from proxy.wire.path_table import Endpoint
 
@@ -91,7 +92,7 @@ def _limited_endpoint(call: Call) -> Endpoint | None:
 
 async def _models_stop_before(call: Call, request: dict[str, Any], limit: int) -> bool:
     """Whether the model's own limit is at most `limit` at every upstream, which would refuse a higher one."""
-    prices = estimate.prices_of(call, request.get("model"))
+    prices = estimate.prices_of(call, requested_model(call))
     return not await model_allowlist.other_models(call) and all(
         price is not None and price.max_output is not None and price.max_output <= limit for _, price in prices
     )
@@ -115,7 +116,7 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
     modalities = request.get("modalities")
     if isinstance(modalities, list) and any(modality not in ("text", "audio") for modality in modalities):
         raise _unbounded("only the prices of text and audio are known. Leave out other modalities.", "modalities")
-    models = (request.get("model"), *await model_allowlist.other_models(call))
+    models = (requested_model(call), *await model_allowlist.other_models(call))
     if len(models) > _MAX_MODELS:
         raise _unbounded(f"the request names more than {_MAX_MODELS} models. Name fewer.", "models")
     if (member := await work.run(multipliers.surcharge(request), call.host.clock)) is not None:

@@ -10,6 +10,7 @@ from proxy.cost import price_table, prices
 from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
 from proxy.protocols import registry
+from proxy.routing.model_field import requested_model
 from proxy.wire import work
 from proxy.wire.path_table import Endpoint, protocol_below
 
@@ -73,7 +74,7 @@ async def counted_bound(call: Call, model: Any = None) -> int:
     """As `prompt_bound`, with the texts counted by OpenAI's tokenizers. For other makers' models it is an estimate."""
     from proxy import tokens
 
-    bound, name = await prompt_bound(call), strict_body.object_of(call).get("model") if model is None else model
+    bound, name = await prompt_bound(call), requested_model(call) if model is None else model
     bounds = call.state(CountState).bounds
 
     def count() -> int:
@@ -91,7 +92,7 @@ async def count_prompt(call: Call, model: Any = None) -> Count:
     Raises BadRequest for JSON that is nested too deeply, NotInstalled where this deployment cannot count.
     """
     request = strict_body.object_of(call)
-    model = request.get("model") if model is None else model
+    model = requested_model(call) if model is None else model
     name = model if isinstance(model, str) else ""
     counts = call.state(CountState).counts
     if name not in counts:

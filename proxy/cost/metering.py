@@ -69,7 +69,7 @@ class Metered:
         try:
             piece = await self._stream.__anext__()
         except StopAsyncIteration:
-            if call.is_sse and call.streamed and "comment" in call.config.metering:
+            if self._adds_comment:
                 self._commented = True
                 await self._settle()
                 # A comment within an event that the upstream has not ended would become a part of it.
@@ -80,6 +80,13 @@ class Metered:
             self._answer.add(piece, call.state(Reports).number)
         is_added = self._retry is not None and not self._retry.used
         return without_usage(piece) if is_added and call.is_sse else piece
+
+    @property
+    def _adds_comment(self) -> bool:
+        call = self._call
+        return bool(
+            call.is_sse and call.streamed and call.protocol.allows_comments and "comment" in call.config.metering
+        )
 
     async def aclose(self) -> None:
         """Close the inner stream and settle, even if the caller disconnects meanwhile."""

@@ -8,6 +8,7 @@ from typing import Any
 from proxy.call import Call
 from proxy.cost.prices import MILLION
 from proxy.errors import CostTooHigh
+from proxy.routing.model_field import requested_model
 
 # Alibaba's models that think unless a request disables it, and those that always do
 # (docs.qwencloud.com, help.aliyun.com/zh/model-studio/deep-thinking, read 2026-11-26).
@@ -40,5 +41,5 @@ def _thinks(call: Call, request: dict[str, Any], enabled: Any) -> bool:
     targets = call.plan.targets
     if not any(_ALIBABA_HOST.search(target.base_url) for target in targets):
         return False
-    model = next((target.model for target in targets if target.model), None) or str(request.get("model"))[:300]
+    model = next((target.model for target in targets if target.model), None) or str(requested_model(call))[:300]
     return bool(_ALWAYS_THINKS.search(model) or (enabled is None and _THINKS_BY_DEFAULT.search(model)))

@@ -13,7 +13,7 @@ from proxy.messages import ByteStream, Headers, Wrapper, media_type
 from proxy.protocols import usage
 from proxy.wire import content_encoding
 
-_MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
+_MODEL = re.compile(rb'"model(?:Version)?"\s*:\s*"([^"\\]{1,200})"')
 _MODEL_BYTES = 4_096
 # Some providers put the usage first, others last, before search results.
 _HEAD_BYTES, _TAIL_BYTES = 65_536, 262_144

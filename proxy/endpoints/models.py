@@ -1,4 +1,6 @@
-"""GET /v1/models if no single upstream's list is right: several upstreams, aliases, or a key for certain models only.
+"""GET /v1/models if no single upstream's list is right: several upstreams, aliases, a key for certain models only.
+
+So are lists in the form of another API than the upstream's, and Codex's.
 
 In all other cases the list is relayed like any answer.
 """
@@ -13,28 +15,44 @@ from typing import Any
 
 from proxy.access import headers
 from proxy.call import Call
+from proxy.endpoints import model_entries
 from proxy.errors import BadRequest, ProxyError, UpstreamError, UpstreamNotReadable
 from proxy.messages import Headers, Reply, read_up_to
 from proxy.routing import failover, targets, upstream_stream
 from proxy.settings.providers import Provider, candidates
 from proxy.upstream import Outgoing, timeouts
 from proxy.wire import safe_json, work
+from proxy.wire.path_table import GEMINI_VERSION, RESPONSES
 from proxy.wire.wildcards import matches
 
 _MAX_BYTES = 16_000_000  # bytes of one upstream's list
 _SLICE = 200  # models that take about a millisecond to process
+_PATHS = ("models", f"{GEMINI_VERSION}/models")
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def applies(call: Call) -> bool:
-    """Whether the call asks for a list that Sluice has to build. With the caller's own key it is relayed."""
-    caller, route = call.caller, call.route
-    if caller is None or route is None or route.path != "models" or call.request.method not in ("GET", "HEAD"):
+    """Whether the call asks for a list that Sluice has to build: of several upstreams, or in another form than theirs.
+
+    With the caller's own key, only the form counts: such a call goes to one upstream.
+    """
+    if call.route is None or call.route.path not in _PATHS or call.request.method not in ("GET", "HEAD"):
         return False
-    if caller.own_key:
-        return False
-    held = [provider for provider in call.config.providers if provider.holds]
-    return len(held) > 1 or call.config.routes_by_model or bool(caller.grant and caller.grant.models)
+    served_by = _served_by(call)
+    form = model_entries.form_of(call.request, call.api)
+    is_same_form = len(served_by) == 1 and form == served_by[0].listing
+    if call.own_key or not is_same_form:
+        return not is_same_form
+    return call.config.routes_by_model or bool(call.allowed_models)
+
+
+def _served_by(call: Call) -> tuple[Provider, ...]:
+    """Return the upstreams whose models are listed: those that serve the API that the caller speaks."""
+    if call.own_key:
+        provider = targets.choose(call)[0].provider
+        return (provider,) if provider is not None else ()
+    is_codex = model_entries.form_of(call.request, call.api) == model_entries.CODEX
+    return targets.serving(call, RESPONSES if is_codex else call.api)
 
 
 async def answer(call: Call) -> Reply:
@@ -46,11 +64,12 @@ async def answer(call: Call) -> Reply:
     from proxy.endpoints import fan_out  # few calls come here
 
     await call.request.read(_MAX_BYTES)  # platforms report a disconnect only after the body has been read
-    providers = [provider for provider in call.config.providers if provider.holds]
+    providers = _served_by(call)
     results = await fan_out.first_pieces(call, [_request_list(call, provider) for provider in providers])
     models: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
     failure: UpstreamError | None = None
+    form = model_entries.form_of(call.request, call.api)
     for provider, result in zip(providers, results, strict=True):
         entries: list[Any] = []
         try:
@@ -58,14 +77,14 @@ async def answer(call: Call) -> Reply:
         except UpstreamError as error:
             failure = error
             missing.append(provider.name)
-        await work.run(_add(models, call.config.providers, provider, entries), call.host.clock)
+        await work.run(_add(models, call.config.providers, provider, entries, form), call.host.clock)
     if len(providers) > 1:  # each overwrote the outcome of the others
         call.outcome.forget_upstream()
     if failure is not None and not models:
         raise failure
     if missing:
         call.outcome.details["models_missing"] = ", ".join(missing)
-    body = await work.run(_encode(models, call.allowed_models), call.host.clock)
+    body = await work.run(_encode(models, call.allowed_models, form), call.host.clock)
     return Reply(200, Headers([("content-type", "application/json")]), body)
 
 
@@ -76,9 +95,10 @@ async def _request_list(call: Call, provider: Provider) -> AsyncGenerator[bytes,
         return
     from proxy.endpoints.fan_out import MAX_SECONDS
 
-    request_headers = headers.upward(Headers([("accept", "application/json")]), call.config, False, True)
-    candidates = targets.of_provider(call, provider)
-    outgoing = Outgoing(candidates[0], "GET", "models", "", request_headers, b"", timeouts(call.config, MAX_SECONDS))
+    candidates = targets.listing(call, provider)
+    own, query = model_entries.request(provider.listing)
+    up = headers.upward(Headers([("accept", "application/json"), *own]), call.config, False, True, api=provider.listing)
+    outgoing = Outgoing(candidates[0], "GET", "models", query, up, b"", timeouts(call.config, MAX_SECONDS))
     reply = await failover.send(call, candidates, outgoing, lambda prepared: upstream_stream.send(call, prepared))
     try:
         yield await read_up_to(reply.body, _MAX_BYTES) or b""
@@ -93,14 +113,19 @@ async def _entries(call: Call, data: bytes | ProxyError) -> list[Any]:
     with suppress(BadRequest):
         is_bare_list = data.lstrip()[:1] == b"["  # some providers send the list without an object around it
         reading = safe_json.read(b'{"data":%s}' % data if is_bare_list else data)
-        entries = (await work.run(reading, call.host.clock)).value.get("data")
+        value = (await work.run(reading, call.host.clock)).value
+        entries = value.get("data", value.get("models"))  # Google's list has the other name
         if isinstance(entries, list):
             return entries
     raise UpstreamNotReadable
 
 
 def _add(
-    models: dict[str, dict[str, Any]], providers: tuple[Provider, ...], provider: Provider, entries: list[Any]
+    models: dict[str, dict[str, Any]],
+    providers: tuple[Provider, ...],
+    provider: Provider,
+    entries: list[Any],
+    form: str,
 ) -> work.Slices[None]:
     """Add an upstream's models under callers' names: those that route to it, and those that the configuration names.
 
@@ -108,8 +133,8 @@ def _add(
     """
     by_id: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries, 1):
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
-            by_id[entry["id"]] = entry
+        if isinstance(entry, dict) and (name := model_entries.name_of(entry)) is not None:
+            by_id[name] = model_entries.in_form(entry, name, form)
         if number % _SLICE == 0:
             yield _SLICE
     for number, (name, entry) in enumerate(by_id.items(), 1):
@@ -118,23 +143,25 @@ def _add(
         if number % _SLICE == 0:
             yield _SLICE
     for name, upstream_name in provider.aliases:
-        models.setdefault(name, {**_new_entry(provider, name), **by_id.get(upstream_name, {}), "id": name})
+        new = {**model_entries.new(provider.name, name, form), **by_id.get(upstream_name, {})}
+        models.setdefault(name, model_entries.renamed(new, name, form))
     for name in provider.models:
         if "*" not in name and name not in by_id:
-            models.setdefault(name, _new_entry(provider, name))
+            models.setdefault(name, model_entries.new(provider.name, name, form))
 
 
-def _encode(models: dict[str, dict[str, Any]], patterns: tuple[str, ...]) -> work.Slices[bytes]:
+def _encode(models: dict[str, dict[str, Any]], patterns: tuple[str, ...], form: str) -> work.Slices[bytes]:
     """Return the list as JSON, with the models that match a pattern, or all if there are no patterns."""
-    pieces, parts = [], _json_parts(models, patterns)
+    pieces, parts = [], _json_parts(models, patterns, form)
     while batch := list(islice(parts, work.SLICE)):
         pieces.append("".join(batch).encode())
         yield len(batch)
     return b"".join(pieces)
 
 
-def _json_parts(models: dict[str, dict[str, Any]], patterns: tuple[str, ...]) -> Iterator[str]:
-    yield '{"object": "list", "data": ['
+def _json_parts(models: dict[str, dict[str, Any]], patterns: tuple[str, ...], form: str) -> Iterator[str]:
+    before, after = model_entries.FRAMES[form]
+    yield before
     separator = ""
     for name, entry in models.items():
         if not patterns or matches(name, patterns):
@@ -143,8 +170,4 @@ def _json_parts(models: dict[str, dict[str, Any]], patterns: tuple[str, ...]) ->
             separator = ", "
         else:
             yield ""
-    yield "]}"
-
-
-def _new_entry(provider: Provider, name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": provider.name}
+    yield after

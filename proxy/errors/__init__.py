@@ -11,6 +11,7 @@
     │   ├── KeyMissing, KeyInvalid      401
     │   ├── NotProtected, PathNotAllowed, ModelNotAllowed, ReferenceNotAllowed 403
     │   ├── UnknownPath           404  Sluice relays nothing under this path
+    │   ├── NotServed             404  no configured upstream serves the API
     │   ├── NoUpstream            404  no configured upstream serves the model
     │   ├── MethodNotAllowed      405  wrong method for a page of Sluice or for a limited call
     │   ├── RequestTimeout        408  the request was never sent completely
@@ -70,6 +71,7 @@ from proxy.errors.caller import (
     NotInstalled,
     NotOffered,
     NotProtected,
+    NotServed,
     NoUpstream,
     NoWebSocket,
     PathNotAllowed,
@@ -114,6 +116,7 @@ __all__ = [
     "NotInstalled",
     "NotOffered",
     "NotProtected",
+    "NotServed",
     "PathNotAllowed",
     "ProxyError",
     "ReferenceNotAllowed",

@@ -43,6 +43,7 @@ class ContextTooLong(CallerError):
     param = "messages"
 
     def __init__(self, window: int, prompt: int, output: int, certainty: str) -> None:
+        self.window, self.prompt = window, prompt
         qualifier = {"exact": "", "estimate": "about ", "at_least": "at least ", "at_most": "up to "}[certainty]
         answer = f" and {output} for the answer" if output else ""
         super().__init__(
@@ -126,6 +127,23 @@ class NoUpstream(CallerError):
         subject = "a call that names no model" if model is None else f"the model {model[:100]!r}"
         super().__init__(
             f"No upstream of this endpoint serves {subject}. GET /v1/models lists the models that it serves."
+        )
+
+
+class NotServed(CallerError):
+    """No upstream serves the `api` of the call's path, by its name in wire.path_table."""
+
+    status = 404
+    code = "api_not_served"
+
+    def __init__(self, api: str) -> None:
+        setting, name = {
+            "messages": ("ANTHROPIC_API_KEY", "Anthropic's Messages API"),
+            "gemini": ("GEMINI_API_KEY", "Google's Gemini API"),
+        }.get(api, ("OPENAI_API_KEY", "OpenAI's API"))
+        super().__init__(
+            f"No upstream of this endpoint serves {name}. Use another API; the owner can add an upstream that serves "
+            f"this one, with {setting} or in sluice.toml."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from proxy.errors.base import ProxyError
@@ -70,6 +71,7 @@ class UpstreamRedirected(UpstreamError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with a status of 400 or more; its body is passed on unchanged.
 
+    `body` is None for an error that came in another form than as the answer's body, such as an event.
     `headers` are the headers to pass on. `error` is the body's `error` object, if it has one. `retry_after` is the
     number of seconds that the upstream asked to wait, if it did.
     """
@@ -80,7 +82,7 @@ class UpstreamRefused(UpstreamError):
         self,
         status: int,
         headers: list[tuple[str, str]],
-        body: bytes,
+        body: bytes | None,
         error: dict[str, Any] | None = None,
         retry_after: float | None = None,
     ) -> None:
@@ -110,8 +112,13 @@ class UpstreamRefused(UpstreamError):
             members["retry_after"] = self.retry_after
         return members
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the upstream sent a body that is passed on."""
+        return self._body is not None
+
     def body(self) -> bytes:
-        return self._body
+        return json.dumps({"error": self._error}).encode() if self._body is None else self._body
 
     def headers(self) -> list[tuple[str, str]]:
         return self._headers

@@ -135,6 +135,10 @@ class Protocol:
         """A new accumulator that assembles a whole answer from its stream; None if that is not possible."""
         return None
 
+    def path_fields(self, path: str, query: str) -> dict[str, Any]:
+        """The model, and whether a stream is asked for, where the path and the query say so."""
+        return {}
+
     def stream_path(self, path: str, query: str) -> tuple[str, str]:
         """The path and the query with which the same request asks for a stream."""
         return path, query

@@ -13,13 +13,14 @@ from typing import Any
 NOT_TEXT = frozenset(
     "id type index format channel status object model url image_url file_id file_data filename detail call_id "
     "tool_call_id item_id signature encrypted_content logprobs obfuscation finish_reason native_finish_reason "
+    "stop_reason tool_use_id "
     "content_filter_results prompt_filter_results usage created cache_control image_b64 partial_image_b64 b64_json "
     "system_fingerprint service_tier provider".split()
 )
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 # `data` holds base64 here, as the parent key or the sibling `type` shows; elsewhere it is a list or plain text.
 _MEDIA = (".audio", ".input_audio", ".image", ".input_image", ".source", ".inline_data", ".inlineData", ".file")
-_MEDIA_TYPE = re.compile("audio|image|base64|encrypted")
+_MEDIA_TYPE = re.compile("audio|image|base64|encrypted|redacted")
 # Members of a response that repeat its request.
 _OF_REQUEST = frozenset(
     "instructions tools tool_choice metadata text prompt reasoning truncation user safety_identifier prompt_cache_key "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ def answer_messages(answer: Any) -> list[dict[str, Any]]:
         if isinstance(choice, dict):
             message = choice.get("message")
             messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
-    return messages or _output_messages(answer)
+    return messages or _output_messages(answer) or _block_messages(answer)
 
 
 def _output_messages(answer: Any) -> list[dict[str, Any]]:
@@ -43,6 +44,23 @@ def _output_messages(answer: Any) -> list[dict[str, Any]]:
             calls.append(call_of(item.get("name"), item.get("arguments")))
         elif isinstance(item, dict):
             parts += as_list(item.get("content")) + as_list(item.get("summary"))
+    message = {"content": parts, "tool_calls": calls}
+    return [message] if parts or calls else []
+
+
+def _block_messages(answer: Any) -> list[dict[str, Any]]:
+    """The one message that the content blocks of Anthropic's Messages API make."""
+    parts: list[Any] = []
+    calls = []
+    for block in as_list(answer.get("content")) if isinstance(answer, dict) else ():
+        if not isinstance(block, dict):
+            continue
+        if str(block.get("type")).endswith("tool_use"):
+            arguments = block.get("input")
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+            calls.append(call_of(block.get("name"), text))
+        else:
+            parts.append({"type": "text", "text": block.get("thinking") or block.get("text")})
     message = {"content": parts, "tool_calls": calls}
     return [message] if parts or calls else []
 

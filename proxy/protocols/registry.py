@@ -23,6 +23,11 @@ def get(name: str) -> Protocol:
     return protocol
 
 
+def of_api(api: str) -> Protocol:
+    """The protocol of an API, by its name in wire.path_table."""
+    return get(next((row.protocol for row in ENDPOINTS if row.api == api), NONE))
+
+
 def below(path: str) -> Protocol:
     """The protocol of a path or of a path below it: stored answers keep the format of the call that created them."""
     return get(protocol_below(path))

@@ -43,8 +43,11 @@ class Output:
             if self._size > self._limit:
                 self._merge()
 
-    def finished(self, number: int) -> tuple[list[bytes], list[dict[str, Any]]]:
-        """The events that finish each open message, numbered from `number`, and all items that are finished then."""
+    def finished(self, number: int, only_items: bool = False) -> tuple[list[bytes], list[dict[str, Any]]]:
+        """The events that finish each open message, numbered from `number`, and all items that are finished then.
+
+        `only_items`: without the events that finish parts of a message, each of which repeats its text.
+        """
         items: dict[str, dict[str, Any]] = {}
         messages: dict[str, _Message] = {}
         for event in sse.objects(b"".join([*self._finished, *self._held])):
@@ -59,7 +62,11 @@ class Output:
                 messages.setdefault(place, new).add(event)
         events: list[bytes] = []
         for place, message in messages.items() if self._size <= _MAX_BYTES else ():
-            events += message.closing(number + len(events))
+            closing = message.closing()[-1:] if only_items else message.closing()
+            events += [
+                sse.event({**event, "sequence_number": number + len(events) + position}, event["type"], "replace")
+                for position, event in enumerate(closing)
+            ]
             items[place] = message.item
         return events, list(items.values())
 
@@ -89,8 +96,8 @@ class _Message:
         index = event.get("content_index")
         self._parts.setdefault(index if isinstance(index, int) else 0, (event["type"], []))[1].append(event["delta"])
 
-    def closing(self, number: int) -> list[bytes]:
-        """The events that finish the message, and with that its item."""
+    def closing(self) -> list[dict[str, Any]]:
+        """The events that finish the message, and at last its item."""
         events: list[dict[str, Any]] = []
         content = []
         for index, (kind, pieces) in sorted(self._parts.items()):
@@ -106,8 +113,4 @@ class _Message:
                 done["logprobs"] = []
             events += [done, {**place, "type": "response.content_part.done", "part": part}]
         self.item = {**self.item, "status": "incomplete", "content": content}
-        events.append({"type": "response.output_item.done", "output_index": self._index, "item": self.item})
-        return [
-            sse.event({**event, "sequence_number": number + position}, event["type"], "replace")
-            for position, event in enumerate(events)
-        ]
+        return [*events, {"type": "response.output_item.done", "output_index": self._index, "item": self.item}]

@@ -51,11 +51,19 @@ class ResponseState(TextState):
             self.has_text = self.has_text or str(event.get("type")).endswith(".delta")
 
     def truncated(self, reason: str) -> bytes | None:
-        """Finish the message that was being written, which is all that Codex keeps, and end the response."""
+        """Finish the message that was being written, which is all that Codex keeps, and end the response.
+
+        Where there is no room, the text is repeated for Codex only, and once.
+        """
         if not self.has_text:
             return None
         number = self._next_number()
-        events, items = self._output.finished(number)
+        events: list[bytes] = []
+        items: list[dict[str, Any]] = []
+        if reason != "response_limit":
+            events, items = self._output.finished(number)
+        elif self.reruns_incomplete:
+            events, _ = self._output.finished(number, only_items=True)
         members: dict[str, Any] = {
             "status": "incomplete",
             # The API has two reasons, neither of which fits; `sluice` has the real one.

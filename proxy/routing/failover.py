@@ -14,6 +14,7 @@ from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, Upstre
 from proxy.routing import model_field
 from proxy.routing.refusals import may_concern, names_field
 from proxy.upstream import Answer, Outgoing, Target
+from proxy.wire import path_table
 from proxy.wire.path_table import is_inference
 
 Send = Callable[[Outgoing], Awaitable[Answer]]
@@ -112,14 +113,16 @@ def prepare(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
         path = model_field.rename_path(call, path, target.model)
         if call.body.form is not None:
             data = model_field.rename_form(call, target.model)
-        elif document is not None:
+        elif document is not None and call.api != path_table.GEMINI:
             document = document.setting({"model": json.dumps(target.model).encode()})
+    if call.api == path_table.GEMINI:
+        path = path.removeprefix(f"{path_table.GEMINI_VERSION}/")  # the target's address has it
     data = data if document is None else document.data
     if provider is not None and provider.headers:
         configured = {name for name, _ in provider.headers}
         headers = [pair for pair in headers if pair[0] not in configured] + [*provider.headers]
     prepared = replace(outgoing, target=target, path=path, body=data, headers=headers)
-    if provider is not None and provider.kind == "azure":
+    if provider is not None and provider.kind == "azure" and target.base_url == provider.base_url:
         from proxy.routing import azure
 
         return azure.prepare(call, prepared)

@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator
 
 from proxy.call import Call
 from proxy.messages import ByteStream, Headers, Wrapper, media_type
+from proxy.protocols import registry
 from proxy.routing.model_field import MODELS_PREFIX, requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.work import Slices
 
-_MENTION = b'"model"'
+_MENTION = b'"model'
 # The suffix with which providers mark a snapshot of a model: gpt-4o-mini-2024-07-18, gpt-4-0613.
 _SNAPSHOT = re.compile(r"-[\d-]+")
 _MAX_BYTES = 16_000_000  # bytes of an answer that are held to rename its model; a longer one keeps the upstream's name
@@ -31,7 +32,9 @@ class _Renamer:
     def __init__(self, call: Call, name: str) -> None:
         self._call = call
         self._name = json.dumps(name).encode()
-        self._member = "id" if call.path.startswith(MODELS_PREFIX) else "model"
+        protocol = registry.below(call.path)
+        self._members = ("id",) if call.path.startswith(MODELS_PREFIX) else protocol.model_members
+        self._holders = protocol.model_holders
         self._held: list[bytes] = []
         self._size = 0
 
@@ -88,16 +91,16 @@ class _Renamer:
         return b"".join(lines)
 
     def _rename_object(self, data: bytes, is_inner: bool = False) -> Slices[bytes]:
-        """Return a JSON object with the caller's name for its own model and for that of the `response` in it."""
+        """Return a JSON object with the caller's name for its own model and for that of the answer in it."""
         scan = yield from safe_json.scan(data)
         pieces: list[bytes] = []
         copied = 0
         for member in scan.members if scan else ():
-            is_relevant = member.name in (self._member, "response")
+            is_relevant = member.name in self._members or member.name in self._holders
             renamed = value = data[member.value : member.end] if is_relevant else b""
-            if member.name == self._member:
+            if member.name in self._members:
                 renamed = self._rename_value(value)
-            elif member.name == "response" and not is_inner:
+            elif member.name in self._holders and not is_inner:
                 renamed = yield from self._rename_object(value, is_inner=True)
             if renamed is not value:
                 pieces += [data[copied : member.value], renamed]

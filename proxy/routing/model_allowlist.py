@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from proxy.call import Call
 from proxy.errors import BadRequest, ModelNotAllowed
 from proxy.routing.model_field import is_single_name, requested_model
-from proxy.wire import work
+from proxy.wire import path_table, work
 from proxy.wire.json_walk import walk
 from proxy.wire.wildcards import matches
 from proxy.wire.work import SLICE, Slices
@@ -63,13 +63,14 @@ def _find(call: Call) -> Slices[list[Any]]:
         if _names_model(part.name) and part.name != "model":
             names[part.text(call.body.received)] = None
     request = call.body.document.value if call.body.document else None
+    in_path = path_table.path_model(call.path) is not None
     objects: set[int] = set()  # objects within a member that names models
     for units, (name, value, owner, is_data) in enumerate(walk(request or {}), 1):
         if (
             not is_data
             and value is not None
             and not isinstance(value, bool)
-            and (owner is not request or name != "model")
+            and (owner is not request or name != "model" or in_path)
         ):
             if id(owner) in objects or _names_model(name):
                 if isinstance(value, dict):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from proxy.call import Call
+from proxy.wire import path_table
 from proxy.wire.path_table import is_listing
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ MODELS_PREFIX = "models/"
 def requested_model(call: Call) -> str | None:
     """Return the call's model, None if it names none that can be read."""
     path = call.path
+    if (model := path_table.path_model(path)) is not None:
+        return model
     if is_listing(call.request.method, path):
         return unquote(path.removeprefix(MODELS_PREFIX)) if path.startswith(MODELS_PREFIX) else None
     if call.body.form is not None:
@@ -37,6 +40,8 @@ def is_single_name(name: str | None) -> bool:
 
 def rename_path(call: Call, path: str, name: str) -> str:
     """Return the call's path with `name` in place of the model in it, if there is one."""
+    if (model := path_table.path_model(path)) is not None:
+        return path.replace(f"/{model}", f"/{quote(name, safe='')}", 1)
     has_model = path.startswith(MODELS_PREFIX) and is_listing(call.request.method, path)
     return MODELS_PREFIX + quote(name, safe="") if has_model else path
 

@@ -7,48 +7,65 @@ target that failed recently at this instance comes last for a while.
 from __future__ import annotations
 
 from proxy.call import Call
-from proxy.errors import NoUpstream
+from proxy.errors import NotServed, NoUpstream
 from proxy.routing.model_field import requested_model
 from proxy.settings import providers
+from proxy.settings.apis import AUTHORIZATION, X_API_KEY, Api
 from proxy.settings.providers import Provider
 from proxy.upstream import Target
 
+# Anthropic's OAuth tokens, which Claude Code has after a login; only API keys go into `x-api-key`.
+_OAUTH_PREFIX = "sk-ant-oat"
+
 
 def choose(call: Call) -> list[Target]:
-    """Return at least one target. Raises NoUpstream if no upstream serves the call's model."""
+    """Return at least one target. Raises NotServed or NoUpstream if no upstream serves the call's API or its model."""
     caller, config = call.caller, call.config
+    served_by = serving(call, call.api)
     model: str | None = None
     if config.routes_by_model:
         model = requested_model(call)
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream only: no other one may see it.
-        return [_target(_caller_provider(config.providers, model, caller.key), 0, caller.key, model)]
-    # Upstreams without keys serve pass-through callers only, so they are skipped here.
-    held = tuple(provider for provider in config.providers if provider.holds)
-    targets = _in_order(call, providers.candidates(held, model), model)
+        return [of_key(_caller_provider(served_by, model, caller.key), 0, caller.key, model, call.api)]
+    targets = _in_order(call, providers.candidates(served_by, model), model, call.api)
     if not targets:
         raise NoUpstream(model)
     return targets
 
 
-def of_provider(call: Call, provider: Provider) -> list[Target]:
-    """Return one upstream's targets, for a call that names no model."""
-    return _in_order(call, [provider], None)
+def listing(call: Call, provider: Provider) -> list[Target]:
+    """Return one upstream's targets for listing its models."""
+    caller = call.caller
+    if caller is not None and caller.key is not None:
+        return [of_key(provider, 0, caller.key, None, provider.listing)]
+    return _in_order(call, [provider], None, provider.listing)
 
 
 def per_provider(call: Call) -> list[Target]:
-    """Return one target of each upstream that this caller's calls may go to."""
+    """Return one target of each upstream that this caller's calls may go to, for listing its models."""
     caller, configured = call.caller, call.config.providers
     if caller is not None and caller.key is not None:
-        return [_target(_caller_provider(configured, None, caller.key), 0, caller.key, None)]
-    return [_in_order(call, [provider], None)[0] for provider in configured if provider.holds]
+        return listing(call, _caller_provider(configured, None, caller.key))[:1]
+    return [listing(call, provider)[0] for provider in configured if provider.holds]
 
 
-def _in_order(call: Call, candidates: list[Provider], model: str | None) -> list[Target]:
+def serving(call: Call, api: str) -> tuple[Provider, ...]:
+    """Return the upstreams that serve an API, with a key if the server calls with its own. Raises NotServed."""
+    configured = call.config.providers
+    if call.holds_credential:  # upstreams without keys serve pass-through callers only
+        configured = tuple(provider for provider in configured if provider.holds)
+    found = providers.serving(configured, api)
+    if not found:
+        raise NotServed(api)
+    return found
+
+
+def _in_order(call: Call, candidates: list[Provider], model: str | None, api: str) -> list[Target]:
     by_priority: dict[int, list[Target]] = {}
     for provider in candidates:
         for position, key in enumerate(provider.credentials):
-            by_priority.setdefault(provider.priority, []).append(_target(provider, position, key, model))
+            by_priority.setdefault(provider.priority, []).append(of_key(provider, position, key, model, api))
     ordered = [target for targets in by_priority.values() for target in targets]
     if len(ordered) > len(by_priority):
         from proxy.routing import order  # only calls with a choice of targets need it
@@ -74,6 +91,11 @@ def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: s
     return candidates[0]
 
 
-def _target(provider: Provider, position: int, key: str, model: str | None) -> Target:
+def of_key(provider: Provider, position: int, key: str, model: str | None, api: str) -> Target:
+    """Return the target for one key of an upstream, the `position`-th from 0, and one API that it serves."""
     target_id = f"{provider.name}/{position + 1}"
-    return Target(provider.name, provider.base_url, key, target_id, provider, provider.renamed(model))
+    place = provider.api(api) or Api(provider.base_url)
+    header = place.key_header
+    if header == X_API_KEY and key.startswith(_OAUTH_PREFIX):
+        header = AUTHORIZATION
+    return Target(provider.name, place.base_url, key, target_id, provider, provider.renamed(model), header)

@@ -1,4 +1,4 @@
-"""An upstream's error as the caller gets it: unchanged if it is JSON, in OpenAI's shape otherwise, without secrets."""
+"""An upstream's error as the caller gets it: unchanged if it is JSON, in its protocol's form otherwise, no secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
     """
     # Part of an error is not valid JSON, and megabytes of one help nobody.
     body = await read_up_to(answer.body, _MAX_BYTES) or b""
-    reply_headers = headers.downward(answer.headers, call.own_key)
+    reply_headers = headers.downward(answer.headers, call.own_key, call.api)
     status = answer.status
     plain = content_encoding.decoded(body, content_encoding.encoding(answer.headers), _MAX_BYTES)
     value = redaction.parse_json(plain)
@@ -53,21 +53,22 @@ async def refusal(call: Call, answer: Answer, secrets: tuple[str, ...]) -> Upstr
             error = redaction.redact_json(error, secrets)
     if call.request.method == "HEAD" or (is_json and body) or plain.lstrip()[:1] in (b"{", b"["):
         return UpstreamRefused(status, reply_headers, body, error, retry_after)
-    error = _replacement(status, text)
     reply_headers = [pair for pair in reply_headers if pair[0] not in _BODY_HEADERS]
     reply_headers.append(("content-type", "application/json; charset=utf-8"))
-    return UpstreamRefused(status, reply_headers, json.dumps({"error": error}).encode(), error, retry_after)
+    return UpstreamRefused(status, reply_headers, None, _replacement(status, text), retry_after)
 
 
 def from_event(error: Any, secrets: tuple[str, ...] = ()) -> UpstreamRefused:
     """Return an error that came as an event or with status 200. It gets the status that it names, or 502."""
     members = error if isinstance(error, dict) else {"message": str(error)}
     if secrets:
-        error = members = redaction.redact_json(members, secrets)
+        members = redaction.redact_json(members, secrets)
     candidates = [members.get(name) for name in ("status", "status_code", "code")]
     status = next((value for value in candidates if isinstance(value, int) and 400 <= value < 600), 502)
     headers = [("content-type", "application/json; charset=utf-8")]
-    return UpstreamRefused(status, headers, json.dumps({"error": error}).encode(), members, None)
+    # A text instead of an object, which has no form in other APIs, stays one.
+    body = None if isinstance(error, dict) else json.dumps({"error": members["message"]}).encode()
+    return UpstreamRefused(status, headers, body, members, None)
 
 
 def from_answer(call: Call, body: bytes, secrets: tuple[str, ...]) -> UpstreamRefused | None:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from proxy.errors import ConfigError
-from proxy.settings import parsers, providers
+from proxy.settings import parsers, single_upstreams
 from proxy.settings.providers import Provider
 
 
@@ -28,6 +28,10 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("OPENAI_API_KEY", parsers.keys, ()),
     Setting("OPENAI_BASE_URL", parsers.base_url, "https://api.openai.com/v1"),
+    Setting("ANTHROPIC_API_KEY", parsers.keys, ()),
+    Setting("ANTHROPIC_BASE_URL", parsers.base_url, None),
+    Setting("GEMINI_API_KEY", parsers.keys, ()),
+    Setting("GEMINI_BASE_URL", parsers.base_url, None),
     Setting("UPSTREAMS", parsers.text, None),
     Setting("PROXY_KEY", parsers.proxy_keys, ()),
     Setting("SIGNING_SECRET", parsers.secrets, ()),
@@ -87,6 +91,10 @@ class Config:
 
     openai_api_key: tuple[str, ...]
     openai_base_url: str
+    anthropic_api_key: tuple[str, ...]
+    anthropic_base_url: str | None
+    gemini_api_key: tuple[str, ...]
+    gemini_base_url: str | None
     upstreams: str | None
     proxy_key: tuple[str, ...]
     signing_secret: tuple[str, ...]
@@ -171,7 +179,7 @@ def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
     loaded = Config(**values, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
-    return replace(loaded, providers=_providers(loaded, environ, table, file))
+    return replace(loaded, providers=_providers(loaded, values, environ, table, file))
 
 
 def read_with_file(environ: Mapping[str, str]) -> Config:
@@ -188,22 +196,23 @@ def read_with_file(environ: Mapping[str, str]) -> Config:
 
 
 def _providers(
-    loaded: Config, environ: Mapping[str, str], table: list[Any] | None, file: str | None
+    loaded: Config, values: dict[str, Any], environ: Mapping[str, str], table: list[Any] | None, file: str | None
 ) -> tuple[Provider, ...]:
-    """The upstreams. The default one joins those of UPSTREAMS or a file only if a setting names it."""
+    """The upstreams. Those of single settings join the ones of UPSTREAMS or a file only if a setting names them."""
     if loaded.demo:
-        return (Provider("demo", loaded.openai_base_url, ("demo",)),)
-    defaults = providers.without_file(loaded.openai_base_url, loaded.openai_api_key, "OPENAI_BASE_URL" in loaded.given)
-    if loaded.upstreams is None and table is None:
-        return defaults
-    from proxy.settings import providers_file
+        return single_upstreams.demo(loaded.openai_base_url)
+    listed: tuple[Provider, ...] = ()
+    is_listed = loaded.upstreams is not None or table is not None
+    if is_listed:
+        from proxy.settings import providers_file
 
-    if loaded.upstreams is not None:
-        listed = providers_file.from_json(loaded.upstreams, environ)
-    else:
-        listed = providers_file.read(table or [], environ, file or "")
-    named = {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & loaded.given
-    return (*listed, *defaults) if named else listed
+        if loaded.upstreams is not None:
+            listed = providers_file.from_json(loaded.upstreams, environ)
+        else:
+            listed = providers_file.read(table or [], environ, file or "")
+    providers = (*listed, *single_upstreams.read(values, loaded.given, is_listed))
+    single_upstreams.check(providers)
+    return providers
 
 
 def names() -> frozenset[str]:

@@ -38,8 +38,8 @@ _MAX_SAMPLE = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
 # The relay sets or drops these itself. Forwarding one would leak a key or break the message's framing.
 _NEVER_FORWARDED = frozenset(
-    "authorization api-key x-api-key cookie host content-length transfer-encoding connection keep-alive te trailer "
-    "upgrade proxy-authorization proxy-connection accept-encoding expect".split()
+    "authorization api-key x-api-key x-goog-api-key cookie host content-length transfer-encoding connection keep-alive "
+    "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
 # Platforms add these: callers' addresses and, on Tencent, temporary secrets of the function's role.

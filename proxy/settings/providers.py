@@ -1,20 +1,19 @@
 """The configured upstreams, each with its address, keys and models.
 
-One of them, `default`, comes from OPENAI_BASE_URL and OPENAI_API_KEY. The others come from `sluice.toml` or UPSTREAMS,
-which providers_file.py reads.
+Some come from settings such as OPENAI_API_KEY (single_upstreams.py), the others from `sluice.toml` or UPSTREAMS
+(providers_file.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from proxy.settings.apis import API_KEY, Api
+from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 from proxy.wire.wildcards import matches
 
 DEFAULT = "default"
 RESERVED = (DEFAULT, "api2d", "demo", "moderation")
-# As in easychen/openai-api-proxy, keys that start with fk belong to API2D and go there.
-API2D = ("fk", "https://openai.api2d.net/v1")
-
 
 # These headers describe a client and grant nothing. Any other configured header may be a credential.
 HARMLESS_HEADERS = frozenset(
@@ -29,8 +28,9 @@ class Provider:
 
     `models` are patterns (`gpt-5.4*`) for the names that callers use; an upstream without any takes what no other one
     names. `aliases` map a caller's name to the upstream's (on Azure, to the deployment). A lower `priority` comes
-    first. `key_prefixes` are how this provider's keys begin. `harmless_headers` are configured `headers` that the
-    owner declares not to be credentials.
+    first. `apis` are the APIs whose address is configured, None for one that it does not serve; where it serves others
+    is known (known_providers.py). `key_prefixes` are how this provider's keys begin. `harmless_headers` are configured
+    `headers` that the owner declares not to be credentials.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Provider:
     harmless_headers: tuple[str, ...] = ()
     key_prefixes: tuple[str, ...] = ()
     kind: str = "openai"
+    apis: tuple[tuple[str, Api | None], ...] = ()
     api_version: str | None = None
     priority: int = 0
 
@@ -51,6 +52,28 @@ class Provider:
         return bool(self.keys) or any(
             name not in HARMLESS_HEADERS and name not in self.harmless_headers for name, _ in self.headers
         )
+
+    def api(self, name: str) -> Api | None:
+        """Where it serves an API, by its name in wire.path_table; None if it does not."""
+        for configured, place in self.apis:
+            if configured == name:
+                return place
+        if name in (OPENAI, RESPONSES) and self.kind == "azure":
+            return Api(self.base_url, API_KEY)
+        if name == OPENAI:
+            return Api(self.base_url)
+        from proxy.settings import known_providers  # most calls are of OpenAI's API
+
+        return known_providers.find(self.base_url, name)
+
+    @property
+    def listing(self) -> str:
+        """The API that lists its models: OpenAI's, unless it is another one's maker, or does not serve that."""
+        from proxy.settings import known_providers  # few calls list models
+
+        served = {api: place for api in (MESSAGES, GEMINI, OPENAI) if (place := self.api(api)) is not None}
+        official = (api for api, place in served.items() if known_providers.is_official(place.base_url, api))
+        return next(official, OPENAI if OPENAI in served else next(iter(served), OPENAI))
 
     @property
     def credentials(self) -> tuple[str, ...]:
@@ -74,6 +97,11 @@ class Provider:
         return not self.models and not self.aliases
 
 
+def serving(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:
+    """The upstreams that serve an API."""
+    return tuple(provider for provider in providers if provider.api(api) is not None)
+
+
 def candidates(providers: tuple[Provider, ...], model: str | None) -> list[Provider]:
     """The upstreams for `model` by priority: those that name it, else those that take all. None means no model.
 
@@ -87,13 +115,3 @@ def candidates(providers: tuple[Provider, ...], model: str | None) -> list[Provi
 def of_key(providers: tuple[Provider, ...], key: str) -> list[Provider]:
     """The upstreams whose `key_prefixes` match this key."""
     return [provider for provider in providers if key.startswith(provider.key_prefixes or ("\0",))]
-
-
-def without_file(base_url: str, keys: tuple[str, ...], has_url: bool) -> tuple[Provider, ...]:
-    """The upstreams without UPSTREAMS or a file: the default, and API2D for its keys if no address is set."""
-    if has_url:
-        return (Provider(DEFAULT, base_url, keys),)
-    prefix, url = API2D
-    api2d_keys = tuple(key for key in keys if key.startswith(prefix))
-    other_keys = tuple(key for key in keys if not key.startswith(prefix))
-    return (Provider(DEFAULT, base_url, other_keys), Provider("api2d", url, api2d_keys, key_prefixes=(prefix,)))

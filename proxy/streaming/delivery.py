@@ -13,6 +13,7 @@ from proxy.errors import (
     ProxyError,
     ResponseTooLarge,
     Unexpected,
+    UpstreamDisconnected,
     UpstreamNotStreaming,
 )
 from proxy.messages import ByteStream, Headers, Reply, media_type
@@ -42,7 +43,7 @@ async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
     if call.outcome.headers is None:
         head = Headers([("content-type", "text/event-stream; charset=utf-8")])
     else:
-        head = Headers(headers.downward(call.outcome.headers, call.own_key))
+        head = Headers(headers.downward(call.outcome.headers, call.own_key, call.api))
     if call.outcome.length is not None:
         head.set("content-length", str(call.outcome.length))
     if media_type(head) == "text/event-stream":
@@ -105,8 +106,10 @@ class Delivery:
         try:
             piece = await self._piece()
         except StopAsyncIteration:
-            self._ending = self._own_ending
-            raise
+            if not (self._call.is_sse and self._state.is_cut):
+                self._ending = self._own_ending
+                raise
+            piece = self._final_event(UpstreamDisconnected())
         except ProxyError as error:
             if self._state.ended:  # the answer is already complete
                 self._ending = self._own_ending

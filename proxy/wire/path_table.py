@@ -13,14 +13,19 @@ from dataclasses import dataclass
 TOKENS, INPUT, FREE, UNKNOWN = "tokens", "input", "free", "unknown"
 # `Endpoint.protocol` of a path without a protocol.
 OTHER = "other"
+# The APIs: OpenAI's without Responses, which some providers serve elsewhere, Anthropic's and Google's.
+OPENAI, RESPONSES, MESSAGES, GEMINI = "openai", "responses", "messages", "gemini"
+# How paths of Google's API begin. Its version is part of the path, as OpenAI's and Anthropic's `v1` is not.
+GEMINI_VERSION = "v1beta"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An inference call: a model answers, and nothing is stored. These are the calls that a server-held key opens.
 
-    - `path`: what follows `/v1/`.
+    - `path`: what follows `/v1/`; in Google's API all of it, with `{model}` for the model.
     - `protocol`: the module of proxy/protocols that knows its streams.
+    - `api`: the API that it belongs to.
     - `form`: it accepts multipart/form-data.
     - `prompt`: the members with the caller's text; errors name the first.
     - `limits`: the members that limit the tokens of an answer, the newest name first.
@@ -31,6 +36,7 @@ class Endpoint:
 
     path: str
     protocol: str = OTHER
+    api: str = OPENAI
     form: bool = False
     prompt: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -64,23 +70,26 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "responses",
         protocol="responses",
+        api=RESPONSES,
         prompt=("input", "instructions", "prompt"),
         limits=("max_output_tokens",),
         generates=True,
         writes=True,
         cost=TOKENS,
     ),
-    Endpoint("responses/input_tokens", prompt=("input", "instructions"), cost=FREE),
-    Endpoint("responses/compact", prompt=("input", "instructions"), generates=True, writes=True),
+    Endpoint("responses/input_tokens", api=RESPONSES, prompt=("input", "instructions"), cost=FREE),
+    Endpoint("responses/compact", api=RESPONSES, prompt=("input", "instructions"), generates=True, writes=True),
     Endpoint(
         "messages",
+        protocol="messages",
+        api=MESSAGES,
         prompt=("messages", "system"),
         limits=("max_tokens",),
         generates=True,
         writes=True,
         cost=TOKENS,
     ),
-    Endpoint("messages/count_tokens", prompt=("messages", "system"), cost=FREE),
+    Endpoint("messages/count_tokens", api=MESSAGES, prompt=("messages", "system"), cost=FREE),
     Endpoint("embeddings", prompt=("input",), cost=INPUT, deployed=True),
     Endpoint("rerank", prompt=("query", "documents")),
     Endpoint("moderations", prompt=("input",), cost=FREE),
@@ -92,6 +101,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("images/variations", form=True, generates=True),
 )
 _BY_PATH = {row.path: row for row in ENDPOINTS}
+# The APIs of whole families, which include stored answers and batches.
+_FAMILY_APIS = {row.path.partition("/")[0]: row.api for row in ENDPOINTS if row.api != OPENAI}
 # Modelled on POST /v1/responses/input_tokens, which only OpenAI has. Sluice answers it.
 INPUT_TOKENS = "chat/completions/input_tokens"
 _BY_PATH[INPUT_TOKENS] = _BY_PATH["chat/completions"]
@@ -110,14 +121,40 @@ _STORES = frozenset("conversations files skills uploads".split())
 
 
 def endpoint(path: str) -> Endpoint | None:
-    """The row of a path below `/v1`; None if it is not inference."""
-    return _BY_PATH.get(path)
+    """The row of a path; None if it is not inference."""
+    return _BY_PATH.get(path) or (_BY_PATH.get(_generic(path)) if path.startswith(GEMINI_VERSION) else None)
+
+
+def api(path: str) -> str:
+    """The API that a path belongs to."""
+    return _FAMILY_APIS.get(path.partition("/")[0], OPENAI)
+
+
+def path_model(path: str) -> str | None:
+    """The model in a path of Google's API, percent-encoded as received; None if there is none."""
+    prefix = f"{GEMINI_VERSION}/models/"
+    model = path.removeprefix(prefix).rpartition(":")[0] or path.removeprefix(prefix)
+    return model if path.startswith(prefix) and model and "/" not in model else None
+
+
+def _generic(path: str) -> str:
+    """A path of Google's API with `{model}` for its model."""
+    model = path_model(path)
+    return path if model is None else path.replace(f"/{model}", "/{model}", 1)
 
 
 def protocol_below(path: str) -> str:
     """The protocol of a path, or of the call that created what lies below it: stored and background answers."""
+    generic, is_gemini = _generic(path), api(path) == GEMINI
     rows = (row for row in ENDPOINTS if row.protocol != OTHER)
-    return next((row.protocol for row in rows if path == row.path or path.startswith(f"{row.path}/")), OTHER)
+    return next(
+        (
+            row.protocol
+            for row in rows
+            if generic == row.path or path.startswith(f"{row.path}/") or (is_gemini and row.api == GEMINI)
+        ),
+        OTHER,
+    )
 
 
 def row_of(protocol: str) -> Endpoint | None:
@@ -139,6 +176,7 @@ def only_stores(path: str, free: bool = False) -> bool:
 
 def is_listing(method: str, path: str) -> bool:
     """Whether the call lists models or retrieves one."""
+    path = path.removeprefix(f"{GEMINI_VERSION}/")
     return method in ("GET", "HEAD") and (path == "models" or path.startswith("models/"))
 
 

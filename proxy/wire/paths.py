@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy.errors import BadRequest, UnknownPath
-from proxy.wire.path_table import ENDPOINTS, FAMILIES, INPUT_TOKENS, OTHER, endpoint
+from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOKENS, OTHER, endpoint
 
 # Paths that Sluice answers itself.
 LOCAL_PATHS = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
@@ -35,12 +35,27 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
 _SEGMENT_ENDS = re.compile(r"[;?#]")
 # Access rules, limits and moderation apply below these. A different spelling, which an upstream might take for the same
 # path, must not bypass them.
-_WATCHED = frozenset(row.path.partition("/")[0] for row in ENDPOINTS)
+_WATCHED = frozenset(row.path.partition("/")[0] for row in ENDPOINTS) - {GEMINI_VERSION}
+# Google's API: its versions, which all lead to the same one here, and the first segments after them.
+_GEMINI_VERSIONS = (GEMINI_VERSION, "v1", "v1alpha")
+_GEMINI_FAMILIES = frozenset(
+    "batches cachedContents corpora fileSearchStores files models operations tunedModels".split()
+)
+# A path below these, with the method of a model: it tells v1 of Google's API from OpenAI's.
+_GEMINI_CALL = re.compile(r"models/[^/:]+:[A-Za-z]+")
+_GEMINI_METHODS = tuple(
+    f":{row.path.rpartition(':')[2]}" for row in ENDPOINTS if row.path.startswith(f"{GEMINI_VERSION}/")
+)
+# Only one spelling of these paths is passed on: Google's servers decode them.
+_GEMINI_CLEAN = re.compile(r"[A-Za-z0-9._~:@/-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` is what follows `/v1/`, percent-encoded as received. `own`: Sluice answers it and relays nothing."""
+    """`path` is what follows `/v1/`, percent-encoded as received; a path of Google's API begins with its version.
+
+    `own`: Sluice answers it and relays nothing.
+    """
 
     path: str
     own: bool
@@ -66,6 +81,8 @@ def normalise_path(path: str) -> Route:
     schemes = [i for i, segment in enumerate(segments) if segment.lower() in ("http:", "https:")]
     if schemes:  # a whole URL after ours: never call its host, only use its path
         segments = segments[schemes[-1] + 2 :]
+    if (gemini := _gemini_path(segments)) is not None:
+        return Route(gemini, own=False)
     segments = _below_v1(segments)
     while (rest := _after_endpoint(segments)) is not None:
         segments = rest
@@ -126,6 +143,31 @@ def _below_v1(segments: list[str]) -> list[str]:
     if not segments or segments[0] in FAMILIES or "/".join(segments) in LOCAL_PATHS:
         return segments
     return _after_base_path(segments)
+
+
+def _gemini_path(segments: list[str]) -> str | None:
+    """The path of a call to Google's API, None for any other. Raises BadRequest for an unusual spelling of one."""
+    for at, version in enumerate(segments):
+        if version in FAMILIES:  # a model or a file may itself be called v1beta
+            return None
+        rest = segments[at + 1 :]
+        if version.lower() not in _GEMINI_VERSIONS or not rest:
+            continue
+        path = "/".join(rest)
+        family = re.split(r"[%:;]", rest[0])[0]
+        if version.lower() == "v1":
+            if not path.endswith(_GEMINI_METHODS) or not _GEMINI_CALL.fullmatch(path):
+                continue
+        elif family not in _GEMINI_FAMILIES:
+            continue
+        if not _GEMINI_CLEAN.fullmatch(path):
+            plain = _decoded(path)
+            raise BadRequest(
+                f"This path is spelled unusually. Send /{GEMINI_VERSION}/{plain} instead, without percent-encoding.",
+                code="bad_path",
+            )
+        return f"{GEMINI_VERSION}/{path}"
+    return None
 
 
 def _after_base_path(segments: list[str]) -> list[str]:

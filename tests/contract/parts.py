@@ -18,7 +18,12 @@ def bearer(key: str, header: str = "Authorization") -> tuple[tuple[str, str], ..
 
 
 def goes_up_with(key: str) -> Callable[[Received], bool]:
-    return lambda up: up.header("authorization") == f"Bearer {key}"
+    """The key in the form of its API: Anthropic's has a header of its own."""
+    return lambda up: (
+        up.header("x-api-key") == key
+        if "/messages" in up.target
+        else up.header("authorization") == f"Bearer {key}" and up.header("x-api-key") is None
+    )
 
 
 def local(

@@ -48,8 +48,11 @@ def test_an_error_after_a_ping_becomes_an_event(upstream: Upstream, serve: Serve
     connection.close()
     assert len(last) == 1
     assert b"[DONE]" not in last[0]
-    assert last[0].startswith(b"event: error\n" if path == "/v1/responses" else b"data: ")
-    told = json.loads(last[0].partition(b"data: ")[2])["error"]
+    assert last[0].startswith(b"event: response.failed\n" if path == "/v1/responses" else b"data: ")
+    value = json.loads(last[0].partition(b"data: ")[2])
+    told = value["error"]
+    if path == "/v1/responses":  # where Codex looks
+        assert value["response"]["error"] == {"code": "rate_limit_exceeded", "message": "slow down"}
     assert told == {
         "message": "slow down",
         "type": "requests",
@@ -96,8 +99,10 @@ def test_a_cut_stream_ends_with_an_error_event_and_no_done(
     value = json.loads(last.partition(b"data: ")[2])
     assert set(value["error"]) == {"message", "type", "param", "code"}
     if path == "/v1/responses":
-        assert (value["type"], value["sequence_number"]) == ("error", 5)
-    assert last.startswith(b"data:" if "completions" in path else b"event: error\n")
+        assert (value["type"], value["sequence_number"]) == ("response.failed", 5)
+        assert (value["response"]["id"], value["response"]["error"]["code"]) == ("r", "upstream_disconnected")
+    named = b"event: response.failed\n" if path == "/v1/responses" else b"event: error\n"
+    assert last.startswith(b"data:" if "completions" in path else named)
     assert server.line(result.header("x-sluice-request-id"))["ending"] == "upstream_disconnected"
 
 

@@ -74,10 +74,11 @@ def test_a_blocked_response_ends_as_incomplete() -> None:
     bad = response(2, "output_text.delta", delta="forbidden\n", **place)
     _, body, _ = moderated(Listed(created, fine, bad, response(3, "completed")), b'{"input":"x"}', RESPONSES)
     assert body.startswith(created + fine) and b"forbidden" not in body
-    delta_event, last = objects(body[len(created + fine) :])
+    delta_event, *finished, last = objects(body[len(created + fine) :])
     assert delta_event["type"] == "response.output_text.delta"
     assert (delta_event["delta"], delta_event["item_id"], delta_event["sequence_number"]) == ("No.", "i1", 2)
-    assert (last["type"], last["sequence_number"]) == ("response.incomplete", 3)
+    assert finished[-1]["item"]["content"][0]["text"] == "Fine.\nNo."
+    assert (last["type"], last["sequence_number"]) == ("response.incomplete", 3 + len(finished))
     assert (last["response"]["id"], last["response"]["status"]) == ("r1", "incomplete")
     assert last["response"]["incomplete_details"] == {"reason": "content_filter"}
     assert b"[DONE]" not in body

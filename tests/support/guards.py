@@ -9,7 +9,7 @@ from tests.support.core import KEY, Listed, error_of, request, run
 
 JSON = (("content-type", "application/json"),)
 CHAT, COMPLETIONS, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"
-OWNER = {"OPENAI_API_KEY": "sk-owner-0123456789abcdef"}
+OWNER = {"OPENAI_API_KEY": "sk-owner-0123456789abcdef", "ANTHROPIC_API_KEY": "sk-ant-owner-0123456789"}
 HELD = {**OWNER, "PROXY_KEY": "pk-0123456789abcdef0123"}
 SIGNED = {**OWNER, "SIGNING_SECRET": "s" * 40}
 PROXY_KEY = (("authorization", "Bearer pk-0123456789abcdef0123"),)

@@ -18,11 +18,13 @@ from proxy.cli.doctor import endings, extras, reach, upstream
 from proxy.cli.doctor.client import Client
 from proxy.cli.doctor.endpoint import is_unserved
 from proxy.cli.doctor.report import Report
+from proxy.endpoints import model_entries
 from proxy.endpoints.status import SHORT_SECONDS
 from proxy.errors import ConfigError
+from proxy.routing import targets
 from proxy.settings import config
 from proxy.settings.providers import Provider
-from proxy.upstream import Target, credential
+from proxy.upstream import credential
 
 PACKAGES = ("uvicorn", "httptools", "tiktoken", "itsdangerous", "mangum")
 # Reasoning models stay silent for minutes; half a minute is too short for any model.
@@ -124,7 +126,8 @@ def upstreams(settings: config.Config, report: Report, context: ssl.SSLContext) 
 
 
 def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: bool) -> None:
-    base, query = provider.base_url, ""
+    api = provider.listing
+    base, query = targets.of_key(provider, 0, "", None, api).base_url, ""
     if provider.kind == "azure":  # see proxy/routing/azure.py
         base = base if base.endswith("/openai") else f"{base}/openai"
         query = f"?api-version={provider.api_version}"
@@ -133,8 +136,9 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
         for position, key in enumerate(provider.keys or ("",), 1):
             name = f"{provider.name}/{position}" if len(provider.keys) > 1 else provider.name
             report.progress(f"GET {base}/models")
-            authorization = credential(Target(provider.name, base, key, provider=provider))
-            headers = dict([*provider.headers, *([authorization] if authorization else [])])
+            authorization = credential(targets.of_key(provider, position - 1, key, None, api))
+            own, _ = model_entries.request(api)
+            headers = dict([*own, *provider.headers, *([authorization] if authorization else [])])
             response = client.request(f"/models{query}", key="", headers=headers)
             if response.status in (401, 403):
                 report.add("upstream.key" if key else "upstream.reached", name=name, what=response.summary)

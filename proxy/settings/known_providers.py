@@ -1,0 +1,131 @@
+"""Where well-known providers serve each API, and the form of key that they want there: one row for each.
+
+Read on 2026-11-26: api-docs.deepseek.com/guides/anthropic_api, platform.kimi.ai, docs.z.ai, docs.bigmodel.cn, Alibaba
+Model Studio, platform.minimax.io, docs.aws.amazon.com/bedrock, openrouter.ai/docs, docs.siliconflow.cn,
+learn.microsoft.com/azure/ai-foundry, platform.claude.com/docs/en/api/openai-sdk, ai.google.dev/gemini-api/docs/openai.
+Imported only by calls of other APIs than chat.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from proxy.settings.apis import AUTHORIZATION, GOOG_API_KEY, X_API_KEY, Api
+from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
+
+_VERSION = re.compile(r"v\d+(?:alpha|beta)?\d*")
+
+
+class Row(NamedTuple):
+    """One provider.
+
+    `host` is a pattern for the host of its base URL. `apis` says where each API is, with `{host}` for that host and
+    `{1}` for the first group of the pattern; OPENAI and RESPONSES are at the configured address unless they are
+    listed. An API that is None is not served.
+    """
+
+    host: str
+    apis: dict[str, tuple[str, str] | None]
+
+
+_CHAT_ONLY: dict[str, tuple[str, str] | None] = {MESSAGES: None, GEMINI: None}
+ROWS: tuple[Row, ...] = (
+    Row(r"api\.openai\.com", _CHAT_ONLY),
+    Row(
+        r"api\.anthropic\.com",
+        {
+            MESSAGES: ("https://{host}/v1", X_API_KEY),
+            OPENAI: ("https://{host}/v1", AUTHORIZATION),
+            GEMINI: None,
+        },
+    ),
+    Row(
+        r"generativelanguage\.googleapis\.com",
+        {
+            GEMINI: ("https://{host}/v1beta", GOOG_API_KEY),
+            OPENAI: ("https://{host}/v1beta/openai", AUTHORIZATION),
+            MESSAGES: None,
+        },
+    ),
+    Row(r"api\.deepseek\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
+    Row(r"api\.moonshot\.(?:ai|cn)", {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None}),
+    Row(
+        r"api\.z\.ai|open\.bigmodel\.cn",
+        {MESSAGES: ("https://{host}/api/anthropic/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(
+        r"dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
+        {
+            MESSAGES: ("https://{host}/apps/anthropic/v1", AUTHORIZATION),
+            RESPONSES: ("https://{host}/api/v2/apps/protocols/compatible-mode/v1", AUTHORIZATION),
+            GEMINI: None,
+        },
+    ),
+    Row(
+        r"api\.minimaxi?\.(?:io|com|chat)",
+        {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(
+        r"bedrock-(?:runtime|mantle)\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)",
+        {MESSAGES: ("https://bedrock-mantle.{1}.api.aws/anthropic/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(r"openrouter\.ai", {MESSAGES: ("https://{host}/api/v1", AUTHORIZATION), GEMINI: None}),
+    Row(r"[^.]+\.services\.ai\.azure\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
+    Row(r"[^.]+\.openai\.azure\.com", _CHAT_ONLY),
+    Row(r"api\.siliconflow\.(?:cn|com)", {MESSAGES: ("https://{host}/v1", AUTHORIZATION), GEMINI: None}),
+    Row(r"api\.x\.ai|api\.groq\.com|api\.mistral\.ai", _CHAT_ONLY),
+)
+
+
+def find(base_url: str, name: str) -> Api | None:
+    """Where the provider at `base_url` serves an API; None if it does not.
+
+    A server that is not known, such as a relay or a local one, is taken to serve every API next to its base URL.
+    """
+    host = urlsplit(base_url).hostname or ""
+    for row in ROWS:
+        if (match := re.fullmatch(row.host, host)) is None:
+            continue
+        if name not in row.apis:
+            return Api(base_url)
+        if (place := row.apis[name]) is None:
+            return None
+        return Api(place[0].format(*match.group(0, *range(1, len(match.groups()) + 1)), host=host), place[1])
+    return _beside(base_url, name)
+
+
+def native(base_url: str, name: str) -> Api:
+    """An API at the address that somebody gave for it, with or without its version, as that API's own SDKs want it."""
+    known = find(base_url, name)
+    header = {MESSAGES: X_API_KEY, GEMINI: GOOG_API_KEY}[name]
+    if known is not None and urlsplit(known.base_url).hostname == urlsplit(base_url).hostname:
+        header = known.key_header
+    return Api(_versioned(base_url, "v1" if name == MESSAGES else "v1beta"), header)
+
+
+def is_official(base_url: str, name: str) -> bool:
+    """Whether this is the API of its maker, which has all of its paths."""
+    host = urlsplit(base_url).hostname
+    return (host, name) in (("api.anthropic.com", MESSAGES), ("generativelanguage.googleapis.com", GEMINI))
+
+
+def is_known(base_url: str) -> bool:
+    """Whether a row describes the provider at this address."""
+    host = urlsplit(base_url).hostname or ""
+    return any(re.fullmatch(row.host, host) for row in ROWS)
+
+
+def _beside(base_url: str, name: str) -> Api:
+    if name in (OPENAI, RESPONSES):
+        return Api(base_url)
+    if name == MESSAGES:
+        return Api(_versioned(base_url, "v1"), X_API_KEY)
+    above, _, version = base_url.rstrip("/").rpartition("/")
+    return Api(f"{above}/v1beta" if version == "v1" else _versioned(base_url, "v1beta"), GOOG_API_KEY)
+
+
+def _versioned(base_url: str, version: str) -> str:
+    base_url = base_url.rstrip("/")
+    return base_url if _VERSION.fullmatch(base_url.rpartition("/")[2]) else f"{base_url}/{version}"
