@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ def answer_messages(answer: Any) -> list[dict[str, Any]]:
         if isinstance(choice, dict):
             message = choice.get("message")
             messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
-    return messages or _output_messages(answer)
+    return messages or _output_messages(answer) or _candidate_messages(answer)
 
 
 def _output_messages(answer: Any) -> list[dict[str, Any]]:
@@ -45,6 +46,50 @@ def _output_messages(answer: Any) -> list[dict[str, Any]]:
             parts += as_list(item.get("content")) + as_list(item.get("summary"))
     message = {"content": parts, "tool_calls": calls}
     return [message] if parts or calls else []
+
+
+def _candidate_messages(answer: Any) -> list[dict[str, Any]]:
+    """The messages that the `candidates` of a Gemini answer make."""
+    messages = []
+    for candidate in as_list(answer.get("candidates")) if isinstance(answer, dict) else ():
+        content = candidate.get("content") if isinstance(candidate, dict) else None
+        parts = as_list(content.get("parts")) if isinstance(content, dict) else []
+        if message := _message_of_parts([part for part in parts if isinstance(part, dict)]):
+            messages.append(message)
+    return messages
+
+
+def _message_of_parts(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    texts: dict[str, list[str]] = {"content": [], "reasoning_content": []}
+    calls: list[tuple[Any, list[str]]] = []
+    for part in parts:
+        code, call = part.get("executableCode"), part.get("functionCall")
+        text = code.get("code") if isinstance(code, dict) else part.get("text")
+        if isinstance(text, str):
+            texts["reasoning_content" if part.get("thought") else "content"].append(text)
+        if isinstance(call, dict):
+            if not calls or call.get("name") is not None:  # else it continues the last one, with partial arguments
+                calls.append((call.get("name"), []))
+            calls[-1][1].append(json_of(call["args"]) if "args" in call else _partial_values(call))
+    message: dict[str, Any] = {name: "".join(pieces) for name, pieces in texts.items() if any(pieces)}
+    if calls:
+        message["tool_calls"] = [call_of(name, "".join(pieces)) for name, pieces in calls]
+    return message
+
+
+def _partial_values(call: dict[str, Any]) -> str:
+    """The values of a call's partial arguments, without the paths to them, which take no tokens."""
+    arguments = [value for value in as_list(call.get("partialArgs")) if isinstance(value, dict)]
+    values = [value.get("stringValue", value.get("numberValue")) for value in arguments]
+    return "".join(str(value) for value in values if isinstance(value, (str, int, float)))
+
+
+def json_of(value: Any) -> str:
+    """`value` as JSON without spaces; an empty text if it is nested too deeply."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return ""
 
 
 def call_of(name: Any, arguments: Any) -> dict[str, Any]:
