@@ -19,7 +19,7 @@ from typing import Any
 
 from proxy import tokens
 from proxy.protocols import registry
-from proxy.protocols.members import answer_messages
+from proxy.protocols.answer_messages import answer_messages
 from proxy.tokens import completion
 from proxy.tokens.counter import Count
 from proxy.tokens.models import model_of

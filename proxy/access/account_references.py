@@ -66,6 +66,8 @@ _NAMES = {
     "workflow_id": "prompts",
     "bot_id": "assistants",
     "litellm_credential_name": "others",
+    "file_search_store_names": "vector_stores",
+    "rag_store_names": "vector_stores",
 }
 KINDS = {letters(name): kind for name, kind in _NAMES.items()}
 # Types of items and tools that refer to a stored object, in lower case.

@@ -15,7 +15,8 @@ from proxy.call import Call
 from proxy.cost import estimate, multipliers, thinking
 from proxy.cost.prices import MILLION, Price
 from proxy.errors import BadRequest, CostTooHigh, MethodNotAllowed, PathNotAllowed
-from proxy.routing import model_allowlist
+from proxy.protocols.members import as_list
+from proxy.routing import limit_fields, model_allowlist
 from proxy.routing.model_field import requested_model
 from proxy.wire import path_table, work
 from proxy.wire.path_table import Endpoint
@@ -102,7 +103,8 @@ def _has_valid_limits(request: dict[str, Any], row: Endpoint) -> bool:
     """Whether every limit in the request is a number that all servers read alike."""
     from proxy.routing.output_limit import is_limit
 
-    return all(request.get(name) is None or is_limit(request[name]) for name in row.limits)
+    limits = (limit_fields.value_at(request, name) for name in row.limits)
+    return all(limit is None or is_limit(limit) for limit in limits)
 
 
 async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answers: int) -> int | None:
@@ -114,6 +116,14 @@ async def _affordable(call: Call, request: dict[str, Any], row: Endpoint, answer
         name, reason = bound.unbounded
         raise _unbounded(f"{name} {reason}. Leave it out.", name)
     modalities = request.get("modalities")
+    if call.api == path_table.GEMINI:
+        modalities = [
+            *as_list(limit_fields.value_at(request, "generationConfig.responseModalities")),
+            *(["audio"] if limit_fields.value_at(request, "generationConfig.speechConfig") else []),
+        ]
+        modalities = [name.lower() if isinstance(name, str) else name for name in modalities]
+        if "audio" in modalities:
+            raise _unbounded("the price of audio answers is not known here. Ask for text.", "responseModalities")
     if isinstance(modalities, list) and any(modality not in ("text", "audio") for modality in modalities):
         raise _unbounded("only the prices of text and audio are known. Leave out other modalities.", "modalities")
     models = (requested_model(call), *await model_allowlist.other_models(call))

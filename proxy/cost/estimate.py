@@ -10,6 +10,7 @@ from proxy.cost import price_table, prices
 from proxy.cost.prices import Price
 from proxy.errors import BadRequest, NotInstalled
 from proxy.protocols import registry
+from proxy.routing import limit_fields
 from proxy.routing.model_field import requested_model
 from proxy.wire import work
 from proxy.wire.path_table import Endpoint, protocol_below
@@ -155,8 +156,8 @@ def requested_output(request: dict[str, Any], row: Endpoint | None) -> int | Non
 
     Of several limits it returns the highest, because upstreams differ in which one they honour.
     """
-    limits = [request.get(name) for name in (row.limits if row else ())]
-    return max((limit for limit in limits if _is_count(limit)), default=None)  # type: ignore[type-var]
+    limits = [limit_fields.value_at(request, name) for name in (row.limits if row else ())]
+    return max((limit for limit in limits if _is_count(limit)), default=None)
 
 
 def answer_count(request: dict[str, Any], row: Endpoint | None) -> int:

@@ -11,18 +11,21 @@ from proxy.wire.work import SLICE, Slices
 
 # Top-level members that never multiply anything, or that other code checks
 # (platform.openai.com/docs/api-reference, openrouter.ai/docs/api-reference, docs.anthropic.com/en/api/messages,
-# help.aliyun.com/zh/model-studio, docs.vllm.ai; read 2026-11-26).
+# ai.google.dev/api/generate-content, help.aliyun.com/zh/model-studio, docs.vllm.ai; read 2026-11-26).
 _KNOWN = frozenset(
-    "audio background best_of cache_control chat_template_kwargs client_metadata context_management conversation "
-    "dimensions documents enable_thinking encoding_format fallbacks frequency_penalty function_call functions "
-    "guided_choice guided_json guided_regex include input instructions json_schema length_penalty "
-    "logit_bias logprobs max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample max_tool_calls "
-    "messages metadata min_p min_tokens mirostat modalities model models n output_config parallel_tool_calls "
-    "prediction presence_penalty prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed "
-    "reasoning reasoning_effort reasoning_format repetition_penalty response_format route safe_prompt seed "
-    "stop stop_sequences stop_token_ids store stream stream_options structured_outputs suffix system temperature text "
-    "thinking thinking_budget tool_choice tools top_a top_k top_logprobs top_n_sigma top_p transforms truncation "
-    "typical_p usage user".split()
+    "audio background best_of cache_control cachedContent cached_content chat_template_kwargs client_metadata "
+    "content contents context_management conversation dimensions documents enable_thinking encoding_format "
+    "fallbacks frequency_penalty function_call functions generateContentRequest generate_content_request "
+    "generationConfig generation_config guided_choice guided_json guided_regex include input instructions "
+    "json_schema labels length_penalty logit_bias logprobs max_completion_tokens max_output_tokens max_tokens "
+    "max_tokens_to_sample max_tool_calls messages metadata min_p min_tokens mirostat modalities model models n "
+    "outputDimensionality output_config output_dimensionality parallel_tool_calls prediction presence_penalty "
+    "prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed reasoning reasoning_effort "
+    "reasoning_format repetition_penalty requests response_format route safe_prompt safetySettings "
+    "safety_settings seed stop stop_sequences stop_token_ids store stream stream_options structured_outputs "
+    "suffix system systemInstruction system_instruction taskType task_type temperature text thinking "
+    "thinking_budget title toolConfig tool_choice tool_config tools top_a top_k top_logprobs top_n_sigma top_p "
+    "transforms truncation typical_p usage user".split()
 )
 # Names for the number of answers, reduced to letters, wherever they stand.
 _MULTIPLIERS = frozenset(

@@ -10,7 +10,7 @@ from proxy.call import Call
 from proxy.cost import estimate
 from proxy.errors import BadRequest, NotInstalled, UnsupportedMedia
 from proxy.messages import Headers
-from proxy.protocols.members import answer_messages
+from proxy.protocols.answer_messages import answer_messages
 from proxy.wire import bounded_json, content_encoding
 from proxy.wire.path_table import protocol_below
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from proxy.protocols.texts import EventTexts
 
 
-# The start of an error event, in all protocols that have them.
+# The start of an error event, in all protocols that have them. Google's API sends errors as JSON without `data:`.
 ERROR_EVENT = re.compile(
-    rb'^(?:event: ?(?:error|response\.failed)|data: ?\{\s*"(?:error"|type": ?"(?:error|response\.failed)"))',
+    rb'^(?:event: ?(?:error|response\.failed)|(?:data: ?)?\{\s*"error"|data: ?\{\s*"type": ?"(?:error|response\.failed)")',
     re.MULTILINE,
 )
 

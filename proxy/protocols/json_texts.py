@@ -15,9 +15,14 @@ NOT_TEXT = frozenset(
     "tool_call_id item_id signature encrypted_content logprobs obfuscation finish_reason native_finish_reason "
     "stop_reason tool_use_id "
     "content_filter_results prompt_filter_results usage created cache_control image_b64 partial_image_b64 b64_json "
-    "system_fingerprint service_tier provider".split()
+    "system_fingerprint service_tier provider "
+    # Gemini's
+    "finishReason responseId modelVersion createTime usageMetadata safetyRatings logprobsResult thoughtSignature "
+    "mimeType uri fileUri".split()
 )
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function", "model")
+# Gemini's arguments of a call are an object, whose names are the function's own: none of them is a label.
+_ARGUMENTS = ".functionCall.args"
 # `data` holds base64 here, as the parent key or the sibling `type` shows; elsewhere it is a list or plain text.
 _MEDIA = (".audio", ".input_audio", ".image", ".input_image", ".source", ".inline_data", ".inlineData", ".file")
 _MEDIA_TYPE = re.compile("audio|image|base64|encrypted|redacted")
@@ -83,7 +88,8 @@ def _items(values: list[Any], path: str) -> Iterator[tuple[Any, str, str]]:
 
 def _members(owner: dict[str, Any], path: str) -> Iterator[tuple[Any, str, str]]:
     for key, member in owner.items():
-        if key not in NOT_TEXT and not _is_label_or_media(key, member, path, owner):
+        is_label = key in NOT_TEXT or _is_label_or_media(key, member, path, owner)
+        if not is_label or _ARGUMENTS in path:
             yield member, path, f".{key}"
 
 

@@ -25,44 +25,12 @@ def error_in(value: dict[str, Any], name: str = "") -> Any:
     return None
 
 
-def answer_messages(answer: Any) -> list[dict[str, Any]]:
-    """The content of a whole answer, one message per choice, for counting its tokens."""
-    messages = []
-    for choice in as_list(answer.get("choices")) if isinstance(answer, dict) else ():
-        if isinstance(choice, dict):
-            message = choice.get("message")
-            messages.append(message if isinstance(message, dict) else {"content": choice.get("text")})
-    return messages or _output_messages(answer) or _block_messages(answer)
-
-
-def _output_messages(answer: Any) -> list[dict[str, Any]]:
-    """The one message that the `output` of a Responses answer makes."""
-    parts: list[Any] = []
-    calls = []
-    for item in as_list(answer.get("output")) if isinstance(answer, dict) else ():
-        if isinstance(item, dict) and item.get("type") == "function_call":
-            calls.append(call_of(item.get("name"), item.get("arguments")))
-        elif isinstance(item, dict):
-            parts += as_list(item.get("content")) + as_list(item.get("summary"))
-    message = {"content": parts, "tool_calls": calls}
-    return [message] if parts or calls else []
-
-
-def _block_messages(answer: Any) -> list[dict[str, Any]]:
-    """The one message that the content blocks of Anthropic's Messages API make."""
-    parts: list[Any] = []
-    calls = []
-    for block in as_list(answer.get("content")) if isinstance(answer, dict) else ():
-        if not isinstance(block, dict):
-            continue
-        if str(block.get("type")).endswith("tool_use"):
-            arguments = block.get("input")
-            text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-            calls.append(call_of(block.get("name"), text))
-        else:
-            parts.append({"type": "text", "text": block.get("thinking") or block.get("text")})
-    message = {"content": parts, "tool_calls": calls}
-    return [message] if parts or calls else []
+def json_of(value: Any) -> str:
+    """`value` as JSON without spaces; an empty text if it is nested too deeply."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return ""
 
 
 def call_of(name: Any, arguments: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Messages(TextProtocol):
         return {**without_texts(answer), "content": [block], "stop_reason": "refusal", "stop_sequence": None}
 
     def messages(self, events: bytes) -> list[dict[str, Any]]:
-        from proxy.protocols.members import answer_messages
+        from proxy.protocols.answer_messages import answer_messages
         from proxy.wire import sse
 
         accumulator = self.accumulator()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from proxy.protocols.members import as_list, call_of
+from proxy.protocols.members import as_list, call_of, json_of
 
 # Anthropic publishes no tokenizer, and other models that speak this API have their own format of prompts.
 _ESTIMATE = "the format of this prompt is not published"
@@ -45,7 +44,7 @@ def _add(messages: list[dict[str, Any]], message: dict[str, Any], missing: list[
             result = _parts(block.get("content"), missing)
             messages.append({"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": result})
         elif kind == "tool_use":
-            arguments = json.dumps(block.get("input"), ensure_ascii=False)
+            arguments = json_of(block.get("input"))
             calls.append({"id": block.get("id"), **call_of(block.get("name"), arguments)})
         else:
             parts += _part(block, missing)

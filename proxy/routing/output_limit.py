@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.routing import limit_fields
 from proxy.tokens.models import model_of
 from proxy.upstream import Target
 from proxy.wire.json_edit import Document
@@ -23,14 +24,17 @@ def apply(document: Document, names: tuple[str, ...], target: Target, limit: int
     honours is added if it is missing.
     """
     request = document.value or {}
-    sent = {name: request[name] for name in names if request.get(name) is not None}
+    sent = {name: value for name in names if (value := limit_fields.value_at(request, name)) is not None}
     lowest = min([limit, *(value for value in sent.values() if is_limit(value))])
     limits = {name: limit for name, value in sent.items() if not is_limit(value) or value > limit}
     honoured = names[0] if len(names) == 1 or _is_openai(target, request) else _MAX_TOKENS
     # OpenAI refuses a request with both fields. It honours or refuses the older one, but never ignores it.
     if honoured not in sent and not (sent and honoured == names[0]):
         limits[honoured] = lowest
-    return document.setting({name: b"%d" % value for name, value in limits.items()})
+    members: dict[str, bytes] = {}
+    for name, value in limits.items():
+        members |= limit_fields.setting(request, name, value)
+    return document.setting(members)
 
 
 def _is_openai(target: Target, request: dict[str, Any]) -> bool:

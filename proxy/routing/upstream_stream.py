@@ -198,12 +198,20 @@ def _redact_errors(events: bytes, secrets: tuple[str, ...]) -> bytes:
     """Redact the secrets in the errors among whole events. All other bytes stay as they are."""
     if not secrets or (b"error" not in events and b"failed" not in events) or not ERROR_EVENT.search(events):
         return events
-    lines = [
-        redaction.redact_data_line(line, secrets) if ERROR_EVENT.search(event) else line
-        for event in sse.split(events)
-        for line in event.splitlines(keepends=True)
-    ]
-    return b"".join(lines)
+    return b"".join(
+        _redact_error(event, secrets) if ERROR_EVENT.search(event) else event for event in sse.split(events)
+    )
+
+
+def _redact_error(event: bytes, secrets: tuple[str, ...]) -> bytes:
+    if event.startswith(b"{"):  # without `data:`
+        data = event.rstrip(b"\r\n")
+        value = redaction.parse_json(data)
+        clean = None if value is None else redaction.redact_body(data, value, secrets)
+        if value is None:
+            clean = redaction.redact(data.decode("utf-8", "replace"), secrets).encode()
+        return event if clean is None else clean + event[len(data) :]
+    return b"".join(redaction.redact_data_line(line, secrets) for line in event.splitlines(keepends=True))
 
 
 def _length(headers: Headers) -> int | None:

@@ -80,7 +80,8 @@ async def assemble(call: Call, accumulator: Accumulator, stream: ByteStream) -> 
 
 def _add(accumulator: Accumulator, piece: bytes) -> None:
     """Add a piece of whole events. Raises UpstreamRefused for an error event."""
-    for name, data in sse.events(piece):
+    is_bare = piece.lstrip().startswith(b"{")  # how Google's API sends an error
+    for name, data in [("error", piece)] if is_bare else sse.events(piece):
         if data.strip() in (b"", b"[DONE]"):
             continue
         chunk = bounded_json.parse(data)

@@ -57,4 +57,6 @@ def _is_data(name: str, owner: dict[str, Any]) -> bool:
     if name == "input":
         kind = owner.get("type")
         return isinstance(kind, str) and kind.endswith("tool_use")  # also server_tool_use and mcp_tool_use
+    if name in ("args", "response"):  # of a functionCall or a functionResponse in Google's API
+        return "name" in owner
     return name in _DATA

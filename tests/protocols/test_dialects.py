@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.protocols import registry
 from proxy.protocols.accumulate import ChunkAccumulator
-from proxy.protocols.members import answer_messages
+from proxy.protocols.answer_messages import answer_messages
 from proxy.protocols.merge import Coalescer
 from proxy.wire import sse
 from tests.support.streams import recorded

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from proxy.protocols import registry
-from proxy.protocols.members import answer_messages, call_of
+from proxy.protocols.answer_messages import answer_messages
+from proxy.protocols.members import call_of
 
 
 def events(*values: dict[str, Any]) -> bytes:
