@@ -39,7 +39,9 @@ async def apply(call: Call) -> None:
     if call.endpoint is None:
         raise MethodNotAllowed(f"/v1/{row.path} is limited here: send it with POST.")
     request = strict_body.object_of(call)
-    if (name := await work.run(multipliers.unknown_multiplier(request, row.limits), call.host.clock)) is not None:
+    if (
+        name := await work.run(multipliers.unknown_multiplier(request, row.limits, row.api), call.host.clock)
+    ) is not None:
         raise _unbounded(f"{name} may multiply that. Leave it out.", name)
     answers = estimate.answer_count(request, row)
     thinking_tokens = thinking.separate_tokens(call, request) if row.limits else 0

@@ -7,25 +7,29 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.wire.json_walk import letters, walk
+from proxy.wire.path_table import GEMINI, OPENAI
 from proxy.wire.work import SLICE, Slices
 
 # Top-level members that never multiply anything, or that other code checks
 # (platform.openai.com/docs/api-reference, openrouter.ai/docs/api-reference, docs.anthropic.com/en/api/messages,
 # ai.google.dev/api/generate-content, help.aliyun.com/zh/model-studio, docs.vllm.ai; read 2026-11-26).
 _KNOWN = frozenset(
-    "audio background best_of cache_control cachedContent cached_content chat_template_kwargs client_metadata "
-    "content contents context_management conversation dimensions documents enable_thinking encoding_format "
-    "fallbacks frequency_penalty function_call functions generateContentRequest generate_content_request "
-    "generationConfig generation_config guided_choice guided_json guided_regex include input instructions "
-    "json_schema labels length_penalty logit_bias logprobs max_completion_tokens max_output_tokens max_tokens "
-    "max_tokens_to_sample max_tool_calls messages metadata min_p min_tokens mirostat modalities model models n "
-    "outputDimensionality output_config output_dimensionality parallel_tool_calls prediction presence_penalty "
-    "prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed reasoning reasoning_effort "
-    "reasoning_format repetition_penalty requests response_format route safe_prompt safetySettings "
-    "safety_settings seed stop stop_sequences stop_token_ids store stream stream_options structured_outputs "
-    "suffix system systemInstruction system_instruction taskType task_type temperature text thinking "
-    "thinking_budget title toolConfig tool_choice tool_config tools top_a top_k top_logprobs top_n_sigma top_p "
-    "transforms truncation typical_p usage user".split()
+    "audio background best_of cache_control chat_template_kwargs client_metadata context_management conversation "
+    "dimensions documents enable_thinking encoding_format fallbacks frequency_penalty function_call functions "
+    "guided_choice guided_json guided_regex include input instructions json_schema length_penalty logit_bias "
+    "logprobs max_completion_tokens max_output_tokens max_tokens max_tokens_to_sample max_tool_calls messages "
+    "metadata min_p min_tokens mirostat modalities model models n output_config parallel_tool_calls prediction "
+    "presence_penalty prompt prompt_cache_key prompt_cache_options prompt_logprobs provider random_seed reasoning "
+    "reasoning_effort reasoning_format repetition_penalty response_format route safe_prompt seed stop "
+    "stop_sequences stop_token_ids store stream stream_options structured_outputs suffix system temperature text "
+    "thinking thinking_budget tool_choice tools top_a top_k top_logprobs top_n_sigma top_p transforms truncation "
+    "typical_p usage user".split()
+)
+# Those of Google's API, which other servers could take for something else.
+_KNOWN_GEMINI = _KNOWN | frozenset(
+    "cachedContent cached_content content contents generateContentRequest generate_content_request "
+    "generationConfig generation_config labels outputDimensionality output_dimensionality requests safetySettings "
+    "safety_settings systemInstruction system_instruction taskType task_type title toolConfig tool_config".split()
 )
 # Names for the number of answers, reduced to letters, wherever they stand.
 _MULTIPLIERS = frozenset(
@@ -44,17 +48,18 @@ CHEAP_TIERS = ("", "standard", "default", "auto", "flex", "standard_only", "glob
 _Matches = Callable[[str, Any, dict[str, Any]], bool]
 
 
-def unknown_multiplier(request: dict[str, Any], limits: tuple[str, ...]) -> Slices[str | None]:
+def unknown_multiplier(request: dict[str, Any], limits: tuple[str, ...], api: str = OPENAI) -> Slices[str | None]:
     """Return the name of the first member that may multiply the call's cost, None if there is none.
 
     `limits` are the members that limit an answer's tokens on this path. A server may honour the limits of other paths
     as well, so those count as multipliers.
     """
     units = 0
+    known = _KNOWN_GEMINI if api == GEMINI else _KNOWN
     for name, value in request.items():
         if name in _LIMITS and name not in limits and value is not None:
             return name
-        if name not in _KNOWN:
+        if name not in known:
             if _may_multiply(value):
                 return name
             units += _MAX_VALUES // 2

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # The start of an error event, in all protocols that have them. Google's API sends errors as JSON without `data:`.
 ERROR_EVENT = re.compile(
-    rb'^(?:event: ?(?:error|response\.failed)|(?:data: ?)?\{\s*"error"|data: ?\{\s*"type": ?"(?:error|response\.failed)")',
+    rb'^(?:event: ?(?:error|response\.failed)|(?:data: ?)?\{\s*"error"'
+    rb'|data: ?\{\s*"type": ?"(?:error|response\.failed)")',
     re.MULTILINE,
 )
 

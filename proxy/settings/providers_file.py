@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from proxy.errors import ConfigError
-from proxy.settings import parsers
+from proxy.settings import parsers, provider_apis
+from proxy.settings.provider_apis import APIS
 from proxy.settings.providers import RESERVED, Provider
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _VERSION = re.compile(r"[0-9a-z-]{1,40}")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
+# Fields in which `$NAME` is read from the environment.
+_WITH_VARIABLES = ("base_url", "keys", "headers", *APIS)
 _Reader = Callable[[Any], Any]
 
 
@@ -90,12 +93,16 @@ def _provider(table: dict[str, Any], environ: Mapping[str, str], place: _Place) 
         if reader is None:
             raise place.error(name, f"is not a field of an upstream; valid fields are: {', '.join(READERS)}")
         try:
-            fields[name] = reader(_substituted(value, environ) if name in ("base_url", "keys", "headers") else value)
+            fields[name] = reader(_substituted(value, environ) if name in _WITH_VARIABLES else value)
         except ValueError as error:
             raise place.error(name, str(error)) from None
-    for name in ("name", "base_url"):
-        if name not in fields:
-            raise place.error(None, f"has no {name}")
+    if "name" not in fields:
+        raise place.error(None, "has no name")
+    apis = {name: fields.pop(name) for name in APIS if name in fields}
+    try:
+        fields |= provider_apis.fields_of(fields.get("base_url"), apis)
+    except ValueError as error:
+        raise place.error(None, str(error)) from None
     azure = fields.get("kind") == "azure"
     if azure and "api_version" not in fields:
         raise place.error("kind", 'is azure, which needs api_version, such as "2024-10-21"')
@@ -198,4 +205,5 @@ READERS: Mapping[str, _Reader] = {
     "kind": _choice,
     "api_version": _text(_VERSION, 'a version such as "2024-10-21"'),
     "priority": _priority,
+    **dict.fromkeys(APIS, provider_apis.read),
 }
