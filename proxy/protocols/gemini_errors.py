@@ -25,7 +25,7 @@ _INFO, _RETRY = (f"type.googleapis.com/google.rpc.{name}" for name in ("ErrorInf
 
 def body(error: ProxyError) -> bytes:
     """The body of an answer that is an error. The upstream's own passes unchanged."""
-    return error.body() if isinstance(error, UpstreamRefused) else _encoded(error)
+    return error.body() if isinstance(error, UpstreamRefused) and error.has_body else _encoded(error)
 
 
 def line(error: ProxyError) -> bytes:

@@ -59,10 +59,10 @@ ROWS: tuple[Row, ...] = (
     ),
     # Anthropic.
     _message(
-        "github.com/songquanpeng/one-api monitor/manage.go; anthropics/claude-code#66314, #72457",
+        "github.com/songquanpeng/one-api monitor/manage.go; anthropics/claude-code#66314, #72457, #1047, #79167",
         (400, 403, 429),
         r"(Your )?credit balance is too low|You have reached your specified (\w+ )?API usage limits|"
-        r"(This|Your) organization has been disabled",
+        r"(This|Your) organization has been disabled|(This|You|Your)\b[^\"`]{0,80}?\bspend(ing)? limit",
     ),
     _codes("docs.anthropic.com/en/api/errors", (400, 403), "billing_error permission_error"),
     # Gemini and other Google services; the reasons are those of google.rpc.ErrorInfo.

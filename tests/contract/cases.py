@@ -8,6 +8,7 @@ from tests.contract.cases_headers import HEADERS
 from tests.contract.cases_held import HELD
 from tests.contract.cases_keys import KEYS
 from tests.contract.cases_moderation import MODERATION
+from tests.contract.cases_native import NATIVE
 from tests.contract.cases_order import ORDER
 from tests.contract.cases_paths import PATHS, RELAYS, SPELLINGS
 from tests.contract.cases_tokens import TOKENS
@@ -27,4 +28,5 @@ CASES: tuple[Case, ...] = (
     *KEYS,
     *HELD,
     *ORDER,
+    *NATIVE,
 )

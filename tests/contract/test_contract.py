@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.contract.cases import CASES
-from tests.support.case import LOCAL, Case
+from tests.support.case import LOCAL, Case, error_code
 from tests.support.client import Result
 from tests.support.drivers import DRIVERS, EVERY_DRIVER, Driver, WorkersDriver
 from tests.support.upstream import Upstream
@@ -32,6 +32,7 @@ def test_contract(case: Case, driver: Driver, upstream: Upstream) -> None:
         pytest.skip(f"this door cannot: {', '.join(case.needs - driver.can)}")
     upstream.play(*case.refusals, case.upstream)
     settings = {"OPENAI_BASE_URL": upstream.url, **dict(case.settings)}
+    settings = {name: value.replace("{upstream}", upstream.url.removesuffix("/v1")) for name, value in settings.items()}
     check(case, driver.ask(case.ask, tuple(settings.items())), upstream)
 
 
@@ -45,8 +46,8 @@ def check(case: Case, result: Result, upstream: Upstream) -> None:
         assert want.says in result.body.decode()
     if want.code is not None:
         error = json.loads(result.body)["error"]
-        assert {"message", "type", "code"} <= set(error) <= {"message", "type", "param", "code"}
-        assert error["code"] == want.code
+        assert {"message", "code"} <= set(error) <= {"message", "type", "param", "code", "status", "details"}
+        assert error_code(error) == want.code
     for name, value in want.headers.items():
         assert result.header(name) == value, name
     assert result.header("x-sluice-request-id")

@@ -62,20 +62,30 @@ BODIES = {
     "messages": {"model": "claude-opus-4-1", "max_tokens": 9000, "messages": [{"role": "user", "content": LONG * 15}]},
     "embeddings": {"model": "text-embedding-3-large", "input": LONG * 5},
     "responses": {"model": "gpt-4", "input": LONG},
+    "v1beta/models/{model}:embedContent": {"content": {"parts": [{"text": LONG * 75}]}},
+    "v1beta/models/{model}:batchEmbedContents": {"requests": [{"content": {"parts": [{"text": LONG * 75}]}}]},
+}
+GEMINI = {
+    "contents": [{"role": "user", "parts": [{"text": LONG * 75}]}],
+    "generationConfig": {"maxOutputTokens": 9000},
 }
 
 
 @pytest.mark.parametrize("cells", rows("path below `/v1/`"), ids=lambda cells: cells[0])
 def test_each_limit_does_on_a_path_what_the_table_says(cells: list[str]) -> None:
     path = WORD.findall(cells[0])[0]
-    body = BODIES.get(path, {"model": "gpt-4", "messages": [{"role": "user", "content": LONG}], "input": LONG})
+    chat = {"model": "gpt-4", "messages": [{"role": "user", "content": LONG}], "input": LONG}
+    body = BODIES.get(path, GEMINI if path.startswith("v1beta") else chat)
+    url = f"/{path}".replace("{model}", "gemini-2.5-flash") if path.startswith("v1beta") else f"/v1/{path}"
     for (name, value), said in zip(ON.items(), cells[2:], strict=True):
         maker = {"OPENAI_BASE_URL": "https://api.anthropic.com/v1"} if path.startswith("messages") else {}
-        status, error, went_up = send(body, {name: value, **maker}, f"/v1/{path}")
+        maker |= {"GEMINI_BASE_URL": "https://generativelanguage.googleapis.com"}
+        status, error, went_up = send(body, {name: value, **maker}, url)
         if said == "closed":
             assert error is not None and (status, error["code"]) == (403, "path_not_allowed"), name
         elif said == "holds" and name == "MAX_OUTPUT_TOKENS":
-            assert went_up is not None and 100 in went_up.values()
+            assert went_up is not None
+            assert 100 in (*went_up.values(), went_up.get("generationConfig", {}).get("maxOutputTokens"))
         elif said == "holds":
             code = "cost_limit_exceeded" if name == "MAX_COST_USD" else "context_length_exceeded"
             assert error is not None and (status, error["code"]) == (400, code), name

@@ -22,6 +22,12 @@ CALLER = (("Authorization", "Bearer sk-caller"), JSON)
 LOCAL = "nothing goes up"
 
 
+def error_code(error: dict[str, Any]) -> Any:
+    """Sluice's code of an error: in Google's form it is one of the details."""
+    reasons = [detail["reason"] for detail in error.get("details", ()) if detail.get("domain") == "sluice"]
+    return reasons[0].lower() if reasons else error["code"]
+
+
 @dataclass(frozen=True)
 class Ask:
     """The caller's request."""

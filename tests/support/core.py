@@ -14,9 +14,11 @@ from proxy.messages import Headers, Reply, Request
 from proxy.relay import relay
 from proxy.upstream import Answer, Outgoing
 from tests.support import fake_clock
+from tests.support.case import error_code
 from tests.support.fake_clock import FakeClock
 
 SSE = (("content-type", "text/event-stream"),)
+JSON_HEAD = (("content-type", "application/json"),)
 KEY = (("authorization", "Bearer sk-caller"),)
 
 
@@ -138,12 +140,14 @@ def run(
 
 
 def error_of(reply: Reply) -> dict[str, Any]:
+    """The error of a reply, with Sluice's code."""
     assert isinstance(reply.body, bytes)
     error: dict[str, Any] = json.loads(reply.body)["error"]
-    return error
+    return {**error, "code": error_code(error)} if "code" in error else error
 
 
 __all__ = [
+    "JSON_HEAD",
     "KEY",
     "SSE",
     "Body",
