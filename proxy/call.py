@@ -127,7 +127,7 @@ class Outcome:
 
     `length` is the body's size in bytes if known, `whole` says that one piece is all of it. `native` is a body that can
     go down as the platform's own stream; `handed_over` says that the platform has taken it. `ending` is complete, or
-    an error's code. `details` are further fields of the log line.
+    an error's code, for which `is_expected` keeps the log from warning. `details` are further fields of the log line.
     """
 
     def __init__(self) -> None:
@@ -143,6 +143,7 @@ class Outcome:
         self.handed_over = False
         self.reply_headers: list[tuple[str, str]] = []
         self.ending = "complete"
+        self.is_expected = False
         self.model: str | None = None
         self.usage = Usage()
         self.cost_usd: float | None = None

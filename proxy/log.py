@@ -37,6 +37,7 @@ def finished(
     or an error's code. `ttfb` is the number of seconds to the reply's head, `first_chunk` to its first bytes.
     """
     has_failed = status >= 500 or ending not in ("complete", "client_disconnected", HANDED_OVER)
+    has_failed = has_failed and not call.outcome.is_expected
     level = "error" if status >= 500 else "warning" if has_failed else "info"
     if not _is_enabled(level, call.config.log_level):
         return

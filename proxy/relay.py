@@ -87,8 +87,11 @@ def no_websocket(path: str) -> ProxyError:
 
 def _error_reply(call: Call, error: ProxyError) -> Reply:
     """An error as the whole answer."""
-    call.outcome.ending = error.code
-    reply = error_reply(error, call.error_protocol.error_body(error, call.id))
+    call.outcome.ending, call.outcome.is_expected = error.code, error.is_expected
+    protocol = call.error_protocol
+    reply = error_reply(error, protocol.error_body(error, call.id))
+    if protocol.id_header is not None and not isinstance(error, UpstreamRefused):
+        reply.headers.set(protocol.id_header, call.id)
     if not isinstance(error, UpstreamRefused):  # that one has been searched for secrets where it was read
         reply.body = redaction.redact_whole(cast("bytes", reply.body).decode(), call.config.secrets).encode()
     return reply

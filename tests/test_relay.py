@@ -349,3 +349,30 @@ def test_a_fault_of_our_own_within_a_stream_is_told_and_logged(monkeypatch: pyte
     crash, line = (json.loads(text) for text in lines[-2:])
     assert (crash["event"], crash["exception"], line["ending"]) == ("crash", "RuntimeError", "internal_error")
     assert "a bug" not in lines[-2]
+
+
+def test_what_claude_code_probes_is_answered_and_its_telemetry_is_refused_quietly() -> None:
+    for method in ("GET", "HEAD"):
+        reply, (body,) = run(Listed(), request("/api/hello", b"", method=method))
+        assert reply.status == 200 and body == b'{"message": "hello"}'
+    for path, level in (
+        ("/api/event_logging/batch", "info"),
+        ("/api/claude_code/metrics", "info"),
+        ("/wp-login.php", "warning"),
+    ):
+        lines: list[str] = []
+        upstream = Listed()
+        reply, _ = run(upstream, request(path), lines)
+        assert reply.status == 404 and not upstream.sent and json.loads(lines[-1])["level"] == level
+
+
+def test_errors_have_the_form_that_the_caller_s_headers_name() -> None:
+    for header, form in (
+        ("anthropic-version", '"type": "error"'),
+        ("x-goog-api-key", '"status":"NOT_FOUND"'),
+        ("a", ""),
+    ):
+        reply, (body,) = run(Listed(), request("/nothing", headers=((header, "x"),)))
+        assert reply.status == 404 and form in body.decode()
+    reply, _ = run(Listed(), request("/v1/messages", headers=()))
+    assert reply.status == 401 and reply.headers.get("request-id") == "sl_1"

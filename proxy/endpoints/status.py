@@ -16,7 +16,7 @@ from proxy.routing import failover, targets
 from proxy.settings import regions
 from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire.path_table import INPUT_TOKENS
-from proxy.wire.paths import Route
+from proxy.wire.paths import HELLO, Route
 
 MAX_BODY_BYTES = 100_000
 _COUNTED = Route("chat/completions", own=False)  # the path whose requests are counted
@@ -34,6 +34,8 @@ async def answer(call: Call, route: Route) -> Reply:
         raise MethodNotAllowed
     if route.path == "healthz":
         return _json(200, {"status": "ok"})
+    if route.path == HELLO:
+        return _json(200, {"message": "hello"})
     if route.path == "readyz":
         return await _ready(call)
     if not call.config.console:

@@ -11,6 +11,7 @@
     │   ├── KeyMissing, KeyInvalid      401
     │   ├── NotProtected, PathNotAllowed, ModelNotAllowed, ReferenceNotAllowed 403
     │   ├── UnknownPath           404  Sluice relays nothing under this path
+    │   │   └── Telemetry              a client's telemetry
     │   ├── NotServed             404  no configured upstream serves the API
     │   ├── NoUpstream            404  no configured upstream serves the model
     │   ├── MethodNotAllowed      405  wrong method for a page of Sluice or for a limited call
@@ -77,6 +78,7 @@ from proxy.errors.caller import (
     PathNotAllowed,
     ReferenceNotAllowed,
     RequestTimeout,
+    Telemetry,
     TooComplex,
     UnknownPath,
     UnsupportedMedia,
@@ -122,6 +124,7 @@ __all__ = [
     "ReferenceNotAllowed",
     "RequestTimeout",
     "ResponseTooLarge",
+    "Telemetry",
     "TooComplex",
     "Unexpected",
     "UnknownPath",

@@ -19,6 +19,8 @@ class ProxyError(Exception):
     message = "Sluice failed unexpectedly. Its log has the details under this answer's request ID."
     param: str | None = None
     retryable = True
+    # Whether it is part of normal operation, so that the log has no warning.
+    is_expected = False
 
     def __init__(self, message: str | None = None, *, code: str | None = None, param: str | None = None) -> None:
         if message is not None:

@@ -116,6 +116,12 @@ class UnknownPath(CallerError):
     )
 
 
+class Telemetry(UnknownPath):
+    """A client's telemetry, which is not for this endpoint. Nobody needs a warning about it in the log."""
+
+    is_expected = True
+
+
 class NoUpstream(CallerError):
     """No upstream serves `model`, the model that the call names; None if it names none that can be read."""
 

@@ -101,6 +101,8 @@ class Protocol:
     # Members that name the model in an answer, and members that hold such an answer within an event.
     model_members: tuple[str, ...] = ("model",)
     model_holders: tuple[str, ...] = ("response",)
+    # The header with the id of a request, if SDKs look for one of their own.
+    id_header: str | None = None
     # Whether clients ignore comments in a stream.
     allows_comments = True
     # Members, as JSON, that make a request ask for a stream with its usage.

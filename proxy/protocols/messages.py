@@ -23,6 +23,7 @@ class Messages(TextProtocol):
 
     name = "messages"
     model_holders = ("message",)
+    id_header = "request-id"
     stream_members = {"stream": b"true"}  # noqa: RUF012 — never changed
 
     def state(self, choices: int = 1) -> TextState:

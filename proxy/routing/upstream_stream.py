@@ -223,7 +223,7 @@ async def send(call: Call, outgoing: Outgoing) -> Answer:
     """Return the upstream's answer. Raises UpstreamRefused for a status of 400 or more, and any other UpstreamError."""
     answer = await call.upstream.send(outgoing)
     call.outcome.upstream_status = answer.status
-    call.outcome.upstream_request_id = answer.headers.get("x-request-id")
+    call.outcome.upstream_request_id = answer.headers.get("x-request-id") or answer.headers.get("request-id")
     if answer.status in _REDIRECTS and is_inference(call.request.method, call.path):
         await answer.body.aclose()
         raise UpstreamRedirected(answer.status)

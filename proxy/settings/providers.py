@@ -30,7 +30,7 @@ class Provider:
     names. `aliases` map a caller's name to the upstream's (on Azure, to the deployment). A lower `priority` comes
     first. `apis` are the APIs whose address is configured, None for one that it does not serve; where it serves others
     is known (known_providers.py). `key_prefixes` are how this provider's keys begin. `harmless_headers` are configured
-    `headers` that the owner declares not to be credentials.
+    `headers` that the owner declares not to be credentials. `is_implied`: no setting names it.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Provider:
     apis: tuple[tuple[str, Api | None], ...] = ()
     api_version: str | None = None
     priority: int = 0
+    is_implied: bool = False
 
     @property
     def holds(self) -> bool:
@@ -65,6 +66,11 @@ class Provider:
         from proxy.settings import known_providers  # most calls are of OpenAI's API
 
         return known_providers.find(self.base_url, name)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that are configured for it."""
+        return [self.base_url, *(place.base_url for _, place in self.apis if place is not None)]
 
     @property
     def listing(self) -> str:

@@ -37,7 +37,9 @@ def read(values: Mapping[str, Any], given: frozenset[str], is_listed: bool) -> t
     if is_named or not (is_listed or has_keys):
         default = _default(values, given, natives)
         if not (is_named or natives):  # callers bring their own keys, for whichever API they speak
-            natives = {name: Provider(name, NATIVE[name][1], apis=_only(NATIVE[name][0])) for name in NATIVE}
+            natives = {
+                name: Provider(name, NATIVE[name][1], apis=_only(NATIVE[name][0]), is_implied=True) for name in NATIVE
+            }
         return (*default, *natives.values())
     if not is_listed and len(natives) == 1:
         return tuple(_with_chat(provider) for provider in natives.values())

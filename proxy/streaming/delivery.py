@@ -139,7 +139,7 @@ class Delivery:
         self.has_text = self._state.has_text or (not self._call.protocol.known and self._bytes > 0)
         if not self._is_early and not self._call.is_sse:
             raise error
-        if isinstance(error, DeadlineReached) and (end := self._state.truncated("deadline")) is not None:
+        if isinstance(error, DeadlineReached) and (end := self._state.truncated("deadline")):
             return end
         return self._state.failed(error)
 

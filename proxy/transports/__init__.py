@@ -27,7 +27,7 @@ def make(config: Config, host: Host) -> ClosableUpstream:
 
         return DemoUpstream(host.clock)
     engine = config.upstream_engine
-    urls = [provider.base_url for provider in config.providers]
+    urls = [url for provider in config.providers if not provider.is_implied for url in provider.addresses]
     if "openai" in config.moderation:
         urls.append(config.moderation_openai_base_url or config.openai_base_url)
     if "tencent" in config.moderation:

@@ -1,6 +1,7 @@
 """The embedded demo upstream: model `demo`, without network or key, for trying apps and for tests.
 
-It implements chat completions, completions, responses, embeddings and models like OpenAI, and fails on request:
+It implements chat completions, completions, responses, embeddings and models like OpenAI, messages like Anthropic and
+generateContent like Google (in streams with `alt=sse`), and fails on request:
 `demo-error-429` (any status from 400), `demo-cut` (the connection ends halfway), `demo-silent` (silent for a minute).
 A token is a word or a CJK character, so that counts can be checked by eye.
 """
@@ -22,6 +23,8 @@ from proxy.wire import bounded_json
 
 MODELS = ("demo", "demo-cut", "demo-silent", "demo-error-429")
 _FORMATS = {"chat/completions": Chat, "completions": Completion, "responses": Response}
+_COUNTED = ("embeddings", "messages/count_tokens", "countTokens")
+_GOOGLE = re.compile(r"models/([^/:]+):(\w+)")
 _ERROR = re.compile(r"demo-error-([45]\d\d)")
 FIRST_TOKEN_SECONDS, TOKEN_SECONDS, SILENT_SECONDS = 0.25, 0.04, 60.0
 
@@ -43,8 +46,9 @@ class DemoUpstream:
         """See upstream.Upstream.send."""
         if outgoing.method == "GET" and outgoing.path.partition("/")[0] == "models":
             return _models(outgoing.path.partition("/")[2])
-        answer_type = _FORMATS.get(outgoing.path)
-        if outgoing.method != "POST" or (answer_type is None and outgoing.path != "embeddings"):
+        path, model, is_stream = _of_google(outgoing)
+        answer_type = _FORMATS.get(path) or _native(path)
+        if outgoing.method != "POST" or (answer_type is None and path not in _COUNTED):
             return _error(404, f"The demo upstream does not know {outgoing.method} /v1/{outgoing.path}.", "unknown_url")
         try:
             request = bounded_json.loads(outgoing.body)
@@ -52,15 +56,20 @@ class DemoUpstream:
             request = None
         if not isinstance(request, dict):
             return _error(400, "The request body is not a JSON object.", "invalid_json")
+        request = {"model": model, **request} if model else request
         model = request.get("model")
         if isinstance(model, str) and (match := _ERROR.fullmatch(model)):
             return _error(int(match[1]), f"The demo upstream fails with {match[1]} because you asked for it.", "demo")
         if model not in MODELS:
             return _error(404, f"The model {model!r} does not exist here. Use 'demo'.", "model_not_found", "model")
-        if answer_type is None:
+        if path == "embeddings":
             return _embeddings(request)
+        if answer_type is None:
+            from proxy.transports import demo_native
+
+            return _json(200, demo_native.counted(path, request))
         answer = answer_type(request)
-        if request.get("stream") is True:
+        if is_stream or request.get("stream") is True:
             head = Headers([("content-type", "text/event-stream; charset=utf-8"), ("x-request-id", "req_demo")])
             return Answer(200, head, _Body(self._paced(model, answer.stream())))
         await self._think(model)
@@ -77,6 +86,23 @@ class DemoUpstream:
                 raise UpstreamDisconnected
             yield event
             await self._clock.sleep(self._pace * TOKEN_SECONDS)
+
+
+def _of_google(outgoing: Outgoing) -> tuple[str, str | None, bool]:
+    """The path, the model in it, and whether it asks for a stream; a path of Google's API is that of its method."""
+    match = _GOOGLE.fullmatch(outgoing.path)
+    if match is None:
+        return outgoing.path, None, False
+    return match[2].replace("streamGenerateContent", "generateContent"), match[1], match[2].startswith("stream")
+
+
+def _native(path: str) -> type[Chat] | None:
+    """The format of an answer of Anthropic's or Google's API."""
+    if path not in ("messages", "generateContent"):
+        return None
+    from proxy.transports import demo_native
+
+    return demo_native.Message if path == "messages" else demo_native.Candidate
 
 
 class _Body:

@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from proxy.errors import BadRequest, UnknownPath
+from proxy.errors import BadRequest, Telemetry, UnknownPath
 from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOKENS, OTHER, endpoint
 
 # Paths that Sluice answers itself.
-LOCAL_PATHS = frozenset({"", "healthz", "readyz", INPUT_TOKENS})
+HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", HELLO, INPUT_TOKENS})
+# Where Claude Code sends its telemetry and looks for its user's account (seen with 2.1.332).
+_TELEMETRY = re.compile(r"api/(?:claude|event_logging|oauth|web)")
 # Prefixes that gateways and other proxies put before /v1. After one of these any path is relayed.
 _STAGES = frozenset("release prepub test prod dev stage staging default $default".split())
 # Calls whose URL people paste as a base URL. A client then appends its own path.
@@ -138,6 +141,8 @@ def _below_v1(segments: list[str]) -> list[str]:
         if all(segment in _STAGES for segment in prefix) or (rest and rest[0] in FAMILIES):
             return rest
         raise UnknownPath
+    if _TELEMETRY.match("/".join(segments)):
+        raise Telemetry
     while segments and segments[0].lower() in _STAGES and segments[0] not in FAMILIES:
         segments = segments[1:]
     if not segments or segments[0] in FAMILIES or "/".join(segments) in LOCAL_PATHS:
