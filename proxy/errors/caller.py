@@ -191,6 +191,7 @@ class NoWebSocket(CallerError):
 
     status = 426
     code = "websocket_not_offered"
+    is_expected = True
     message = (
         "WebSocket is not offered here. Send this request over plain HTTP, as a POST if it has a body. With "
         '"stream": true the answer arrives as server-sent events.'

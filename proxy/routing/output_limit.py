@@ -7,6 +7,7 @@ OpenAI's reasoning models refuse `max_tokens`. Most other servers know only `max
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from proxy.routing import limit_fields
@@ -15,6 +16,7 @@ from proxy.upstream import Target
 from proxy.wire.json_edit import Document
 
 _MAX_TOKENS = "max_tokens"
+_MIN_THINKING = 1_024  # tokens
 
 
 def apply(document: Document, names: tuple[str, ...], target: Target, limit: int) -> Document:
@@ -34,7 +36,22 @@ def apply(document: Document, names: tuple[str, ...], target: Target, limit: int
     members: dict[str, bytes] = {}
     for name, value in limits.items():
         members |= limit_fields.setting(request, name, value)
-    return document.setting(members)
+    return document.setting({**members, **_fitting_thinking(request, limit)})
+
+
+def _fitting_thinking(request: dict[str, Any], limit: int) -> dict[str, bytes]:
+    """Return the member `thinking` with a budget below the limit, where Anthropic's API would refuse a higher one.
+
+    Source: docs.anthropic.com/en/docs/build-with-claude/extended-thinking, read 2026-11-26: at least 1,024 tokens.
+    """
+    thinking = request.get("thinking")
+    if not isinstance(thinking, dict):
+        return {}
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int) or budget < limit:
+        return {}
+    fitting = {**thinking, "budget_tokens": limit - 1} if limit > _MIN_THINKING else {"type": "disabled"}
+    return {"thinking": json.dumps(fitting, separators=(",", ":")).encode()}
 
 
 def _is_openai(target: Target, request: dict[str, Any]) -> bool:

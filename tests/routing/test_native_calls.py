@@ -110,6 +110,24 @@ def test_a_signed_key_limits_models_paths_and_output() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "thinking"),
+    [
+        (30, {"type": "disabled"}),
+        (4_000, {"type": "enabled", "budget_tokens": 3_999}),
+        (20_000, {"type": "enabled", "budget_tokens": 10_000}),
+    ],
+)
+def test_a_limit_on_output_leaves_a_budget_for_thinking_that_fits(limit: int, thinking: dict[str, object]) -> None:
+    asked = {"model": "claude-x", "max_tokens": 32_000, "messages": []}
+    asked["thinking"] = {"type": "enabled", "budget_tokens": 10_000}
+    sent = signed(MESSAGES, json.dumps(asked).encode(), Grant(max_output_tokens=limit))[2]
+    assert sent is not None and (sent["max_tokens"], sent["thinking"]) == (limit, thinking)
+    adaptive = {**asked, "thinking": {"type": "adaptive"}}
+    sent = signed(MESSAGES, json.dumps(adaptive).encode(), Grant(max_output_tokens=limit))[2]
+    assert sent is not None and sent["thinking"] == {"type": "adaptive"}
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [
         (b'{"contents":[],"generationConfig":{"candidateCount":3}}', "cost_limit_exceeded"),
