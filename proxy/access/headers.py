@@ -14,7 +14,7 @@ from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 
 _UP = frozenset(
     "content-type content-encoding accept user-agent range idempotency-key x-client-request-id openai-beta "
-    "anthropic-version anthropic-beta http-referer x-title".split()
+    "anthropic-version anthropic-beta http-referer x-title x-session-id x-session-affinity".split()
 )
 _UP_PREFIXES = ("x-stainless-",)
 # They name an account, so they pass only with the caller's own key.

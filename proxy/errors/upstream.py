@@ -25,7 +25,8 @@ class UpstreamUnreachable(UpstreamError):
 
 class UpstreamDisconnected(UpstreamError):
     code = "upstream_disconnected"
-    message = "The upstream closed the connection before its answer was complete. Try again."
+    # opencode repeats a call whose stream fails only at certain words, of which "try again in" is one.
+    message = "The upstream closed the connection before its answer was complete. Try again in a moment."
 
 
 class UpstreamMalformed(UpstreamError):
