@@ -3,147 +3,96 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support import node
+from tests.support.agents_settings import AGENTS
+from tests.support.lock import locked
 from tests.support.paths import TESTS
 
 FOLDER = TESTS / "agents"
 CEILING = 60.0  # seconds for one run
-PROMPT = "Is the gate open?"
+LEAST_NODE = (20, 0)  # for Gemini CLI; the others bring programs of their own
+# npm scripts of these put the machine's own program in place. No other package's script is run.
+_WITH_SCRIPTS = ("@anthropic-ai/claude-code", "opencode-ai")
 # Nothing listens there, so what an agent wants from the internet fails at once.
-NOWHERE = "http://127.0.0.1:9"
+_NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a run: exit code, the answer that the user sees, all output, and how long it took."""
+    """What came of a run: its exit code, the answer and the error that the user sees, all output, and its length."""
 
     code: int
     text: str
+    error: str
     output: str
     seconds: float
-    work: Path
+    folder: Path
+
+    @property
+    def work(self) -> Path:
+        """The folder that the agent worked in."""
+        return self.folder / "work"
 
 
-@dataclass(frozen=True)
-class Agent:
-    """How to run one agent: `command` and `environ` for a home, the address without a path, and a key.
-
-    `answer` finds the text for the user in what the agent prints.
-    """
-
-    program: str
-    set_up: Callable[[Path, str, str], tuple[list[str], dict[str, str]]]
-    answer: Callable[[list[Any]], str]
-
-
-def _codex(websockets: bool) -> Callable[[Path, str, str], tuple[list[str], dict[str, str]]]:
-    def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-        config = f"""
-model = "m"
-model_provider = "sluice"
-check_for_update_on_startup = false
-[model_providers.sluice]
-name = "Sluice"
-base_url = "{url}/v1"
-env_key = "GATE_KEY"
-wire_api = "responses"
-supports_websockets = {str(websockets).lower()}
-request_max_retries = 2
-stream_max_retries = 2
-"""
-        (home / "config.toml").write_text(config)
-        options = ["exec", "--skip-git-repo-check", "--json", "-s", "danger-full-access", PROMPT]
-        return options, {"CODEX_HOME": str(home), "GATE_KEY": key}
-
-    return set_up
+@functools.cache
+def install() -> dict[str, str]:
+    """An environment that runs the agents, which are installed when they are not."""
+    environ = node.packages(FOLDER)
+    done = FOLDER / "node_modules" / ".scripts"
+    with locked("npm-agents-scripts"):
+        if not done.exists():
+            npm = [_program("npm", environ), "rebuild", "--ignore-scripts=false", *_WITH_SCRIPTS]
+            subprocess.run(npm, cwd=FOLDER, env=environ, check=True, timeout=600, capture_output=True)
+            done.touch()
+    newer = Path(node.node_at_least(LEAST_NODE, FOLDER)).parent
+    return {**environ, "PATH": os.pathsep.join((str(newer), environ["PATH"]))}
 
 
-def _claude(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-    options = ["--bare", "-p", PROMPT, "--model", "claude-sonnet-4-5", "--allowedTools", "Read,Bash"]
-    environ = {
-        "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": key,
-        "CLAUDE_CONFIG_DIR": str(home / "claude"),
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "CLAUDE_CODE_MAX_RETRIES": "2",
-        "DISABLE_AUTOUPDATER": "1",
-    }
-    return [*options, "--output-format", "stream-json", "--verbose"], environ
-
-
-def _opencode(package: str) -> Callable[[Path, str, str], tuple[list[str], dict[str, str]]]:
-    def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-        options = {"baseURL": f"{url}/v1", "apiKey": key}
-        config = {"provider": {"sluice": {"npm": package, "options": options, "models": {"m": {}}}}}
-        environ = {
-            "OPENCODE_CONFIG_CONTENT": json.dumps(config),
-            "OPENCODE_DISABLE_MODELS_FETCH": "1",
-            "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
-            "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        }
-        return ["run", "--format", "json", "-m", "sluice/m", PROMPT], environ
-
-    return set_up
-
-
-def _gemini(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-    settings = {
-        "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "privacy": {"usageStatisticsEnabled": False},
-        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
-        "telemetry": {"enabled": False},
-    }
-    (home / ".gemini").mkdir()
-    (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
-    options = ["-p", PROMPT, "-m", "gemini-2.5-flash", "--yolo", "--skip-trust", "-o", "stream-json"]
-    return options, {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": key}
-
-
-def _joined(lines: list[Any], find: Callable[[Any], str | None]) -> str:
-    return "".join(text for line in lines if (text := find(line)) is not None)
-
-
-AGENTS = {
-    "codex": Agent("codex", _codex(websockets=False), lambda lines: ""),
-    "codex-websockets": Agent("codex", _codex(websockets=True), lambda lines: ""),
-    "claude": Agent("claude", _claude, lambda lines: ""),
-    "opencode-chat": Agent("opencode", _opencode("@ai-sdk/openai-compatible"), lambda lines: ""),
-    "opencode-responses": Agent("opencode", _opencode("@ai-sdk/openai"), lambda lines: ""),
-    "opencode-messages": Agent("opencode", _opencode("@ai-sdk/anthropic"), lambda lines: ""),
-    "gemini": Agent("gemini", _gemini, lambda lines: ""),
-}
+def need() -> None:
+    """Skip the test where the agents cannot be installed, or fail under REQUIRE_ALL=1."""
+    try:
+        install()
+    except (OSError, subprocess.SubprocessError) as error:
+        message = f"the agents cannot be installed: {error}"
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 def run(name: str, folder: Path, url: str, key: str) -> Run:
-    """Let the agent answer PROMPT, or fail at it. `folder` is new and empty."""
+    """Let an agent answer the prompt, or fail at it. `folder` is new and empty; `url` has no path."""
     agent = AGENTS[name]
-    home, work = folder / "home", folder / "work"
-    home.mkdir()
-    work.mkdir()
-    options, environ = agent.set_up(home, url, key)
-    common = {
-        "PATH": os.environ["PATH"],
+    home, work, temporary = folder / "home", folder / "work", folder / "tmp"
+    for one in (home, work, temporary):
+        one.mkdir(parents=True)
+    options, settings = agent.set_up(home, url, key)
+    environ = {
+        "PATH": install()["PATH"],
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "TERM": "dumb",
-        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+        **settings,
     }
     start = time.monotonic()
     process = subprocess.Popen(
         [str(FOLDER / "node_modules" / ".bin" / agent.program), *options],
         cwd=work,
-        env={**common, **environ},
+        env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -156,4 +105,33 @@ def run(name: str, folder: Path, url: str, key: str) -> Run:
     finally:
         with contextlib.suppress(ProcessLookupError):  # what an agent has left behind ends with it
             os.killpg(process.pid, signal.SIGKILL)
-    return Run(process.returncode, "", output, time.monotonic() - start, work)
+    seconds = time.monotonic() - start
+    lines = list(_json_lines(output))
+    return Run(process.returncode, agent.text(lines), agent.error(lines), output, seconds, folder)
+
+
+def _json_lines(output: str) -> list[dict[str, Any]]:
+    """Every line that is a JSON object. Agents print warnings in between."""
+    found = []
+    for line in output.splitlines():
+        with contextlib.suppress(ValueError):
+            if line.startswith("{") and isinstance(value := json.loads(line), dict):
+                found.append(value)
+    return found
+
+
+def _program(name: str, environ: dict[str, str]) -> str:
+    return str(Path(node.node(environ)).parent / name)
+
+
+_VOLATILE = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # sessions, turns, messages
+    r"|ses_\w+|\b[0-9a-f]{64}\b|(?<=Chunk ID: )\w+|(?<=Wall time: )[\d.]+|(?<=PGID: )\d+|1[6-9]\d{11}"
+    r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,? \w+ \d+,? 20\d\d|(?<=Date: )[\d-]+|(?<=<current_date>)[\d-]+"
+)
+
+
+def plain(value: Any, folder: Path, url: str) -> str:
+    """A request's body or a message without what differs from run to run: folders, addresses, ids and times."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=0)
+    return _VOLATILE.sub("*", text.replace(str(folder), "FOLDER").replace(url, "URL"))

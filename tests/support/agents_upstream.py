@@ -19,7 +19,7 @@ from tests.support.agents_dialects_more import Gemini, Messages
 KEY = "sk-upstream-0123456789abcdef"
 SCENARIOS = ("question", "tool", "silence", "cut", "busy", "wrong_key")
 # Before the first event and in the middle of a text.
-SILENCE_SECONDS = 2.5
+SILENCE_SECONDS = 1.6
 # Its output is not in it, so a request that holds the output comes from an agent that has run it.
 COMMAND = "echo water | tr a-z A-Z | tee gate.txt"
 OUTPUT = "WATER"
@@ -27,29 +27,28 @@ SHELL_TOOLS = ("exec_command", "shell_command", "shell", "bash", "Bash", "run_sh
 PATHS: dict[str, Dialect] = {"/v1/chat/completions": Chat(), "/v1/responses": Responses(), "/v1/messages": Messages()}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Received:
-    """One request. `body` is None where there was none; bytes that are no JSON stay bytes."""
+    """One request. `body` is None where there was none; bytes that are no JSON stay bytes. `sent` is the answer's size."""
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: Any
-    seconds: float
+    sent: int = 0
 
 
 @dataclass
 class AgentUpstream:
-    """A running upstream for one run of an agent. `received` holds every request, in the order of arrival."""
+    """A running upstream. `received` holds every request since `play`, in the order of arrival."""
 
-    scenario: str
+    scenario: str = "question"
     received: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._failed = False
         self._lock = threading.Lock()
-        self._start = time.monotonic()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.upstream = self
         self.port: int = self._server.server_address[1]
@@ -59,6 +58,11 @@ class AgentUpstream:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def play(self, scenario: str) -> None:
+        """Forget what was, and follow this scenario from its beginning."""
+        with self._lock:
+            self.scenario, self.received, self._failed = scenario, [], False
 
     def close(self) -> None:
         self._server.shutdown()
@@ -71,7 +75,7 @@ class AgentUpstream:
         with contextlib.suppress(ValueError):
             value = json.loads(body) if body else None
         parts = urlsplit(target)
-        seen = Received(method, parts.path, parts.query, headers, value, time.monotonic() - self._start)
+        seen = Received(method, parts.path, parts.query, headers, value)
         with self._lock:
             self.received.append(seen)
         return seen
@@ -86,9 +90,9 @@ class AgentUpstream:
 
 
 @contextlib.contextmanager
-def agent_upstream(scenario: str) -> Iterator[AgentUpstream]:
+def agent_upstream() -> Iterator[AgentUpstream]:
     """An upstream for the length of a `with`."""
-    upstream = AgentUpstream(scenario)
+    upstream = AgentUpstream()
     try:
         yield upstream
     finally:
@@ -174,9 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not (body.get("stream") or seen.path.endswith(":streamGenerateContent")):
             self._whole(200, dialect.whole(model, call))
             return
-        self._stream(dialect.events(model, call), upstream.scenario == "silence" and bool(tools), bool(tools))
+        silent = upstream.scenario == "silence" and bool(tools)
+        self._stream(seen, dialect.events(model, call), silent, cut=upstream.fails_now("cut", bool(tools)))
 
-    def _stream(self, events: list[bytes], silent: bool, tools: bool) -> None:
+    def _stream(self, seen: Received, events: list[bytes], silent: bool, cut: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -185,8 +190,9 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(SILENCE_SECONDS)
         for event in events:
             self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+            seen.sent += len(event)
             if TEXT[1].encode() in event and TEXT[2].encode() not in event:
-                if self.server.upstream.fails_now("cut", tools):
+                if cut:
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
