@@ -6,7 +6,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -123,15 +122,3 @@ def _json_lines(output: str) -> list[dict[str, Any]]:
 def _program(name: str, environ: dict[str, str]) -> str:
     return str(Path(node.node(environ)).parent / name)
 
-
-_VOLATILE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # sessions, turns, messages
-    r"|ses_\w+|\b[0-9a-f]{64}\b|(?<=Chunk ID: )\w+|(?<=Wall time: )[\d.]+|(?<=PGID: )\d+|1[6-9]\d{11}"
-    r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,? \w+ \d+,? 20\d\d|(?<=Date: )[\d-]+|(?<=<current_date>)[\d-]+"
-)
-
-
-def plain(value: Any, folder: Path, url: str) -> str:
-    """A request's body or a message without what differs from run to run: folders, addresses, ids and times."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=0)
-    return _VOLATILE.sub("*", text.replace(str(folder), "FOLDER").replace(url, "URL"))
