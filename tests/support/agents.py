@@ -121,4 +121,3 @@ def _json_lines(output: str) -> list[dict[str, Any]]:
 
 def _program(name: str, environ: dict[str, str]) -> str:
     return str(Path(node.node(environ)).parent / name)
-

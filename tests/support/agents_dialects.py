@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 Json = dict[str, Any]
 # What every answer says, in the pieces in which it is sent.
@@ -72,7 +72,7 @@ class Dialect:
 class Chat(Dialect):
     """OpenAI's chat completions."""
 
-    _usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    _usage: ClassVar = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
     def events(self, model: str, call: ToolCall | None) -> list[bytes]:
         if call is None:
@@ -166,9 +166,7 @@ class Responses(Dialect):
     def _output(self, call: ToolCall | None) -> list[Json]:
         if call is None:
             content = [{"type": "output_text", "text": "".join(TEXT), "annotations": []}]
-            return [
-                {"type": "message", "id": "item_1", "status": "completed", "role": "assistant", "content": content}
-            ]
+            return [{"type": "message", "id": "item_1", "status": "completed", "role": "assistant", "content": content}]
         arguments = json.dumps(call.arguments)
         return [
             {

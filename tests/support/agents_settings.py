@@ -27,7 +27,7 @@ class Agent:
 
 
 def _last(values: Iterable[str]) -> str:
-    return ([""] + list(values))[-1]
+    return ["", *values][-1]
 
 
 def _codex(websockets: bool) -> SetUp:
@@ -77,9 +77,7 @@ def _claude(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
 
 def _claude_result(is_error: bool) -> Callable[[Lines], str]:
     def find(lines: Lines) -> str:
-        return _last(
-            line["result"] for line in lines if line.get("type") == "result" and line["is_error"] == is_error
-        )
+        return _last(line["result"] for line in lines if line.get("type") == "result" and line["is_error"] == is_error)
 
     return find
 

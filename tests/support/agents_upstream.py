@@ -29,7 +29,10 @@ PATHS: dict[str, Dialect] = {"/v1/chat/completions": Chat(), "/v1/responses": Re
 
 @dataclass
 class Received:
-    """One request. `body` is None where there was none; bytes that are no JSON stay bytes. `sent` is the answer's size."""
+    """One request. `body` is None where there was none; bytes that are no JSON stay bytes.
+
+    `sent` is how many bytes of a stream have answered it.
+    """
 
     method: str
     path: str
