@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,6 +159,25 @@ def test_agents_do_the_same_through_sluice(
     if name == "codex-websockets":
         assert [line["status"] for line in lines] == [426] + [200] * tries(name, scenario)
         assert "Reconnecting" not in outcome.run.output
+
+
+def test_claude_code_s_bearer_token_opens_a_server_with_keys(
+    direct: DirectRuns, through: Through, tmp_path: Path
+) -> None:
+    """ANTHROPIC_AUTH_TOKEN is what gateways ask for. Anthropic itself refuses it, so Sluice must send its own key."""
+    sluice, upstream = through("held-key")
+    outcome = carry_out("claude-token", "tool", tmp_path / "run", upstream, sluice.url, sluice.key)
+    check("claude", "tool", outcome)
+    check_calls("claude", direct("claude", "tool"), outcome)
+
+
+def test_the_table_names_the_versions_that_are_tested() -> None:
+    table = (agents.FOLDER / "README.md").read_text(encoding="utf-8")
+    wanted = json.loads((agents.FOLDER / "package.json").read_text())["dependencies"]
+    locked = json.loads((agents.FOLDER / "package-lock.json").read_text())["packages"]
+    for name, version in wanted.items():
+        assert f"`{name}` {version}" in table
+        assert locked[f"node_modules/{name}"]["version"] == version
 
 
 def check_calls(name: str, expected: Outcome, outcome: Outcome) -> None:

@@ -30,7 +30,7 @@ def _last(values: Iterable[str]) -> str:
     return ["", *values][-1]
 
 
-def _codex(websockets: bool) -> SetUp:
+def _codex(websockets: bool) -> Agent:
     def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
         config = f"""
 model = "m"
@@ -50,7 +50,7 @@ stream_max_retries = 2
         options = ["exec", "--skip-git-repo-check", "--json", "-s", "danger-full-access", PROMPT]
         return options, {"CODEX_HOME": str(home), "GATE_KEY": key}
 
-    return set_up
+    return Agent("codex", set_up, _codex_text, _codex_error)
 
 
 def _codex_text(lines: Lines) -> str:
@@ -62,17 +62,20 @@ def _codex_error(lines: Lines) -> str:
     return _last(line["error"]["message"] for line in lines if line["type"] == "turn.failed")
 
 
-def _claude(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-    options = ["--bare", "-p", PROMPT, "--model", "claude-sonnet-4-5", "--allowedTools", "Read,Bash"]
-    environ = {
-        "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": key,
-        "CLAUDE_CONFIG_DIR": str(home / "claude"),
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "CLAUDE_CODE_MAX_RETRIES": "2",
-        "DISABLE_AUTOUPDATER": "1",
-    }
-    return [*options, "--output-format", "stream-json", "--verbose"], environ
+def _claude(variable: str) -> Agent:
+    def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
+        options = ["--bare", "-p", PROMPT, "--model", "claude-sonnet-4-5", "--allowedTools", "Read,Bash"]
+        environ = {
+            "ANTHROPIC_BASE_URL": url,
+            variable: key,
+            "CLAUDE_CONFIG_DIR": str(home / "claude"),
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "2",
+            "DISABLE_AUTOUPDATER": "1",
+        }
+        return [*options, "--output-format", "stream-json", "--verbose"], environ
+
+    return Agent("claude", set_up, _claude_result(is_error=False), _claude_result(is_error=True))
 
 
 def _claude_result(is_error: bool) -> Callable[[Lines], str]:
@@ -123,9 +126,10 @@ def _gemini_error(lines: Lines) -> str:
 
 
 AGENTS = {
-    "claude": Agent("claude", _claude, _claude_result(is_error=False), _claude_result(is_error=True)),
-    "codex": Agent("codex", _codex(websockets=False), _codex_text, _codex_error),
-    "codex-websockets": Agent("codex", _codex(websockets=True), _codex_text, _codex_error),
+    "claude": _claude("ANTHROPIC_API_KEY"),
+    "claude-token": _claude("ANTHROPIC_AUTH_TOKEN"),
+    "codex": _codex(websockets=False),
+    "codex-websockets": _codex(websockets=True),
     "gemini": Agent("gemini", _gemini, _gemini_text, _gemini_error),
     "opencode-chat": _opencode("@ai-sdk/openai-compatible"),
     "opencode-responses": _opencode("@ai-sdk/openai"),
