@@ -88,22 +88,16 @@ def run(name: str, folder: Path, url: str, key: str) -> Run:
         **settings,
     }
     start = time.monotonic()
-    process = subprocess.Popen(
-        [str(FOLDER / "node_modules" / ".bin" / agent.program), *options],
-        cwd=work,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=CEILING)
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # what an agent has left behind ends with it
-            os.killpg(process.pid, signal.SIGKILL)
+    command = [str(FOLDER / "node_modules" / ".bin" / agent.program), *options]
+    pipe: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(
+        command, cwd=work, env=environ, text=True, encoding="utf-8", start_new_session=True, **pipe
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=CEILING)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # what an agent has left behind ends with it
+                os.killpg(process.pid, signal.SIGKILL)
     seconds = time.monotonic() - start
     lines = list(_json_lines(output))
     return Run(process.returncode, agent.text(lines), agent.error(lines), output, seconds, folder)
