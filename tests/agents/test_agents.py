@@ -16,6 +16,9 @@ from tests.support.agents_routes import HOLDS_KEYS, ROUTES
 pytestmark = pytest.mark.any_python("the agents are programs of their own; tests/contract covers what serves them")
 # More than any agent should need through Sluice; its own pauses before it tries again are random.
 MORE_SECONDS = 15.0
+# opencode takes most of the time: not all of it is run everywhere.
+WITH_HELD_KEYS = [case for case in CASES if case[0] not in ("opencode-messages", "opencode-responses")]
+BY_ROUTE = {"own-key": CASES, "held-key": WITH_HELD_KEYS, "lambda": IN_CLOUDS, "scf": IN_CLOUDS}
 # test_differences.py has these.
 ELSEWHERE = {("claude", "cut"), ("gemini", "cut")}
 GIVES_UP = "opencode gives up at the error event that Sluice sends; after a bare cut it tries again"
@@ -23,7 +26,7 @@ GIVES_UP = "opencode gives up at the error event that Sluice sends; after a bare
 
 def routed() -> list[object]:
     """The parameters of each run through Sluice."""
-    cases = [(case, way) for way in ROUTES for case in (IN_CLOUDS if way in ("lambda", "scf") else CASES)]
+    cases = [(case, way) for way in ROUTES for case in BY_ROUTE[way]]
     return [
         pytest.param(
             *case, way, marks=pytest.mark.xfail(reason=GIVES_UP) if case[0][:4] == "open" and case[1] == "cut" else ()
@@ -56,7 +59,7 @@ def test_agents_do_the_same_through_sluice(
         assert outcome.plain(outcome.run.error) == expected.plain(expected.run.error)
     if scenario == "silence":
         pings = sum(line["bytes_out"] for line in lines) - sum(one.sent for one in outcome.received)
-        assert pings >= 2 * len(": ping\n\n"), "one before the first event and one in the middle"
+        assert pings >= 2, "one before the first event and one in the middle; Gemini's is a single line end"
     if name == "codex-websockets":
         assert [line["status"] for line in lines] == [426] + [200] * calls
         assert "Reconnecting" not in outcome.run.output

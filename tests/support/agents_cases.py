@@ -22,7 +22,6 @@ RUN = {
     "opencode-responses": ("tool", "cut"),
 }
 CASES = [(name, scenario) for name, scenarios in RUN.items() for scenario in scenarios]
-# opencode takes most of the time, and its other packages have met each answer before.
 IN_CLOUDS = [
     (name, scenario)
     for name in ("claude", "codex", "gemini", "opencode-chat")
