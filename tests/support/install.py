@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import node, sam
+from tests.support import agents, node, sam
 from tests.support.paths import TESTS
 from tests.support.workers import install_sdk
 
@@ -10,5 +10,6 @@ if __name__ == "__main__":
     for parts in sorted(TESTS.glob("*/package.json")):
         node.packages(parts.parent)
     node.node_at_least((22, 12), TESTS / "wrangler")
+    agents.install()
     install_sdk()
     sam.install()
