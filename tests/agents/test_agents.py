@@ -21,17 +21,14 @@ WITH_HELD_KEYS = [case for case in CASES if case[0] not in ("opencode-messages",
 BY_ROUTE = {"own-key": CASES, "held-key": WITH_HELD_KEYS, "lambda": IN_CLOUDS, "scf": IN_CLOUDS}
 # test_differences.py has these.
 ELSEWHERE = {("claude", "cut"), ("gemini", "cut")}
-GIVES_UP = "opencode gives up at the error event that Sluice sends; after a bare cut it tries again"
 
 
-def routed() -> list[object]:
+def routed() -> list[tuple[str, str, str]]:
     """The parameters of each run through Sluice."""
-    cases = [(case, way) for way in ROUTES for case in BY_ROUTE[way]]
     return [
-        pytest.param(
-            *case, way, marks=pytest.mark.xfail(reason=GIVES_UP) if case[0][:4] == "open" and case[1] == "cut" else ()
-        )
-        for case, way in cases
+        (*case, way)
+        for way in ROUTES
+        for case in BY_ROUTE[way]
         if case not in ELSEWHERE and not (case[1] == "wrong_key" and way in HOLDS_KEYS)
     ]
 
