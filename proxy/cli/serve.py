@@ -33,7 +33,7 @@ DELIBERATE = {
 # How to start the coding agents that one line can point here. docs/clients.md has the others.
 _AGENTS = {
     MESSAGES: "ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude",
-    GEMINI: "GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini",
+    GEMINI: "GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini\n    In Gemini CLI, choose: Use Gemini API Key.",
 }
 _ACCESS = {
     "open": "open: no key needed",

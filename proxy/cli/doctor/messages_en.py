@@ -165,8 +165,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "messages_api.none": (SKIPPED, "Anthropic's Messages API: not served, so Claude Code does not work here",
                           "Set ANTHROPIC_API_KEY, or use a provider that serves it (docs/upstreams.md)."),
     "messages_api.unknown": (SKIPPED, "Anthropic's Messages API: {what}", ""),
-    "gemini_api.served": (OK, "Google's Gemini API: served",
-                          "Gemini CLI: GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
+    "gemini_api.served": (
+        OK, "Google's Gemini API: served",
+        "Gemini CLI (choose Use Gemini API Key): GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
     "gemini_api.none": (SKIPPED, "Google's Gemini API: not served, so Gemini CLI does not work here",
                         "Set GEMINI_API_KEY."),
     "gemini_api.unknown": (SKIPPED, "Google's Gemini API: {what}", ""),

@@ -128,7 +128,7 @@ TEXTS: dict[str, tuple[str, str]] = {
                           "请设置 ANTHROPIC_API_KEY，或换用支持它的厂商（docs/upstreams.md）。"),
     "messages_api.unknown": ("Anthropic Messages API：{what}", ""),
     "gemini_api.served": ("Google Gemini API：支持",
-                          "Gemini CLI：GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
+                          "Gemini CLI（选 Use Gemini API Key）：GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
     "gemini_api.none": ("Google Gemini API：不支持，Gemini CLI 无法使用", "请设置 GEMINI_API_KEY。"),
     "gemini_api.unknown": ("Google Gemini API：{what}", ""),
     "upstream.ok": ("上游 {name} 返回 {status}，{ms} 毫秒", ""),
