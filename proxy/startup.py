@@ -11,6 +11,9 @@ from proxy.settings import config as settings
 from proxy.settings import parsers
 from proxy.settings.config import Config
 
+_KEY_SETTINGS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
+_ANY_KEY = "OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, or keys in UPSTREAMS"
+
 
 def load(environ: Mapping[str, str], file: str | None = None, name: str = "sluice.toml") -> Config:
     """Read the settings and check them. Raises ConfigError."""
@@ -40,16 +43,15 @@ def _access(loaded: Config) -> None:
         if not (loaded.proxy_key or loaded.signing_secret):
             raise ConfigError("ACCESS=proxy-key needs PROXY_KEY or SIGNING_SECRET.", param="PROXY_KEY")
         if not has_key:
-            raise ConfigError("ACCESS=proxy-key needs OPENAI_API_KEY, or keys in UPSTREAMS.", param="OPENAI_API_KEY")
+            raise ConfigError(f"ACCESS=proxy-key needs {_ANY_KEY}.", param="OPENAI_API_KEY")
     if loaded.access == "pass-through" and has_key:
         raise ConfigError(
-            "ACCESS=pass-through means that callers bring their own keys. Remove OPENAI_API_KEY, and any keys in "
-            "UPSTREAMS.",
+            f"ACCESS=pass-through means that callers bring their own keys. Remove {_key_settings(loaded)}.",
             param="OPENAI_API_KEY",
         )
     if loaded.signing_secret and not has_key:
         raise ConfigError(
-            "SIGNING_SECRET needs OPENAI_API_KEY, or keys in UPSTREAMS: signed keys call with the server's own key.",
+            f"SIGNING_SECRET needs {_ANY_KEY}: signed keys call with the server's own key.",
             param="SIGNING_SECRET",
         )
     if loaded.signing_secret and not can_verify():
@@ -58,6 +60,12 @@ def _access(loaded: Config) -> None:
             "rebuild the bundle.",
             param="SIGNING_SECRET",
         )
+
+
+def _key_settings(loaded: Config) -> str:
+    """The settings that hold keys for upstreams, for a message."""
+    found = [name for name in _KEY_SETTINGS if name in loaded.given]
+    return " and ".join([*found, *(["the keys in UPSTREAMS"] if "UPSTREAMS" in loaded.given else [])])
 
 
 def warnings(loaded: Config) -> list[str]:

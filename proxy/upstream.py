@@ -102,7 +102,7 @@ def unreachable(error: BaseException | None) -> UpstreamUnreachable:
         if reason := getattr(error, "verify_message", ""):
             return UpstreamUnreachable(
                 f"The upstream's TLS certificate is not trusted: {reason}. The server's owner should check "
-                "OPENAI_BASE_URL, or set SSL_CERT_FILE to the certificates to trust."
+                "its base URL, or set SSL_CERT_FILE to the certificates to trust."
             )
         error = error.__cause__ or error.__context__
     return UpstreamUnreachable()

@@ -1,54 +1,54 @@
-"""Generates docs/clients.md from the console's table of clients: `python -m tools.clients`."""
+"""Writes the tables and snippets of docs/clients*.md from the console's table of clients: `python -m tools.clients`.
+
+In a document they stand between `<!-- settings -->`, `<!-- notes -->`, `<!-- pings -->` or `<!-- id of a client -->`
+and `<!-- end -->`. The rest of it is written by hand.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "proxy" / "endpoints" / "console" / "clients.json"
-DOCUMENT = ROOT / "docs" / "clients.md"
+DOCUMENTS = {"en": ROOT / "docs" / "clients.md", "zh": ROOT / "docs" / "clients.zh-CN.md"}
+_MARKED = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# What the documents show in the place of a reader's own values.
+PLACEHOLDERS = {"base": "https://llm.example.com", "v1": "https://llm.example.com/v1", "key": "YOUR-KEY"}
+_MODEL = "YOUR-MODEL"
 _SPELLINGS = {
-    "with": "with `/v1`",
-    "without": "without `/v1`; the app adds it",
-    "either": "with or without `/v1`",
-    "full": "the full URL of the call",
+    "en": {
+        "with": "with `/v1`",
+        "without": "without `/v1`; the app adds it",
+        "either": "with or without `/v1`",
+        "full": "the full URL of the call",
+    },
+    "zh": {
+        "with": "带 `/v1`",
+        "without": "不带 `/v1`，应用会自动补上",
+        "either": "带不带 `/v1` 都可以",
+        "full": "完整的请求地址",
+    },
 }
-_HEAD = """# Apps and SDKs
-
-Where to enter the address in each app, and whether with `/v1`. Sluice accepts every form (with `/v1`, without it, with
-it twice, or the full URL of a call), so a wrong guess does no harm. The page at `/` shows the same settings with your
-own address, ready to copy. Both are generated from `proxy/endpoints/console/clients.json`.
-
-| app | address | where it goes | field (English · Chinese) |
-|---|---|---|---|
-"""
-_SOURCES = """
-## Notes and sources
-
-*Confirmed* means that the app's own documentation or source code says so; otherwise the source is a third-party guide.
-The settings were not tried in the apps. Versions differ, so look for the field's name in yours.
-
-| app | note | source, date read | confirmed |
-|---|---|---|---|
-"""
-_PINGS = """
-## Keep-alive comments
-
-While a model thinks, Sluice sends comments that clients must ignore: `: ping` followed by an empty line, or without one
-in a stream that carries `id:` lines. "Tested" refers to this project's tests, which run on every change.
-
-| client | `: ping` |
-|---|---|
-"""
-_MORE = """
-On Node, the `chatgpt` package and the AI SDK (`ai` with `@ai-sdk/openai` and `@ai-sdk/openai-compatible`) were also
-tested with both forms, in their versions of November 2026: [tests/clients](../tests/clients/README.md). `chatgpt` waits
-forever if a stream ends with an error, unless its `timeoutMs` is set.
-"""
+_WORDS = {
+    "en": {"in code": "in code", ", ": ", ", "; ": "; ", "yes": "yes", "no": "no", "run in ": "run in "},
+    "zh": {"in code": "见代码", ", ": "，", "; ": "；", "yes": "是", "no": "否", "run in ": "实测："},
+}
+_HEADS: dict[str, dict[str, tuple[str, ...]]] = {
+    "settings": {
+        "en": ("app", "address", "where it goes", "field"),
+        "zh": ("应用", "地址", "在哪里填", "填写项"),
+    },
+    "notes": {
+        "en": ("app", "note", "source, date read", "confirmed"),
+        "zh": ("应用", "说明", "出处，查阅日期", "已确认"),
+    },
+    "pings": {"en": ("client", "keep-alive"), "zh": ("客户端", "保活")},
+}
 
 
 def table() -> list[dict[str, Any]]:
@@ -57,52 +57,95 @@ def table() -> list[dict[str, Any]]:
     return clients
 
 
-def document() -> str:
-    """docs/clients.md"""
-    clients = table()
-    settings = [
-        (client["name"], _SPELLINGS[client["v1"]], _both(client["where"]), _fields(client)) for client in clients
-    ]
-    notes = [
-        (
-            client["name"],
-            _both(client["note"]),
-            f"{_cited(client['source'])}, {client['read']}",
-            "yes" if client["confirmed"] else "no",
-        )
-        for client in clients
-    ]
-    pings = [(client["name"], client["pings"]) for client in clients]
-    return _HEAD + _rows(settings) + _SOURCES + _rows(notes) + _PINGS + _rows(pings) + _MORE
+def filled(text: str, language: str) -> str:
+    """A document with its tables and snippets as the clients are now. Raises KeyError for an unknown mark."""
+    clients: dict[str, dict[str, Any]] = {client["id"]: client for client in table()}
+
+    def marked(match: re.Match[str]) -> str:
+        begin, name, end = match.groups()
+        if name not in _ROWS:
+            return f"{begin}{_snippets(clients[name], language)}{end}"
+        rows = [_ROWS[name](client, language) for client in clients.values()]
+        return f"{begin}{_table(_HEADS[name][language], rows)}{end}"
+
+    return _MARKED.sub(marked, text)
 
 
 def main() -> int:
-    """Write the document. Returns the exit code."""
-    DOCUMENT.write_text(document(), encoding="utf-8", newline="\n")
-    print("docs/clients.md")
+    """Write the documents. Returns the exit code."""
+    for language, path in DOCUMENTS.items():
+        path.write_text(filled(path.read_text(encoding="utf-8"), language), encoding="utf-8", newline="\n")
+        print(path.relative_to(ROOT).as_posix())
     return 0
 
 
-def _rows(rows: Iterable[tuple[str, ...]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def code(text: str) -> str:
+    """A client's code with the documents' placeholders."""
+    for name, value in {**PLACEHOLDERS, "model": _MODEL}.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
-def _both(texts: dict[str, str]) -> str:
-    return f"{texts['en']} · {texts['zh']}"
+def _snippets(client: dict[str, Any], language: str) -> str:
+    text = _block(client["code"])
+    if "more" in client:
+        text += f"\n{client['more'][language]}\n\n{_block(client['more']['code'])}"
+    return text
 
 
-def _fields(client: dict[str, Any]) -> str:
-    if not client["fields"]:
-        return "in code"
-    return "; ".join(
-        f"{field['en']}{'' if field['en'] == field['zh'] else ' · ' + field['zh']} = `{field['value']}`"
-        for field in client["fields"]
-    ).translate(str.maketrans("{}", "<>"))
+def _block(text: str) -> str:
+    kind = "sh" if text.startswith("export ") else "json" if text.startswith("{") else "toml"
+    return f"```{kind}\n{code(text)}\n```\n"
 
 
-def _cited(source: str) -> str:
+def _settings(client: dict[str, Any], language: str) -> tuple[str, ...]:
+    return (
+        _name(client, language),
+        _SPELLINGS[language][client["v1"]],
+        client["where"][language],
+        _fields(client, language),
+    )
+
+
+def _notes(client: dict[str, Any], language: str) -> tuple[str, ...]:
+    words = _WORDS[language]
     # Sources are set as code, so that Markdown does not interpret their underscores.
-    return "; ".join(part if part.startswith("run in ") else f"`{part}`" for part in source.split("; "))
+    cited = [
+        part.replace("run in ", words["run in "]) if part.startswith("run in ") else f"`{part}`"
+        for part in client["source"].split("; ")
+    ]
+    source = words[", "].join([words["; "].join(cited), client["read"]])
+    return _name(client, language), client["note"][language], source, words["yes" if client["confirmed"] else "no"]
+
+
+def _pings(client: dict[str, Any], language: str) -> tuple[str, ...]:
+    return _name(client, language), client["pings"][language]
+
+
+_ROWS: dict[str, Callable[[dict[str, Any], str], tuple[str, ...]]] = {
+    "settings": _settings,
+    "notes": _notes,
+    "pings": _pings,
+}
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    first, *others = (f"| {' | '.join(row)} |\n" for row in (head, *rows))
+    return first + "|---" * len(head) + "|\n" + "".join(others)
+
+
+def _name(client: dict[str, Any], language: str) -> str:
+    """The name in one language: some have both, with a dot between them."""
+    english, _, chinese = client["name"].partition(" · ")
+    return str(chinese or english) if language == "zh" else str(english)
+
+
+def _fields(client: dict[str, Any], language: str) -> str:
+    words = _WORDS[language]
+    if not client["fields"]:
+        return words["in code"]
+    values = (f"{field[language]} = `{field['value']}`" for field in client["fields"])
+    return words["; "].join(values).translate(str.maketrans("{}", "<>"))
 
 
 if __name__ == "__main__":

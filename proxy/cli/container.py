@@ -44,12 +44,12 @@ def check(environ: Mapping[str, str]) -> None:
     settings = startup.load_with_file(environ)
     if not settings.given & serve.DELIBERATE:
         raise ConfigError(
-            "No settings. Set OPENAI_API_KEY (or UPSTREAMS) and PROXY_KEY (or SIGNING_SECRET), or "
-            "ACCESS=pass-through for callers with their own keys, or DEMO=1 to try it."
+            "No settings. Set OPENAI_API_KEY (or ANTHROPIC_API_KEY, GEMINI_API_KEY, UPSTREAMS) and PROXY_KEY (or "
+            "SIGNING_SECRET), or ACCESS=pass-through for callers with their own keys, or DEMO=1 to try it."
         )
     if auth.mode(settings) == "closed":
         raise ConfigError(
-            "OPENAI_API_KEY is set, but nothing says who may call. Set PROXY_KEY to the output of "
+            "A provider's key is set, but nothing says who may call. Set PROXY_KEY to the output of "
             "`openssl rand -hex 16`, or ALLOW_ANONYMOUS=1 to let everyone in."
         )
 

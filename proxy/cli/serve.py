@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import socket
 import sys
+from urllib.parse import urlsplit
 
 from proxy import startup
 from proxy.access import auth
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
-from proxy.endpoints.default_model import first_model
+from proxy.endpoints.default_model import first_model, served_apis
 from proxy.errors import ConfigError
 from proxy.settings import config
+from proxy.settings.provider_apis import APIS
+from proxy.settings.providers import DEFAULT, Provider
+from proxy.settings.single_upstreams import NATIVE
+from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI
 
 # How long running streams may continue after the first Ctrl-C or SIGTERM. A second one ends them at once.
 GRACE_SECONDS = 30
 # Whoever sets one of these wants a real endpoint, or has asked for the demo.
-DELIBERATE = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"}
+DELIBERATE = {
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY"),
+    *("GEMINI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"),
+}
+# How to start the coding agents that one line can point here. docs/clients.md has the others.
+_AGENTS = {
+    MESSAGES: "ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude",
+    GEMINI: "GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini\n    In Gemini CLI, choose: Use Gemini API Key.",
+}
 _ACCESS = {
     "open": "open: no key needed",
     "closed": "closed: every call is refused",
@@ -44,6 +58,7 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
     environ = dict(os.environ)
     try:
         settings, temporary_key = prepare(environ, demo)
+        check_addresses(settings, host, port)
         app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
         listener = _listen(host, port)
     except ConfigError as error:
@@ -102,6 +117,45 @@ def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | N
     return settings, None
 
 
+def check_addresses(settings: config.Config, host: str, port: int) -> None:
+    """Raise ConfigError if an upstream is this server itself: each call would come back to it until all fail.
+
+    Whoever uses a coding agent through this server may have its ANTHROPIC_BASE_URL in the shell that starts the server.
+    """
+    for provider in () if settings.demo else settings.providers:
+        places = [place.base_url for api in APIS if (place := provider.api(api)) is not None]
+        for address in (provider.base_url, *places):
+            parts = urlsplit(address)
+            if (parts.port or {"http": 80, "https": 443}[parts.scheme]) == port and _is_here(parts.hostname, host):
+                setting = _setting_of(provider)
+                raise ConfigError(
+                    f"{setting} is this server's own address ({address}), so calls would never leave it. Point it to "
+                    "the provider, or unset it where this server starts.",
+                    param=setting,
+                )
+
+
+def _setting_of(provider: Provider) -> str:
+    """The setting with an upstream's address."""
+    if provider.name == DEFAULT:
+        return "OPENAI_BASE_URL"
+    return f"{provider.name.upper()}_BASE_URL" if provider.name in NATIVE else f"The upstream {provider.name!r}"
+
+
+def _is_here(name: str | None, host: str) -> bool:
+    """Whether `name` is a server that listens at `host`."""
+    return name == host or (_is_local(name or "") and _is_local(host))
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is the loopback interface, or all interfaces."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
+
+
 def banner(settings: config.Config, host: str, port: int, temporary_key: str | None) -> str:
     """What to paste into apps, and who may call. Never shows a configured key."""
     shown = f"[{host}]" if ":" in host else host
@@ -120,17 +174,25 @@ def banner(settings: config.Config, host: str, port: int, temporary_key: str | N
     else:
         hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
     upstream = "the embedded demo (model: demo); no key is set" if settings.demo else _upstreams(settings)
-    model = first_model(settings)
     warnings = "".join(f"\n  Warning    {message}" for message in startup.warnings(settings))
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}
   Access     {_ACCESS[auth.mode(settings)]}
   Upstream   {upstream}{warnings}
-Try it:
+{_examples(settings, base, key)}Ctrl-C stops it; running streams get {GRACE_SECONDS} seconds to finish."""
+
+
+def _examples(settings: config.Config, base: str, key: str) -> str:
+    """Commands that call this server: curl, and the coding agents whose API it serves."""
+    apis, text = served_apis(settings), ""
+    if OPENAI in apis:
+        text += f"""Try it:
   curl -N {base}/v1/chat/completions -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
-    -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
-Ctrl-C stops it; running streams get {GRACE_SECONDS} seconds to finish."""
+    -d '{{"model": "{first_model(settings)}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
+"""
+    lines = [f"  {line.format(base=base, key=key)}\n" for api, line in _AGENTS.items() if api in apis]
+    return text + ("Coding agents (more: docs/clients.md):\n" + "".join(lines) if lines else "")
 
 
 def _upstreams(settings: config.Config) -> str:

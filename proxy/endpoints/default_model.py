@@ -1,4 +1,4 @@
-"""The model name that the console and the start-up banner suggest."""
+"""What the console and the start-up banner suggest: the APIs that an endpoint serves, and a model of each."""
 
 from __future__ import annotations
 
@@ -7,18 +7,35 @@ from urllib.parse import urlsplit
 
 from proxy.settings.config import Config
 from proxy.settings.example_models import BY_HOST
+from proxy.settings.providers import Provider, serving
+from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 
 UNKNOWN = "YOUR-MODEL"
+_DEMO_APIS = (OPENAI, RESPONSES)  # what the embedded demo answers
 
 
-def first_model(config: Config) -> str:
-    """Return a model that this configuration probably serves, `YOUR-MODEL` if none can be guessed."""
+def served_apis(config: Config) -> tuple[str, ...]:
+    """Return the APIs that this configuration serves, by their names in wire.path_table."""
+    if config.demo:
+        return _DEMO_APIS
+    return tuple(api for api in (OPENAI, RESPONSES, MESSAGES, GEMINI) if _serving(config, api))
+
+
+def first_model(config: Config, api: str = OPENAI) -> str:
+    """Return a model that this configuration probably serves through an API, `YOUR-MODEL` if none can be guessed."""
     if config.demo:
         return "demo"
-    for provider in config.providers:
+    configured = _serving(config, api) or config.providers
+    for provider in configured:
         names = [*(name for name, _ in provider.aliases), *(name for name in provider.models if "*" not in name)]
         if names:
             return names[0]
-    providers = [provider for provider in config.providers if provider.takes_all] or config.providers
+    providers = [provider for provider in configured if provider.takes_all] or configured
     host = urlsplit(providers[0].base_url).hostname or ""
     return next((model for pattern, model in BY_HOST if fnmatchcase(host, pattern)), UNKNOWN)
+
+
+def _serving(config: Config, api: str) -> tuple[Provider, ...]:
+    """The upstreams that serve an API; of a server with keys, only those that have one."""
+    held = tuple(provider for provider in config.providers if provider.holds)
+    return serving(held or config.providers, api)

@@ -146,6 +146,7 @@ class NotServed(CallerError):
         setting, name = {
             "messages": ("ANTHROPIC_API_KEY", "Anthropic's Messages API"),
             "gemini": ("GEMINI_API_KEY", "Google's Gemini API"),
+            "responses": ("OPENAI_API_KEY", "OpenAI's Responses API"),
         }.get(api, ("OPENAI_API_KEY", "OpenAI's API"))
         super().__init__(
             f"No upstream of this endpoint serves {name}. Use another API; the owner can add an upstream that serves "

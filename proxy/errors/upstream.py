@@ -19,7 +19,7 @@ class UpstreamUnreachable(UpstreamError):
     code = "upstream_unreachable"
     message = (
         "The upstream could not be reached. Try again; if this persists, the server's owner should check "
-        "OPENAI_BASE_URL and whether the function has network access."
+        "its base URL (OPENAI_BASE_URL or the like) and whether the function has network access."
     )
 
 
@@ -37,7 +37,8 @@ class UpstreamMalformed(UpstreamError):
     def __init__(self, reason: str | None = None) -> None:
         super().__init__(
             f"The upstream's answer is not valid HTTP{f': {reason}' if reason else ''}. Try again; if this persists, "
-            "the server's owner should check that OPENAI_BASE_URL points to an API, with https if the API requires it."
+            "the server's owner should check that its base URL (OPENAI_BASE_URL or the like) points to an API, with "
+            "https if the API requires it."
         )
 
 
@@ -64,8 +65,8 @@ class UpstreamRedirected(UpstreamError):
 
     def __init__(self, status: int) -> None:
         super().__init__(
-            f"The upstream answered with a redirect ({status}). The server's owner should set OPENAI_BASE_URL to the "
-            "address that it redirects to, often the same one with https."
+            f"The upstream answered with a redirect ({status}). The server's owner should set its base URL "
+            "(OPENAI_BASE_URL or the like) to the address that it redirects to, often the same one with https."
         )
 
 

@@ -13,6 +13,7 @@ EXAMPLE_PATTERN = "gpt-5.4*"
 # An inexpensive model of each vendor, by its host.
 BY_HOST = (
     ("api.openai.com", EXAMPLE),
+    ("api.anthropic.com", "claude-haiku-5-5"),
     ("api.deepseek.com", "deepseek-chat"),
     ("dashscope*.aliyuncs.com", "qwen-plus"),
     ("api.moonshot.*", "kimi-k2.6"),

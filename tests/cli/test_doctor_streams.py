@@ -205,4 +205,4 @@ def test_a_model_that_needs_max_completion_tokens_gets_it(upstream: Upstream) ->
     upstream.choose = answers({**LISTED, CHAT: chat}, answer({}, 401))
     findings = probe(f"http://127.0.0.1:{upstream.port}", model="o9")
     assert {"chat.ok", "stream.ok"} <= set(findings.codes)
-    assert {json.loads(call.body)["model"] for call in upstream.received if call.body} == {"o9"}
+    assert {json.loads(call.body)["model"] for call in upstream.received if len(call.body) > len("{}")} == {"o9"}

@@ -15,6 +15,8 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import serve as command
+from proxy.errors import ConfigError
+from proxy.settings import config
 from tests.support.client import Connection, call
 from tests.support.process import listening, port_of, served, wait_until_up
 from tests.support.talk import wait_for
@@ -156,6 +158,89 @@ def test_the_banner_names_what_is_configured(
     settings, temporary_key = command.prepare(dict(environ), demo=False)
     shown = command.banner(settings, "127.0.0.1", 9000, temporary_key)
     assert all(text in shown for text in shows), shown
+
+
+CLAUDE = "  ANTHROPIC_BASE_URL=http://127.0.0.1:9000 ANTHROPIC_AUTH_TOKEN=$PROXY_KEY claude\n"
+GEMINI = "  GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9000 GEMINI_API_KEY=$PROXY_KEY gemini\n"
+NO_CHAT = '[{"name": "a", "messages": "https://api.anthropic.com", "keys": "k"}]'
+
+
+@pytest.mark.parametrize(
+    ("environ", "lines"),
+    [
+        ({"ANTHROPIC_API_KEY": "k"}, [CLAUDE]),
+        ({"GEMINI_API_KEY": "k"}, [GEMINI]),
+        ({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "GEMINI_API_KEY": "k"}, [CLAUDE, GEMINI]),
+        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, [CLAUDE]),
+        ({"OPENAI_API_KEY": "k"}, []),
+        ({"UPSTREAMS": NO_CHAT}, [CLAUDE]),
+    ],
+)
+def test_the_banner_has_a_line_for_each_agent_whose_api_is_served(environ: dict[str, str], lines: list[str]) -> None:
+    settings, _ = command.prepare({**environ, "PROXY_KEY": "pk"}, demo=False)
+    shown = command.banner(settings, "127.0.0.1", 9000, None)
+    assert [line for line in (CLAUDE, GEMINI) if line in shown] == lines
+    assert ("Coding agents" in shown) == bool(lines)
+    assert ("curl" in shown) == ("UPSTREAMS" not in environ)
+
+
+def test_the_demo_s_banner_names_no_agent_that_it_cannot_answer() -> None:
+    settings, _ = command.prepare({}, demo=True)
+    assert "Coding agents" not in command.banner(settings, "127.0.0.1", 9000, None)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in config.SETTINGS if setting.name.endswith("_API_KEY")])
+def test_any_provider_s_key_is_deliberate_and_protected(name: str) -> None:
+    settings, temporary_key = command.prepare({name: "k"}, demo=False)
+    assert not settings.demo and temporary_key
+    assert not command.prepare({name.replace("API_KEY", "BASE_URL"): "https://llm.example.com"}, demo=False)[0].demo
+
+
+@pytest.mark.parametrize(
+    ("environ", "host", "named"),
+    [
+        ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:9000"}, "127.0.0.1", "ANTHROPIC_BASE_URL"),
+        ({"ANTHROPIC_BASE_URL": "http://localhost:9000/v1"}, "0.0.0.0", "ANTHROPIC_BASE_URL"),
+        ({"GEMINI_BASE_URL": "http://[::1]:9000"}, "::", "GEMINI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "http://192.0.2.7:9000/v1"}, "192.0.2.7", "OPENAI_BASE_URL"),
+        (
+            {"UPSTREAMS": '[{"name": "a", "base_url": "https://a.test/v1", "messages": "http://127.0.0.1:9000"}]'},
+            "127.0.0.1",
+            "The upstream 'a'",
+        ),
+    ],
+)
+def test_an_upstream_that_is_the_server_itself_is_refused(environ: dict[str, str], host: str, named: str) -> None:
+    settings, _ = command.prepare(environ, demo=False)
+    with pytest.raises(ConfigError) as refused:
+        command.check_addresses(settings, host, 9000)
+    assert refused.value.message.startswith(f"{named} is this server's own address (http")
+    command.check_addresses(settings, host, 9001)
+    command.check_addresses(command.prepare(environ, demo=True)[0], host, 9000)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("http://192.0.2.7:9000/v1", "127.0.0.1", 9000),
+        ("http://127.0.0.1:9000/v1", "192.0.2.7", 9000),
+        ("http://localhost/v1", "127.0.0.1", 9000),
+        ("https://llm.example.com/v1", "0.0.0.0", 443),
+    ],
+)
+def test_another_server_s_address_is_not_taken_for_the_own_one(url: str, host: str, port: int) -> None:
+    command.check_addresses(command.prepare({"OPENAI_BASE_URL": url}, demo=False)[0], host, port)
+
+
+def test_an_agent_s_variable_in_the_server_s_shell_stops_start_up_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9000")
+    assert main(["serve", "--port", "9000"]) == 1
+    assert capsys.readouterr().err == (
+        "sluice: ANTHROPIC_BASE_URL is this server's own address (http://127.0.0.1:9000), so calls would never leave "
+        "it. Point it to the provider, or unset it where this server starts.\n"
+    )
 
 
 def test_upstreams_in_a_file_are_not_replaced_by_the_demo(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_the_page_leads_through_the_guide(page: str, mode: int, asked: set[str],
     finally:
         terminal.close()
     assert code == 1 and "this account is made up" in terminal.seen, terminal.seen
-    assert api.change_set() == {**secrets, "OpenAIBaseUrl": "https://api.openai.com/v1", "ReservedConcurrency": "0"}
+    more = ("AnthropicApiKey", "GeminiApiKey") if asked else ()
+    left_empty = dict.fromkeys(("OpenAIBaseUrl", "AnthropicBaseUrl", "GeminiBaseUrl", *more), "")
+    assert api.change_set() == {**secrets, **left_empty, "ReservedConcurrency": "0"}
     # Neither on the screen nor in a file.
     kept = (project / "samconfig.toml").read_text()
     assert not [secret for secret in secrets.values() if secret in terminal.seen or secret in kept]

@@ -32,6 +32,9 @@ def short_form(loader: Loader, tag: str, node: yaml.Node) -> tuple[str, Any]:
 
 Loader.add_multi_constructor("!", short_form)
 # Each template with the settings that only it has, and the parameters that only it asks for.
+OPENAI = ("Not", [("Equals", [("Ref", "OpenAIApiKey"), "none"])])
+URLS = {f"{name.upper()}_BASE_URL": f"{name}BaseUrl" for name in ("OpenAI", "Anthropic", "Gemini")}
+MORE_KEYS = {"ANTHROPIC_API_KEY": "AnthropicApiKey", "GEMINI_API_KEY": "GeminiApiKey"}
 WAYS = {
     "template.yaml": {"OPENAI_API_KEY": "OpenAIApiKey", "PROXY_KEY": "ProxyKey"},
     "template.pass-through.yaml": {},
@@ -88,14 +91,16 @@ def test_a_template_asks_only_for_what_its_way_needs(name: str) -> None:
     """And a secret has no default: SAM's guide ignores it and asks until something is typed."""
     found, own = read(name), WAYS[name]
     parameters = found["Parameters"]
-    assert set(parameters) == {*own.values(), "OpenAIBaseUrl", "ReservedConcurrency"}
+    more = MORE_KEYS if own else {}
+    assert set(parameters) == {*own.values(), *more.values(), *URLS.values(), "ReservedConcurrency"}
     for secret in own.values():
         assert parameters[secret]["NoEcho"] is True and "Default" not in parameters[secret]
+    assert all(parameters[optional]["Default"] == "" for optional in (*more.values(), *URLS.values()))
     variables = found["Globals"]["Function"]["Environment"]["Variables"]
     assert variables == {
         "ACCESS": "pass-through" if name == "template.pass-through.yaml" else "proxy-key",
-        "OPENAI_BASE_URL": ("Ref", "OpenAIBaseUrl"),
-        **{setting: ("Ref", parameter) for setting, parameter in own.items()},
+        **{setting: ("Ref", parameter) for setting, parameter in (own | more | URLS).items()},
+        **({"OPENAI_API_KEY": ("If", ["OpenAI", ("Ref", "OpenAIApiKey"), ""])} if own else {}),
     }
     settings = dict.fromkeys(own, "7f3c9a51e0b24d6895aa31c4") | {"ACCESS": variables["ACCESS"]}
     assert startup.load(settings).access == variables["ACCESS"]
@@ -106,10 +111,11 @@ def test_the_templates_differ_in_who_may_call_and_in_nothing_else() -> None:
     for name, own in WAYS.items():
         found = read(name)
         del found["Description"]
-        for setting, parameter in own.items():
+        for setting, parameter in (own | (MORE_KEYS if own else {})).items():
             del found["Parameters"][parameter]
             del found["Globals"]["Function"]["Environment"]["Variables"][setting]
         del found["Globals"]["Function"]["Environment"]["Variables"]["ACCESS"]
+        assert found["Conditions"].pop("OpenAI", None) == (OPENAI if own else None)
         common.append(found)
     assert common[0] == common[1] == common[2]
 
@@ -119,6 +125,8 @@ def test_the_templates_differ_in_who_may_call_and_in_nothing_else() -> None:
     [
         ("template.yaml", "OpenAIApiKey", ["sk-proj_1", REFERENCE], ["", "sk 1", "sk-é"]),
         ("template.yaml", "ProxyKey", ["a" * 16, REFERENCE], ["", "a" * 15, "a" * 16 + ":", "sk-sluice-" + "a" * 16]),
+        ("template.yaml", "AnthropicApiKey", ["", REFERENCE], ["sk-ant-1", "none", "{{resolve:x}} y"]),
+        ("template.signed-keys.yaml", "GeminiApiKey", ["", REFERENCE], ["AIza1"]),
         ("template.signed-keys.yaml", "SigningSecret", ["a" * 24, REFERENCE], ["", "a" * 23, "a b" * 10]),
     ],
 )
@@ -143,3 +151,12 @@ def test_concurrency_is_reserved_only_where_it_is_asked_for(template: Any) -> No
 def test_the_outputs_are_base_urls(template: Any) -> None:
     values = [one["Value"][1] for one in template["Outputs"].values()]
     assert values == ["${StreamingUrl.FunctionUrl}v1", "${BufferedUrl.FunctionUrl}v1"]
+
+
+@pytest.mark.parametrize("name", [name for name, own in WAYS.items() if own])
+def test_another_provider_s_key_is_enough(name: str) -> None:
+    """`none` for OpenAI leaves a relay for Anthropic alone: no address of OpenAI's may be set by default."""
+    variables = read(name)["Globals"]["Function"]["Environment"]["Variables"]
+    values = dict.fromkeys(variables, "") | dict.fromkeys(WAYS[name], "7f3c9a51e0b24d6895aa31c4")
+    loaded = startup.load({**values, "ACCESS": "proxy-key", "OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "sk-ant-1"})
+    assert [provider.name for provider in loaded.providers] == ["anthropic"]

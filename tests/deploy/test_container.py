@@ -138,13 +138,21 @@ def test_no_keys_can_get_into_the_build() -> None:
         {"OPENAI_BASE_URL": "https://api.deepseek.com/v1"},
         {"OPENAI_API_KEY": "k", "PROXY_KEY": "p"},
         {"OPENAI_API_KEY": "k", "ALLOW_ANONYMOUS": "1"},
+        {"ANTHROPIC_API_KEY": "k", "PROXY_KEY": "p"},
+        {"GEMINI_BASE_URL": "https://llm.example.com"},
     ],
 )
 def test_deliberate_settings_start(environ: dict[str, str]) -> None:
     container.check(environ)
 
 
-@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": "k"}, {"LOG_LEVEL": "debug"}, {"PROXY_KEY": "a:b"}])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        *({}, {"OPENAI_API_KEY": "k"}, {"ANTHROPIC_API_KEY": "k"}, {"GEMINI_API_KEY": "k"}),
+        *({"LOG_LEVEL": "debug"}, {"PROXY_KEY": "a:b"}),
+    ],
+)
 def test_anything_else_does_not_start(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         container.check(environ)
@@ -179,7 +187,7 @@ def test_the_platform_s_variables_reach_the_server(monkeypatch: pytest.MonkeyPat
 def test_a_failed_start_prints_one_line(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROXY_KEY", "DEMO", "ACCESS"):
+    for name in serve.DELIBERATE:
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)

@@ -11,6 +11,7 @@ import yaml
 
 from proxy import startup
 from proxy.errors import ConfigError
+from proxy.settings import config
 from tests.support import node
 from tests.support.paths import ROOT
 
@@ -18,9 +19,15 @@ pytestmark = pytest.mark.any_python("Tencent's tool runs in Node")
 ENVIRONMENT = {"ACCESS": "proxy-key", "OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk"}
 
 
-def inputs_of(name: str) -> dict[str, Any]:
+# The lines that are off: "# NAME: value" among the variables.
+OFF = re.compile(r"^ {6}# (?=[A-Z_]+: )", re.MULTILINE)
+
+
+def inputs_of(name: str, everything: bool = False) -> dict[str, Any]:
+    """What a file says; `everything`: also with its lines that are off."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    text = re.sub(r"\$\{env:([A-Z_]+)\}", lambda match: ENVIRONMENT[match[1]], text)
+    text = OFF.sub(" " * 6, text) if everything else re.sub(r"^ *#.*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"(?<!\w)\$\{env:([A-Z_]+)\}", lambda match: ENVIRONMENT.get(match[1], "sk-other"), text)
     inputs: dict[str, Any] = yaml.safe_load(text)["inputs"]
     return inputs
 
@@ -79,6 +86,17 @@ def test_what_the_template_sets_is_neither_open_nor_dead_in_silence(environ: dic
     with pytest.raises(ConfigError) as refused:
         startup.load(environ)
     assert refused.value.param in environ
+
+
+@pytest.mark.parametrize("name", ["serverless.yml", "serverless.event.yml"])
+def test_the_lines_that_are_off_are_the_other_providers_settings(name: str) -> None:
+    variables = inputs_of(name, everything=True)["environment"]["variables"]
+    names = {setting.name for setting in config.SETTINGS if re.search("_(API_KEY|BASE_URL)$", setting.name)}
+    assert set(variables) == {"ACCESS", "PROXY_KEY", *names - {"MODERATION_OPENAI_BASE_URL"}}
+    assert startup.load(variables).anthropic_api_key == ("sk-other",)
+    keys = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "sk-other"}
+    loaded = startup.load({**ENVIRONMENT, **keys})
+    assert [provider.name for provider in loaded.providers] == ["anthropic"]
 
 
 def test_the_bootstrap_is_as_the_platform_wants_it() -> None:

@@ -100,6 +100,41 @@ def test_copy_buttons_copy(browser: Browser, demo: str) -> None:
         visit.check(demo)
 
 
+AGENTS = {
+    "claude-code": ("export ANTHROPIC_BASE_URL={url}\nexport ANTHROPIC_AUTH_TOKEN=THE-PROXY-KEY\n", "deepseek-chat"),
+    "codex": ('base_url = "{url}/v1"', "export SLUICE_KEY=THE-PROXY-KEY"),
+    "opencode": ('"baseURL": "{url}/v1", "apiKey": "THE-PROXY-KEY"', '"deepseek-chat": {{}}'),
+    "gemini-cli": ("export GOOGLE_GEMINI_BASE_URL={url}\n", "export GEMINI_API_KEY=THE-PROXY-KEY"),
+}
+
+
+@pytest.mark.parametrize(
+    ("locale", "not_served"),
+    [
+        ("en-US", "Not served: no upstream of this endpoint has the API that this app calls."),
+        ("zh-CN", "暂不可用：这个接口的上游都不提供该应用所需的 API。"),
+    ],
+)
+def test_agents_have_their_lines_and_are_told_what_is_not_served(
+    browser: Browser, serve: Serve, locale: str, not_served: str
+) -> None:
+    keys = {"OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk-0123456789abcdef"}
+    url = serve(**keys, OPENAI_BASE_URL="https://api.deepseek.com").url
+    with opened(browser, url, locale=locale) as visit:
+        page = visit.page
+        open_tab(page, "apps")
+        for name, (first, second) in AGENTS.items():
+            page.click(f"#app-list [data-app={name}]")
+            shown = "\n".join(page.locator("#app pre").all_inner_texts())
+            assert first.format(url=url) in shown and second.format() in shown, shown
+            expect(page.locator(f"#app .hint:text-is('{not_served}')")).to_have_count(int(name == "gemini-cli"))
+        page.click("#app-list [data-app=claude-code]")
+        page.click("#app .code >> nth=1 >> .copy")
+        expect(page.locator("#app .copy.done")).to_have_count(1)
+        assert page.evaluate("navigator.clipboard.readText()").startswith("export ANTHROPIC_MODEL=deepseek-chat\n")
+        visit.check(url)
+
+
 def test_without_a_clipboard_api_copying_still_works(browser: Browser, demo: str) -> None:
     with opened(browser, demo) as visit:
         page = visit.page

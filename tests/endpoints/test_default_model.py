@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from proxy import startup
-from proxy.endpoints.default_model import first_model
+from proxy.endpoints.default_model import first_model, served_apis
 from proxy.settings import config
+from proxy.wire.path_table import GEMINI, MESSAGES, RESPONSES
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,27 @@ def test_patterns_alone_leave_the_host() -> None:
     assert first_model(upstreams({"models": ["grok-*"]})) == "grok-4.3"
     default = {"name": "n9", "base_url": "https://api.deepseek.com"}
     assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-chat"
+
+
+def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:
+    all_keys = startup.load({f"{name}_API_KEY": "k" for name in ("OPENAI", "ANTHROPIC", "GEMINI")})
+    found = [first_model(all_keys, api) for api in (RESPONSES, MESSAGES, GEMINI)]
+    assert found == ["gpt-5.4-mini", "claude-haiku-5-5", "gemini-3.5-flash-lite"]
+    assert first_model(startup.load({"ANTHROPIC_API_KEY": "k"})) == "claude-haiku-5-5"
+    assert first_model(startup.load({"OPENAI_API_KEY": "k"}), MESSAGES) == "gpt-5.4-mini", "served by none"
+
+
+@pytest.mark.parametrize(
+    ("settings", "apis"),
+    [
+        ({"OPENAI_API_KEY": "k"}, "openai responses"),
+        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, "openai responses messages"),
+        ({"ANTHROPIC_API_KEY": "k"}, "openai messages"),
+        ({"GEMINI_API_KEY": "k"}, "openai gemini"),
+        ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses gemini"),
+        ({}, "openai responses messages gemini"),
+        ({"DEMO": "1"}, "openai responses"),
+    ],
+)
+def test_the_served_apis_follow_from_the_upstreams(settings: dict[str, str], apis: str) -> None:
+    assert served_apis(startup.load(settings)) == tuple(apis.split())

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from tests.support.documents import blocks, made
 from tests.support.paths import ROOT
 from tools import clients
 
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 pytestmark = pytest.mark.any_python("the documents and what they show are the same on every Python")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 ADDRESS = "http://127.0.0.1:9000"
+AGENTS = [one for one in clients.table() if "api" in one]
 
 
 READMES = ("README.md", "README.zh-CN.md")
@@ -35,6 +38,7 @@ NOT_RUN = {
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
+    r"(claude|codex|gemini)\b": "a coding agent; its settings are read below",
     r"export \w+=": "a setting; test_config.py loads those of configuration.md, and below those of other pages",
     r"ACCESS=|#": "a setting, or words",
 }
@@ -168,21 +172,35 @@ def test_every_linked_file_is_there() -> None:
                 assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
-def test_the_apps_document_says_what_the_console_s_table_says() -> None:
-    written = clients.DOCUMENT.read_text(encoding="utf-8")
-    assert written == clients.document(), "the table has changed: `python -m tools.clients` writes the document anew"
+@pytest.mark.parametrize("language", clients.DOCUMENTS)
+def test_the_apps_document_says_what_the_console_s_table_says(language: str) -> None:
+    written = clients.DOCUMENTS[language].read_text(encoding="utf-8")
+    assert written == clients.filled(written, language), "the table has changed: run `python -m tools.clients`"
+    marks = re.findall(r"<!-- ([a-z-]+) -->", written)
+    assert marks == [
+        mark for one in ("settings", *(agent["id"] for agent in AGENTS), "notes", "pings") for mark in (one, "end")
+    ]
+
+
+def test_both_apps_documents_have_the_same_sections_and_names() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in clients.DOCUMENTS.values()]
+    assert len({text.count("\n#") for text in texts}) == 1
+    assert len({text.count("\n- ") for text in texts}) == 1
+    names = [set(re.findall(r"`([A-Z]+_[A-Z_]+)", text)) for text in texts]
+    assert names[0] == names[1]
 
 
 def test_every_app_in_the_table_says_what_the_page_needs() -> None:
     table = clients.table()
-    assert len({one["id"] for one in table}) == len(table) == 12
+    assert len({one["id"] for one in table}) == len(table) == 16
     for one in table:
         assert one["v1"] in ("with", "without", "either", "full") and bool(one["fields"]) != ("code" in one), one["id"]
         assert date(2026, 11, 1) <= date.fromisoformat(one["read"]) and one["source"] and one["pings"], one["id"]
-        shown = [one.get("code", ""), *(field["value"] for field in one["fields"])]
+        more = one.get("more", {"en": "-", "zh": "-", "code": ""})
+        shown = [one.get("code", ""), more["code"], *(field["value"] for field in one["fields"])]
         wanted = {"with": "{v1}", "without": "{base}", "either": "{base}", "full": "{v1}/chat/completions"}[one["v1"]]
         assert any(wanted in text for text in shown) and any("{key}" in text for text in shown), one["id"]
-        for field in [one["where"], one["note"], *one["fields"]]:
+        for field in [one["where"], one["note"], one["pings"], more, *one["fields"]]:
             assert field["en"] and field["zh"], one["id"]
 
 
@@ -202,6 +220,21 @@ def test_the_table_s_own_curl_runs(serve: Serve) -> None:
         code = code.replace(place, value)
     done = subprocess.run(code, shell=True, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.endswith("data: [DONE]\n\n")
+
+
+def test_the_agents_settings_can_be_read() -> None:
+    codes = {
+        one["id"]: [clients.code(one["code"]), clients.code(one.get("more", {}).get("code", ""))] for one in AGENTS
+    }
+    (provider,) = json.loads(codes["opencode"][0])["provider"].values()
+    assert provider["options"] == {"baseURL": "https://llm.example.com/v1", "apiKey": "YOUR-KEY"}
+    settings = tomllib.loads(codes["codex"][0])
+    assert settings["model_providers"][settings["model_provider"]]["base_url"] == "https://llm.example.com/v1"
+    assert json.loads(codes["gemini-cli"].pop()) == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+    for name in ("claude-code", "gemini-cli"):
+        lines = "\n".join(codes[name]).splitlines()
+        assert all(re.fullmatch(r"export \w+=[^ ]+|(claude|gemini)( .*)?", line) for line in lines if line), name
+        assert any(line.endswith("_BASE_URL=https://llm.example.com") for line in lines)
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

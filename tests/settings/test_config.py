@@ -112,7 +112,12 @@ def test_openai_api_key_wins_over_openai_key() -> None:
         ({"ACCESS": "proxy-key", "OPENAI_API_KEY": "k"}, "ACCESS=proxy-key needs PROXY_KEY"),
         ({"ACCESS": "proxy-key"}, "ACCESS=proxy-key needs PROXY_KEY"),
         ({"ACCESS": "proxy-key", "PROXY_KEY": "p"}, "ACCESS=proxy-key needs OPENAI_API_KEY"),
-        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}, "Remove OPENAI_API_KEY"),
+        ({"ACCESS": "pass-through", "OPENAI_API_KEY": "k", "PROXY_KEY": "p"}, "Remove OPENAI_API_KEY."),
+        ({"ACCESS": "pass-through", "ANTHROPIC_API_KEY": "k"}, "Remove ANTHROPIC_API_KEY."),
+        (
+            {"ACCESS": "pass-through", "UPSTREAMS": '[{"name": "a", "base_url": "https://a.test", "keys": "k"}]'},
+            "Remove the keys in UPSTREAMS.",
+        ),
     ],
 )
 def test_access_that_contradicts_the_keys_stops_start_up(environ: dict[str, str], says: str) -> None:

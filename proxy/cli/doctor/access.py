@@ -9,7 +9,7 @@ from proxy.cli.doctor import endings, upstream
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
-from proxy.errors import UnknownPath
+from proxy.errors import NotServed, UnknownPath
 from proxy.settings import regions
 from proxy.settings.example_models import CHEAP, EXAMPLE
 
@@ -133,6 +133,8 @@ def spellings(client: Client, models: Models, report: Report) -> None:
 
 def _is_lost(response: Response) -> bool:
     """Whether a call did not reach the API. A web page or a redirect is not what an app asked for either."""
+    if response.error.get("code") == NotServed.code:  # the path was found, but no upstream lists models in this form
+        return False
     return response.status == 404 or response.status // 100 in (0, 3) or (response.status == 200 and not response.json)
 
 

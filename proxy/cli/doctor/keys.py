@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from proxy.cli.doctor.report import Report
 
 CALLER, PROXY, PROVIDER = "SLUICE_KEY", "PROXY_KEY", ("OPENAI_API_KEY", "OPENAI_KEY")
-NAMES = (CALLER, PROXY, *PROVIDER)
+# Other providers' keys are never sent: a pass-through may send a call on to OpenAI. SLUICE_KEY is, wherever it is from.
+NAMES = (CALLER, PROXY, *PROVIDER, "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 
 @dataclass(frozen=True, slots=True)

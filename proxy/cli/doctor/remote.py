@@ -6,7 +6,7 @@ import ssl
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from proxy.cli.doctor import access, addresses, chat, endpoint, extras, keys, reach
+from proxy.cli.doctor import access, addresses, apis, chat, endpoint, extras, keys, reach
 from proxy.cli.doctor.client import CALL_SECONDS, SILENCE_SECONDS, Client
 from proxy.cli.doctor.report import Report
 
@@ -38,7 +38,8 @@ def examine(probe: Probe, report: Report, context: ssl.SSLContext) -> None:
         access.spellings(client, models, report)
         access.cors(client, report)
         if models.admitted:
-            if probe.model or not models.empty:
+            has_chat = apis.examine(client, reached, report)
+            if has_chat and (probe.model or not models.empty):
                 chat.examine(client, reached, probe.model or access.choose_model(models.names), report)
             if probe.size:
                 extras.sizes(client, reached, report)

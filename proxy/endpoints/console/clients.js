@@ -1,8 +1,9 @@
 // Settings to paste into apps. docs/clients.md is generated from the same table.
 let chosen = DATA.clients[0].id;
 
-function filled(text) {
-  return text.replaceAll("{v1}", `${ENDPOINT.base}/v1`).replaceAll("{base}", ENDPOINT.base).replaceAll("{key}", DATA.key).replaceAll("{model}", DATA.model);
+function filled(text, api) {
+  const values = { v1: `${ENDPOINT.base}/v1`, base: ENDPOINT.base, key: DATA.key, model: DATA.models[api] || DATA.model };
+  return text.replace(/\{(v1|base|key|model)\}/g, (_, name) => values[name]);
 }
 
 function renderClients() {
@@ -20,13 +21,16 @@ function renderClients() {
     const value = filled(field.value);
     return element("div", { class: "copyable" }, element("span", { class: "label" }, field[language]), element("code", {}, value), copyButton(value, field[language]));
   });
+  const code = (part) => codeBlock(filled(part.code, client.api), client.name);
   byId("app").replaceChildren(
     element("h2", {}, client.name),
     element("dl", { class: "facts" },
       element("div", {}, element("dt", {}, t("where")), element("dd", {}, ...inline(client.where[language]))),
       element("div", {}, element("dt", {}, t("spelling")), element("dd", {}, t("wants")[client.v1]))),
     ...settings,
-    ...(client.code ? [codeBlock(filled(client.code), client.name)] : []),
+    ...(!client.api || DATA.models[client.api] ? [] : [element("p", { class: "hint" }, t("notServed"))]),
+    ...(client.code ? [code(client)] : []),
+    ...(client.more ? [element("p", {}, ...inline(client.more[language])), code(client.more)] : []),
     element("p", {}, ...inline(client.note[language])),
     element("p", { class: "muted small" }, `${client.confirmed ? "" : `${t("unconfirmed")} `}${t("source")(client.source, client.read)}`),
   );

@@ -56,8 +56,12 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "streams": host.capabilities.streams,
         "demo": config.demo,
         "model": default_model.first_model(config),
+        "models": {api: default_model.first_model(config, api) for api in default_model.served_apis(config)},
         "priced": ", ".join(PRICED),
-        "clients": json.loads(read("clients.json"))["clients"],
+        "clients": [
+            {name: value for name, value in client.items() if name != "pings"}  # only docs/clients.md shows it
+            for client in json.loads(read("clients.json"))["clients"]
+        ],
         "limits": limits.card(host.platform),
     }
     values = {"style": style(), "script": script(), "data": inert(data), "base": escape(base)}
