@@ -1,5 +1,6 @@
 // npm openai, the official SDK.
 import OpenAI, { toFile } from "openai";
+import { replay as replayed } from "./replay.mjs";
 
 const api = ({ base, key }) => new OpenAI({ apiKey: key, baseURL: base, maxRetries: 0 });
 const messages = [{ role: "user", content: "你好" }];
@@ -50,3 +51,13 @@ export async function upload(o) {
   const made = await api(o).files.create({ file, purpose: "batch" });
   o.say({ id: made.id });
 }
+
+// The names of recordings begin with their API.
+async function* events(client, name) {
+  const model = name.slice(name.indexOf("/") + 1);
+  if (name.startsWith("responses/")) yield* await client.responses.create({ model, input: "你好", stream: true });
+  else if (name.startsWith("chat/")) yield* await client.chat.completions.create({ model, messages, stream: true });
+  else yield* await client.completions.create({ model, prompt: "你好", stream: true });
+}
+
+export const replay = replayed(({ base, key }) => api({ base: `${base}/v1`, key }), events);

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -16,19 +12,16 @@ from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.transports.demo import DemoUpstream
 from proxy.wire import sse
 from tests.conftest import Serve
-from tests.support import node
 from tests.support.client import call
-from tests.support.paths import TESTS
+from tests.support.node_clients import CLIENTS, running, said
 from tests.support.talk import CHAT, KEY, event
 from tests.support.upstream import CEILING, END, SSE_HEAD, Script, Sleep, Upstream, Wait, chunk, whole
 
 pytestmark = pytest.mark.any_python("the clients run in Node; tests/contract covers what serves them")
-CLIENTS = TESTS / "clients"
 CHATS = ("chatgpt", "openai", "ai-compatible", "ai-openai")
 ALL = (*CHATS, "ai-responses")
 QUICK = {"KEEPALIVE_FIRST_SECONDS": "0.1", "KEEPALIVE_SECONDS": "0.1"}
 DONE = chunk(b"data: [DONE]\n\n")
-NODE = (22, 0)  # what the newest openai and AI SDK ask for
 
 
 class QuickDemo(App):
@@ -36,54 +29,6 @@ class QuickDemo(App):
 
     def __init__(self, environ: Mapping[str, str], write: Callable[[str], None]) -> None:
         super().__init__(environ, DemoUpstream(AsyncioClock(), 0.1), write)
-
-
-@pytest.fixture(scope="module")
-def program() -> str:
-    node.packages(CLIENTS)
-    return node.node_at_least(NODE, CLIENTS)
-
-
-@dataclass
-class Running:
-    """A script at work: each line that it prints is one JSON value."""
-
-    process: subprocess.Popen[str]
-
-    def line(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.stderr.read() if self.process.stderr else ""
-        return json.loads(line)
-
-    def lines(self) -> list[Any]:
-        """All that is still to come."""
-        out, errors = self.process.communicate(timeout=CEILING)
-        assert errors == ""
-        return [json.loads(line) for line in out.splitlines()]
-
-
-@contextlib.contextmanager
-def running(program: str, *arguments: str) -> Iterator[Running]:
-    process = subprocess.Popen(
-        [program, "run.mjs", *arguments],
-        cwd=CLIENTS,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    try:
-        yield Running(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def said(program: str, *arguments: str) -> list[Any]:
-    with running(program, *arguments) as one:
-        return one.lines()
 
 
 @pytest.mark.parametrize("path", ["/v1", ""])

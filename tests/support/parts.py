@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,12 @@ def need(program: str) -> str:
 def need_python(version: str) -> str:
     """The path of a Python of this minor version."""
     return _found(find_python(version), f"Python {version}")
+
+
+def need_folder(path: Path) -> Path:
+    """This folder, which is beside the checkout."""
+    _found(str(path) if path.is_dir() else None, f"The folder {path.parent.name}/{path.name} beside the checkout")
+    return path
 
 
 def _found(path: str | None, name: str) -> str:
