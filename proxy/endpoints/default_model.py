@@ -11,14 +11,14 @@ from proxy.settings.providers import Provider, serving
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 
 UNKNOWN = "YOUR-MODEL"
-_DEMO_APIS = (OPENAI, RESPONSES)  # what the embedded demo answers
+_APIS = (OPENAI, RESPONSES, MESSAGES, GEMINI)
 
 
 def served_apis(config: Config) -> tuple[str, ...]:
     """Return the APIs that this configuration serves, by their names in wire.path_table."""
     if config.demo:
-        return _DEMO_APIS
-    return tuple(api for api in (OPENAI, RESPONSES, MESSAGES, GEMINI) if _serving(config, api))
+        return _APIS
+    return tuple(api for api in _APIS if _serving(config, api))
 
 
 def first_model(config: Config, api: str = OPENAI) -> str:
