@@ -49,7 +49,9 @@ def _status(error: ProxyError) -> dict[str, Any]:
         code = error.status if 400 <= error.status < 600 else 500
         name = _NAMES.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")
         status = {"code": code, "message": error.message, "status": name}
-        details = [{"@type": _INFO, "reason": error.code.upper(), "domain": "sluice"}]
+        own = error.fields()["code"]
+        reason = own if isinstance(own, str) else error.code
+        details = [{"@type": _INFO, "reason": reason.upper(), "domain": "sluice"}]
     retry_after = error.retry_after if isinstance(error, UpstreamRefused) else None
     if retry_after is not None and not any(isinstance(one, dict) and one.get("@type") == _RETRY for one in details):
         details.append({"@type": _RETRY, "retryDelay": f"{round(retry_after, 3):.15g}s"})

@@ -56,7 +56,7 @@ def test_a_worker_reads_the_settings_itself(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_printed_line_is_a_command_that_works() -> None:
     with served("--demo", PROXY_KEY="") as (_, printed):
-        line = printed.partition("Try it:")[2].partition("Ctrl-C")[0].replace("\\\n", " ").strip()
+        line = printed.partition("Try it:")[2].partition("Coding agents")[0].replace("\\\n", " ").strip()
         wait_until_up(port_of(printed))
         done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=True)
         assert "data: [DONE]" in done.stdout
@@ -184,9 +184,10 @@ def test_the_banner_has_a_line_for_each_agent_whose_api_is_served(environ: dict[
     assert ("curl" in shown) == ("UPSTREAMS" not in environ)
 
 
-def test_the_demo_s_banner_names_no_agent_that_it_cannot_answer() -> None:
+def test_the_demo_s_banner_names_the_agents_that_it_answers() -> None:
     settings, _ = command.prepare({}, demo=True)
-    assert "Coding agents" not in command.banner(settings, "127.0.0.1", 9000, None)
+    banner = command.banner(settings, "127.0.0.1", 9000, None)
+    assert "ANTHROPIC_BASE_URL=http://127.0.0.1:9000 ANTHROPIC_AUTH_TOKEN=any-text claude" in banner
 
 
 @pytest.mark.parametrize("name", [setting.name for setting in config.SETTINGS if setting.name.endswith("_API_KEY")])

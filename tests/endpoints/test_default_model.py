@@ -77,7 +77,7 @@ def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:
         ({"GEMINI_API_KEY": "k"}, "openai gemini"),
         ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses gemini"),
         ({}, "openai responses messages gemini"),
-        ({"DEMO": "1"}, "openai responses"),
+        ({"DEMO": "1"}, "openai responses messages gemini"),
     ],
 )
 def test_the_served_apis_follow_from_the_upstreams(settings: dict[str, str], apis: str) -> None:

@@ -18,6 +18,8 @@ PATHS = {
     "messages": "/v1/messages",
     GEMINI: "/v1beta/models/x:countTokens",
 }
+# The code of an upstream's error that is no JSON: such a path is not one of an API.
+_PAGE = "upstream_status_"
 SERVED, NONE, UNKNOWN = "served", "none", "unknown"
 
 
@@ -44,7 +46,7 @@ def state_of(api: str, response: Response) -> str:
     """`served`, `none`, or `unknown`: a refusal of the key says nothing about the API, and neither does a failure."""
     if response.status == 404:
         code = _code(response)
-        if code == NotServed.code:
+        if code == NotServed.code or code.startswith(_PAGE):
             return NONE
         # Sluice or Google does not know the model. Any other 404 is about the path.
         knows_path = code == NoUpstream.code or (api == GEMINI and response.error.get("status") == "NOT_FOUND")
