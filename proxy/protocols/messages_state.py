@@ -39,11 +39,16 @@ def ends(piece: bytes) -> bool:
     return _STOP in piece and any(event.get("type") == "message_stop" for event in sse.objects(piece))
 
 
+def error_type(status: int) -> str:
+    """The type of an error with this status."""
+    return _TYPES.get(status, "api_error" if status >= _FIRST_SERVER_ERROR else "invalid_request_error")
+
+
 def error_object(error: ProxyError, request_id: str) -> dict[str, Any]:
     """An error in the API's own form. An upstream's own error keeps its type."""
     kind = error.error.get("type") if isinstance(error, UpstreamRefused) else None
     if kind not in _OWN_TYPES:
-        kind = _TYPES.get(error.status, "api_error" if error.status >= _FIRST_SERVER_ERROR else "invalid_request_error")
+        kind = error_type(error.status)
     fields = {name: value for name, value in error.fields().items() if value is not None}
     if isinstance(error, ContextTooLong):  # Claude Code shortens its history when it reads this
         fields["message"] = f"prompt is too long: {error.prompt} tokens > {error.window} maximum. {error.message}"

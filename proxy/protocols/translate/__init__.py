@@ -1,0 +1,1 @@
+"""Translation between protocols, for upstreams that do not speak the caller's. Pure."""

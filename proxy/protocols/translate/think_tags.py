@@ -1,0 +1,54 @@
+"""Reasoning that a provider sends within the text, between `<think>` and `</think>`. Pure."""
+
+from __future__ import annotations
+
+from proxy.protocols.translate.chat_deltas import TEXT, THINKING
+
+_OPENING, _CLOSING = "<think>", "</think>"
+_MAX_SPACE = 16  # characters before the tag
+
+
+class ThinkSplitter:
+    """Splits a text that begins with `<think>`, whatever its pieces. A tag anywhere else is text."""
+
+    __slots__ = ("_held", "_kind")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._kind = ""  # as long as it is not decided
+
+    def give_up(self) -> None:
+        """From now on, everything is text: the provider sends its reasoning apart."""
+        self._kind = self._kind or TEXT
+
+    def feed(self, text: str) -> list[tuple[str, str]]:
+        """The texts that are certain now, each with its kind."""
+        text, self._held = self._held + text, ""
+        if not self._kind:
+            start = text.lstrip()
+            if start.startswith(_OPENING):
+                self._kind, text = THINKING, start[len(_OPENING) :].lstrip("\n")
+            elif _OPENING.startswith(start) and len(text) - len(start) <= _MAX_SPACE:
+                self._held = text
+                return []
+            else:
+                self._kind = TEXT
+        if self._kind == TEXT:
+            return [(TEXT, text)]
+        thinking, tag, rest = text.partition(_CLOSING)
+        if not tag:
+            kept = _partial_tag(thinking)
+            self._held = thinking[len(thinking) - kept :]
+            return [(THINKING, thinking[: len(thinking) - kept])]
+        self._kind = TEXT
+        return [(THINKING, thinking), (TEXT, rest.lstrip("\n"))]
+
+    def rest(self) -> list[tuple[str, str]]:
+        """What was held back, at the end."""
+        text, self._held = self._held, ""
+        return [(self._kind or TEXT, text)]
+
+
+def _partial_tag(text: str) -> int:
+    """How many characters at the end of a text may be the start of the closing tag."""
+    return next((size for size in range(len(_CLOSING) - 1, 0, -1) if text.endswith(_CLOSING[:size])), 0)
