@@ -59,6 +59,8 @@ async def _answer(call: Call) -> Reply:
         return await models.answer(call)
     await request_body.take(call)
     call.plan.targets = targets.choose(call)
+    if any(target.api != call.api for target in call.plan.targets):
+        call.plan.reads_answer = True  # it is translated
     wrappers = await stages.apply(call)
     stream = stages.wrap(upstream_stream.pieces(call, _outgoing(call)), wrappers)
     reply = await open_reply(call, stream, passive=all(wrapper.passive for wrapper in wrappers))

@@ -12,6 +12,7 @@ from proxy.errors import BadRequest
 from proxy.messages import Request
 from proxy.moderation import stage as moderation
 from proxy.platforms.limits import number
+from proxy.routing import targets
 from proxy.routing.model_field import is_single_name, requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.json_edit import Document
@@ -25,6 +26,7 @@ _CONTROLS = {
     "context": "its length is checked here before it goes up",
     "moderation": "this server checks prompts",
     "model": "its model decides where it may go",
+    "translation": "it is translated for the upstream",
 }
 
 
@@ -72,6 +74,8 @@ def controls(call: Call) -> list[str]:
         active.append("moderation")
     if call.holds_credential:
         active.append("held")
+    if targets.is_translatable(call) and call.config.lacks(call.api):
+        active.append("translation")
     return active
 
 

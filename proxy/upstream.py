@@ -13,6 +13,7 @@ from proxy.messages import ByteStream, Headers
 from proxy.settings.apis import AUTHORIZATION
 from proxy.settings.config import Config
 from proxy.settings.providers import Provider
+from proxy.wire.path_table import OPENAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Target:
     - `provider`: the upstream's configuration; None for Sluice's own calls to other services.
     - `model`: the upstream's name for the model, if it differs from the caller's.
     - `key`: if empty, no credential header is added, and the call's headers must contain any credential it needs.
+    - `api`: the API that it is called with, by its name in wire.path_table.
     - `key_header`: the header with the key, which is a Bearer token in `authorization`.
     """
 
@@ -33,6 +35,7 @@ class Target:
     provider: Provider | None = field(default=None, repr=False)
     model: str | None = None
     key_header: str = field(default=AUTHORIZATION, repr=False)
+    api: str = OPENAI
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from proxy.settings.config import Config
 from proxy.settings.example_models import BY_HOST
-from proxy.settings.providers import Provider, serving
+from proxy.settings.providers import Provider, serving, translating
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
 
 UNKNOWN = "YOUR-MODEL"
@@ -36,6 +36,7 @@ def first_model(config: Config, api: str = OPENAI) -> str:
 
 
 def _serving(config: Config, api: str) -> tuple[Provider, ...]:
-    """The upstreams that serve an API; of a server with keys, only those that have one."""
+    """The upstreams that serve an API, else those for which it is translated; of a server with keys, those with one."""
     held = tuple(provider for provider in config.providers if provider.holds)
-    return serving(held or config.providers, api)
+    providers = held or config.providers
+    return serving(providers, api) or (translating(providers, api) if config.translate != "off" else ())

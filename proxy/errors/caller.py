@@ -137,12 +137,15 @@ class NoUpstream(CallerError):
 
 
 class NotServed(CallerError):
-    """No upstream serves the `api` of the call's path, by its name in wire.path_table."""
+    """No upstream serves the `api` of the call's path, by its name in wire.path_table.
+
+    `could_translate`: one could be called in translation, which is off.
+    """
 
     status = 404
     code = "api_not_served"
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, could_translate: bool = False) -> None:
         setting, name = {
             "messages": ("ANTHROPIC_API_KEY", "Anthropic's Messages API"),
             "gemini": ("GEMINI_API_KEY", "Google's Gemini API"),
@@ -150,7 +153,8 @@ class NotServed(CallerError):
         }.get(api, ("OPENAI_API_KEY", "OpenAI's API"))
         super().__init__(
             f"No upstream of this endpoint serves {name}. Use another API; the owner can add an upstream that serves "
-            f"this one, with {setting} or in sluice.toml."
+            f"this one, with {setting} or in sluice.toml"
+            + (", or let Sluice translate its calls with TRANSLATE=auto." if could_translate else ".")
         )
 
 

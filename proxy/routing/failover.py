@@ -8,14 +8,27 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from proxy.call import Call, Retry
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.routing import model_field
 from proxy.routing.refusals import may_concern, names_field
+from proxy.settings.providers import TRANSLATED
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire import path_table
 from proxy.wire.path_table import is_inference
+
+if TYPE_CHECKING:
+    from proxy.routing.translation import Translation
+
+
+class Translating:
+    """The translation of the call for the target that it went to last; None if that speaks the caller's protocol."""
+
+    def __init__(self) -> None:
+        self.translation: Translation | None = None
+
 
 Send = Callable[[Outgoing], Awaitable[Answer]]
 # How long in seconds this instance tries a failed target last: after a refused key, a rate limit (by default), and a
@@ -109,7 +122,15 @@ def prepare(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
         from proxy.routing import output_limit
 
         document = output_limit.apply(document, call.endpoint.limits, target, call.plan.max_output)
-    if target.model is not None:
+    state = call.state(Translating)
+    state.translation = None
+    if target.api != call.api and document is not None and target.api == TRANSLATED.get(call.api):
+        from proxy.routing.translation import Translation  # few calls are translated
+
+        state.translation = Translation(call, target, document)
+        outgoing = state.translation.outgoing(outgoing)
+        path, data, headers, document = outgoing.path, outgoing.body, outgoing.headers, None
+    elif target.model is not None:
         path = model_field.rename_path(call, path, target.model)
         if call.body.form is not None:
             data = model_field.rename_form(call, target.model)

@@ -13,25 +13,45 @@ from proxy.settings import providers
 from proxy.settings.apis import AUTHORIZATION, X_API_KEY, Api
 from proxy.settings.providers import Provider
 from proxy.upstream import Target
+from proxy.wire.path_table import is_listing
 
 # Anthropic's OAuth tokens, which Claude Code has after a login; only API keys go into `x-api-key`.
 _OAUTH_PREFIX = "sk-ant-oat"
 
 
 def choose(call: Call) -> list[Target]:
-    """Return at least one target. Raises NotServed or NoUpstream if no upstream serves the call's API or its model."""
+    """Return at least one target. Raises NotServed or NoUpstream if no upstream serves the call's API or its model.
+
+    An upstream that serves the API itself comes before one for which the call has to be translated.
+    """
     caller, config = call.caller, call.config
-    served_by = serving(call, call.api)
+    served_by = serving(call, call.api, is_translatable(call))
     model: str | None = None
     if config.routes_by_model:
         model = requested_model(call)
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream only: no other one may see it.
-        return [of_key(_caller_provider(served_by, model, caller.key), 0, caller.key, model, call.api)]
-    targets = _in_order(call, providers.candidates(served_by, model), model, call.api)
+        native = providers.serving(served_by, call.api)
+        provider = _caller_provider(native if native and not config.routes_by_model else served_by, model, caller.key)
+        return [of_key(provider, 0, caller.key, model, api_at(provider, call.api))]
+    candidates = providers.candidates(served_by, model)
+    candidates = [provider for provider in candidates if provider.api(call.api) is not None] or candidates
+    targets = _in_order(call, candidates, model, call.api)
     if not targets:
         raise NoUpstream(model)
     return targets
+
+
+def is_translatable(call: Call) -> bool:
+    """Whether the call may go to an upstream that does not serve its API: in translation, or for a list of models."""
+    row = call.endpoint
+    can_be = (row is not None and row.writes) or is_listing(call.request.method, call.path)
+    return call.config.translate != "off" and can_be and call.api in providers.TRANSLATED
+
+
+def api_at(provider: Provider, api: str) -> str:
+    """Return the API with which an upstream is called for a call of `api`."""
+    return api if provider.api(api) is not None else providers.TRANSLATED.get(api, api)
 
 
 def listing(call: Call, provider: Provider) -> list[Target]:
@@ -50,14 +70,19 @@ def per_provider(call: Call) -> list[Target]:
     return [listing(call, provider)[0] for provider in configured if provider.holds]
 
 
-def serving(call: Call, api: str) -> tuple[Provider, ...]:
-    """Return the upstreams that serve an API, with a key if the server calls with its own. Raises NotServed."""
+def serving(call: Call, api: str, translated: bool = False) -> tuple[Provider, ...]:
+    """Return the upstreams that serve an API, with a key if the server calls with its own. Raises NotServed.
+
+    `translated`: those for which its calls can be translated count as well.
+    """
     configured = call.config.providers
     if call.holds_credential:  # upstreams without keys serve pass-through callers only
         configured = tuple(provider for provider in configured if provider.holds)
     found = providers.serving(configured, api)
+    if translated:
+        found += providers.translating(configured, api)
     if not found:
-        raise NotServed(api)
+        raise NotServed(api, could_translate=bool(providers.translating(configured, api)))
     return found
 
 
@@ -65,7 +90,9 @@ def _in_order(call: Call, candidates: list[Provider], model: str | None, api: st
     by_priority: dict[int, list[Target]] = {}
     for provider in candidates:
         for position, key in enumerate(provider.credentials):
-            by_priority.setdefault(provider.priority, []).append(of_key(provider, position, key, model, api))
+            by_priority.setdefault(provider.priority, []).append(
+                of_key(provider, position, key, model, api_at(provider, api))
+            )
     ordered = [target for targets in by_priority.values() for target in targets]
     if len(ordered) > len(by_priority):
         from proxy.routing import order  # only calls with a choice of targets need it
@@ -98,4 +125,4 @@ def of_key(provider: Provider, position: int, key: str, model: str | None, api: 
     header = place.key_header
     if header == X_API_KEY and key.startswith(_OAUTH_PREFIX):
         header = AUTHORIZATION
-    return Target(provider.name, place.base_url, key, target_id, provider, provider.renamed(model), header)
+    return Target(provider.name, place.base_url, key, target_id, provider, provider.renamed(model), header, api)

@@ -16,10 +16,12 @@ from proxy.errors import (
     UpstreamMalformed,
     UpstreamNotStreaming,
     UpstreamRedirected,
+    UpstreamRefused,
 )
 from proxy.messages import ByteStream, Headers, media_type, read_up_to
 from proxy.protocols.base import ERROR_EVENT
 from proxy.routing import failover
+from proxy.routing.failover import Translating
 from proxy.upstream import Answer, Outgoing
 from proxy.wire import content_encoding, sse
 from proxy.wire.path_table import is_inference
@@ -38,15 +40,21 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
 
     Raises UpstreamRefused for a status of 400 or more, and any other UpstreamError.
     """
-    answer = await failover.send(call, call.plan.targets, outgoing, lambda prepared: send(call, prepared))
+    answer = await _answer(call, outgoing)
     events: AsyncGenerator[bytes, None] | None = None
+    translation = call.state(Translating).translation
     try:
         is_compressed, start = await _read_head(call, answer)
+        if translation is not None and not call.is_sse:
+            yield await translation.whole(answer.body, start)
+            return
         yield start if call.outcome.whole else b""
         if call.outcome.whole:
             return
         if call.is_sse:
             events = _events(call, answer, start, is_compressed)
+            if translation is not None:
+                events = translation.events(events)
             async for piece in events:
                 yield piece
             return
@@ -59,6 +67,19 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
             await events.aclose()
         if not call.outcome.handed_over:
             await answer.body.aclose()
+
+
+async def _answer(call: Call, outgoing: Outgoing) -> Answer:
+    """Send the call. An upstream's refusal in another protocol is translated."""
+    try:
+        answer = await failover.send(call, call.plan.targets, outgoing, lambda prepared: send(call, prepared))
+    except UpstreamRefused as error:
+        if (translation := call.state(Translating).translation) is None:
+            raise
+        raise translation.refusal(error) from None
+    if (translation := call.state(Translating).translation) is not None:
+        translation.note_dropped()
+    return answer
 
 
 async def _events(call: Call, answer: Answer, start: bytes, is_compressed: bool) -> AsyncGenerator[bytes, None]:
@@ -129,7 +150,8 @@ class _Events:
     def __init__(self, call: Call, is_compressed: bool) -> None:
         self.has_ended = False
         self.json = b""
-        self._protocol = call.protocol
+        translation = call.state(Translating).translation
+        self._protocol = call.protocol if translation is None else translation.protocol
         self._secrets = _secrets(call)
         self._splitter = sse.Splitter()
         # JSON is looked for where a stream of a known protocol was asked for. All else passes as it is.

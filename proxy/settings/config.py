@@ -47,6 +47,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FIRST_BYTE_SECONDS", parsers.number(1, 86_400), None),
     Setting("KEEPALIVE_SECONDS", parsers.number(0, 86_400), 15.0),
     Setting("KEEPALIVE_FIRST_SECONDS", parsers.number(0, 86_400), 25.0),
+    Setting("TRANSLATE", parsers.choice("auto", "off"), "auto"),
     Setting("ASSEMBLE", parsers.choice("auto", "always", "off"), "auto"),
     Setting("STREAM_GUARD", parsers.switch, False),
     Setting("UPSTREAM_ENGINE", parsers.choice("auto", "direct", "httpx"), "auto"),
@@ -110,6 +111,7 @@ class Config:
     first_byte_seconds: float | None
     keepalive_seconds: float
     keepalive_first_seconds: float
+    translate: str
     assemble: str
     stream_guard: bool
     upstream_engine: str
@@ -146,6 +148,10 @@ class Config:
     def routes_by_model(self) -> bool:
         """Whether a call's model decides which upstream it goes to, or is renamed there."""
         return any(not provider.takes_all for provider in self.providers)
+
+    def lacks(self, api: str) -> bool:
+        """Whether no upstream that takes every model serves this API."""
+        return not any(provider.takes_all and provider.api(api) is not None for provider in self.providers)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ class Provider:
     names. `aliases` map a caller's name to the upstream's (on Azure, to the deployment). A lower `priority` comes
     first. `apis` are the APIs whose address is configured, None for one that it does not serve; where it serves others
     is known (known_providers.py). `key_prefixes` are how this provider's keys begin. `harmless_headers` are configured
-    `headers` that the owner declares not to be credentials. `is_implied`: no setting names it.
+    `headers` that the owner declares not to be credentials. `translate`: calls of an
+    API that it does not serve may be translated for it. `is_implied`: no setting names it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Provider:
     apis: tuple[tuple[str, Api | None], ...] = ()
     api_version: str | None = None
     priority: int = 0
+    translate: bool = True
     is_implied: bool = False
 
     @property
@@ -101,6 +103,22 @@ class Provider:
     def takes_all(self) -> bool:
         """Whether it takes every model that no other upstream names."""
         return not self.models and not self.aliases
+
+
+# The API for which calls of another one can be translated (proxy.routing.translation).
+TRANSLATED = {MESSAGES: OPENAI}
+
+
+def translating(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:
+    """The upstreams that do not serve an API, and for which its calls can be translated."""
+    target = TRANSLATED.get(api)
+    if target is None:
+        return ()
+    return tuple(
+        provider
+        for provider in providers
+        if provider.translate and provider.api(api) is None and provider.api(target) is not None
+    )
 
 
 def serving(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:

@@ -187,6 +187,12 @@ def _choice(value: Any) -> str:
     return parsers.choice("openai", "azure")(value if isinstance(value, str) else "")
 
 
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 — all readers raise ValueError
+    return value
+
+
 def _priority(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 99:
         raise ValueError("must be a whole number between 0 and 99")
@@ -205,5 +211,6 @@ READERS: Mapping[str, _Reader] = {
     "kind": _choice,
     "api_version": _text(_VERSION, 'a version such as "2024-10-21"'),
     "priority": _priority,
+    "translate": _switch,
     **dict.fromkeys(APIS, provider_apis.read),
 }

@@ -1,0 +1,179 @@
+"""Calls of the Messages API at an upstream that only serves chat completions, through the whole core."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.errors import UpstreamDisconnected
+from proxy.wire import sse
+from tests.support.core import JSON_HEAD, Listed, error_of, request, run
+
+PATH = "/v1/messages"
+GROQ = {"OPENAI_BASE_URL": "https://api.groq.com/openai/v1"}
+ANTHROPIC = (("x-api-key", "sk-caller"), ("anthropic-version", "2023-06-01"), ("anthropic-beta", "x"), ("x-app", "cli"))
+ASKED = {"model": "llama", "max_tokens": 50, "top_k": 3, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def chunk(finish: str | None = None, **delta: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return sse.event({"id": "c1", "model": "llama-real", "choices": [choice]})
+
+
+USAGE = sse.event({"id": "c1", "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2}})
+DONE = b"data: [DONE]\n\n"
+STREAM = (chunk(role="assistant", content=""), chunk(content="Hel"), chunk(content="lo"), chunk("stop"), USAGE, DONE)
+COMPLETION = {
+    "id": "c1",
+    "model": "llama-real",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 9, "completion_tokens": 2},
+}
+
+
+def asked(
+    upstream: Listed,
+    deadline: float | None = None,
+    lines: list[str] | None = None,
+    settings: dict[str, str] | None = None,
+    **members: Any,
+) -> tuple[Any, list[bytes]]:
+    body = json.dumps({**ASKED, **members}).encode()
+    call = request(PATH, body, deadline, ANTHROPIC)
+    call.query = "beta=true"
+    return run(upstream, call, lines, settings=settings or GROQ)
+
+
+def test_a_stream_is_translated_both_ways() -> None:
+    lines: list[str] = []
+    upstream = Listed(*STREAM)
+    reply, pieces = asked(upstream, lines=lines, stream=True)
+    (sent,) = upstream.sent
+    assert (sent.path, sent.query, sent.target.key_header) == ("chat/completions", "", "authorization")
+    assert {name for name, _ in sent.headers} == {"accept-encoding", "content-type"}
+    assert json.loads(sent.body)["stream_options"] == {"include_usage": True}
+    kinds = [value["type"] for value in sse.objects(b"".join(pieces))]
+    assert kinds[0] == "message_start" and kinds[-1] == "message_stop" and kinds.count("content_block_delta") == 2
+    assert reply.headers.get("x-sluice-dropped") == "top_k"
+    line = json.loads(lines[-1])
+    assert (line["gen_ai.request.model"], line["gen_ai.response.model"]) == ("llama", "llama-real")
+    assert (line["gen_ai.usage.input_tokens"], line["gen_ai.usage.output_tokens"]) == (9, 2)
+    assert (line["ending"], line["dropped"]) == ("complete", "top_k")
+
+
+@pytest.mark.parametrize("extra", [(), (("content-length", str(len(json.dumps(COMPLETION)))),)])
+def test_a_whole_answer_is_translated(extra: tuple[tuple[str, str], ...]) -> None:
+    reply, (body,) = asked(Listed(json.dumps(COMPLETION).encode(), headers=(*JSON_HEAD, *extra)))
+    message = json.loads(body)
+    assert message["content"] == [{"type": "text", "text": "Hello"}] and message["model"] == "llama"
+    assert message["usage"]["input_tokens"] == 9 and reply.headers.get("content-length") == str(len(body))
+
+
+def test_an_answer_is_assembled_and_translated_where_time_is_short() -> None:
+    upstream = Listed(*STREAM)
+    reply, (body,) = asked(upstream, deadline=30)
+    assert json.loads(upstream.sent[0].body)["stream"] is True
+    assert json.loads(body)["content"] == [{"type": "text", "text": "Hello"}]
+    assert reply.headers.get("content-type") == "application/json"
+
+
+def test_what_is_no_completion_is_an_error_of_anthropic_s() -> None:
+    for body in (b"[]", b'{"object":"list"}', b"<html>"):
+        reply, _ = asked(Listed(body, headers=JSON_HEAD))
+        assert reply.status == 502 and error_of(reply)["code"] == "upstream_not_readable"
+        assert error_of(reply)["type"] == "api_error"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "wanted", "kind", "words"),
+    [
+        (429, {"message": "slow down", "type": "requests"}, 429, "rate_limit_error", "slow down"),
+        (400, {"message": "no", "code": "context_length_exceeded"}, 400, "invalid_request_error", "prompt is too long"),
+        (503, {"message": "busy"}, 503, "api_error", "busy"),
+    ],
+)
+def test_a_refusal_has_anthropic_s_form(status: int, error: dict[str, str], wanted: int, kind: str, words: str) -> None:
+    upstream = Listed(json.dumps({"error": error}).encode(), status=status, headers=(*JSON_HEAD, ("retry-after", "7")))
+    reply, _ = asked(upstream, stream=True)
+    assert reply.status == wanted and reply.headers.get("retry-after") == "7"
+    assert error_of(reply)["type"] == kind and words in error_of(reply)["message"]
+
+
+def test_an_upstream_that_cannot_be_reached_is_an_error_too() -> None:
+    reply, _ = asked(Listed(error=UpstreamDisconnected()))
+    assert reply.status == 502 and error_of(reply)["type"] == "api_error"
+
+
+@pytest.mark.parametrize("pieces", [STREAM[:2], (), (chunk(content="Hel"), UpstreamDisconnected())])
+def test_a_cut_stream_is_never_a_clean_end(pieces: tuple[Any, ...]) -> None:
+    _, sent = asked(Listed(*pieces), stream=True)
+    *_, last = sse.objects(b"".join(sent))
+    assert last["type"] == "error" and b"message_stop" not in b"".join(sent)
+
+
+def test_a_deadline_ends_a_translated_answer_truthfully() -> None:
+    _, pieces = asked(Listed(chunk(content="Hel"), 99.0), deadline=10, stream=True)
+    *_, end, last = sse.objects(b"".join(pieces))
+    assert (end["delta"]["stop_reason"], last["type"]) == ("max_tokens", "message_stop")
+
+
+def test_what_has_no_equal_is_refused_before_anything_goes_up() -> None:
+    upstream = Listed(*STREAM)
+    reply, _ = asked(upstream, stop_sequences=["a", "b", "c", "d", "e"])
+    assert reply.status == 400 and not upstream.sent and error_of(reply)["type"] == "invalid_request_error"
+
+
+def test_translation_can_be_switched_off_for_all_or_for_one() -> None:
+    one = {"name": "x", "base_url": "https://api.groq.com/openai/v1", "translate": False}
+    for settings in ({**GROQ, "TRANSLATE": "off"}, {"UPSTREAMS": json.dumps([one])}):
+        upstream = Listed(*STREAM)
+        reply, _ = asked(upstream, settings=settings)
+        assert (reply.status, error_of(reply)["code"], upstream.sent) == (404, "api_not_served", [])
+    assert "TRANSLATE=auto" in error_of(asked(Listed(), settings={**GROQ, "TRANSLATE": "off"})[0])["message"]
+
+
+def table(*upstreams: dict[str, Any]) -> dict[str, str]:
+    return {"UPSTREAMS": json.dumps(list(upstreams)), "ALLOW_ANONYMOUS": "1"}
+
+
+CHAT = {"name": "chat", "base_url": "https://api.groq.com/openai/v1", "keys": "k1"}
+NATIVE = {"name": "native", "messages": "https://api.deepseek.com/anthropic", "keys": "k2"}
+
+
+def test_a_native_way_is_always_taken_and_a_named_model_is_translated() -> None:
+    upstream = Listed(b"{}", headers=JSON_HEAD)
+    asked(upstream, settings=table(CHAT, NATIVE))
+    assert [(sent.target.name, sent.path) for sent in upstream.sent] == [("native", "messages")]
+    upstream = Listed(*STREAM)
+    named = {**CHAT, "models": ["llama"], "aliases": {"fast": "llama-3"}}
+    asked(upstream, settings=table(named, NATIVE), stream=True)
+    assert [(sent.target.name, sent.path) for sent in upstream.sent] == [("chat", "chat/completions")]
+    _, pieces = asked(upstream := Listed(*STREAM), settings=table(named, NATIVE), stream=True, model="fast")
+    assert json.loads(upstream.sent[0].body)["model"] == "llama-3"
+    assert next(sse.objects(b"".join(pieces)))["message"]["model"] == "fast"
+
+
+def test_limits_and_moderation_hold_on_the_caller_s_side() -> None:
+    upstream = Listed(*STREAM)
+    asked(upstream, settings={**GROQ, "MAX_OUTPUT_TOKENS": "20"}, stream=True)
+    assert json.loads(upstream.sent[0].body)["max_tokens"] == 20
+    words = {**GROQ, "MODERATION": "words", "MODERATION_WORDS": "hello", "MODERATION_MESSAGE": "No."}
+    _, pieces = asked(Listed(*STREAM), settings=words, stream=True)
+    *_, end, last = sse.objects(b"".join(pieces))
+    assert (end["delta"]["stop_reason"], last["type"]) == ("refusal", "message_stop")
+
+
+def test_counting_has_no_equal_and_models_are_listed() -> None:
+    reply, _ = run(
+        Listed(), request(f"{PATH}/count_tokens", json.dumps(ASKED).encode(), None, ANTHROPIC), settings=GROQ
+    )
+    assert reply.status == 404 and error_of(reply)["type"] == "not_found_error"
+    models = b'{"object":"list","data":[{"id":"llama","object":"model"}]}'
+    _, (body,) = run(
+        Listed(models, headers=JSON_HEAD),
+        request("/v1/models", b"", None, ANTHROPIC, "GET"),
+        settings=GROQ,
+    )
+    assert json.loads(body)["data"][0]["display_name"] == "llama"
