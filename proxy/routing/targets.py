@@ -80,7 +80,10 @@ def serving(call: Call, api: str, translated: bool = False) -> tuple[Provider, .
         configured = tuple(provider for provider in configured if provider.holds)
     found = providers.serving(configured, api)
     if translated:
-        found += providers.translating(configured, api)
+        has_rest = any(provider.takes_all for provider in found)  # so no other one gets what nobody names
+        found += tuple(
+            provider for provider in providers.translating(configured, api) if not (has_rest and provider.takes_all)
+        )
     if not found:
         raise NotServed(api, could_translate=bool(providers.translating(configured, api)))
     return found

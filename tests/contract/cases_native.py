@@ -189,7 +189,12 @@ NATIVE: tuple[Case, ...] = (
         Ask(path=MESSAGES, headers=_caller(key="pk-one"), body=BODY),
         404,
         "api_not_served",
-        (("OPENAI_API_KEY", "sk-server"), ("OPENAI_BASE_URL", "https://api.openai.com/v1"), ("PROXY_KEY", "pk-one")),
+        (
+            ("OPENAI_API_KEY", "sk-server"),
+            ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+            ("PROXY_KEY", "pk-one"),
+            ("TRANSLATE", "off"),
+        ),
         '"type": "not_found_error"',
     ),
     local(

@@ -71,11 +71,12 @@ def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:
 @pytest.mark.parametrize(
     ("settings", "apis"),
     [
-        ({"OPENAI_API_KEY": "k"}, "openai responses"),
+        ({"OPENAI_API_KEY": "k"}, "openai responses messages"),
+        ({"OPENAI_API_KEY": "k", "TRANSLATE": "off"}, "openai responses"),
         ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, "openai responses messages"),
         ({"ANTHROPIC_API_KEY": "k"}, "openai messages"),
-        ({"GEMINI_API_KEY": "k"}, "openai gemini"),
-        ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses gemini"),
+        ({"GEMINI_API_KEY": "k"}, "openai messages gemini"),
+        ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses messages gemini"),
         ({}, "openai responses messages gemini"),
         ({"DEMO": "1"}, "openai responses messages gemini"),
     ],
