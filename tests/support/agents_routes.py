@@ -24,6 +24,7 @@ from tests.support.upstream import CEILING
 PROXY_KEY = "pk-gate-0123456789abcdef"
 # Where the server has the keys, callers send PROXY_KEY; elsewhere their own key goes up.
 ROUTES = ("own-key", "held-key", "lambda", "scf")
+ONLY_CHAT = "-to-chat"
 HOLDS_KEYS = frozenset({"held-key", "lambda"})
 
 
@@ -41,8 +42,14 @@ class Route:
         return [line for line in map(json.loads, texts) if "ending" in line]
 
 
-def settings(upstream: str, holds_keys: bool) -> dict[str, str]:
-    """Sluice's settings, with pings as quick as they come."""
+def settings(upstream: str, holds_keys: bool, only_chat: bool) -> dict[str, str]:
+    """Sluice's settings, with pings as quick as they come. `only_chat`: the upstream serves nothing but chat."""
+    if only_chat:
+        chat = {"name": "chat", "base_url": f"{upstream}/v1", "messages": False, "responses": False, "gemini": False}
+        if holds_keys:
+            chat["keys"] = KEY
+        found = {"UPSTREAMS": json.dumps([chat]), "KEEPALIVE_FIRST_SECONDS": "1", "KEEPALIVE_SECONDS": "1"}
+        return found | ({"PROXY_KEY": PROXY_KEY} if holds_keys else {})
     found = {
         "OPENAI_BASE_URL": f"{upstream}/v1",
         "ANTHROPIC_BASE_URL": upstream,
@@ -58,10 +65,15 @@ def settings(upstream: str, holds_keys: bool) -> dict[str, str]:
 
 @contextlib.contextmanager
 def route(name: str, upstream: str, folder: Path, bundles: Bundles) -> Iterator[Route]:
-    """One of ROUTES, until the end of the `with`. `folder` is new and empty."""
+    """One of ROUTES, until the end of the `with`. `folder` is new and empty.
+
+    A name that ends with ONLY_CHAT is one to an upstream that serves nothing but chat.
+    """
+    only_chat = name.endswith(ONLY_CHAT)
+    name = name.removesuffix(ONLY_CHAT)
     port, held = free_port(), name in HOLDS_KEYS
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | parts.coverage()
-    environ = {**clean, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **settings(upstream, held)}
+    environ = {**clean, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **settings(upstream, held, only_chat)}
     if name == "scf":
         command = [_scf(folder, bundles, port)]
         del environ["PYTHONPATH"]
