@@ -155,6 +155,22 @@ def test_a_native_way_is_always_taken_and_a_named_model_is_translated() -> None:
     assert next(sse.objects(b"".join(pieces)))["message"]["model"] == "fast"
 
 
+def test_thinking_that_was_translated_does_not_reach_the_api_itself() -> None:
+    own = {"type": "thinking", "thinking": "Hm", "signature": "sluice-abc"}
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [own, {"type": "text", "text": "a"}]},
+    ]
+    for settings in ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, table(NATIVE)):
+        upstream = Listed(b"{}", headers=JSON_HEAD)
+        asked(upstream, settings=settings, messages=messages)
+        sent = json.loads(upstream.sent[0].body)["messages"]
+        assert sent == [messages[0], {"role": "assistant", "content": [{"type": "text", "text": "a"}]}]
+    upstream = Listed(b"{}", headers=JSON_HEAD)
+    asked(upstream, settings=table(NATIVE), messages='"sluice-')
+    assert json.loads(upstream.sent[0].body)["messages"] == '"sluice-'
+
+
 def test_limits_and_moderation_hold_on_the_caller_s_side() -> None:
     upstream = Listed(*STREAM)
     asked(upstream, settings={**GROQ, "MAX_OUTPUT_TOKENS": "20"}, stream=True)
