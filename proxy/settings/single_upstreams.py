@@ -56,7 +56,7 @@ def _default(values: Mapping[str, Any], given: frozenset[str], natives: dict[str
     apis: list[tuple[str, Api | None]] = []
     for name, provider in list(natives.items()):
         api = NATIVE[name][0]
-        is_same = urlsplit(provider.base_url).hostname == urlsplit(url).hostname
+        is_same = urlsplit(provider.base_url).netloc == urlsplit(url).netloc
         if is_same and "OPENAI_BASE_URL" in given and not provider.keys:
             apis.append((api, provider.api(api)))
             del natives[name]
