@@ -88,7 +88,7 @@ def test_a_delta_with_reasoning_and_text_has_a_block_for_each() -> None:  # E1
 
 
 def test_there_are_no_empty_blocks() -> None:
-    empty = {"content": "", "reasoning_content": "", "tool_calls": [], "refusal": None}
+    empty: dict[str, Any] = {"content": "", "reasoning_content": "", "tool_calls": [], "refusal": None}
     message = said(chunk(empty), chunk(empty), chunk({}, "stop"))
     assert (message["content"], message["stop_reason"]) == ([], "end_turn")
 
@@ -246,7 +246,8 @@ def test_a_refusal_is_text_with_its_own_stop_reason() -> None:
 def test_the_end_waits_for_the_usage() -> None:
     made = MessagesStream("m")
     data = made.feed(stream(chunk({"content": "x"}), chunk({}, "stop")))
-    assert not read(data)["ended"] and not made.ended and not made.is_cut
+    assert not read(data)["ended"]
+    assert (made.ended, made.is_cut) == (False, False)
     end = made.feed(stream({"id": "1", "choices": [], "usage": USAGE}))
     assert made.ended
     message = read(data + end)
