@@ -388,6 +388,14 @@ def test_a_whole_answer_at_the_end_adds_nothing_to_what_was_said() -> None:
     assert blocks(said({"choices": [{"text": "Hi", "finish_reason": "stop"}]})) == [("text", "Hi")]
 
 
+def test_deltas_of_unknown_shapes_say_nothing() -> None:
+    deep: Any = "x"
+    for _ in range(9):
+        deep = [deep]
+    message = said(chunk({"content": deep, "tool_calls": [5], "reasoning_details": 5}), chunk({}, "stop"))
+    assert blocks(message) == []
+
+
 def test_other_choices_are_not_mixed_in() -> None:
     other = {"choices": [5, {"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]}
     assert blocks(said(other, chunk({"content": "yes"}), other, chunk({}, "stop"))) == [("text", "yes")]
