@@ -16,9 +16,9 @@ _MAX_LEVELS = 5
 
 
 class CallDelta(NamedTuple):
-    """A piece of a call. `index` is None if the provider does not count its calls."""
+    """A piece of a call. `position` is its index, None if the provider does not count its calls."""
 
-    index: int | None
+    position: int | None
     identifier: str
     name: str
     arguments: str

@@ -76,7 +76,7 @@ class MessageWriter:
         self._seed = digest(self._seed)[:_ID_LENGTH]
         counts = {**messages_usage({}), "input_tokens": self._input_tokens}
         message = {"id": f"msg_{self._seed}", "type": "message", "role": "assistant", "model": self._model}
-        end = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": counts}
+        end: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": counts}
         self._events.append({"type": "message_start", "message": {**message, **end}})
 
     def add(self, chunk: dict[str, Any], name: str = "") -> None:
@@ -167,6 +167,7 @@ class MessageWriter:
     def _add_call(self, piece: CallDelta) -> None:
         for kind, text in self._splitter.rest():  # what was held back came before the call
             self._say(kind, text)
+        self._splitter.give_up()
         call = self._calls.add(piece)
         if call.state == "open":
             self._write_arguments(call)

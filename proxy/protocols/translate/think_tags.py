@@ -11,11 +11,12 @@ _MAX_SPACE = 16  # characters before the tag
 class ThinkSplitter:
     """Splits a text that begins with `<think>`, whatever its pieces. A tag anywhere else is text."""
 
-    __slots__ = ("_held", "_kind")
+    __slots__ = ("_held", "_kind", "_skips_lines")
 
     def __init__(self) -> None:
         self._held = ""
         self._kind = ""  # as long as it is not decided
+        self._skips_lines = False
 
     def give_up(self) -> None:
         """From now on, everything is text: the provider sends its reasoning apart."""
@@ -26,22 +27,32 @@ class ThinkSplitter:
         text, self._held = self._held + text, ""
         if not self._kind:
             start = text.lstrip()
-            if start.startswith(_OPENING):
-                self._kind, text = THINKING, start[len(_OPENING) :].lstrip("\n")
-            elif _OPENING.startswith(start) and len(text) - len(start) <= _MAX_SPACE:
+            if len(text) - len(start) > _MAX_SPACE:
+                self._kind = TEXT
+            elif start.startswith(_OPENING):
+                self._kind, self._skips_lines, text = THINKING, True, start[len(_OPENING) :]
+            elif _OPENING.startswith(start):
                 self._held = text
                 return []
             else:
                 self._kind = TEXT
         if self._kind == TEXT:
-            return [(TEXT, text)]
+            return [(TEXT, self._trimmed(text))]
         thinking, tag, rest = text.partition(_CLOSING)
         if not tag:
             kept = _partial_tag(thinking)
             self._held = thinking[len(thinking) - kept :]
-            return [(THINKING, thinking[: len(thinking) - kept])]
-        self._kind = TEXT
-        return [(THINKING, thinking), (TEXT, rest.lstrip("\n"))]
+            return [(THINKING, self._trimmed(thinking[: len(thinking) - kept]))]
+        thinking = self._trimmed(thinking)
+        self._kind, self._skips_lines = TEXT, True
+        return [(THINKING, thinking), (TEXT, self._trimmed(rest))]
+
+    def _trimmed(self, text: str) -> str:
+        """A text without the line ends that follow a tag."""
+        if self._skips_lines:
+            text = text.lstrip("\n")
+            self._skips_lines = not text
+        return text
 
     def rest(self) -> list[tuple[str, str]]:
         """What was held back, at the end."""

@@ -56,14 +56,14 @@ class Calls(list[Call]):
 
     def add(self, delta: CallDelta) -> Call:
         """The call that a piece belongs to, with the piece added."""
-        call = self._counted(delta, delta.index) if delta.index is not None else self._uncounted(delta)
+        call = self._counted(delta, delta.position) if delta.position is not None else self._uncounted(delta)
         if call is None:
             call = Call()
             self.append(call)
         call.add(delta, self._cumulative)
-        if delta.index is not None:
-            self._latest[delta.index] = call
-        self._by_id.setdefault((delta.index, call.identifier), call)
+        if delta.position is not None:
+            self._latest[delta.position] = call
+        self._by_id.setdefault((delta.position, call.identifier), call)
         return call
 
     def _counted(self, delta: CallDelta, index: int) -> Call | None:
