@@ -11,6 +11,7 @@ const actions = await import(`./${client}.mjs`);
 try {
   await actions[action]({ base, model, seconds: Number(seconds), key: "sk-caller", say, told });
 } catch (error) {
-  say({ error: String(error?.message ?? error), status: error?.status ?? error?.statusCode ?? null, name: error?.name });
+  const status = error?.status ?? error?.statusCode ?? null;
+  say({ error: String(error?.message ?? error), status, name: error?.name, request: error?.requestID ?? null });
 }
 process.exit(0);

@@ -124,7 +124,7 @@ def test_a_model_that_a_signed_key_does_not_allow_is_denied(serve: Serve, upstre
 def check_own_error(error: anthropic.APIStatusError, kind: str) -> None:
     body: Any = error.body
     assert body["type"] == "error" and error.type == body["error"]["type"] == kind
-    assert body["request_id"] == error.response.headers["x-sluice-request-id"]
+    assert error.request_id == body["request_id"] == error.response.headers["x-sluice-request-id"]
 
 
 def test_tokens_are_counted(upstream: Upstream, client: anthropic.Anthropic) -> None:

@@ -1,6 +1,6 @@
 """Official SDKs yield the same events through `python -m proxy serve` as directly, for every recorded stream.
 
-The upstream sends every recording in pieces of 97 bytes, and short ones also in pieces of 7 and of 1 (`MAX_BYTES`).
+The upstream sends every recording in pieces of 97 bytes, and the shortest also in pieces of 7 and of 1 (`TOTAL_BYTES`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from tests.support import recordings
 from tests.support.node_clients import said
 from tests.support.process import port_of, served
-from tests.support.recordings import MAX_BYTES, OPENAI, Recording, model
+from tests.support.recordings import OPENAI, TOTAL_BYTES, Recording, model
 from tests.support.sdks import READERS
 from tests.support.upstream import running
 
@@ -42,7 +42,7 @@ def check(recording: Recording, difference: Any, direct: str | None, relayed: st
         assert direct is None and relayed is not None and BROKEN in relayed, recording.name
 
 
-@pytest.mark.parametrize("size", MAX_BYTES)
+@pytest.mark.parametrize("size", TOTAL_BYTES)
 @pytest.mark.parametrize("reader", READERS)
 def test_python_sdks_see_the_same_events(bases: tuple[str, str], reader: str, size: int) -> None:
     found = recordings.chosen(reader.partition("-")[0], size)
@@ -61,7 +61,7 @@ def replayed(program: str, bases: tuple[str, str], client: str, models: list[str
     return lines
 
 
-@pytest.mark.parametrize("size", MAX_BYTES)
+@pytest.mark.parametrize("size", TOTAL_BYTES)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_node_sdks_see_the_same_events(program: str, bases: tuple[str, str], client: str, size: int) -> None:
     found = [recording for api in CLIENTS[client] for recording in recordings.chosen(api, size)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -13,10 +14,8 @@ from tests.support.upstream import Received, Script, stream
 
 NATIVE = ("messages", "gemini")
 OPENAI = ("chat", "responses", "completions")
-# The size of a piece, and the longest recording that is sent in such pieces: small ones take time.
-MAX_BYTES = {1: 5_600, 7: 16_000, 97: 1_000_000}
-# The native APIs have fewer recordings, so these may be longer by this factor.
-_NATIVE_FACTOR = 4
+# The size of a piece, and how many bytes of each API's recordings are sent in such pieces: small ones take time.
+TOTAL_BYTES = {1: 100_000, 7: 700_000, 97: 100_000_000}
 # What the event that ends an answer contains, and the one before which nothing has ended it yet.
 _ENDS = {"messages": (b'"message_stop"',), "gemini": (b'"finishReason"', b'"blockReason"')}
 _ENDINGS = {**_ENDS, "messages": (b'"message_delta"',)}
@@ -57,10 +56,11 @@ def recordings(api: str) -> tuple[Recording, ...]:
 
 
 def chosen(api: str, size: int) -> list[Recording]:
-    """The recordings of an API that are sent in pieces of this size: all of them in pieces of the largest."""
-    longest = MAX_BYTES[size] * (_NATIVE_FACTOR if api in NATIVE else 1)
-    found = [recording for recording in recordings(api) if len(recording.data) <= longest]
-    assert found and (size != max(MAX_BYTES) or len(found) == len(recordings(api)))
+    """The shortest recordings of an API, as many as TOTAL_BYTES allows for pieces of this size."""
+    shortest = sorted(recordings(api), key=lambda recording: len(recording.data))
+    totals = itertools.accumulate(len(recording.data) for recording in shortest)
+    found = [recording for recording, total in zip(shortest, totals, strict=True) if total <= TOTAL_BYTES[size]]
+    assert found and (size != max(TOTAL_BYTES) or found == shortest)
     return found
 
 
