@@ -22,16 +22,17 @@ _NO_REASONING = " "
 
 def chat_messages(request: dict[str, Any], provider: ChatProvider, dropped: Dropped) -> list[dict[str, Any]]:
     """The chat messages of a request. Raises BadRequest for what the provider has no equal for."""
-    messages = []
-    if system := _system(request.get("system")):
-        messages.append({"role": "system", "content": system})
+    system = _system(request.get("system"))
+    messages: list[dict[str, Any]] = []
     is_off = isinstance(thinking := request.get("thinking"), dict) and thinking.get("type") == "disabled"
     for is_assistant, blocks in _turns(request.get("messages")):
         if is_assistant:
             messages += _assistant(blocks, provider, dropped, needs_reasoning=provider.needs_reasoning and not is_off)
         else:
             messages += _user(blocks, provider, dropped)
-    return messages
+    if not messages:
+        raise refused("At least one message needs a content.", "messages")
+    return [{"role": "system", "content": system}, *messages] if system else messages
 
 
 def _system(system: Any) -> str:

@@ -163,6 +163,7 @@ def test_unknown_blocks_are_refused() -> None:
         [{"role": "user", "content": 5}],
         [{"role": "user", "content": ["x"]}],
         [user(text(5))],
+        [user(text("")), {"role": "assistant", "content": None}],
         [user(result(identifier=None))],
         [assistant(use(identifier=None))],
         [assistant(use(name=None))],

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from proxy.errors import UpstreamDisconnected
+from proxy.protocols.messages import PROTOCOL
 from proxy.protocols.translate.messages_stream import MessagesStream
 from proxy.wire import sse
 from tests.support.translate import DONE, blocks, call, chunk, read, stream
@@ -249,10 +251,22 @@ def test_the_end_waits_for_the_usage() -> None:
     assert not read(data)["ended"]
     assert (made.ended, made.is_cut) == (False, False)
     end = made.feed(stream({"id": "1", "choices": [], "usage": USAGE}))
-    assert made.ended
+    assert made.ended  # E37: nothing follows, so the connection can be closed
     message = read(data + end)
     assert message["usage"]["input_tokens"] == 10 and message["usage"]["output_tokens"] == 3
     assert made.feed(DONE + stream(chunk({"content": "y"}))) == made.end() == b""  # E32: once
+
+
+def test_deadlines_and_cuts_end_a_translated_stream_like_any_other() -> None:
+    for delta, closed in (({"content": "x"}, True), ({"reasoning": "x"}, True), (call(0, "a", "f", "{"), False)):
+        events = MessagesStream("m").feed(stream(chunk(delta)))
+        state = PROTOCOL.state()
+        state.feed(events)
+        assert state.is_cut
+        message = read(events + (state.truncated("deadline") or b""))
+        assert (message["stop_reason"], message["ended"]) == ("max_tokens", True)
+        assert message["content"][0]["closed"] == closed
+        assert read(events + state.failed(UpstreamDisconnected()))["error"]["type"] == "api_error"
 
 
 @pytest.mark.parametrize("usage", [{"usage": USAGE}, {"choices": [{"index": 0, "delta": {}, "usage": USAGE}]}])
