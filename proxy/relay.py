@@ -19,7 +19,7 @@ from proxy.streaming.buffering import buffer
 from proxy.streaming.delivery import open_reply, seal
 from proxy.upstream import Outgoing, Upstream, timeouts
 from proxy.wire.path_table import GEMINI
-from proxy.wire.paths import check_query, normalise_path
+from proxy.wire.paths import check_query, normalise_path, of_google
 
 
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
@@ -45,7 +45,7 @@ async def _answer(call: Call) -> Reply:
         raise MethodNotAllowed("This is no HTTP method.")
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
-    call.route = route = normalise_path(request.path)
+    call.route = route = of_google(normalise_path(request.path), request.headers)
     if headers.asks_for_websocket(request.headers):
         raise no_websocket(request.path)
     if route.own:

@@ -40,8 +40,8 @@ def is_single_name(name: str | None) -> bool:
 
 def rename_path(call: Call, path: str, name: str) -> str:
     """Return the call's path with `name` in place of the model in it, if there is one."""
-    if (model := path_table.path_model(path)) is not None:
-        return path.replace(f"/{model}", f"/{quote(name, safe='')}", 1)
+    if path_table.path_model(path) is not None:
+        return path_table.with_model(path, quote(name, safe=""))
     has_model = path.startswith(MODELS_PREFIX) and is_listing(call.request.method, path)
     return MODELS_PREFIX + quote(name, safe="") if has_model else path
 

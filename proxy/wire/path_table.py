@@ -17,6 +17,7 @@ OTHER = "other"
 OPENAI, RESPONSES, MESSAGES, GEMINI = "openai", "responses", "messages", "gemini"
 # How paths of Google's API begin. Its version is part of the path, as OpenAI's and Anthropic's `v1` is not.
 GEMINI_VERSION = "v1beta"
+_GEMINI_MODELS = f"{GEMINI_VERSION}/models/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +156,20 @@ def api(path: str) -> str:
 
 def path_model(path: str) -> str | None:
     """The model in a path of Google's API, percent-encoded as received; None if there is none."""
-    prefix = f"{GEMINI_VERSION}/models/"
-    model = path.removeprefix(prefix).rpartition(":")[0] or path.removeprefix(prefix)
-    return model if path.startswith(prefix) and model and "/" not in model else None
+    rest = path.removeprefix(_GEMINI_MODELS)
+    model = rest.rpartition(":")[0] or rest
+    return model if path.startswith(_GEMINI_MODELS) and model and "/" not in model else None
+
+
+def with_model(path: str, name: str) -> str:
+    """A path of Google's API that has a model, with `name` in its place."""
+    rest = path.removeprefix(_GEMINI_MODELS)
+    return f"{_GEMINI_MODELS}{name}{rest[len(path_model(path) or '') :]}"
 
 
 def _generic(path: str) -> str:
     """A path of Google's API with `{model}` for its model."""
-    model = path_model(path)
-    return path if model is None else path.replace(f"/{model}", "/{model}", 1)
+    return path if path_model(path) is None else with_model(path, "{model}")
 
 
 def protocol_below(path: str) -> str:

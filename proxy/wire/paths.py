@@ -7,6 +7,7 @@ URL of a call. All of them reach the same path. Any other path is refused here, 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,6 +45,7 @@ _GEMINI_VERSIONS = (GEMINI_VERSION, "v1", "v1alpha")
 _GEMINI_FAMILIES = frozenset(
     "batches cachedContents corpora fileSearchStores files models operations tunedModels".split()
 )
+_GOOGLE_HEADERS = ("x-goog-api-key", "x-goog-api-client")
 # A path below these, with the method of a model: it tells v1 of Google's API from OpenAI's.
 _GEMINI_CALL = re.compile(r"models/[^/:]+:[A-Za-z]+")
 _GEMINI_METHODS = tuple(
@@ -94,6 +96,17 @@ def normalise_path(path: str) -> Route:
     if plain != normalised and plain.partition("/")[0] in _WATCHED:
         raise BadRequest(f"This path is spelled unusually. Send /v1/{plain} instead.", code="bad_path")
     return Route(normalised, normalised in LOCAL_PATHS)
+
+
+def of_google(route: Route, names: Container[str]) -> Route:
+    """The route of a call whose headers, by their `names`, say that it is one of Google's API.
+
+    Its newer SDKs list models and files below `/v1`, as OpenAI's do.
+    """
+    family = route.path.partition("/")[0]
+    if route.own or family not in _GEMINI_FAMILIES or not any(name in names for name in _GOOGLE_HEADERS):
+        return route
+    return Route(f"{GEMINI_VERSION}/{route.path}", own=False)
 
 
 def _decoded(path: str) -> str:

@@ -93,6 +93,23 @@ def test_names_of_the_configuration_are_listed_in_every_form() -> None:
     assert [model["name"] for model in models["models"]] == ["models/gpt-x", "models/fast", "models/new-x"]
 
 
+def test_google_s_newer_sdks_get_google_s_list_below_v1_too() -> None:
+    models, sent = listed(headers=(("x-goog-api-client", "google-genai-sdk/3"),))
+    assert models == GOOGLE and sent[0].target.base_url == "https://generativelanguage.googleapis.com/v1beta"
+
+
+def test_a_server_at_another_port_is_another_server() -> None:
+    settings = {"OPENAI_BASE_URL": "http://127.0.0.1:7/v1", "ANTHROPIC_BASE_URL": "http://127.0.0.1:8"}
+    _, sent = listed(settings, headers=VERSION)
+    assert [outgoing.target.base_url for outgoing in sent] == ["http://127.0.0.1:8/v1"]
+
+
+def test_lists_of_several_upstreams_keep_entries_that_have_the_form() -> None:
+    both = [{"name": name, "messages": "https://api.anthropic.com", "keys": "k"} for name in ("a", "b")]
+    models, _ = listed({"UPSTREAMS": json.dumps(both), "ALLOW_ANONYMOUS": "1"}, headers=VERSION)
+    assert models["data"] == ANTHROPIC["data"]
+
+
 def test_an_entry_without_a_name_is_left_out() -> None:
     from proxy.endpoints import model_entries
 

@@ -257,6 +257,16 @@ def test_a_message_that_was_cut_says_so_and_has_no_unfinished_call() -> None:
     assert broken["content"][0]["input"] == '{"a' and broken["usage"] == {"output_tokens": 9}
 
 
+def test_an_empty_call_and_strange_blocks_break_nothing() -> None:
+    empty = block(0, "tool_use", id="t", name="f", input={"a": 1}) + delta(0, "input_json_delta", partial_json="")
+    assert whole(start() + empty + stop(0) + END)["content"][0]["input"] == {"a": 1}
+    from proxy.protocols.answer_messages import answer_messages
+
+    assert answer_messages({"content": [3, {"type": "text", "text": "a"}]})[0]["content"][0]["text"] == "a"
+    both = PROTOCOL.event_texts(STOP + stop(0))
+    assert both.ended is None
+
+
 def test_a_stream_counts_as_its_message() -> None:
     stream = start() + block(0) + text(0, "Hi") + stop(0) + block(1, "tool_use", name="f", input={"a": 1}) + END
     (message,) = PROTOCOL.messages(stream)

@@ -111,11 +111,12 @@ def test_a_long_answer_is_kept_in_few_events() -> None:
 def test_an_answer_that_is_too_long_to_be_kept_is_not_repeated(monkeypatch: Any) -> None:
     monkeypatch.setattr(responses_output, "_MERGED_BYTES", 1_000)
     monkeypatch.setattr(responses_output, "_MAX_BYTES", 2_000)
-    output = responses_output.Output()
-    for piece in sse.split(stream(*["word " * 20] * 60)):
-        output.feed(piece)
-    events, items = output.finished(0)
-    assert events == [] and items == [REASONING]
+    for word in ("word " * 20, "word " * 2_000):
+        output = responses_output.Output()
+        for piece in sse.split(stream(*[word] * 60)):
+            output.feed(piece)
+        events, items = output.finished(0)
+        assert events == [] and items == [REASONING]
 
 
 def test_a_failure_says_what_codex_and_the_sdks_look_for() -> None:

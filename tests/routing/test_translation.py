@@ -125,6 +125,17 @@ def test_what_has_no_equal_is_refused_before_anything_goes_up() -> None:
     assert reply.status == 400 and not upstream.sent and error_of(reply)["type"] == "invalid_request_error"
 
 
+def test_nothing_is_named_where_nothing_was_left_out() -> None:
+    reply, _ = asked(Listed(*STREAM), stream=True, top_k=None)
+    assert reply.headers.get("x-sluice-dropped") is None
+
+
+def test_the_model_of_an_answer_may_be_missing() -> None:
+    lines: list[str] = []
+    asked(Listed(chunk(content="x").replace(b'"model"', b'"m"'), chunk("stop"), DONE), lines=lines, stream=True)
+    assert json.loads(lines[-1])["gen_ai.response.model"] in ("llama-real", "llama")
+
+
 def test_translation_can_be_switched_off_for_all_or_for_one() -> None:
     one = {"name": "x", "base_url": "https://api.groq.com/openai/v1", "translate": False}
     for settings in ({**GROQ, "TRANSLATE": "off"}, {"UPSTREAMS": json.dumps([one])}):

@@ -153,11 +153,17 @@ def test_a_file_says_where_an_api_is_and_how_it_wants_its_key() -> None:
         ({"messages": {"key": "bearer"}}, "has no base_url"),
         ({"messages": "https://x", "gemini": {"key": "bearer"}}, "has no base_url for gemini"),
         ({}, "has no base_url"),
+        ({"base_url": "https://x", "translate": 1}, "translate must be true or false"),
     ],
 )
 def test_mistakes_in_these_fields_are_named(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         listed(**fields)
+
+
+def test_an_upstream_without_a_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has no name"):
+        startup.load({"UPSTREAMS": '[{"base_url": "https://x.example"}]'})
 
 
 def test_azure_s_key_has_a_header_of_its_own() -> None:
