@@ -20,14 +20,16 @@ class Result:
     seconds: float
 
 
-async def first_pieces(call: Call, streams: Sequence[AsyncIterable[bytes]]) -> list[Result]:
-    """Read the first piece of every stream at once, for at most MAX_SECONDS and as long as the platform permits.
+async def first_pieces(
+    call: Call, streams: Sequence[AsyncIterable[bytes]], seconds: float = MAX_SECONDS
+) -> list[Result]:
+    """Read the first piece of every stream at once, for at most `seconds` and as long as the platform permits.
 
     A stream that is late gets an UpstreamTimeout as its result.
     """
     clock = call.host.clock
     started = clock.now()
-    ends_at = started + MAX_SECONDS
+    ends_at = started + seconds
     if call.ends_at is not None:
         ends_at = min(ends_at, call.ends_at)
     pumps = [clock.pump(stream) for stream in streams]
@@ -39,7 +41,7 @@ async def first_pieces(call: Call, streams: Sequence[AsyncIterable[bytes]]) -> l
                 value = await pump.next(max(0.0, ends_at - clock.now()))
             except ProxyError as error:
                 value = error
-            results.append(Result(timed_out(MAX_SECONDS) if value is None else value, clock.now() - started))
+            results.append(Result(timed_out(seconds) if value is None else value, clock.now() - started))
     finally:
         for pump in pumps:
             await pump.aclose()

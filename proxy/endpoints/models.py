@@ -22,11 +22,13 @@ from proxy.routing import failover, targets, upstream_stream
 from proxy.settings.providers import Provider, candidates
 from proxy.upstream import Outgoing, timeouts
 from proxy.wire import safe_json, work
-from proxy.wire.path_table import GEMINI_VERSION, RESPONSES
+from proxy.wire.path_table import GEMINI_VERSION, OPENAI, RESPONSES
 from proxy.wire.wildcards import matches
 
 _MAX_BYTES = 16_000_000  # bytes of one upstream's list
 _SLICE = 200  # models that take about a millisecond to process
+# Claude Code gives up after 3 seconds (code.claude.com/docs/en/llm-gateway-connect, read 2026-11-26).
+_AGENT_SECONDS = 2.5
 _PATHS = ("models", f"{GEMINI_VERSION}/models")
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -65,11 +67,12 @@ async def answer(call: Call) -> Reply:
 
     await call.request.read(_MAX_BYTES)  # platforms report a disconnect only after the body has been read
     providers = _served_by(call)
-    results = await fan_out.first_pieces(call, [_request_list(call, provider) for provider in providers])
+    form = model_entries.form_of(call.request, call.api)
+    seconds = fan_out.MAX_SECONDS if form == OPENAI else _AGENT_SECONDS
+    results = await fan_out.first_pieces(call, [_request_list(call, provider) for provider in providers], seconds)
     models: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
     failure: UpstreamError | None = None
-    form = model_entries.form_of(call.request, call.api)
     for provider, result in zip(providers, results, strict=True):
         entries: list[Any] = []
         try:

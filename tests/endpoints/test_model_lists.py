@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -108,6 +109,36 @@ def test_lists_of_several_upstreams_keep_entries_that_have_the_form() -> None:
     both = [{"name": name, "messages": "https://api.anthropic.com", "keys": "k"} for name in ("a", "b")]
     models, _ = listed({"UPSTREAMS": json.dumps(both), "ALLOW_ANONYMOUS": "1"}, headers=VERSION)
     assert models["data"] == ANTHROPIC["data"]
+
+
+class SlowMaker(Makers):
+    """One of the makers answers after 5 seconds."""
+
+    async def send(self, outgoing: Outgoing) -> Answer:
+        if "anthropic" not in outgoing.target.base_url:
+            await asyncio.sleep(5)
+        return await super().send(outgoing)
+
+
+def test_an_agent_does_not_wait_for_a_slow_upstream() -> None:
+    both = [
+        {"name": "a", "messages": "https://api.anthropic.com", "keys": "k"},
+        {"name": "b", "messages": "https://slow.example", "keys": "k"},
+    ]
+    lines: list[str] = []
+    asked = request("/v1/models", b"", headers=(*KEY, *VERSION), method="GET")
+    settings = {"UPSTREAMS": json.dumps(both), "ALLOW_ANONYMOUS": "1"}
+    _, (body,) = run(SlowMaker(), asked, lines, settings=settings)
+    line = json.loads(lines[-1])
+    assert json.loads(body)["data"] == ANTHROPIC["data"]
+    assert line["duration_ms"] < 3_000 and line["models_missing"] == "b"
+
+
+def test_batches_are_anthropic_s_too() -> None:
+    upstream = Makers()
+    run(upstream, request("/v1/messages/batches/msgbatch_1/results", b"", headers=(*KEY, *VERSION), method="GET"))
+    assert upstream.sent[0].target.base_url == "https://api.anthropic.com/v1"
+    assert upstream.sent[0].path == "messages/batches/msgbatch_1/results"
 
 
 def test_an_entry_without_a_name_is_left_out() -> None:
