@@ -16,9 +16,8 @@ from proxy.routing import model_field
 from proxy.routing.refusals import may_concern, names_field
 from proxy.settings.providers import TRANSLATED
 from proxy.upstream import Answer, Outgoing, Target
-from proxy.wire import path_table
 from proxy.wire.json_edit import Document
-from proxy.wire.path_table import MESSAGES, is_inference
+from proxy.wire.path_table import GEMINI, GEMINI_VERSION, MESSAGES, is_inference
 
 if TYPE_CHECKING:
     from proxy.routing.translation import Translation
@@ -50,7 +49,8 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
         target = remaining.pop(0)
         call.outcome.go_to(target)
         try:
-            answer = await attempt(prepare(call, outgoing, target))
+            translation = await _translate(call, target)
+            answer = await attempt(prepare(call, outgoing, target, translation))
             if lesson is not None:
                 call.host.learn(lesson.lessons, target.name, lesson.model)
             return answer
@@ -126,40 +126,54 @@ def _concerns_key(call: Call, error: UpstreamRefused) -> bool:
     return key_refusals.concerns_key(call, error)
 
 
-def prepare(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
-    """Return the call for `target`: with its name for the model, its limit fields, its headers and its paths."""
+async def _translate(call: Call, target: Target) -> Translation | None:
+    """Translate the request without blocking other calls. None if the target speaks the caller's protocol."""
+    document = _limited(call, target)
+    if target.api == call.api or document is None or target.api != TRANSLATED.get(call.api):
+        return None
+    from proxy.routing.translation import Translation  # few calls are translated
+
+    return await call.host.clock.offload(lambda: Translation(call, target, document))
+
+
+def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None = None) -> Outgoing:
+    """Return the call for `target`: in translation, or with its name for the model, its limit fields and its paths."""
     provider = target.provider
-    path, data, headers = outgoing.path, outgoing.body, outgoing.headers
-    document = call.body.document
-    if document is not None and call.plan.max_output is not None and call.endpoint is not None:
-        from proxy.routing import output_limit
-
-        document = output_limit.apply(document, call.endpoint.limits, target, call.plan.max_output)
-    state = call.state(Translating)
-    state.translation = None
-    if target.api != call.api and document is not None and target.api == TRANSLATED.get(call.api):
-        from proxy.routing.translation import Translation  # few calls are translated
-
-        state.translation = Translation(call, target, document)
-        outgoing = state.translation.outgoing(outgoing)
-        path, data, headers, document = outgoing.path, outgoing.body, outgoing.headers, None
-    elif document is not None and call.api == MESSAGES and OWN_SIGNATURE in document.data:
-        document = _without_own_thinking(document)
-    if target.model is not None and state.translation is None:
-        path = model_field.rename_path(call, path, target.model)
-        if call.body.form is not None:
-            data = model_field.rename_form(call, target.model)
-        elif document is not None and call.api != path_table.GEMINI:
-            document = document.setting({"model": json.dumps(target.model).encode()})
-    if call.api == path_table.GEMINI:
-        path = path.removeprefix(f"{path_table.GEMINI_VERSION}/")  # the target's address has it
-    data = data if document is None else document.data
+    call.state(Translating).translation = translation
+    prepared = _in_own_words(call, outgoing, target) if translation is None else translation.outgoing(outgoing)
+    headers = prepared.headers
     if provider is not None and provider.headers:
         configured = {name for name, _ in provider.headers}
         headers = [pair for pair in headers if pair[0] not in configured] + [*provider.headers]
-    prepared = replace(outgoing, target=target, path=path, body=data, headers=headers)
+    prepared = replace(prepared, target=target, headers=headers)
     if provider is not None and provider.kind == "azure" and target.base_url == provider.base_url:
         from proxy.routing import azure
 
         return azure.prepare(call, prepared)
     return prepared
+
+
+def _in_own_words(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
+    """Return the call for a target that speaks the caller's protocol."""
+    path, data, document = outgoing.path, outgoing.body, _limited(call, target)
+    if document is not None and call.api == MESSAGES and OWN_SIGNATURE in document.data:
+        document = _without_own_thinking(document)
+    if target.model is not None:
+        path = model_field.rename_path(call, path, target.model)
+        if call.body.form is not None:
+            data = model_field.rename_form(call, target.model)
+        elif document is not None and call.api != GEMINI:
+            document = document.setting({"model": json.dumps(target.model).encode()})
+    if call.api == GEMINI:
+        path = path.removeprefix(f"{GEMINI_VERSION}/")  # the target's address has it
+    return replace(outgoing, path=path, body=data if document is None else document.data)
+
+
+def _limited(call: Call, target: Target) -> Document | None:
+    """Return the request's JSON with the output limit in the target's words."""
+    document = call.body.document
+    if document is None or call.plan.max_output is None or call.endpoint is None:
+        return document
+    from proxy.routing import output_limit
+
+    return output_limit.apply(document, call.endpoint.limits, target, call.plan.max_output)

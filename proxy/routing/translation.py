@@ -47,13 +47,13 @@ class Translation:
         self._call = call
         self._model = str(request.get("model"))
         self._translated = to_chat({**request, "model": model}, provider, model_of(model).reasons)
+        body = json.dumps(self._translated.request, ensure_ascii=False, separators=(",", ":"))
+        self._body = body.encode("utf-8", "surrogatepass")
 
     def outgoing(self, outgoing: Outgoing) -> Outgoing:
         """The call as it goes up."""
         headers = [pair for pair in outgoing.headers if not pair[0].startswith(_FOREIGN)]
-        body = json.dumps(self._translated.request, ensure_ascii=False, separators=(",", ":"))
-        data = body.encode("utf-8", "surrogatepass")
-        return replace(outgoing, path=PATH, query="", headers=headers, body=data)
+        return replace(outgoing, path=PATH, query="", headers=headers, body=self._body)
 
     @property
     def protocol(self) -> Protocol:
@@ -96,17 +96,23 @@ class Translation:
         outcome, rest = self._call.outcome, await read_up_to(body, _MAX_BYTES)
         data = start + (rest or b"")
         self._note_model(data)
-        completion: Any = bounded_json.parse(data)
-        names = self._translated.names
-        message = to_message(completion, self._model, names, self._call.id) if isinstance(completion, dict) else None
-        if message is None:
+        answer = await self._call.host.clock.offload(lambda: self._message(data))
+        if answer is None:
             raise UpstreamNotReadable("The upstream's answer is not a readable chat completion. Try again in a moment.")
-        answer = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         headers = outcome.headers or Headers()
         headers.remove_all(("content-encoding", "etag"))
         headers.set("content-type", "application/json")
         outcome.head_came(outcome.status, headers, len(answer), whole=True)
         return answer
+
+    def _message(self, data: bytes) -> bytes | None:
+        completion: Any = bounded_json.parse(data)
+        if not isinstance(completion, dict):
+            return None
+        message = to_message(completion, self._model, self._translated.names, self._call.id)
+        if message is None:
+            return None
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
     def _note_model(self, data: bytes) -> None:
         if self._call.outcome.model is None and (match := _MODEL.search(data[:4_096])):
