@@ -9,6 +9,7 @@ Imported only by calls of other APIs than chat.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -79,6 +80,7 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+@lru_cache(maxsize=64)
 def find(base_url: str, name: str) -> Api | None:
     """Where the provider at `base_url` serves an API; None if it does not.
 
