@@ -48,7 +48,8 @@ def test_an_api_that_no_upstream_is_configured_for_is_not_served(serve: Serve, u
     closed = {"messages": False, "gemini": False, "responses": False}
     table = [{"name": "a", "base_url": f"http://127.0.0.1:{upstream.port}/v1", "keys": "k", **closed}]
     findings = probe(serve(UPSTREAMS=json.dumps(table), OPENAI_BASE_URL="", PROXY_KEY=KEY).url)
-    assert states(findings) == {"chat": "served", **dict.fromkeys(closed, "none")}
+    # Messages are translated to chats.
+    assert states(findings) == {"chat": "served", **dict.fromkeys(closed, "none"), "messages": "served"}
     message = findings.of("responses_api.none")["what"]
     assert "serves OpenAI's Responses API" in message
 

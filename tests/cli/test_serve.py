@@ -169,10 +169,12 @@ NO_CHAT = '[{"name": "a", "messages": "https://api.anthropic.com", "keys": "k"}]
     ("environ", "lines"),
     [
         ({"ANTHROPIC_API_KEY": "k"}, [CLAUDE]),
-        ({"GEMINI_API_KEY": "k"}, [GEMINI]),
+        ({"GEMINI_API_KEY": "k"}, [CLAUDE, GEMINI]),
+        ({"GEMINI_API_KEY": "k", "TRANSLATE": "off"}, [GEMINI]),
         ({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "GEMINI_API_KEY": "k"}, [CLAUDE, GEMINI]),
         ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, [CLAUDE]),
-        ({"OPENAI_API_KEY": "k"}, []),
+        ({"OPENAI_API_KEY": "k"}, [CLAUDE]),
+        ({"OPENAI_API_KEY": "k", "TRANSLATE": "off"}, []),
         ({"UPSTREAMS": NO_CHAT}, [CLAUDE]),
     ],
 )

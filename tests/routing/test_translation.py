@@ -125,6 +125,12 @@ def test_what_has_no_equal_is_refused_before_anything_goes_up() -> None:
     assert reply.status == 400 and not upstream.sent and error_of(reply)["type"] == "invalid_request_error"
 
 
+def test_a_finish_reason_is_enough_for_an_end() -> None:
+    _, pieces = asked(Listed(*STREAM[:4]), stream=True)
+    *_, end, last = sse.objects(b"".join(pieces))
+    assert (end["delta"]["stop_reason"], last["type"]) == ("end_turn", "message_stop")
+
+
 def test_nothing_is_named_where_nothing_was_left_out() -> None:
     reply, _ = asked(Listed(*STREAM), stream=True, top_k=None)
     assert reply.headers.get("x-sluice-dropped") is None

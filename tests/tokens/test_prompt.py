@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy import tokens
 from proxy.protocols.responses_prompt import as_chat
 from proxy.tokens import completion, prompt
 from proxy.tokens.models import model_of
@@ -251,3 +252,9 @@ def test_openai_s_own_names_are_measured(name: str) -> None:
 @pytest.mark.parametrize("function", [5, None, ["f"]])
 def test_a_function_that_is_no_object_is_not_counted_as_if_it_were(function: Any) -> None:
     assert counted(user("Hi", functions=[function])).certainty != "exact"
+
+
+def test_prompts_that_are_no_texts_are_lower_bounds() -> None:
+    for value in ([{"text": "Hi"}], {"text": "Hi"}):
+        count = tokens.count_texts({"model": "gpt-4o", "input": value}, tokens.budget(lambda: 0.0))
+        assert count.certainty == "at_least"

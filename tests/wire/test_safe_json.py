@@ -310,3 +310,9 @@ def test_a_large_body_with_what_is_no_value_is_not_json(window: int) -> None:
         text = b'"text":"%b"' % (b"y" * 5 * window)
         for body in (b'{%b,"a":%b}' % (text, value), b'{"a":%b,%b}' % (value, text)):
             assert run(safe_json.scan(body))[0] is None
+
+
+@pytest.mark.parametrize("body", [b'{"abc', b'{"a":1,"abc', b'{"a":1,"\\'])
+def test_a_name_without_an_end_is_no_json(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        run(safe_json.read(body))
