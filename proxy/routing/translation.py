@@ -46,8 +46,8 @@ class Translation:
         provider = provider_at(target.base_url)
         self._call = call
         self._model = str(request.get("model"))
-        self._translated = to_chat({**request, "model": model}, provider, model_of(model).reasons)
-        body = json.dumps(self._translated.request, ensure_ascii=False, separators=(",", ":"))
+        chat, self._dropped, self._names = to_chat({**request, "model": model}, provider, model_of(model).reasons)
+        body = json.dumps(chat, ensure_ascii=False, separators=(",", ":"))
         self._body = body.encode("utf-8", "surrogatepass")
 
     def outgoing(self, outgoing: Outgoing) -> Outgoing:
@@ -60,10 +60,11 @@ class Translation:
         """The protocol that the upstream speaks."""
         return registry.get("chat")
 
-    def note_dropped(self) -> None:
-        """Name what was left out of the request, for the reply's head and the log."""
-        if self._translated.dropped:
-            names = ",".join(self._translated.dropped)
+    def request_sent(self) -> None:
+        """Forget the request, and name what was left out of it for the reply's head and the log."""
+        self._body = b""
+        if self._dropped:
+            names = ",".join(self._dropped)
             self._call.outcome.reply_headers.append((HEADER, names))
             self._call.outcome.details["dropped"] = names
 
@@ -78,7 +79,7 @@ class Translation:
         """The upstream's events in the caller's protocol. Raises UpstreamDisconnected for a stream that is cut."""
         call = self._call
         tokens = max(1, len(call.body.received) // _BYTES_PER_TOKEN)
-        translated = MessagesStream(self._model, tokens, self._translated.names, call.id)
+        translated = MessagesStream(self._model, tokens, self._names, call.id)
         try:
             async for piece in stream:
                 self._note_model(piece)
@@ -109,7 +110,7 @@ class Translation:
         completion: Any = bounded_json.parse(data)
         if not isinstance(completion, dict):
             return None
-        message = to_message(completion, self._model, self._translated.names, self._call.id)
+        message = to_message(completion, self._model, self._names, self._call.id)
         if message is None:
             return None
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

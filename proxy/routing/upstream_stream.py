@@ -78,7 +78,7 @@ async def _answer(call: Call, outgoing: Outgoing) -> Answer:
             raise
         raise translation.refusal(error) from None
     if (translation := call.state(Translating).translation) is not None:
-        translation.note_dropped()
+        translation.request_sent()
     return answer
 
 
