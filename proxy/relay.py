@@ -72,10 +72,10 @@ def _outgoing(call: Call) -> Outgoing:
     """The call upwards, to the first of its targets."""
     request, config, body = call.request, call.config, call.body
     plain = call.streamed or call.plan.wants_events or call.plan.reads_answer
-    up = headers.upward(request.headers, config, call.own_key, plain, call.plan.opens_answer, api=call.api)
+    first, waits = call.plan.targets[0], timeouts(config)
+    up = headers.upward(request.headers, config, call.own_key, plain, call.plan.opens_answer, api=first.api)
     if body.document and body.document.value is not None and "content-type" not in request.headers:
         up.append(("content-type", "application/json"))  # as it was read here
-    first, waits = call.plan.targets[0], timeouts(config)
     path, query = call.path, request.query
     if call.plan.wants_events and not call.streamed:
         path, query = call.protocol.stream_path(path, query)

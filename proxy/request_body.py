@@ -13,11 +13,9 @@ from proxy.messages import Request
 from proxy.moderation import stage as moderation
 from proxy.platforms.limits import number
 from proxy.routing import targets
-from proxy.routing.failover import OWN_SIGNATURE
 from proxy.routing.model_field import is_single_name, requested_model
 from proxy.wire import safe_json, work
 from proxy.wire.json_edit import Document
-from proxy.wire.path_table import MESSAGES
 
 # The members that the relay itself uses: for the log, for requesting the answer, and for ending it.
 FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
@@ -43,8 +41,6 @@ async def take(call: Call, why: str | None = None) -> None:
     call.body.fields = call.protocol.path_fields(call.path, call.request.query)
     if call.body.native is not None or call.request.method in ("GET", "HEAD"):
         return
-    if call.api == MESSAGES and OWN_SIGNATURE in call.body.received:
-        why = why or _CONTROLS["translation"]
     if why is not None:
         await strict_body.read(call, why)
     elif may_be_json(call.request) and (scanned := await work.run(safe_json.scan(call.body.received), call.host.clock)):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from proxy.call import Call
 from proxy.messages import ByteStream, Wrapper
+from proxy.wire.path_table import MESSAGES
 
 Apply = Callable[[Call], Awaitable[Wrapper | None]]
 
@@ -58,6 +59,14 @@ def _is_metered(call: Call) -> bool:
     return bool(call.config.metering) and call.protocol.known
 
 
+def _has_own_thinking(call: Call) -> bool:
+    if call.api != MESSAGES:
+        return False
+    from proxy.routing import own_thinking
+
+    return own_thinking.applies(call)
+
+
 def _is_assembled(call: Call) -> bool:
     from proxy.streaming import assemble
 
@@ -65,6 +74,7 @@ def _is_assembled(call: Call) -> bool:
 
 
 STAGES: tuple[Stage, ...] = (
+    Stage("proxy.routing.own_thinking", _has_own_thinking),
     Stage("proxy.access.account_references", _has_key_to_guard),
     Stage("proxy.routing.model_allowlist", lambda call: bool(call.allowed_models)),
     Stage("proxy.routing.model_alias", _has_renamed_model),

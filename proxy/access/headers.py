@@ -88,6 +88,7 @@ def upward(
     encoding that can be opened here. `api` is the one that the upstream is called with.
     """
     family = FAMILIES[api]
+    prefixes = (*_UP_PREFIXES, *family.up_prefixes)
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
         (name, value)
@@ -95,7 +96,7 @@ def upward(
         if (
             name in _UP
             or name in family.up
-            or name.startswith((*_UP_PREFIXES, *family.up_prefixes))
+            or name.startswith(prefixes)
             or name in _OPENAI_ACCOUNT
             or name in config.forward_headers
         )

@@ -17,7 +17,7 @@ from proxy.routing.refusals import may_concern, names_field
 from proxy.settings.providers import TRANSLATED
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.json_edit import Document
-from proxy.wire.path_table import GEMINI, GEMINI_VERSION, MESSAGES, is_inference
+from proxy.wire.path_table import GEMINI, GEMINI_VERSION, is_inference
 
 if TYPE_CHECKING:
     from proxy.routing.translation import Translation
@@ -31,8 +31,6 @@ class Translating:
 
 
 Send = Callable[[Outgoing], Awaitable[Answer]]
-# What only thinking in an answer that was translated contains (proxy.protocols.translate.names).
-OWN_SIGNATURE = b'"sluice-'
 # How long in seconds this instance tries a failed target last: after a refused key, a rate limit (by default), and a
 # fault; and the longest `Retry-After` that counts.
 _KEY_REST, _RATE_LIMIT_REST, _FAULT_REST, _MAX_REST = 300.0, 20.0, 15.0, 600.0
@@ -72,16 +70,6 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
                 raise
             if not isinstance(error, UpstreamRefused) or (error.status >= 500 and not _concerns_key(call, error)):
                 _put_last(remaining, target.name)  # another key does not fix a failing host
-
-
-def _without_own_thinking(document: Document) -> Document:
-    """Return a request without the thinking of answers that Sluice translated, which no provider has signed."""
-    from proxy.protocols.translate.names import without_own_thinking  # few conversations change their upstream
-
-    messages = (document.value or {}).get("messages")
-    if not isinstance(messages, list):
-        return document
-    return document.setting({"messages": json.dumps(without_own_thinking(messages)).encode()})
 
 
 def _put_last(targets: list[Target], name: str) -> None:
@@ -128,8 +116,7 @@ def _concerns_key(call: Call, error: UpstreamRefused) -> bool:
 
 async def _translate(call: Call, target: Target) -> Translation | None:
     """Translate the request without blocking other calls. None if the target speaks the caller's protocol."""
-    document = _limited(call, target)
-    if target.api == call.api or document is None or target.api != TRANSLATED.get(call.api):
+    if target.api == call.api or target.api != TRANSLATED.get(call.api) or (document := _limited(call, target)) is None:
         return None
     from proxy.routing.translation import Translation  # few calls are translated
 
@@ -156,8 +143,6 @@ def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Transla
 def _in_own_words(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
     """Return the call for a target that speaks the caller's protocol."""
     path, data, document = outgoing.path, outgoing.body, _limited(call, target)
-    if document is not None and call.api == MESSAGES and OWN_SIGNATURE in document.data:
-        document = _without_own_thinking(document)
     if target.model is not None:
         path = model_field.rename_path(call, path, target.model)
         if call.body.form is not None:

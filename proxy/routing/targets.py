@@ -32,7 +32,9 @@ def choose(call: Call) -> list[Target]:
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream only: no other one may see it.
         native = providers.serving(served_by, call.api)
-        provider = _caller_provider(native if native and not config.routes_by_model else served_by, model, caller.key)
+        provider = _caller_provider(
+            native if native and not config.routes_by_model else served_by, model, caller.key, call.api
+        )
         return [of_key(provider, 0, caller.key, model, api_at(provider, call.api))]
     candidates = providers.candidates(served_by, model)
     candidates = [provider for provider in candidates if provider.api(call.api) is not None] or candidates
@@ -66,7 +68,7 @@ def per_provider(call: Call) -> list[Target]:
     """Return one target of each upstream that this caller's calls may go to, for listing its models."""
     caller, configured = call.caller, call.config.providers
     if caller is not None and caller.key is not None:
-        return listing(call, _caller_provider(configured, None, caller.key))[:1]
+        return listing(call, _caller_provider(configured, None, caller.key, call.api))[:1]
     return [listing(call, provider)[0] for provider in configured if provider.holds]
 
 
@@ -108,8 +110,11 @@ def _in_order(call: Call, candidates: list[Provider], model: str | None, api: st
     return ordered
 
 
-def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: str) -> Provider:
-    """Return the upstream for a caller's own key: the one with its prefix, else the first that the model selects."""
+def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: str, api: str) -> Provider:
+    """Return the upstream for a caller's own key: the one with its prefix, else the first that the model selects.
+
+    Among several, one that serves the API itself comes first.
+    """
     by_key = providers.of_key(configured, key)
     others = [provider for provider in providers.candidates(configured, model) if not provider.key_prefixes]
     if model is None and not others:  # a list of models, or a file: any upstream will do
@@ -118,7 +123,7 @@ def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: s
     candidates = serving or by_key or others
     if not candidates:
         raise NoUpstream(model)
-    return candidates[0]
+    return next((provider for provider in candidates if provider.api(api) is not None), candidates[0])
 
 
 def of_key(provider: Provider, position: int, key: str, model: str | None, api: str) -> Target:

@@ -29,8 +29,7 @@ from proxy.wire.json_edit import Document
 
 PATH = "chat/completions"
 HEADER = "x-sluice-dropped"
-# Headers of the caller's API, which mean nothing to the upstream.
-_FOREIGN = ("anthropic-", "x-claude-code-", "x-app")
+_FOREIGN = "anthropic-"  # headers that go up with every call, and mean nothing to this upstream
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
 _MAX_BYTES = 16_000_000
 # A prompt's tokens for the start of a message, which shows how full the context is: a token has about four bytes.

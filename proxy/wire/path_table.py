@@ -91,25 +91,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         cost=TOKENS,
     ),
     Endpoint("messages/count_tokens", api=MESSAGES, prompt=("messages", "system"), cost=FREE),
-    Endpoint(
-        "v1beta/models/{model}:generateContent",
-        protocol="gemini",
-        api=GEMINI,
-        prompt=("contents", "systemInstruction"),
-        limits=("generationConfig.maxOutputTokens",),
-        generates=True,
-        writes=True,
-        cost=TOKENS,
-    ),
-    Endpoint(
-        "v1beta/models/{model}:streamGenerateContent",
-        protocol="gemini",
-        api=GEMINI,
-        prompt=("contents", "systemInstruction"),
-        limits=("generationConfig.maxOutputTokens",),
-        generates=True,
-        writes=True,
-        cost=TOKENS,
+    *(
+        Endpoint(
+            f"v1beta/models/{{model}}:{method}",
+            protocol="gemini",
+            api=GEMINI,
+            prompt=("contents", "systemInstruction"),
+            limits=("generationConfig.maxOutputTokens",),
+            generates=True,
+            writes=True,
+            cost=TOKENS,
+        )
+        for method in ("generateContent", "streamGenerateContent")
     ),
     Endpoint("v1beta/models/{model}:countTokens", api=GEMINI, prompt=("contents",), cost=FREE),
     Endpoint("v1beta/models/{model}:embedContent", api=GEMINI, prompt=("content",), cost=INPUT),

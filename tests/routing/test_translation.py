@@ -172,6 +172,15 @@ def test_a_native_way_is_always_taken_and_a_named_model_is_translated() -> None:
     assert next(sse.objects(b"".join(pieces)))["message"]["model"] == "fast"
 
 
+@pytest.mark.parametrize("keys", [{}, {"keys": "k"}], ids=["the caller's key", "the server's keys"])
+def test_a_native_way_comes_first_whatever_the_priority(keys: dict[str, str]) -> None:
+    named = {"models": ["llama"], "priority": 0, **keys}
+    chat = {"name": "chat", "base_url": "https://api.groq.com/openai/v1", **named}
+    native = {"name": "native", "messages": "https://api.deepseek.com/anthropic", **named, "priority": 5}
+    asked(upstream := Listed(b"{}", headers=JSON_HEAD), settings=table(chat, native))
+    assert [(sent.target.name, sent.path) for sent in upstream.sent] == [("native", "messages")]
+
+
 def test_thinking_that_was_translated_does_not_reach_the_api_itself() -> None:
     own = {"type": "thinking", "thinking": "Hm", "signature": "sluice-abc"}
     messages = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -36,7 +37,7 @@ def named(value: Json) -> bytes:
     return f"event: {value['type']}\n".encode() + data(value)
 
 
-class Dialect:
+class Dialect(ABC):
     """One API: `events` is an answer as a stream, `whole` the same in one piece."""
 
     busy_status = 429
@@ -60,13 +61,13 @@ class Dialect:
         """What tools have answered, as the request carries it."""
         return [one["content"] for one in body["messages"] if one["role"] == "tool"]
 
+    @abstractmethod
     def events(self, model: str, call: ToolCall | None) -> list[bytes]:
         """The events of the text, or of a tool call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def whole(self, model: str, call: ToolCall | None) -> Json:
         """An answer in one piece."""
-        raise NotImplementedError
 
 
 class Chat(Dialect):
