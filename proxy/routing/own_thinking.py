@@ -10,10 +10,10 @@ import json
 
 from proxy.access import strict_body
 from proxy.call import Call
-from proxy.protocols.translate.names import SIGNATURE_PREFIX, without_own_thinking
 from proxy.wire.path_table import MESSAGES
 
-_MARK = f'"{SIGNATURE_PREFIX}'.encode()
+# How the signature of such thinking begins (proxy.protocols.translate.names).
+_MARK = b'"sluice-'
 
 
 def applies(call: Call) -> bool:
@@ -23,6 +23,8 @@ def applies(call: Call) -> bool:
 
 async def apply(call: Call) -> None:
     """Remove the thinking. Raises what `strict_body.read` raises."""
+    from proxy.protocols.translate.names import without_own_thinking  # few conversations change their upstream
+
     await strict_body.read(call, "thinking that another upstream wrote has to be removed from it")
     document = call.body.document
     if document is None or document.value is None or not isinstance(messages := document.value.get("messages"), list):

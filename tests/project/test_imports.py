@@ -60,6 +60,28 @@ def test_an_import_loads_nothing_that_it_does_not_need(statement: str, never: tu
     assert not [name for name in loaded if name in never or name.startswith(tuple(f"{one}." for one in never))]
 
 
+@pytest.mark.parametrize(
+    ("path", "protocol"),
+    [
+        ("/v1/chat/completions", "ch"),  # chat.py and chunks.py
+        ("/v1/responses", "responses"),
+        ("/v1/messages", "messages"),
+        ("/v1beta/models/m:generateContent", "gemini"),
+        ("/v1/embeddings", "none"),
+    ],
+)
+def test_a_call_loads_no_other_protocol(path: str, protocol: str) -> None:
+    loaded = loaded_by(
+        "from tests.support.core import *\n"
+        f'call = request({path!r}, b\'{{"model": "m"}}\')\n'
+        "run(Listed(b'{}', headers=JSON_HEAD), call, settings={'OPENAI_BASE_URL': 'http://127.0.0.1:9/v1'})"
+    )
+    package = "proxy.protocols."
+    names = {name.removeprefix(package) for name in loaded if name.startswith(package)}
+    own = {name for name in names if name.startswith(protocol)}
+    assert names - own == {"base", "members", "registry", "usage"} and bool(own) == (protocol != "none")
+
+
 def test_the_names_above_are_modules() -> None:
     for name in {*CORE_NEVER, *HANDLER_NEVER, *SELDOM, *UPSTREAM_NEVER}:
         assert not name.startswith("proxy") or find_spec(name), name
