@@ -7,6 +7,7 @@ import itertools
 import json
 from dataclasses import dataclass
 
+from proxy.protocols import registry
 from proxy.wire import sse
 from tests.support import parts
 from tests.support.paths import SHARED
@@ -44,7 +45,7 @@ class Recording:
 
 @functools.cache
 def recordings(api: str) -> tuple[Recording, ...]:
-    """All of one API. Without the shared data the test is skipped, or fails under REQUIRE_ALL=1."""
+    """All answers of one API. Without the shared data the test is skipped, or fails under REQUIRE_ALL=1."""
     data = parts.need_folder(SHARED / "data")
     if api in NATIVE:
         files = sorted((data / "native" / api).glob("*.sse"))
@@ -52,7 +53,26 @@ def recordings(api: str) -> tuple[Recording, ...]:
         streams = sorted((data / "streams").glob("*.sse"))
         files = [path for path in streams if json.loads(path.with_suffix(".json").read_text("utf-8"))["api"] == api]
     assert files, f"no recordings of {api}"
-    return tuple(Recording(path.stem, api, path.read_bytes()) for path in files)
+    return tuple(
+        Recording(path.stem + (f"-part{number}" if number else ""), api, answer)
+        for path in files
+        for number, answer in enumerate(_answers(api, path.read_bytes()))
+    )
+
+
+def _answers(api: str, data: bytes) -> list[bytes]:
+    """The answers of one file. Some have several, which no API sends in one stream.
+
+    After an answer's end, Sluice waits for more for a fraction of a second only.
+    """
+    protocol = registry.get(api)
+    answers, has_ended = [b""], False
+    for event in sse.split(data):
+        if has_ended and event != b"data: [DONE]\n\n":
+            answers.append(b"")
+        answers[-1] += event
+        has_ended = protocol.ends(event)
+    return answers
 
 
 def chosen(api: str, size: int) -> list[Recording]:
