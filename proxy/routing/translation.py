@@ -18,10 +18,10 @@ from proxy.messages import ByteStream, Headers, read_up_to
 from proxy.protocols import registry
 from proxy.protocols.base import Protocol
 from proxy.protocols.translate.chat_providers import provider_at
-from proxy.protocols.translate.messages_answer import to_message
-from proxy.protocols.translate.messages_errors import translated_error
-from proxy.protocols.translate.messages_request import to_chat
-from proxy.protocols.translate.messages_stream import MessagesStream
+from proxy.protocols.translate.messages_to_chat.answer import to_message
+from proxy.protocols.translate.messages_to_chat.errors import translated_error
+from proxy.protocols.translate.messages_to_chat.request import to_chat
+from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
 from proxy.tokens.models import model_of
 from proxy.upstream import Outgoing, Target
 from proxy.wire import bounded_json

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.errors import UpstreamDisconnected
 from proxy.protocols.messages import PROTOCOL
-from proxy.protocols.translate.messages_stream import MessagesStream
+from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
 from proxy.wire import sse
 from tests.support.translate import DONE, blocks, call, chunk, read, stream
 

@@ -10,9 +10,9 @@ import pytest
 
 from proxy.protocols.accumulate import ChunkAccumulator
 from proxy.protocols.members import as_list, error_in
-from proxy.protocols.translate.messages_answer import to_message
-from proxy.protocols.translate.messages_stream import MessagesStream
-from proxy.protocols.translate.messages_usage import messages_usage
+from proxy.protocols.translate.messages_to_chat.answer import to_message
+from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
+from proxy.protocols.translate.messages_to_chat.usage import messages_usage
 from proxy.wire import bounded_json, sse
 from tests.support.streams import recorded
 from tests.support.translate import blocks, read

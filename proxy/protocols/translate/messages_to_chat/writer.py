@@ -11,8 +11,8 @@ from typing import Any
 from proxy.protocols import usage
 from proxy.protocols.members import error_in
 from proxy.protocols.translate.chat_deltas import REFUSAL, TEXT, THINKING, CallDelta, calls_of, only_choice, texts_of
-from proxy.protocols.translate.messages_errors import stream_error
-from proxy.protocols.translate.messages_usage import messages_usage
+from proxy.protocols.translate.messages_to_chat.errors import stream_error
+from proxy.protocols.translate.messages_to_chat.usage import messages_usage
 from proxy.protocols.translate.names import SIGNATURE_PREFIX, digest
 from proxy.protocols.translate.think_tags import ThinkSplitter
 from proxy.protocols.translate.tool_calls import Call, Calls

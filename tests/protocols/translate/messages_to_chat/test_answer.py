@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from proxy.errors import BadRequest
 from proxy.protocols.translate.chat_providers import ROWS, UNKNOWN
-from proxy.protocols.translate.messages_answer import to_message
-from proxy.protocols.translate.messages_errors import stream_error, translated_error
-from proxy.protocols.translate.messages_request import to_chat
-from proxy.protocols.translate.messages_stream import MessagesStream
-from proxy.protocols.translate.messages_usage import messages_usage
+from proxy.protocols.translate.messages_to_chat.answer import to_message
+from proxy.protocols.translate.messages_to_chat.errors import stream_error, translated_error
+from proxy.protocols.translate.messages_to_chat.request import to_chat
+from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
+from proxy.protocols.translate.messages_to_chat.usage import messages_usage
 from tests.support.translate import read, stream
 
 

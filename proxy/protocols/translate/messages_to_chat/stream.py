@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from proxy.protocols.translate.messages_writer import MessageWriter
+from proxy.protocols.translate.messages_to_chat.writer import MessageWriter
 from proxy.wire import bounded_json, sse
 
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})

@@ -8,7 +8,7 @@ from typing import Any
 
 from proxy.protocols.members import as_list
 from proxy.protocols.messages_accumulate import MessageAccumulator
-from proxy.protocols.translate.messages_writer import MessageWriter
+from proxy.protocols.translate.messages_to_chat.writer import MessageWriter
 
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 

@@ -7,7 +7,7 @@ from typing import Any
 from proxy.protocols.members import call_of, json_of
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
-from proxy.protocols.translate.messages_blocks import Part, blocks_of, content_of, parts_of, text_part
+from proxy.protocols.translate.messages_to_chat.blocks import Part, blocks_of, content_of, parts_of, text_part
 from proxy.protocols.translate.names import call_id, function_name
 
 # Claude Code's first system block. It differs in each call, so no cache of prompts would ever match.

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from proxy.protocols.translate.chat_providers import UNKNOWN, ChatProvider
 from proxy.protocols.translate.dropped import Dropped
-from proxy.protocols.translate.messages_options import option_members
-from proxy.protocols.translate.messages_tools import tool_members
-from proxy.protocols.translate.messages_turns import chat_messages
+from proxy.protocols.translate.messages_to_chat.options import option_members
+from proxy.protocols.translate.messages_to_chat.tools import tool_members
+from proxy.protocols.translate.messages_to_chat.turns import chat_messages
 from proxy.protocols.translate.names import original_names
-
-
-class Translated(NamedTuple):
-    """A translated request.
-
-    `dropped` names what was left out and may be missed. `names` has the tools whose names had to be changed, each new
-    name with its original: the answer needs it.
-    """
-
-    request: dict[str, Any]
-    dropped: list[str]
-    names: dict[str, str]
+from proxy.protocols.translate.translated import Translated
 
 
 def to_chat(request: dict[str, Any], provider: ChatProvider = UNKNOWN, reasons: bool = False) -> Translated:

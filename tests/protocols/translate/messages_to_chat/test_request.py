@@ -9,8 +9,9 @@ import pytest
 
 from proxy.errors import BadRequest
 from proxy.protocols.translate.chat_providers import UNKNOWN, ChatProvider, provider_at
-from proxy.protocols.translate.messages_request import Translated, to_chat
+from proxy.protocols.translate.messages_to_chat.request import to_chat
 from proxy.protocols.translate.names import function_name, without_own_thinking
+from proxy.protocols.translate.translated import Translated
 
 DEEPSEEK = provider_at("https://api.deepseek.com")
 MOONSHOT = provider_at("https://api.moonshot.cn/v1")
