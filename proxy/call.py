@@ -6,6 +6,7 @@ Stages read and fill it; relay owns it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,11 +110,12 @@ class Plan:
     where nobody limits them: the body that goes up says so in its target's words. `wants_events`: the upstream is asked
     for a stream, whatever the caller asked for. `reads_answer`: the answer must be readable here, without any encoding;
     `opens_answer`: in one that can be opened here. `keeps_document`: the request's parsed form is needed after the call
-    went up.
+    went up. `on_usage` is called with what the upstream of a translated call answers, and with its protocol.
     """
 
     def __init__(self) -> None:
         self.targets: list[Target] = []
+        self.on_usage: Callable[[bytes, Protocol], None] | None = None
         self.max_output: int | None = None
         self.wants_events = False
         self.reads_answer = False
@@ -127,7 +129,8 @@ class Outcome:
 
     `length` is the body's size in bytes if known, `whole` says that one piece is all of it. `native` is a body that can
     go down as the platform's own stream; `handed_over` says that the platform has taken it. `ending` is complete, or
-    an error's code, for which `is_expected` keeps the log from warning. `details` are further fields of the log line.
+    an error's code, for which `is_expected` keeps the log from warning. `is_translated`: the upstream spoke another
+    protocol than the caller. `details` are further fields of the log line.
     """
 
     def __init__(self) -> None:
@@ -144,6 +147,7 @@ class Outcome:
         self.reply_headers: list[tuple[str, str]] = []
         self.ending = "complete"
         self.is_expected = False
+        self.is_translated = False
         self.model: str | None = None
         self.usage = Usage()
         self.cost_usd: float | None = None
@@ -282,11 +286,11 @@ class Call:
     def prepared(self, state: S) -> S:
         """The state of a new stream, with what its endings depend on."""
         state.request_id = self.id
-        state.reruns_incomplete = self._is_codex
+        state.reruns_incomplete = self.reruns_incomplete
         return state
 
     @property
-    def _is_codex(self) -> bool:
+    def reruns_incomplete(self) -> bool:
         """Whether the client is Codex, which repeats a call up to five times after `response.incomplete`."""
         names = (self.request.headers.get(name) or "" for name in ("originator", "user-agent"))
         return any(name.lower().startswith("codex") for name in names)

@@ -21,6 +21,7 @@ _UP_PREFIXES = ("x-stainless-",)
 _ACCOUNT = frozenset(
     "openai-organization openai-project anthropic-organization-id chatgpt-account-id x-goog-user-project".split()
 )
+_ANTHROPIC = ("anthropic-",)  # these go up with every call, and mean nothing to others
 _OPENAI_ACCOUNT = ("openai-organization", "openai-project")
 _DOWN = frozenset(
     "content-type content-encoding content-disposition content-range accept-ranges etag location x-request-id "
@@ -76,6 +77,14 @@ _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
 _GZIP = re.compile(r"(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE)
 _INVALID_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token (RFC 9110, section 5.6.2); events may hold anything
+
+
+def for_translation(headers: list[tuple[str, str]], api: str) -> list[tuple[str, str]]:
+    """Return the headers of a call of `api` for an upstream of another API, which must answer readably."""
+    family = FAMILIES[api]
+    prefixes = (*family.up_prefixes, *_ANTHROPIC, "accept-encoding")
+    kept = [(name, value) for name, value in headers if name not in family.up and not name.startswith(prefixes)]
+    return [*kept, ("accept-encoding", "identity")]
 
 
 def upward(

@@ -11,6 +11,7 @@ from proxy.call import Call
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import ByteStream, Headers, Wrapper, media_type
 from proxy.protocols import usage
+from proxy.protocols.base import Protocol
 from proxy.wire import content_encoding
 
 _MODEL = re.compile(rb'"model(?:Version)?"\s*:\s*"([^"\\]{1,200})"')
@@ -30,22 +31,28 @@ class Reports:
 
 async def apply(call: Call) -> Wrapper:
     """Watch calls that use tokens. Passive: a native stream may bypass it, since a log figure is not worth the cost."""
+    call.plan.on_usage = partial(record, call)
     return Wrapper(partial(watch, call), passive=True)
 
 
 async def watch(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
-    """Yield `stream` unchanged. Of a JSON body both ends are kept: the usage is in one of them."""
+    """Yield `stream` unchanged. Of a JSON body both ends are kept: the usage is in one of them.
+
+    Of a translated call, the upstream's own answer is watched instead.
+    """
     ends: _Ends | None = None
     try:
         async for piece in stream:
-            if piece and call.is_sse:
-                record(call, piece)
-            elif piece and _is_json(call):
+            if not piece or call.outcome.is_translated:
+                pass
+            elif call.is_sse:
+                record(call, piece, call.protocol)
+            elif _is_json(call):
                 ends = ends or _Ends(content_encoding.encoding(call.outcome.headers or Headers()))
                 ends.add(piece)
             yield piece
         if ends is not None:
-            record(call, ends.data())
+            record(call, ends.data(), call.protocol)
     finally:
         await stream.aclose()
 
@@ -54,12 +61,12 @@ def _is_json(call: Call) -> bool:
     return call.outcome.headers is not None and media_type(call.outcome.headers) == "application/json"
 
 
-def record(call: Call, piece: bytes) -> None:
-    """Record the answer's model and usage if `piece` has them."""
+def record(call: Call, piece: bytes, protocol: Protocol) -> None:
+    """Record the answer's model and usage if `piece`, which is in `protocol`, has them."""
     outcome = call.outcome
     if outcome.model is None and (match := _MODEL.search(piece[:_MODEL_BYTES])):
         outcome.model = match[1].decode("utf-8", "replace")
-    if usage.mentioned(piece) and (reported := call.protocol.usage(piece)):
+    if usage.mentioned(piece) and (reported := protocol.usage(piece)):
         from proxy.cost import dialects, figures  # most pieces report nothing
 
         reports = call.state(Reports)

@@ -14,7 +14,6 @@ from proxy.call import Call, Retry
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from proxy.routing import model_field
 from proxy.routing.refusals import may_concern, names_field
-from proxy.settings.providers import TRANSLATED
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.json_edit import Document
 from proxy.wire.path_table import GEMINI, GEMINI_VERSION, is_inference
@@ -116,17 +115,24 @@ def _concerns_key(call: Call, error: UpstreamRefused) -> bool:
 
 async def _translate(call: Call, target: Target) -> Translation | None:
     """Translate the request without blocking other calls. None if the target speaks the caller's protocol."""
-    if target.api == call.api or target.api != TRANSLATED.get(call.api) or (document := _limited(call, target)) is None:
+    if target.api == call.api or call.endpoint is None:
         return None
-    from proxy.routing.translation import Translation  # few calls are translated
+    from proxy.protocols.translate import directions  # few calls are translated
 
-    return await call.host.clock.offload(lambda: Translation(call, target, document))
+    if (direction := directions.find(call.api, target.api)) is None:
+        return None
+    from proxy.routing.translation import Translation
+
+    document = _limited(call, target)
+    body = call.body.outgoing if document is None else document.data
+    return await call.host.clock.offload(lambda: Translation(call, target, direction, body))
 
 
 def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None = None) -> Outgoing:
     """Return the call for `target`: in translation, or with its name for the model, its limit fields and its paths."""
     provider = target.provider
     call.state(Translating).translation = translation
+    call.outcome.is_translated = translation is not None
     prepared = _in_own_words(call, outgoing, target) if translation is None else translation.outgoing(outgoing)
     headers = prepared.headers
     if provider is not None and provider.headers:

@@ -47,13 +47,15 @@ def choose(call: Call) -> list[Target]:
 def is_translatable(call: Call) -> bool:
     """Whether the call may go to an upstream that does not serve its API: in translation, or for a list of models."""
     row = call.endpoint
-    can_be = (row is not None and row.writes) or is_listing(call.request.method, call.path)
+    can_be = (row is not None and row.translated and row.path == call.path) or is_listing(
+        call.request.method, call.path
+    )
     return call.config.translate != "off" and can_be and call.api in providers.TRANSLATED
 
 
 def api_at(provider: Provider, api: str) -> str:
     """Return the API with which an upstream is called for a call of `api`."""
-    return api if provider.api(api) is not None else providers.TRANSLATED.get(api, api)
+    return api if provider.api(api) is not None else providers.translated_api(provider, api) or api
 
 
 def listing(call: Call, provider: Provider) -> list[Target]:

@@ -22,7 +22,8 @@ _VERSION = re.compile(r"v\d+(?:alpha|beta)?\d*")
 class Row(NamedTuple):
     """One provider.
 
-    `host` is a pattern for the host of its base URL. `apis` says where each API is, with `{host}` for that host and
+    `host` is a pattern for the host of its base URL, or for host and path if it has a slash. `apis` says where each API
+    is, with `{host}` for that host and
     `{1}` for the first group of the pattern; OPENAI and RESPONSES are at the configured address unless they are
     listed. An API that is None is not served.
     """
@@ -31,14 +32,21 @@ class Row(NamedTuple):
     apis: dict[str, tuple[str, str] | None]
 
 
-_CHAT_ONLY: dict[str, tuple[str, str] | None] = {MESSAGES: None, GEMINI: None}
+# OpenAI's APIs only, and of those only chat completions.
+_OPENAI_ONLY: dict[str, tuple[str, str] | None] = {MESSAGES: None, GEMINI: None}
+_CHAT_ONLY = {**_OPENAI_ONLY, RESPONSES: None}
+_ZAI: dict[str, tuple[str, str] | None] = {
+    MESSAGES: ("https://{host}/api/anthropic/v1", AUTHORIZATION),
+    GEMINI: None,
+}
 ROWS: tuple[Row, ...] = (
-    Row(r"api\.openai\.com", _CHAT_ONLY),
+    Row(r"api\.openai\.com", _OPENAI_ONLY),
     Row(
         r"api\.anthropic\.com",
         {
             MESSAGES: ("https://{host}/v1", X_API_KEY),
             OPENAI: ("https://{host}/v1", AUTHORIZATION),
+            RESPONSES: None,
             GEMINI: None,
         },
     ),
@@ -47,15 +55,17 @@ ROWS: tuple[Row, ...] = (
         {
             GEMINI: ("https://{host}/v1beta", GOOG_API_KEY),
             OPENAI: ("https://{host}/v1beta/openai", AUTHORIZATION),
+            RESPONSES: None,
             MESSAGES: None,
         },
     ),
     Row(r"api\.deepseek\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
     Row(r"api\.moonshot\.(?:ai|cn)", {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None}),
     Row(
-        r"api\.z\.ai|open\.bigmodel\.cn",
-        {MESSAGES: ("https://{host}/api/anthropic/v1", AUTHORIZATION), GEMINI: None},
+        r"(?:api\.z\.ai|open\.bigmodel\.cn)/api/coding/.*",
+        {**_ZAI, RESPONSES: ("https://{host}/api/v1", AUTHORIZATION)},
     ),
+    Row(r"api\.z\.ai|open\.bigmodel\.cn", {**_ZAI, RESPONSES: None}),
     Row(
         r"dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
         {
@@ -74,9 +84,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(r"openrouter\.ai", {MESSAGES: ("https://{host}/api/v1", AUTHORIZATION), GEMINI: None}),
     Row(r"[^.]+\.services\.ai\.azure\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
-    Row(r"[^.]+\.openai\.azure\.com", _CHAT_ONLY),
-    Row(r"api\.siliconflow\.(?:cn|com)", {MESSAGES: ("https://{host}/v1", AUTHORIZATION), GEMINI: None}),
-    Row(r"api\.x\.ai|api\.groq\.com|api\.mistral\.ai", _CHAT_ONLY),
+    Row(r"[^.]+\.openai\.azure\.com", _OPENAI_ONLY),
+    Row(
+        r"api\.siliconflow\.(?:cn|com)", {MESSAGES: ("https://{host}/v1", AUTHORIZATION), RESPONSES: None, GEMINI: None}
+    ),
+    Row(r"api\.x\.ai|api\.groq\.com", _OPENAI_ONLY),
+    Row(r"api\.mistral\.ai", _CHAT_ONLY),
 )
 
 
@@ -86,9 +99,10 @@ def find(base_url: str, name: str) -> Api | None:
 
     A server that is not known, such as a relay or a local one, is taken to serve every API next to its base URL.
     """
-    host = urlsplit(base_url).hostname or ""
+    address = urlsplit(base_url)
+    host = address.hostname or ""
     for row in ROWS:
-        if (match := re.fullmatch(row.host, host)) is None:
+        if (match := re.fullmatch(row.host, host + address.path if "/" in row.host else host)) is None:
             continue
         if name not in row.apis:
             return Api(base_url)

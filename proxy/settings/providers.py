@@ -105,20 +105,22 @@ class Provider:
         return not self.models and not self.aliases
 
 
-# The API for which calls of another one can be translated (proxy.routing.translation).
-TRANSLATED = {MESSAGES: OPENAI}
+# The APIs for which calls of another one can be translated (proxy.protocols.translate), the best one first.
+TRANSLATED = {MESSAGES: (OPENAI,), RESPONSES: (OPENAI,)}
 
 
 def translating(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:
     """The upstreams that do not serve an API, and for which its calls can be translated."""
-    target = TRANSLATED.get(api)
-    if target is None:
-        return ()
     return tuple(
         provider
         for provider in providers
-        if provider.translate and provider.api(api) is None and provider.api(target) is not None
+        if provider.translate and provider.api(api) is None and translated_api(provider, api) is not None
     )
+
+
+def translated_api(provider: Provider, api: str) -> str | None:
+    """The API with which an upstream is called in translation, None if it serves no such one."""
+    return next((name for name in TRANSLATED.get(api, ()) if provider.api(name) is not None), None)
 
 
 def serving(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:

@@ -33,6 +33,7 @@ class Endpoint:
     - `generates`: the length of what it generates is paid for; `writes`: it generates a model's text.
     - `cost`: one of the constants above.
     - `deployed`: Azure serves it below a deployment.
+    - `translated`: its calls can be translated for an upstream that serves another API.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Endpoint:
     writes: bool = False
     cost: str = UNKNOWN
     deployed: bool = False
+    translated: bool = False
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -57,6 +59,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         writes=True,
         cost=TOKENS,
         deployed=True,
+        translated=True,
     ),
     Endpoint(
         "completions",
@@ -77,6 +80,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         generates=True,
         writes=True,
         cost=TOKENS,
+        translated=True,
     ),
     Endpoint("responses/input_tokens", api=RESPONSES, prompt=("input", "instructions"), cost=FREE),
     Endpoint("responses/compact", api=RESPONSES, prompt=("input", "instructions"), generates=True, writes=True),
@@ -89,6 +93,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         generates=True,
         writes=True,
         cost=TOKENS,
+        translated=True,
     ),
     Endpoint("messages/count_tokens", api=MESSAGES, prompt=("messages", "system"), cost=FREE),
     *(

@@ -23,6 +23,8 @@ class ChatProvider(NamedTuple):
     - `needs_reasoning`: it needs the reasoning of earlier turns, as `reasoning_content`.
     - `call_ids`: a pattern for ids of calls that it accepts. `id_length`: the length of ids that replace others.
     - `min_temperature`: the lowest temperature that it accepts.
+    - `cumulative`: it repeats the arguments of a call with each piece of them. Elsewhere, "a" and then "ab" may be two
+      pieces.
     """
 
     host: str = ""
@@ -36,6 +38,7 @@ class ChatProvider(NamedTuple):
     call_ids: str = r"[A-Za-z0-9_-]{1,40}"
     id_length: int = 37
     min_temperature: float = 0.0
+    cumulative: bool = False
 
 
 UNKNOWN = ChatProvider()

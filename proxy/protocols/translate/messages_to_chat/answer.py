@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from proxy.protocols.members import as_list
 from proxy.protocols.messages_accumulate import MessageAccumulator
+from proxy.protocols.translate.answer_stream import written
 from proxy.protocols.translate.messages_to_chat.writer import MessageWriter
 
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -21,22 +21,10 @@ def to_message(
     `names` is what `Translated.names` says. What a stream with the same content would say is in the message. A call of
     which the arguments were cut off is left out.
     """
-    choice = next((choice for choice in as_list(completion.get("choices")) if isinstance(choice, dict)), {})
-    delta = choice.get("message")
-    if not isinstance(delta, dict):
-        return None
-    calls = [
-        {**call, "index": index}
-        for index, call in enumerate(as_list(delta.get("tool_calls")))
-        if isinstance(call, dict)
-    ]
     writer = MessageWriter(model, 0, names, request_id)
-    whole = {**choice, "index": 0, "delta": {**delta, "tool_calls": calls}}
-    writer.add({"id": completion.get("id"), "choices": [whole], "usage": completion.get("usage")})
-    writer.finish()
-    events = writer.take()
-    if writer.has_error:
+    if not written(writer, completion):
         return None
+    events = writer.take()
     accumulator = MessageAccumulator()
     for event in events:
         accumulator.add(event)

@@ -8,6 +8,8 @@ import pytest
 
 from proxy.errors import UpstreamDisconnected
 from proxy.protocols.messages import PROTOCOL
+from proxy.protocols.translate.errors import stream_status
+from proxy.protocols.translate.messages_to_chat.errors import translated_error
 from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
 from proxy.wire import sse
 from tests.support.translate import DONE, blocks, call, chunk, read, stream
@@ -31,23 +33,12 @@ def said(*chunks: Any, **options: Any) -> dict[str, Any]:
 def test_a_message_begins_with_the_requested_model_and_an_estimate_of_the_input() -> None:
     made = MessagesStream("claude-x", input_tokens=42)
     assert made.feed(stream(chunk({"role": "assistant", "content": ""}))) == b""
-    assert not made.has_begun
     (event, delta_start, delta) = sse.objects(made.feed(stream(chunk({"content": "Hi"}))))
     message = event["message"]
     assert (message["model"], message["role"], message["content"]) == ("claude-x", "assistant", [])
     assert message["usage"]["input_tokens"] == 42  # E9: context meters read it
     assert message["id"].startswith("msg_") and len(message["id"]) > 20
     assert delta_start["type"] == "content_block_start" and delta["delta"] == {"type": "text_delta", "text": "Hi"}
-    assert made.has_begun
-
-
-def test_a_message_begins_once_even_if_a_ping_needed_it_early() -> None:  # E1
-    made = MessagesStream("m", request_id="req-1")
-    first = made.start()
-    assert read(first)["events"] == ["message_start"]
-    assert made.start() == b""
-    data = first + made.feed(stream(chunk({"content": "Hi"}), chunk({}, "stop")) + DONE)
-    assert read(data)["events"].count("message_start") == 1
 
 
 def test_the_id_depends_on_the_upstream_s_id_alone() -> None:
@@ -369,16 +360,17 @@ def test_tags_are_text_where_reasoning_comes_apart_or_a_call_came_first() -> Non
 def test_an_error_in_the_stream_ends_it(error: Any, kind: str, text: str) -> None:
     made = MessagesStream("m")
     data = made.feed(stream(chunk({"content": "x"}), {"error": error}, chunk({"content": "y"}, "stop")) + DONE)
-    message = read(data + made.end() + made.start())
-    assert made.has_error and not made.is_cut
-    assert message["error"]["type"] == kind and message["error"]["message"].startswith(text)
-    assert message["events"].count("error") == 1 and not message["ended"]  # E32
+    message = read(data + made.end())
+    assert made.error == error and not made.is_cut and not made.ended and not message["ended"]
+    translated = translated_error(stream_status(made.error), made.error).body["error"]
+    assert translated["type"] == kind and translated["message"].startswith(text)
     assert blocks(message) == [("text", "x")]
 
 
 def test_a_finish_reason_may_be_an_error() -> None:
-    message = said(chunk({"content": "x"}), chunk({}, "insufficient_system_resource"))
-    assert message["error"]["type"] == "api_error" and not message["ended"]
+    made = MessagesStream("m")
+    data = made.feed(stream(chunk({"content": "x"}), chunk({}, "insufficient_system_resource")) + DONE)
+    assert "insufficient_system_resource" in made.error and not read(data + made.end())["ended"]
 
 
 def test_comments_and_the_upstream_s_end_are_eaten() -> None:  # E33
