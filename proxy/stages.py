@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from proxy.call import Call
 from proxy.messages import ByteStream, Wrapper
-from proxy.wire.path_table import MESSAGES
+from proxy.wire.path_table import MESSAGES, RESPONSES
 
 Apply = Callable[[Call], Awaitable[Wrapper | None]]
 
@@ -60,7 +60,7 @@ def _is_metered(call: Call) -> bool:
 
 
 def _has_own_thinking(call: Call) -> bool:
-    if call.api != MESSAGES:
+    if call.api not in (MESSAGES, RESPONSES):
         return False
     from proxy.routing import own_thinking
 

@@ -17,6 +17,7 @@ from proxy.errors import BadRequest, UpstreamDisconnected, UpstreamNotReadable, 
 from proxy.messages import ByteStream, Headers, read_up_to
 from proxy.protocols import registry
 from proxy.protocols.base import Protocol
+from proxy.protocols.members import error_in
 from proxy.protocols.translate import errors
 from proxy.protocols.translate.chat_providers import provider_at
 from proxy.protocols.translate.direction import Asked, Direction
@@ -100,7 +101,10 @@ class Translation:
             raise UpstreamDisconnected
 
     async def whole(self, body: ByteStream, start: bytes) -> bytes:
-        """A whole answer in the caller's protocol. Raises UpstreamNotReadable if it is none."""
+        """A whole answer in the caller's protocol.
+
+        Raises UpstreamRefused if it is an error, and UpstreamNotReadable if it is no answer at all.
+        """
         outcome, rest = self._call.outcome, await read_up_to(body, _MAX_BYTES)
         data = start + (rest or b"")
         self._observe(data)
@@ -115,7 +119,11 @@ class Translation:
 
     def _answer(self, data: bytes) -> bytes | None:
         value: Any = bounded_json.parse(data)
-        answer = self._direction.answer(value, self._asked) if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            return None
+        if error := error_in(value):
+            raise self._error(errors.stream_status(error), error)
+        answer = self._direction.answer(value, self._asked)
         return None if answer is None else _encoded(answer).encode("utf-8", "replace")
 
     def _error(

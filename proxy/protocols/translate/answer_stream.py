@@ -66,6 +66,7 @@ def written(writer: AnswerWriter, completion: dict[str, Any]) -> bool:
         if isinstance(call, dict)
     ]
     whole = {**choice, "index": 0, "delta": {**delta, "tool_calls": calls}}
-    writer.add({"id": completion.get("id"), "choices": [whole], "usage": completion.get("usage")})
+    kept = {name: completion.get(name) for name in ("id", "created", "usage")}
+    writer.add({**kept, "choices": [whole]})
     writer.finish()
     return writer.error is None

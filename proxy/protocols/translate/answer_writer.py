@@ -50,6 +50,7 @@ class AnswerWriter(ABC):
         self.finish_reason = ""
         self.usage: dict[str, Any] = {}
         self.has_call = self.is_refused = False
+        self.created = 0
         self.seed = request_id
         self.events: list[Event] = []
         self._splitter = ThinkSplitter()
@@ -104,6 +105,7 @@ class AnswerWriter(ABC):
             return
         if not self.has_begun and isinstance(identifier := chunk.get("id"), str):
             self.seed = identifier or self.seed
+            self.created = created if isinstance(created := chunk.get("created"), int) else 0
         choice = only_choice(chunk)
         for counts in (choice.get("usage"), chunk.get("usage")):
             if isinstance(counts, dict):

@@ -67,5 +67,10 @@ def without_own_thinking(messages: list[Any]) -> list[Any]:
     return kept
 
 
+def without_own_reasoning(items: list[Any]) -> list[Any]:
+    """The items of a request to the Responses API without reasoning that Sluice marked."""
+    return [item for item in items if not (isinstance(item, dict) and is_own_signature(item.get("encrypted_content")))]
+
+
 def _is_own_thinking(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") == "thinking" and is_own_signature(block.get("signature"))

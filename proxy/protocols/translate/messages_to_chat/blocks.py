@@ -5,24 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.protocols.members import as_list
+from proxy.protocols.translate.chat_parts import Part, file_part, image_part, text_part
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
 
-Part = dict[str, Any]
-
 _PDF = "application/pdf"
-
-
-def text_part(text: str) -> Part:
-    """A part with a text."""
-    return {"type": "text", "text": text}
-
-
-def content_of(parts: list[Part]) -> str | list[Part]:
-    """A message's content. Texts alone become one string: several providers refuse a list."""
-    if all(part["type"] == "text" for part in parts):
-        return "\n\n".join(part["text"] for part in parts)
-    return parts
 
 
 def blocks_of(content: Any, where: str) -> list[dict[str, Any]]:
@@ -71,7 +58,7 @@ def _image(block: dict[str, Any], where: str) -> Part:
         url = f"data:{source['media_type']};base64,{source['data']}"
     if not isinstance(url, str):
         raise refused("An image needs base64 data or a URL: this model's provider has no uploaded files.", where)
-    return {"type": "image_url", "image_url": {"url": url}}
+    return image_part(url)
 
 
 def _document(block: dict[str, Any], provider: ChatProvider, dropped: Dropped, where: str) -> list[Part]:
@@ -90,8 +77,7 @@ def _document(block: dict[str, Any], provider: ChatProvider, dropped: Dropped, w
     if kind == "base64" and isinstance(data, str) and provider.takes_files:
         title = block.get("title")
         name = title if isinstance(title, str) and title else "document.pdf"
-        file = {"filename": name, "file_data": f"data:{_PDF};base64,{data}"}
-        return [*parts, {"type": "file", "file": file}]
+        return [*parts, file_part(name, f"data:{_PDF};base64,{data}")]
     raise refused(
         "This model's provider reads documents only as text. Send the document's text, or call a model that is served "
         "through the Messages API.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from proxy.protocols.translate.chat_parts import function_of
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
 from proxy.protocols.translate.names import function_name
 
@@ -62,13 +63,7 @@ def _function(tool: Any, where: str, dropped: Dropped) -> dict[str, Any] | None:
         raise refused("Each tool needs a name.", where)
     if tool.get("strict"):
         dropped.add("tools.strict")
-    function: dict[str, Any] = {"name": function_name(name)}
-    if isinstance(description := tool.get("description"), str):
-        function["description"] = description
-    # Several providers refuse a schema without these, which is valid for Anthropic.
-    schema = schema if isinstance(schema, dict) else {}
-    function["parameters"] = {**schema, "type": "object", "properties": schema.get("properties") or {}}
-    return {"type": "function", "function": function}
+    return function_of(function_name(name), tool.get("description"), schema)
 
 
 def _server_name(tool: dict[str, Any]) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.protocols.members import call_of, json_of
+from proxy.protocols.members import json_of
+from proxy.protocols.translate.chat_parts import (
+    Part,
+    assistant_message,
+    call_part,
+    content_of,
+    reasoning_content,
+    result_message,
+)
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
-from proxy.protocols.translate.messages_to_chat.blocks import Part, blocks_of, content_of, parts_of, text_part
+from proxy.protocols.translate.messages_to_chat.blocks import blocks_of, parts_of
 from proxy.protocols.translate.names import call_id, function_name
 
 # Claude Code's first system block. It differs in each call, so no cache of prompts would ever match.
@@ -15,9 +23,6 @@ _BILLING = "x-anthropic-billing-header"
 _ERROR = "Error: "
 # Claude Code marks what is not from the user in the same way.
 _REMINDER = "<system-reminder>\n{}\n</system-reminder>"
-_IMAGE_MARK = "[image: see the next message]"
-# Some providers refuse a call without reasoning, or with an empty one, even if the model gave none (Moonshot).
-_NO_REASONING = " "
 
 
 def chat_messages(request: dict[str, Any], provider: ChatProvider, dropped: Dropped) -> list[dict[str, Any]]:
@@ -86,16 +91,8 @@ def _assistant(
             dropped.add(str(kind))  # a tool of Anthropic's, used earlier in the conversation
         elif kind != "redacted_thinking":
             parts += parts_of(block, provider, dropped, "messages")
-    message: dict[str, Any] = {"role": "assistant", "content": content_of(parts) if parts else None}
-    if needs_reasoning and (reasoning or calls):
-        message["reasoning_content"] = "\n\n".join(reasoning) or _NO_REASONING
-    if calls:
-        message["tool_calls"] = calls
-    elif not parts:
-        if "reasoning_content" not in message:
-            return []
-        message["content"] = ""
-    return [message]
+    message = assistant_message(parts, calls, reasoning_content(reasoning, calls) if needs_reasoning else None)
+    return [] if message is None else [message]
 
 
 def _call(block: dict[str, Any], provider: ChatProvider) -> dict[str, Any]:
@@ -103,7 +100,7 @@ def _call(block: dict[str, Any], provider: ChatProvider) -> dict[str, Any]:
     if not isinstance(identifier, str) or not isinstance(name, str):
         raise refused("A tool_use block needs an id and a name.", "messages")
     text = arguments if isinstance(arguments, str) else json_of({} if arguments is None else arguments)
-    return {"id": call_id(identifier, provider), **call_of(function_name(name), text)}
+    return call_part(call_id(identifier, provider), function_name(name), text)
 
 
 def _user(blocks: list[dict[str, Any]], provider: ChatProvider, dropped: Dropped) -> list[dict[str, Any]]:
@@ -126,20 +123,6 @@ def _result(block: dict[str, Any], provider: ChatProvider, dropped: Dropped) -> 
     """The message with a tool's result, and the parts that only a user's message can have."""
     if not isinstance(identifier := block.get("tool_use_id"), str):
         raise refused(f"A tool_result block needs a tool_use_id, not {quoted(identifier)}.", "messages")
-    texts = []
-    others: list[Part] = []
-    for inner in blocks_of(block.get("content"), "messages"):
-        for part in parts_of(inner, provider, dropped, "messages"):
-            if part["type"] == "text":
-                texts.append(part["text"])
-            else:
-                others.append(part)
-                texts.append(_IMAGE_MARK)
-    identifier = call_id(identifier, provider)
-    text = "\n\n".join(texts)
-    if block.get("is_error"):
-        text = _ERROR + text
-    if others:
-        others.insert(0, text_part(f"[images of the result of {identifier}]"))
-    # Some providers refuse an empty content.
-    return {"role": "tool", "tool_call_id": identifier, "content": text or "(no output)"}, others
+    blocks = blocks_of(block.get("content"), "messages")
+    parts = [part for inner in blocks for part in parts_of(inner, provider, dropped, "messages")]
+    return result_message(call_id(identifier, provider), parts, _ERROR if block.get("is_error") else "")

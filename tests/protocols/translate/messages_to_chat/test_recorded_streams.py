@@ -1,4 +1,4 @@
-"""Recorded chat streams of many providers, translated: nothing is lost, and no cut looks like an end."""
+"""Recorded chat streams of many providers as Messages: nothing is lost, and no cut looks like an end."""
 
 from __future__ import annotations
 
@@ -8,66 +8,19 @@ from typing import Any
 
 import pytest
 
-from proxy.protocols.accumulate import ChunkAccumulator
-from proxy.protocols.members import as_list, error_in
 from proxy.protocols.translate.messages_to_chat.answer import to_message
 from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
 from proxy.protocols.translate.messages_to_chat.usage import messages_usage
-from proxy.wire import bounded_json, sse
-from tests.support.streams import recorded
+from tests.support.chat_streams import CHATS, Said, first_choice, has_error, in_pieces, is_finished, said, starts
 from tests.support.translate import blocks, read
 
-_MAX_CUTS = 40
 _STOPS = {"length": "max_tokens", "content_filter": "refusal"}
 
-
-def _is_chat(data: bytes) -> bool:
-    return any(isinstance(choice, dict) and "delta" in choice for choice in _choices(data))
-
-
-def _choices(data: bytes) -> list[Any]:
-    return [choice for event in sse.objects(data) for choice in as_list(event.get("choices"))]
-
-
-CHATS = [file for file in recorded() if _is_chat(file.read_bytes())]
 each_stream = pytest.mark.parametrize("file", CHATS, ids=[file.name for file in CHATS])
 
 
-def first_choice(data: bytes) -> dict[str, Any]:
-    """The whole chat completion, with its first choice alone."""
-    accumulator = ChunkAccumulator()
-    for event in sse.objects(data):
-        accumulator.add(event)
-    answer = accumulator.whole(ended=True)
-    return {**answer, "choices": [choice for choice in answer["choices"] if choice["index"] == 0]}
-
-
-def text_of(value: Any, kind: str, inner: str = "text") -> str:
-    """The text of one kind in a content."""
-    if isinstance(value, str):
-        return value if inner == kind else ""
-    if isinstance(value, list):
-        return "".join(text_of(part, kind, inner) for part in value)
-    if not isinstance(value, dict):
-        return ""
-    inner = "thinking" if value.get("type") == "thinking" else inner
-    return "".join(text_of(value[name], kind, inner) for name in ("text", "thinking") if name in value)
-
-
-def expected(message: dict[str, Any]) -> tuple[str, str, list[str]]:
-    """The reasoning, the text, and the calls of a chat message."""
-    content = message.get("content")
-    details = [detail.get("text") or "" for detail in as_list(message.get("reasoning_details"))]
-    reasoning = message.get("reasoning_content") or message.get("reasoning") or "".join(details)
-    calls = [
-        f"{call['id']} {call['function']['name']} {call['function']['arguments'] or '{}'}"
-        for call in as_list(message.get("tool_calls"))
-    ]
-    return reasoning + text_of(content, "thinking"), text_of(content, "text") + (message.get("refusal") or ""), calls
-
-
 def found(message: dict[str, Any]) -> tuple[str, str, list[str]]:
-    """The same of a message that was translated."""
+    """What a message that was translated says: reasoning, text and calls."""
     texts = {"thinking": "", "text": ""}
     for kind, text in blocks(message):
         if kind in texts:
@@ -78,13 +31,15 @@ def found(message: dict[str, Any]) -> tuple[str, str, list[str]]:
     return texts["thinking"], texts["text"], calls
 
 
+def expected(original: Said) -> tuple[str, str, list[str]]:
+    """The same of a chat message."""
+    return original.reasoning, original.text + original.refusal, original.calls
+
+
 def translated(data: bytes, size: int | None = None) -> tuple[bytes, MessagesStream]:
     """The translated stream; `size` is how many bytes the network delivers at once."""
     made = MessagesStream("m", input_tokens=1)
-    splitter = sse.Splitter()
-    pieces = [data] if size is None else [data[at : at + size] for at in range(0, len(data), size)]
-    events = b"".join(made.feed(piece) for chunk in pieces if (piece := splitter.feed(chunk)))
-    return events + made.feed(splitter.rest()) + made.end(), made
+    return b"".join(map(made.feed, in_pieces(data, size))) + made.end(), made
 
 
 def test_there_are_many_recorded_streams() -> None:
@@ -97,11 +52,11 @@ def test_a_translated_stream_says_the_same(file: Path) -> None:
     events, made = translated(data)
     message = read(events)
     answer = first_choice(data)
-    if any(error_in(event, name) for name, event in _named(data)):
+    if has_error(data):
         assert made.error is not None and not message["ended"]
         return
     (choice,) = answer["choices"]
-    assert found(message) == expected(choice["message"])
+    assert found(message) == expected(said(choice["message"]))
     assert made.ended and not made.is_cut
     reason = choice["finish_reason"]
     has_calls = bool(choice["message"].get("tool_calls"))
@@ -109,11 +64,6 @@ def test_a_translated_stream_says_the_same(file: Path) -> None:
     assert message["stop_reason"] == _STOPS.get(reason, default)
     if isinstance(answer.get("usage"), dict):
         assert message["usage"] == messages_usage(answer["usage"])
-
-
-def _named(data: bytes) -> list[tuple[str, dict[str, Any]]]:
-    values = [(name, bounded_json.parse(text)) for name, text in sse.events(data)]
-    return [(name, value) for name, value in values if isinstance(value, dict)]
 
 
 @each_stream
@@ -126,22 +76,12 @@ def test_pieces_make_no_difference(file: Path) -> None:
 
 @each_stream
 def test_a_cut_is_never_an_end(file: Path) -> None:
-    events = sse.split(file.read_bytes())
-    step = max(1, len(events) // _MAX_CUTS)
-    for count in range(0, len(events), step):
-        data = b"".join(events[:count])
-        translation, made = translated(data)
-        message = read(translation)
-        finishes = [
-            choice.get("finish_reason")
-            for choice in _choices(data)
-            if isinstance(choice, dict) and not choice.get("index")
-        ]
-        is_finished = any(finishes) or b"[DONE]" in data
+    for data in starts(file.read_bytes()):
+        events, made = translated(data)
+        message = read(events)
         assert message["ended"] == made.ended
         assert made.ended or made.error is not None or made.is_cut
-        if not is_finished:
-            assert not message["ended"]
+        assert is_finished(data) or not message["ended"]
 
 
 @each_stream
@@ -184,7 +124,7 @@ def test_anthropic_s_sdk_reads_what_was_said(file: Path) -> None:
     strict = read(events)
     assert message.stop_reason == strict["stop_reason"]
     assert message.usage.output_tokens == strict["usage"]["output_tokens"]
-    said = ["".join(getattr(block, kind, "") for block in message.content) for kind in ("thinking", "text")]
-    assert tuple(said) == found(strict)[:2]
+    texts = ["".join(getattr(block, kind, "") for block in message.content) for kind in ("thinking", "text")]
+    assert tuple(texts) == found(strict)[:2]
     inputs = [block.input for block in message.content if block.type == "tool_use"]
     assert inputs == [json.loads(block["json"]) for block in strict["content"] if block["type"] == "tool_use"]
