@@ -48,10 +48,9 @@ def test_an_api_that_no_upstream_is_configured_for_is_not_served(serve: Serve, u
     closed = {"messages": False, "gemini": False, "responses": False}
     table = [{"name": "a", "base_url": f"http://127.0.0.1:{upstream.port}/v1", "keys": "k", **closed}]
     findings = probe(serve(UPSTREAMS=json.dumps(table), OPENAI_BASE_URL="", PROXY_KEY=KEY).url)
-    # Messages are translated to chats.
-    assert states(findings) == {"chat": "served", **dict.fromkeys(closed, "none"), "messages": "served"}
-    message = findings.of("responses_api.none")["what"]
-    assert "serves OpenAI's Responses API" in message
+    # Messages and Responses are translated to chats.
+    assert states(findings) == {**dict.fromkeys(("chat", "messages", "responses"), "served"), "gemini": "none"}
+    assert "serves Google's Gemini API" in findings.of("gemini_api.none")["what"]
 
 
 def test_an_upstream_without_a_path_does_not_serve_its_api(serve: Serve, upstream: Upstream) -> None:

@@ -14,11 +14,11 @@ Item = dict[str, Any]
 _IN_PROGRESS, _COMPLETED = "in_progress", "completed"
 
 
-def message_item(identifier: str, part: Item | None = None) -> Item:
-    """A message; finished if it has its part."""
+def message_item(place: str, part: Item | None = None) -> Item:
+    """A message; finished if it has its part. Here and below, `place` is what ids end with."""
     status = _IN_PROGRESS if part is None else _COMPLETED
     content = [] if part is None else [part]
-    return {"id": identifier, "type": "message", "status": status, "role": "assistant", "content": content}
+    return {"id": f"msg_{place}", "type": "message", "status": status, "role": "assistant", "content": content}
 
 
 def message_part(kind: str, text: str) -> Item:
@@ -28,10 +28,10 @@ def message_part(kind: str, text: str) -> Item:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def reasoning_item(identifier: str, seed: str, text: str = "") -> Item:
+def reasoning_item(place: str, seed: str, text: str = "") -> Item:
     """Reasoning, which comes back with the next request. The mark says that no provider has encrypted it."""
     summary = [summary_part(text)] if text else []
-    return {"id": identifier, "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE_PREFIX + seed}
+    return {"id": f"rs_{place}", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE_PREFIX + seed}
 
 
 def summary_part(text: str) -> Item:
@@ -44,29 +44,25 @@ def starts_early(tool: Tool) -> bool:
     return tool.kind in (FUNCTION, CUSTOM)
 
 
-def id_prefix(tool: Tool) -> str:
-    """How the id of a call's item begins."""
-    return {FUNCTION: "fc", CUSTOM: "ctc", LOCAL_SHELL: "lsh", TOOL_SEARCH: "tsc"}[tool.kind]
-
-
-def call_item(tool: Tool, identifier: str, call_id: str, arguments: str | None = None) -> Item:
+def call_item(tool: Tool, place: str, call_id: str, arguments: str | None = None) -> Item:
     """A call of a tool; `arguments` are None as long as they are not complete.
 
     Arguments that the tool's own item cannot hold stay those of a function, as the model made them.
     """
     status = _IN_PROGRESS if arguments is None else _COMPLETED
-    common: Item = {"id": identifier, "status": status, "call_id": call_id}
-    place = {"namespace": tool.namespace} if tool.namespace else {}
+    common: Item = {"status": status, "call_id": call_id}
+    named = {"name": tool.name, **({"namespace": tool.namespace} if tool.namespace else {})}
     if tool.kind == CUSTOM:
         text = custom_input(arguments or "")
-        return {**common, "type": "custom_tool_call", "name": tool.name, "input": text, **place}
+        return {"id": f"ctc_{place}", "type": "custom_tool_call", **common, **named, "input": text}
     value = bounded_json.parse(arguments or "")
     members = value if isinstance(value, dict) else {}
     if tool.kind == LOCAL_SHELL and (action := _action(members)) is not None:
-        return {**common, "type": "local_shell_call", "action": action}
+        return {"id": f"lsh_{place}", "type": "local_shell_call", **common, "action": action}
     if tool.kind == TOOL_SEARCH and members:
-        return {**common, "type": "tool_search_call", "execution": "client", "arguments": members}
-    return {**common, "type": "function_call", "name": tool.name, "arguments": arguments or "", **place}
+        search = {"id": f"tsc_{place}", "type": "tool_search_call", **common}
+        return {**search, "execution": "client", "arguments": members}
+    return {"id": f"fc_{place}", "type": "function_call", **common, **named, "arguments": arguments or ""}
 
 
 def custom_input(arguments: str) -> str:

@@ -33,7 +33,7 @@ def texts_of(content: Any, where: str) -> list[str]:
 
 
 def _part(part: dict[str, Any], provider: ChatProvider, where: str) -> Part | None:
-    kind = part.get("type")
+    kind = str(part.get("type"))
     if kind in _TEXTS:
         text = part.get(_TEXTS[kind])
         if not isinstance(text, str):

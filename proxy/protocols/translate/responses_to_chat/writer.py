@@ -10,7 +10,6 @@ from proxy.protocols.translate.direction import Asked
 from proxy.protocols.translate.responses_to_chat.output_items import (
     Item,
     call_item,
-    id_prefix,
     message_item,
     message_part,
     reasoning_item,
@@ -41,12 +40,10 @@ class ResponseWriter(AnswerWriter):
     def open_text(self, kind: str) -> None:
         self._pieces = []
         if kind == THINKING:
-            self._begin("rs")
-            self._add_item(reasoning_item(self._id, self.seed))
+            self._add_item(reasoning_item(self._begin(), self.seed))
             self._write("reasoning_summary_part.added", summary_index=0, part=summary_part(""))
         else:
-            self._begin("msg")
-            self._add_item(message_item(self._id))
+            self._add_item(message_item(self._begin()))
             self._write("content_part.added", content_index=0, part=message_part(kind, ""))
 
     def write_text(self, kind: str, text: str) -> None:
@@ -59,10 +56,9 @@ class ResponseWriter(AnswerWriter):
             self._write("output_text.delta", content_index=0, delta=text, logprobs=[])
 
     def open_call(self, call: Call) -> None:
-        tool = self._tool(call)
-        self._begin(id_prefix(tool))
+        tool, place = self._tool(call), self._begin()
         if starts_early(tool):
-            self._add_item(call_item(tool, self._id, call.identifier))
+            self._add_item(call_item(tool, place, call.identifier))
 
     def write_arguments(self, call: Call, text: str) -> None:
         if self._tool(call).kind == FUNCTION:
@@ -91,7 +87,7 @@ class ResponseWriter(AnswerWriter):
         if kind == THINKING:
             self._write("reasoning_summary_text.done", summary_index=0, text=text)
             self._write("reasoning_summary_part.done", summary_index=0, part=summary_part(text))
-            self._finish_item(reasoning_item(self._id, self.seed, text))
+            self._finish_item(reasoning_item(self._place, self.seed, text))
             return
         part = message_part(kind, text)
         if kind == REFUSAL:
@@ -99,32 +95,37 @@ class ResponseWriter(AnswerWriter):
         else:
             self._write("output_text.done", content_index=0, text=text, logprobs=[])
         self._write("content_part.done", content_index=0, part=part)
-        self._finish_item(message_item(self._id, part))
+        self._finish_item(message_item(self._place, part))
 
     def _close_call(self, call: Call) -> None:
         tool, arguments = self._tool(call), call.arguments or "{}"
-        item = call_item(tool, self._id, call.identifier, arguments)
+        item = call_item(tool, self._place, call.identifier, arguments)
+        if not starts_early(tool):
+            self._add_item({**item, "status": "in_progress"})
         if tool.kind == CUSTOM:
             self._write("custom_tool_call_input.delta", delta=item["input"])
             self._write("custom_tool_call_input.done", input=item["input"])
-        elif tool.kind == FUNCTION:
-            if not call.arguments:
+        elif item["type"] == "function_call":
+            if tool.kind != FUNCTION or not call.arguments:
                 self._write("function_call_arguments.delta", delta=arguments)
             self._write("function_call_arguments.done", arguments=arguments, name=tool.name)
-        else:
-            self._add_item({**item, "status": "in_progress"})
         self._finish_item(item)
 
     def _tool(self, call: Call) -> Tool:
         tool: Tool = self._asked.names.get(call.name) or Tool(FUNCTION, call.name)
         return tool
 
-    def _begin(self, prefix: str) -> None:
-        """Begin the next item."""
+    def _begin(self) -> str:
+        """Begin the next item. Returns its place, with which its id ends."""
         self._index += 1
-        self._id = f"{prefix}_{self.seed}{self._index:02d}"
+        return self._place
+
+    @property
+    def _place(self) -> str:
+        return f"{self.seed}{self._index:02d}"
 
     def _add_item(self, item: Item) -> None:
+        self._id = item["id"]
         self._event("response.output_item.added", output_index=self._index, item=item)
 
     def _finish_item(self, item: Item) -> None:
