@@ -1,0 +1,1 @@
+"""Chat completions, answered by an upstream that is called through the Responses API. Pure."""
