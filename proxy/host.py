@@ -76,6 +76,8 @@ class Host:
     # that the caller did not ask for, `no_usage` refuse `stream_options`.
     no_events: dict[tuple[str, str], float] = field(default_factory=dict)
     no_usage: dict[tuple[str, str], float] = field(default_factory=dict)
+    # Models that take tools through the Responses API only, each with what the call said about its reasoning.
+    only_responses: dict[tuple[str, str], float] = field(default_factory=dict)
     # Targets that failed, by id, with the time until which they are tried last.
     resting: dict[str, float] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy.call import Call, Retry
 from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
-from proxy.routing import model_field
+from proxy.routing import model_field, over_responses
 from proxy.routing.refusals import may_concern, names_field
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.json_edit import Document
@@ -44,6 +44,7 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
     lesson: Retry | None = None
     while True:
         target = remaining.pop(0)
+        target = over_responses.known(call, target) or target
         call.outcome.go_to(target)
         try:
             translation = await _translate(call, target)
@@ -52,6 +53,9 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
                 call.host.learn(lesson.lessons, target.name, lesson.model)
             return answer
         except UpstreamError as error:
+            if (other := over_responses.after(call, target, error)) is not None:
+                remaining.insert(0, other)
+                continue
             retry = call.plan.retry
             if retry and not retry.used and isinstance(error, UpstreamRefused) and may_concern(error, retry.added):
                 retry.used = True

@@ -31,10 +31,7 @@ def choose(call: Call) -> list[Target]:
         model = requested_model(call)
     if caller is not None and caller.key is not None:
         # A caller's own key goes to one upstream only: no other one may see it.
-        native = providers.serving(served_by, call.api)
-        provider = _caller_provider(
-            native if native and not config.routes_by_model else served_by, model, caller.key, call.api
-        )
+        provider = _caller_provider(served_by, model, caller.key, call.api)
         return [of_key(provider, 0, caller.key, model, api_at(provider, call.api))]
     candidates = providers.candidates(served_by, model)
     candidates = [provider for provider in candidates if provider.api(call.api) is not None] or candidates
@@ -84,7 +81,8 @@ def serving(call: Call, api: str, translated: bool = False) -> tuple[Provider, .
         configured = tuple(provider for provider in configured if provider.holds)
     found = providers.serving(configured, api)
     if translated:
-        has_rest = any(provider.takes_all for provider in found)  # so no other one gets what nobody names
+        # One of these gets what nobody names. A caller's own key may be another one's.
+        has_rest = not call.own_key and any(provider.takes_all for provider in found)
         found += tuple(
             provider for provider in providers.translating(configured, api) if not (has_rest and provider.takes_all)
         )

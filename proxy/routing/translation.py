@@ -124,6 +124,8 @@ class Translation:
         if error := error_in(value):
             raise self._error(errors.stream_status(error), error)
         answer = self._direction.answer(value, self._asked)
+        if answer is not None and (error := error_in(answer)):
+            raise self._error(errors.stream_status(error), error)
         return None if answer is None else _encoded(answer).encode("utf-8", "replace")
 
     def _error(

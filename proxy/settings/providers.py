@@ -106,7 +106,7 @@ class Provider:
 
 
 # The APIs for which calls of another one can be translated (proxy.protocols.translate), the best one first.
-TRANSLATED = {MESSAGES: (OPENAI,), RESPONSES: (OPENAI,)}
+TRANSLATED = {MESSAGES: (OPENAI, RESPONSES), RESPONSES: (OPENAI,), OPENAI: (RESPONSES,)}
 
 
 def translating(providers: tuple[Provider, ...], api: str) -> tuple[Provider, ...]:

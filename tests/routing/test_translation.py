@@ -181,6 +181,48 @@ def test_a_native_way_comes_first_whatever_the_priority(keys: dict[str, str]) ->
     assert [(sent.target.name, sent.path) for sent in upstream.sent] == [("native", "messages")]
 
 
+def test_a_key_goes_to_the_upstream_that_its_prefix_names() -> None:
+    chat = {"name": "chat", "base_url": "https://api.groq.com/openai/v1", "key_prefixes": ["sk-caller"]}
+    native = {"name": "native", "messages": "https://api.deepseek.com/anthropic"}
+    upstream = Listed(json.dumps(COMPLETION).encode(), headers=JSON_HEAD)
+    asked(upstream, settings={"UPSTREAMS": json.dumps([native, chat])})
+    assert [(sent.target.name, sent.path) for sent in upstream.sent] == [("chat", "chat/completions")]
+    # This call was not read strictly, since most callers' keys go to the native one.
+    bad = request(PATH, b'{"model": "m", "messages": [}', None, ANTHROPIC)
+    reply, _ = run(upstream := Listed(), bad, settings={"UPSTREAMS": json.dumps([native, chat])})
+    assert reply.status == 400 and not upstream.sent and "JSON object" in error_of(reply)["message"]
+
+
+def test_usage_is_read_as_the_upstream_reports_it() -> None:
+    # xAI counts reasoning beside the completion's tokens, and says what it charged.
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 2,
+        "completion_tokens_details": {"reasoning_tokens": 5},
+        "cost_in_usd_ticks": 20_000_000_000,
+    }
+    lines: list[str] = []
+    pieces = (*STREAM[:4], sse.event({"id": "c1", "choices": [], "usage": usage}), DONE)
+    xai = {"OPENAI_BASE_URL": "https://api.x.ai/v1", "METERING": "header"}
+    asked(Listed(*pieces), lines=lines, settings=xai, stream=True)
+    asked(Listed(json.dumps({**COMPLETION, "usage": usage}).encode(), headers=JSON_HEAD), lines=lines, settings=xai)
+    for line in map(json.loads, lines):
+        assert line["gen_ai.usage.output_tokens"] == 7 and line["cost_usd"] == 2.0
+    # Without a report, the estimate at the start of the message counts for nothing.
+    lines.clear()
+    asked(Listed(*STREAM[:4], DONE), lines=lines, stream=True)
+    assert json.loads(lines[-1]).get("gen_ai.usage.input_tokens") is None
+
+
+def test_an_error_instead_of_an_answer_is_anthropic_s() -> None:
+    body = json.dumps({"error": {"message": "slow down", "code": 429}}).encode()
+    reply, _ = asked(Listed(body, headers=JSON_HEAD))
+    assert reply.status == 429 and error_of(reply)["type"] == "rate_limit_error"
+    _, pieces = asked(Listed(chunk(content="x"), b'data: {"error": {"message": "busy", "code": 529}}\n\n'), stream=True)
+    *_, last = sse.objects(b"".join(pieces))
+    assert (last["type"], last["error"]["type"]) == ("error", "overloaded_error")
+
+
 def test_thinking_that_was_translated_does_not_reach_the_api_itself() -> None:
     own = {"type": "thinking", "thinking": "Hm", "signature": "sluice-abc"}
     messages = [

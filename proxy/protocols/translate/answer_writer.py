@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from proxy.protocols import usage
 from proxy.protocols.members import error_in
-from proxy.protocols.translate.chat_deltas import REFUSAL, TEXT, CallDelta, calls_of, only_choice, texts_of
-from proxy.protocols.translate.names import digest
+from proxy.protocols.translate.chat_deltas import REFUSAL, TEXT, THINKING, CallDelta, calls_of, only_choice, texts_of
+from proxy.protocols.translate.names import digest, encrypted_reasoning
 from proxy.protocols.translate.think_tags import ThinkSplitter
 from proxy.protocols.translate.tool_calls import Call, Calls
 
@@ -37,8 +37,9 @@ class Text:
 class AnswerWriter(ABC):
     """Writes the events of one answer. `ended` and `error` say how it has ended, if it has.
 
-    `error` is the upstream's. `request_id` is the seed of ids if the answer begins before the upstream's first chunk.
-    `cumulative`: the provider repeats the arguments of a call with each piece of them.
+    `error` is the upstream's. `encrypted` is the reasoning that is being written, as OpenAI encrypted it. `request_id`
+    is the seed of ids if the answer begins before the upstream's first chunk. `cumulative`: the provider repeats the
+    arguments of a call with each piece of them.
     """
 
     # Kinds of text that this protocol does not tell apart from others.
@@ -51,6 +52,7 @@ class AnswerWriter(ABC):
         self.usage: dict[str, Any] = {}
         self.has_call = self.is_refused = False
         self.created = 0
+        self.encrypted = ""
         self.seed = request_id
         self.events: list[Event] = []
         self._splitter = ThinkSplitter()
@@ -154,8 +156,22 @@ class AnswerWriter(ABC):
             self._splitter.give_up()
             self.is_refused = self.is_refused or kind == REFUSAL
             self._say(kind, text)
+        if encrypted := encrypted_reasoning(delta.get("reasoning_details")):
+            self._start()
+            self._close_encrypted(encrypted)
         for piece in calls_of(delta):
             self._add_call(piece)
+
+    def _close_encrypted(self, encrypted: str) -> None:
+        """Close the open reasoning with this, or one without a text. It is lost where a call has to be waited for."""
+        if self._must_wait():
+            return
+        if self._open != THINKING:
+            self._close()
+            self._open_text(THINKING)
+        self.encrypted = encrypted
+        self._close()
+        self.encrypted = ""
 
     def _split(self, text: str) -> None:
         for kind, piece in self._splitter.feed(text):

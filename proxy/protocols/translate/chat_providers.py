@@ -23,6 +23,7 @@ class ChatProvider(NamedTuple):
     - `needs_reasoning`: it needs the reasoning of earlier turns, as `reasoning_content`.
     - `call_ids`: a pattern for ids of calls that it accepts. `id_length`: the length of ids that replace others.
     - `min_temperature`: the lowest temperature that it accepts.
+    - `keeps_reasoning`: it takes back what it encrypted, as `reasoning_details`.
     - `cumulative`: it repeats the arguments of a call with each piece of them. Elsewhere, "a" and then "ab" may be two
       pieces.
     """
@@ -38,6 +39,7 @@ class ChatProvider(NamedTuple):
     call_ids: str = r"[A-Za-z0-9_-]{1,40}"
     id_length: int = 37
     min_temperature: float = 0.0
+    keeps_reasoning: bool = False
     cumulative: bool = False
 
 

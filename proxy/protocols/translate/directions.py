@@ -12,6 +12,8 @@ from proxy.wire.path_table import MESSAGES, OPENAI, RESPONSES
 _MODULES = {
     (MESSAGES, OPENAI): "proxy.protocols.translate.messages_to_chat.direction",
     (RESPONSES, OPENAI): "proxy.protocols.translate.responses_to_chat.direction",
+    (OPENAI, RESPONSES): "proxy.protocols.translate.chat_to_responses.direction",
+    (MESSAGES, RESPONSES): "proxy.protocols.translate.messages_to_responses",
 }
 
 

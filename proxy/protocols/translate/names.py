@@ -12,10 +12,13 @@ from proxy.protocols.translate.chat_providers import ChatProvider
 
 # Thinking of a translated answer is signed with this, so that it is recognised when it comes back.
 SIGNATURE_PREFIX = "sluice-"
+# Reasoning that OpenAI has encrypted follows this in a signature, so that it comes back with the conversation.
+ENCRYPTED_PREFIX = f"{SIGNATURE_PREFIX}encrypted-"
 # OpenAI's limit for names of functions. Anthropic allows 128 characters, and MCP servers use them.
 _MAX_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH = 12  # characters
+_ENCRYPTED = "reasoning.encrypted"
 
 
 def digest(text: str) -> str:
@@ -48,6 +51,20 @@ def original_names(tools: Any) -> dict[str, str]:
 def is_own_signature(signature: Any) -> bool:
     """Whether thinking with this signature came from a translated answer."""
     return isinstance(signature, str) and signature.startswith(SIGNATURE_PREFIX)
+
+
+def encrypted_details(encrypted: str) -> list[dict[str, Any]]:
+    """Encrypted reasoning as the member `reasoning_details` of a chat message."""
+    return [{"type": _ENCRYPTED, "data": SIGNATURE_PREFIX + encrypted, "format": "openai-responses-v1"}]
+
+
+def encrypted_reasoning(details: Any) -> str:
+    """The encrypted reasoning in the member `reasoning_details` of a chat message; empty if there is none of ours."""
+    for detail in as_list(details):
+        if isinstance(detail, dict) and detail.get("type") == _ENCRYPTED and is_own_signature(detail.get("data")):
+            text: str = detail["data"].removeprefix(SIGNATURE_PREFIX)
+            return text
+    return ""
 
 
 def without_own_thinking(messages: list[Any]) -> list[Any]:

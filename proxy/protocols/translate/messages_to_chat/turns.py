@@ -16,7 +16,7 @@ from proxy.protocols.translate.chat_parts import (
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
 from proxy.protocols.translate.messages_to_chat.blocks import blocks_of, parts_of
-from proxy.protocols.translate.names import call_id, function_name
+from proxy.protocols.translate.names import ENCRYPTED_PREFIX, call_id, encrypted_details, function_name
 
 # Claude Code's first system block. It differs in each call, so no cache of prompts would ever match.
 _BILLING = "x-anthropic-billing-header"
@@ -80,9 +80,11 @@ def _assistant(
     parts: list[Part] = []
     calls = []
     reasoning = []
+    encrypted: list[dict[str, Any]] = []
     for block in blocks:
         kind = block.get("type")
         if kind == "thinking":
+            encrypted += _encrypted(block)
             if isinstance(thinking := block.get("thinking"), str) and thinking:
                 reasoning.append(thinking)
         elif kind == "tool_use":
@@ -92,7 +94,17 @@ def _assistant(
         elif kind != "redacted_thinking":
             parts += parts_of(block, provider, dropped, "messages")
     message = assistant_message(parts, calls, reasoning_content(reasoning, calls) if needs_reasoning else None)
-    return [] if message is None else [message]
+    if message is None:
+        return []
+    return [{**message, "reasoning_details": encrypted} if encrypted and provider.keeps_reasoning else message]
+
+
+def _encrypted(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """The reasoning that OpenAI encrypted in an earlier answer."""
+    signature = block.get("signature")
+    if not isinstance(signature, str) or not signature.startswith(ENCRYPTED_PREFIX):
+        return []
+    return encrypted_details(signature.removeprefix(ENCRYPTED_PREFIX))
 
 
 def _call(block: dict[str, Any], provider: ChatProvider) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from proxy.protocols.translate.answer_stream import AnswerStream, written
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.direction import Asked, Direction, Stream
 from proxy.protocols.translate.errors import TranslatedError
-from proxy.protocols.translate.responses_to_chat.errors import translated_error
+from proxy.protocols.translate.openai_errors import translated_error
 from proxy.protocols.translate.responses_to_chat.request import to_chat
 from proxy.protocols.translate.responses_to_chat.writer import ResponseWriter
 from proxy.protocols.translate.translated import Translated

@@ -1,4 +1,4 @@
-"""Errors of a chat upstream in the form of the Responses API. Pure."""
+"""Errors of an upstream in the form of OpenAI's APIs. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIRST_SERVER_ERROR = 500
 
 
 def translated_error(status: int, error: Any) -> TranslatedError:
-    """An error that a chat upstream answered with. `error` is its body or the body's member `error`."""
+    """An error that an upstream answered with. `error` is its body or the body's member `error`."""
     status, message, members, is_overflow = failure(status, error)
     status = _UNAVAILABLE if status == _OVERLOADED else status
     kind, code, param = members.get("type"), members.get("code"), members.get("param")
