@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from proxy.errors import BadRequest
@@ -23,6 +24,20 @@ class Dropped:
         """Add a name, once. One that does not fit in a header is left out."""
         if name not in self.names and len(self.names) < _MAX_NAMES and _NAME.fullmatch(name):
             self.names.append(name)
+
+
+# What becomes of a member of a request: it has an equal; it means nothing to the upstream, so that nothing is lost; it
+# is left out and named, as is every member that a table does not list; or the request is refused.
+MAPPED, SILENT, NAMED, REFUSED = "mapped", "silent", "named", "refused"
+
+
+def name_others(
+    request: dict[str, Any], members: Mapping[str, str], defaults: Mapping[str, tuple[Any, ...]], dropped: Dropped
+) -> None:
+    """Name the members of a request that are left out. `defaults` are values that change nothing."""
+    for name, value in request.items():
+        if members.get(name, NAMED) == NAMED and value is not None and value not in defaults.get(name, ()):
+            dropped.add(name)
 
 
 def refused(message: str, param: str) -> BadRequest:

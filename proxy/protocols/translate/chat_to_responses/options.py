@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.protocols.translate.dropped import Dropped, refused
+from proxy.protocols.translate.dropped import MAPPED, NAMED, REFUSED, Dropped, name_others, refused
 
 # The lowest limit of output tokens that OpenAI accepts.
 _MIN_TOKENS = 16
@@ -13,13 +13,26 @@ _SAME = (
     "parallel_tool_calls temperature top_p service_tier metadata user safety_identifier prompt_cache_key "
     "prompt_cache_options prompt_cache_retention"
 ).split()
-# Members that are translated here or elsewhere. Of `stream_options`, all is about the stream that the caller gets.
-_TRANSLATED = frozenset(
-    "model messages tools tool_choice functions function_call max_tokens max_completion_tokens response_format "
-    "verbosity reasoning_effort stream stream_options n modalities audio logit_bias".split()
-)
-# Members that change nothing if they are zero, false or empty.
-_NEUTRAL = frozenset("stop presence_penalty frequency_penalty logprobs top_logprobs store".split())
+# Of `stream_options`, all is about the stream that the caller gets.
+MEMBERS: dict[str, str] = {
+    **dict.fromkeys(_SAME, MAPPED),
+    **dict.fromkeys(
+        "model messages tools tool_choice max_tokens max_completion_tokens response_format verbosity reasoning_effort "
+        "stream stream_options".split(),
+        MAPPED,
+    ),
+    **dict.fromkeys(
+        "stop presence_penalty frequency_penalty seed logprobs top_logprobs prediction web_search_options "
+        "store".split(),
+        NAMED,
+    ),
+    **dict.fromkeys("n modalities audio logit_bias functions function_call".split(), REFUSED),
+}
+# Values that change nothing.
+_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys("presence_penalty frequency_penalty logprobs top_logprobs store".split(), (0,)),
+    "stop": ("", []),
+}
 
 
 def option_members(request: dict[str, Any], dropped: Dropped) -> dict[str, Any]:
@@ -41,10 +54,7 @@ def option_members(request: dict[str, Any], dropped: Dropped) -> dict[str, Any]:
         members["text"] = text
     if request.get("stream"):
         members["stream"] = True
-    for name, value in request.items():
-        is_neutral = value is None or (name in _NEUTRAL and not value)
-        if not is_neutral and name not in _SAME and name not in _TRANSLATED:
-            dropped.add(name)
+    name_others(request, MEMBERS, _DEFAULTS, dropped)
     return members
 
 

@@ -13,17 +13,22 @@ from proxy.protocols.translate.chat_options import (
     thinking_off,
 )
 from proxy.protocols.translate.chat_providers import ChatProvider
-from proxy.protocols.translate.dropped import Dropped, refused
+from proxy.protocols.translate.dropped import MAPPED, NAMED, REFUSED, SILENT, Dropped, name_others, refused
+from proxy.protocols.translate.messages_to_chat.tools import SERVER_MEMBERS
 
 # Budgets of thinking below these are this effort; higher ones are "high".
 _BUDGETS = ((4_000, "low"), (16_000, "medium"))
 _MAX_STOPS = 4
-# Members that are translated here or elsewhere, and members that mean nothing to another provider.
-_TRANSLATED = frozenset(
-    "model messages system tools tool_choice max_tokens stop_sequences temperature top_p top_k thinking output_config "
-    "output_format stream mcp_servers container".split()
-)
-_SILENT = frozenset(("metadata", "cache_control", "service_tier", "betas"))
+MEMBERS: dict[str, str] = {
+    **dict.fromkeys(
+        "model messages system tools tool_choice max_tokens stop_sequences temperature top_p top_k thinking "
+        "output_config output_format stream".split(),
+        MAPPED,
+    ),
+    **dict.fromkeys(("metadata", "cache_control", "service_tier", "betas"), SILENT),
+    "context_management": NAMED,
+    **dict.fromkeys(SERVER_MEMBERS, REFUSED),  # named where the call has tools of its own
+}
 
 
 def option_members(request: dict[str, Any], provider: ChatProvider, reasons: bool, dropped: Dropped) -> dict[str, Any]:
@@ -38,9 +43,7 @@ def option_members(request: dict[str, Any], provider: ChatProvider, reasons: boo
     members |= _format(request)
     if request.get("stream"):
         members |= {"stream": True, "stream_options": {"include_usage": True}}
-    for name, value in request.items():
-        if value is not None and name not in _TRANSLATED and name not in _SILENT:
-            dropped.add(name)
+    name_others(request, MEMBERS, {}, dropped)
     return members
 
 

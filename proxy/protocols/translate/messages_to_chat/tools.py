@@ -15,7 +15,7 @@ _SERVER = re.compile(r"(web_search|web_fetch|code_execution|tool_search_tool|mcp
 _WITHOUT_SCHEMA = re.compile(r"(?:bash|text_editor|memory|computer)_")
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 # Members of a request that need Anthropic's servers.
-_SERVER_MEMBERS = ("mcp_servers", "container")
+SERVER_MEMBERS = ("mcp_servers", "container")
 
 
 def tool_members(request: dict[str, Any], dropped: Dropped) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def tool_members(request: dict[str, Any], dropped: Dropped) -> dict[str, Any]:
             functions.append(function)
         else:
             server_tools.append(tool)
-    missing = [_server_name(tool) for tool in server_tools] + [name for name in _SERVER_MEMBERS if request.get(name)]
+    missing = [_server_name(tool) for tool in server_tools] + [name for name in SERVER_MEMBERS if request.get(name)]
     choice = request.get("tool_choice")
     choice = choice if isinstance(choice, dict) else {}
     is_forced = choice.get("type") == "tool" and any(tool.get("name") == choice.get("name") for tool in server_tools)

@@ -12,17 +12,8 @@ from proxy.protocols.translate.chat_options import (
     thinking_off,
 )
 from proxy.protocols.translate.chat_providers import ChatProvider
-from proxy.protocols.translate.dropped import Dropped, refused
+from proxy.protocols.translate.dropped import MAPPED, NAMED, REFUSED, SILENT, Dropped, name_others, refused
 
-# Members that are translated here or elsewhere, and members that mean nothing to another provider.
-_TRANSLATED = frozenset(
-    "model input instructions tools tool_choice parallel_tool_calls max_output_tokens temperature top_p reasoning text "
-    "stream".split()
-)
-_SILENT = frozenset(
-    "include client_metadata prompt_cache_key prompt_cache_retention prompt_cache_options metadata user "
-    "safety_identifier stream_options".split()
-)
 # Members that need the state that OpenAI keeps between calls.
 _STATE = {
     "previous_response_id": "Send the whole conversation as input.",
@@ -30,8 +21,22 @@ _STATE = {
     "prompt": "Send the prompt's text.",
     "background": "Leave it out, and wait for the answer.",
 }
+MEMBERS: dict[str, str] = {
+    **dict.fromkeys(
+        "model input instructions tools tool_choice parallel_tool_calls max_output_tokens temperature top_p reasoning "
+        "text stream".split(),
+        MAPPED,
+    ),
+    **dict.fromkeys(
+        "include client_metadata prompt_cache_key prompt_cache_retention prompt_cache_options metadata user "
+        "safety_identifier stream_options".split(),
+        SILENT,
+    ),
+    **dict.fromkeys("store truncation max_tool_calls service_tier top_logprobs context_management".split(), NAMED),
+    **dict.fromkeys(_STATE, REFUSED),
+}
 # Values that say what happens anyway.
-_DEFAULTS = {"truncation": "disabled", "service_tier": "auto", "store": False, "background": False, "top_logprobs": 0}
+_DEFAULTS = {"truncation": ("disabled",), "service_tier": ("auto",), "store": (False,), "top_logprobs": (0,)}
 
 
 def option_members(request: dict[str, Any], provider: ChatProvider, reasons: bool, dropped: Dropped) -> dict[str, Any]:
@@ -48,9 +53,7 @@ def option_members(request: dict[str, Any], provider: ChatProvider, reasons: boo
     members |= _format(request, dropped)
     if request.get("stream"):
         members |= {"stream": True, "stream_options": {"include_usage": True}}
-    for name, value in request.items():
-        if name not in _TRANSLATED and name not in _SILENT and value not in (None, _DEFAULTS.get(name)):
-            dropped.add(name)
+    name_others(request, MEMBERS, _DEFAULTS, dropped)
     return members
 
 
