@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,17 @@ def need() -> None:
         pytest.skip(message)
 
 
-def run(name: str, folder: Path, url: str, key: str) -> Run:
-    """Let an agent answer the prompt, or fail at it. `folder` is new and empty; `url` has no path."""
+def run(name: str, folder: Path, url: str, key: str, files: Mapping[str, str]) -> Run:
+    """Let an agent answer the prompt, or fail at it. `folder` is new and empty; `url` has no path.
+
+    `files` are in the folder that it works in, by their names.
+    """
     agent = AGENTS[name]
     home, work, temporary = folder / "home", folder / "work", folder / "tmp"
     for one in (home, work, temporary):
         one.mkdir(parents=True)
+    for file, text in files.items():
+        (work / file).write_text(text, encoding="utf-8")
     options, settings = agent.set_up(home, url, key)
     environ = {
         "PATH": install()["PATH"],

@@ -8,7 +8,9 @@ from typing import Any
 from tests.support.agents_dialects import TEXT
 from tests.support.agents_outcomes import Outcome, carry_out
 from tests.support.agents_routes import Route
-from tests.support.agents_upstream import OUTPUT, SCENARIOS, SILENCE_SECONDS, AgentUpstream, dialect_of
+from tests.support.agents_session import SESSION, TURNS
+from tests.support.agents_tools import OUTPUT
+from tests.support.agents_upstream import SCENARIOS, SILENCE_SECONDS, AgentUpstream, dialect_of
 from tests.support.talk import wait_for
 
 # The scenarios of each agent. opencode's other packages and Codex's WebSocket only repeat what may differ there.
@@ -34,6 +36,7 @@ CALLS = {
     ("codex", "wrong_key"): 3,
     ("codex", "busy"): 1,
     ("gemini", "cut"): 1,
+    ("codex-gpt-6", SESSION): 6,  # it wants one call at a time
 }
 # Whom the scenario's failure stops.
 FAILS = {("codex", "busy"), ("gemini", "cut")} | {case for case in CASES if case[1] == "wrong_key"}
@@ -48,7 +51,7 @@ NOT_PASSED: dict[str, set[str]] = {
 
 def calls_of(name: str, scenario: str) -> int:
     """How many calls the agent makes without Sluice."""
-    usual = 2 if scenario in ("tool", "cut", "busy") else 1
+    usual = 2 if scenario in ("tool", "cut", "busy") else len(TURNS) + 1 if scenario == SESSION else 1
     return CALLS.get((name, scenario), usual) + name.startswith("opencode")
 
 

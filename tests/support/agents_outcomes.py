@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import agents
+from tests.support.agents_session import BEFORE, FILE, SESSION
 from tests.support.agents_upstream import KEY, AgentUpstream, Received, agent_upstream
 from tests.support.lock import locked
 
@@ -54,8 +55,9 @@ class Outcome:
 
 def carry_out(name: str, scenario: str, folder: Path, upstream: AgentUpstream, url: str, key: str) -> Outcome:
     """Run an agent through `url`, behind which is `upstream`."""
-    upstream.play(scenario)
-    run = agents.run(name, folder, url, WRONG_KEY if scenario == "wrong_key" else key)
+    upstream.play(scenario, folder / "work")
+    files = {FILE: BEFORE} if scenario == SESSION else {}
+    run = agents.run(name, folder, url, WRONG_KEY if scenario == "wrong_key" else key, files)
     return Outcome(run, url, upstream.received)
 
 

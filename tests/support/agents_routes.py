@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,27 @@ from tests.support.bundles import Bundles
 from tests.support.paths import ROOT
 from tests.support.process import free_port, listening
 from tests.support.upstream import CEILING
+from tests.support.workers import Workers
 
 PROXY_KEY = "pk-gate-0123456789abcdef"
 # Where the server has the keys, callers send PROXY_KEY; elsewhere their own key goes up.
 ROUTES = ("own-key", "held-key", "lambda", "scf")
+WORKER = "worker"
 ONLY_CHAT = "-to-chat"
 HOLDS_KEYS = frozenset({"held-key", "lambda"})
 
 
 @dataclass(frozen=True)
 class Route:
-    """A running Sluice. `key` is the right key for its callers."""
+    """A running Sluice. `key` is the right key for its callers, `printed` gives every line that it has printed."""
 
     url: str
     key: str
-    log: Path
+    printed: Callable[[], list[str]]
 
     def lines(self) -> list[dict[str, Any]]:
         """The line of each call that has ended."""
-        texts = [text for text in self.log.read_text(encoding="utf-8").splitlines() if text.startswith("{")]
+        texts = [text for text in self.printed() if text.startswith("{")]
         return [line for line in map(json.loads, texts) if "ending" in line]
 
 
@@ -82,7 +84,17 @@ def route(name: str, upstream: str, folder: Path, bundles: Bundles) -> Iterator[
         command += ["--as", "lambda-stream"] if name == "lambda" else []
     log = folder / "log"
     with log.open("wb") as file, _running(command, port, log, env=environ, cwd=folder, stdout=file, stderr=file):
-        yield Route(f"http://127.0.0.1:{port}", PROXY_KEY if held else KEY, log)
+        yield Route(_url(port), PROXY_KEY if held else KEY, lambda: log.read_text(encoding="utf-8").splitlines())
+
+
+def worker_route(workers: Workers, upstream: str) -> Route:
+    """The Worker under Pyodide, at an upstream that serves nothing but chat."""
+    port = workers.at(settings(upstream, holds_keys=True, only_chat=True))
+    return Route(_url(port), PROXY_KEY, workers.printed)
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _scf(folder: Path, bundles: Bundles, port: int) -> str:

@@ -30,10 +30,10 @@ def _last(values: Iterable[str]) -> str:
     return ["", *values][-1]
 
 
-def _codex(websockets: bool) -> Agent:
+def _codex(websockets: bool = False, model: str = "m") -> Agent:
     def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
         config = f"""
-model = "m"
+model = "{model}"
 model_provider = "sluice"
 check_for_update_on_startup = false
 [model_providers.sluice]
@@ -64,7 +64,7 @@ def _codex_error(lines: Lines) -> str:
 
 def _claude(variable: str) -> Agent:
     def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
-        options = ["--bare", "-p", PROMPT, "--model", "claude-sonnet-4-5", "--allowedTools", "Read,Bash"]
+        options = ["--bare", "-p", PROMPT, "--model", "claude-sonnet-4-5", "--allowedTools", "Read,Bash,Edit"]
         environ = {
             "ANTHROPIC_BASE_URL": url,
             variable: key,
@@ -128,8 +128,13 @@ def _gemini_error(lines: Lines) -> str:
 AGENTS = {
     "claude": _claude("ANTHROPIC_API_KEY"),
     "claude-token": _claude("ANTHROPIC_AUTH_TOKEN"),
-    "codex": _codex(websockets=False),
+    # Codex chooses its tools by its model. For a name that it does not know: functions, some in a namespace.
+    "codex": _codex(),
     "codex-websockets": _codex(websockets=True),
+    # A custom apply_patch with a grammar, and tool_search.
+    "codex-gpt-5.5": _codex(model="gpt-5.5"),
+    # All in namespaces in an item `additional_tools`, its shell as a custom tool that runs JavaScript.
+    "codex-gpt-6": _codex(model="gpt-6.2-sol"),
     "gemini": Agent("gemini", _gemini, _gemini_text, _gemini_error),
     "opencode-chat": _opencode("@ai-sdk/openai-compatible"),
     "opencode-responses": _opencode("@ai-sdk/openai"),

@@ -10,20 +10,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.agents_dialects import TEXT, Chat, Dialect, Json, Responses, ToolCall
+from tests.support import agents_session
+from tests.support.agents_dialects import TEXT, Chat, Dialect, Json, Responses
 from tests.support.agents_dialects_more import Gemini, Messages
+from tests.support.agents_tools import shell_call
 
 KEY = "sk-upstream-0123456789abcdef"
 SCENARIOS = ("question", "tool", "silence", "cut", "busy", "wrong_key")
 # Before the first event and in the middle of a text.
 SILENCE_SECONDS = 1.6
-# Its output is not in it, so a request that holds the output comes from an agent that has run it.
-COMMAND = "echo water | tr a-z A-Z | tee gate.txt"
-OUTPUT = "WATER"
-SHELL_TOOLS = ("exec_command", "shell_command", "shell", "bash", "Bash", "run_shell_command")
 PATHS: dict[str, Dialect] = {"/v1/chat/completions": Chat(), "/v1/responses": Responses(), "/v1/messages": Messages()}
 
 
@@ -44,9 +43,13 @@ class Received:
 
 @dataclass
 class AgentUpstream:
-    """A running upstream. `received` holds every request since `play`, in the order of arrival."""
+    """A running upstream. `received` holds every request since `play`, in the order of arrival.
+
+    `work` is the folder that the agent works in.
+    """
 
     scenario: str = "question"
+    work: Path = Path()
     received: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,10 +65,10 @@ class AgentUpstream:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def play(self, scenario: str) -> None:
+    def play(self, scenario: str, work: Path) -> None:
         """Forget what was, and follow this scenario from its beginning."""
         with self._lock:
-            self.scenario, self.received, self._failed = scenario, [], False
+            self.scenario, self.work, self.received, self._failed = scenario, work, [], False
 
     def close(self) -> None:
         self._server.shutdown()
@@ -109,18 +112,6 @@ def dialect_of(path: str, headers: dict[str, str]) -> Dialect | None:
     if path.startswith("/v1/models"):
         return Messages() if "anthropic-version" in headers else Chat()
     return next((dialect for start, dialect in PATHS.items() if path.startswith(start)), None)
-
-
-def shell_call(tools: list[tuple[str, Json]]) -> ToolCall:
-    """A call of the agent's own shell tool, with each argument that its schema requires."""
-    name, schema = next((name, schema) for name, schema in tools if name in SHELL_TOOLS)
-    arguments: Json = {}
-    for key, property_ in schema["properties"].items():
-        if key in ("cmd", "command"):
-            arguments[key] = ["sh", "-c", COMMAND] if property_["type"] == "array" else COMMAND
-        elif key in schema.get("required", ()):
-            arguments[key] = "Open the gate"
-    return ToolCall(name, arguments)
 
 
 class _Server(ThreadingHTTPServer):
@@ -175,6 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
         if upstream.fails_now("busy", bool(tools)):
             status = dialect.busy_status
             self._whole(status, dialect.error(status, "Too many calls. Please try again."))
+            return
+        if upstream.scenario == agents_session.SESSION and tools and body.get("stream"):
+            self._stream(seen, agents_session.events(body, tools, upstream.work), silent=False, cut=False)
             return
         wants_tool = upstream.scenario == "tool" and tools and not dialect.outputs(body)
         call = shell_call(tools) if wants_tool else None
