@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
-from benchmarks import coldstart, relays, stalls, table
+from benchmarks import coldstart, relays, stalls, table, translations
 from benchmarks.cores import Cores
 from benchmarks.load import LoadError
 from benchmarks.measure import FULL, QUICK, Effort, Figures, measure
@@ -64,6 +64,7 @@ def run(effort: Effort) -> str:
                     with cores.relay():
                         subject = stack.enter_context(subjects[one.name]())
                     measure(subject, one, effort)
+        translated = translations.measure(base, effort.rounds, effort.burst, cores)
         _tell("cold starts")
         kinds = coldstart.measure(base, effort.cold, cores)
     waits = [stalls.told(stalls.measure(effort.stalls))] if effort.stalls else []  # on all cores, as callers have them
@@ -75,7 +76,9 @@ def run(effort: Effort) -> str:
         f"{effort.rounds} rounds, {effort.cold} cold starts",
         others.told(),
     ]
-    return "\n\n".join([" · ".join(facts), table.relays(figures), table.cold(kinds), *waits])
+    return "\n\n".join(
+        [" · ".join(facts), table.relays(figures), translations.told(translated), table.cold(kinds), *waits]
+    )
 
 
 def _version(program: str) -> str:

@@ -25,9 +25,15 @@ def request(port: int, headers: str = "", **more: Any) -> bytes:
 
     `headers` are further lines of its head, each with its line end.
     """
-    body = json.dumps({"model": "bench-1", **more, "messages": [{"role": "user", "content": "What is a sluice?"}]})
+    call = {"model": "bench-1", **more, "messages": [{"role": "user", "content": "What is a sluice?"}]}
+    return post(port, "/v1/chat/completions", call, headers)
+
+
+def post(port: int, path: str, value: Any, headers: str = "") -> bytes:
+    """A POST of JSON as a caller with a key sends it."""
+    body = json.dumps(value)
     return (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer sk-bench\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer sk-bench\r\n"
         f"Content-Type: application/json\r\nAccept: */*\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
@@ -101,15 +107,15 @@ class Streamed:
         """Nanoseconds from the upstream's writing of each event to its arrival here."""
         return [at - int(match[1]) for at, data in self.reads for match in _AT.finditer(data)]
 
-    def events(self) -> int:
-        """How many events have come, however they were cut into chunks."""
+    def events(self, mark: bytes = b"data: ") -> int:
+        """How many events have come, however they were cut into chunks. `mark` is in each of them once."""
         rest = b"".join(data for _, data in self.reads).partition(b"\r\n\r\n")[2]
         pieces = []
         at = 0
         while size := int(rest[at : (line := rest.index(b"\r\n", at))], 16):
             pieces.append(rest[line + 2 : line + 2 + size])
             at = line + 2 + size + 2
-        return b"".join(pieces).count(b"data: ")
+        return b"".join(pieces).count(mark)
 
 
 class _Streamer(_Client):
@@ -152,14 +158,18 @@ async def repeat(port: int, clients: int, seconds: float, headers: str = "") -> 
 
 async def stream(port: int, streams: int, events: int, pause: float, headers: str = "") -> list[Streamed]:
     """Take so many streams, one after the other, of `events` events that are `pause` seconds apart."""
-    asked = request(port, headers, stream=True, events=events, pause=pause)
+    return await take(port, request(port, headers, stream=True, events=events, pause=pause), streams, events)
+
+
+async def take(port: int, asked: bytes, streams: int, events: int, mark: bytes = b"data: ") -> list[Streamed]:
+    """Take so many streams, one after the other. Raises LoadError unless each has `events` events with this mark."""
     client = await _connect(port, lambda: _Streamer(asked))
     taken = []
     try:
         for _ in range(streams):
             streamed = client.start()
             await asyncio.wait_for(client.done, CEILING)
-            if (came := streamed.events()) != events:
+            if (came := streamed.events(mark)) != events:
                 raise LoadError(f"Of {events} events {came} have come.")
             taken.append(streamed)
     finally:

@@ -23,7 +23,7 @@ def relays(columns: Sequence[Figures]) -> str:
 
         def cell(one: Figures) -> str:
             value = _percentile(of(one), share)
-            return _number(value / 1e6) + ("" if one is direct else f" ({_number((value - least) / 1e6, '+')})")
+            return number(value / 1e6) + ("" if one is direct else f" ({number((value - least) / 1e6, '+')})")
 
         return cell
 
@@ -34,10 +34,10 @@ def relays(columns: Sequence[Figures]) -> str:
     def rate(one: Figures) -> str:
         if nginx is None or one is direct or one is nginx:
             return f"{one.rate():.0f}"
-        return f"{one.rate():.0f} ({_number(one.rate() / nginx.rate())} of nginx)"
+        return f"{one.rate():.0f} ({number(one.rate() / nginx.rate())} of nginx)"
 
     def of_relay(value: Callable[[Figures], float]) -> Cell:
-        return lambda one: "–" if one is direct else _number(value(one))
+        return lambda one: "–" if one is direct else number(value(one))
 
     rows: list[tuple[str, Cell]] = [
         *(waits(clients, share) for clients in (FEW, SOME) for share in (50, 99)),
@@ -62,8 +62,8 @@ def cold(kinds: tuple[Cold, Cold, Cold]) -> str:
         cpu, wall = kind.medians()
         beyond = ["–", "–"]
         if kind is not bare:
-            beyond = [_number((cpu - floor) * 1e3), f"{(cpu - floor) / (least - floor):.2f}"]
-        rows.append([kind.name, _number(cpu * 1e3), _number(wall * 1e3), f"{cpu / least:.2f}", *beyond])
+            beyond = [number((cpu - floor) * 1e3), f"{(cpu - floor) / (least - floor):.2f}"]
+        rows.append([kind.name, number(cpu * 1e3), number(wall * 1e3), f"{cpu / least:.2f}", *beyond])
     return markdown([[*_COLD], *rows])
 
 
@@ -71,7 +71,7 @@ def _percentile(samples: list[int], share: int) -> float:
     return statistics.quantiles(samples, n=100, method="inclusive")[share - 1]
 
 
-def _number(value: float, sign: str = "-") -> str:
+def number(value: float, sign: str = "-") -> str:
     """Two or three digits that mean something; `sign` is + where a plus is wanted, too."""
     size = abs(value)
     digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3

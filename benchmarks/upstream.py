@@ -11,6 +11,8 @@ import re
 import time
 from typing import cast
 
+BURST = "A burst of {} events, please."
+_BURST = re.compile(re.escape(BURST).replace(r"\{\}", r"(\d+)").encode())
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 _TEXT = "Water follows the channel it is given, and a gate decides when. " * 3
@@ -40,6 +42,12 @@ _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: req_bench\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
+_FINISH = (
+    b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1795392000,"model":"bench-1",'
+    b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}\n\n'
+    b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1795392000,"model":"bench-1",'
+    b'"choices":[],"usage":{"prompt_tokens":19,"completion_tokens":42,"total_tokens":61}}\n\ndata: [DONE]\n\n'
+)
 _END = b"0\r\n\r\n"
 
 
@@ -56,7 +64,8 @@ class Connection(asyncio.Protocol):
     """Answers one request after the other.
 
     A request whose JSON has `events` gets so many events, one every `pause` seconds, or as fast as they are taken
-    where `pause` is 0. Any other gets ANSWER.
+    where `pause` is 0. One whose prompt is BURST gets so many at once and a proper end: of a translated request only
+    the prompt arrives here. Any other gets ANSWER.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._left = 0
         self._chunk = b""
+        self._end = _END
         self._timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -79,15 +89,18 @@ class Connection(asyncio.Protocol):
             return
         body, self._received = self._received[head:end], self._received[end:]
         if b'"events"' in body:
-            self._stream(json.loads(body))
+            asked = json.loads(body)
+            self._stream(int(asked["events"]), asked["pause"])
+        elif b"burst" in body and (match := _BURST.search(body)):
+            self._stream(int(match[1]), 0, b"%x\r\n%s\r\n" % (len(_FINISH), _FINISH))
         else:
             self._transport.write(_WHOLE)
 
-    def _stream(self, asked: dict[str, float]) -> None:
-        self._left = int(asked["events"])
+    def _stream(self, events: int, pause: float, finish: bytes = b"") -> None:
+        self._left, self._end = events, finish + _END
         self._transport.write(_STREAM_HEAD)
-        if asked["pause"]:
-            self._tick(self._loop.time(), asked["pause"])
+        if pause:
+            self._tick(self._loop.time(), pause)
         else:
             self._chunk = event(time.monotonic_ns())
             self._pour()
@@ -99,7 +112,7 @@ class Connection(asyncio.Protocol):
         if self._left:
             self._timer = self._loop.call_at(due + pause, self._tick, due + pause, pause)
         else:
-            self._transport.write(_END)
+            self._transport.write(self._end)
 
     def _pour(self) -> None:
         """Write events, each with a call of its own, until the other side has enough for now."""
@@ -108,7 +121,7 @@ class Connection(asyncio.Protocol):
             self._left -= 1
         if self._chunk and not self._left:
             self._chunk = b""
-            self._transport.write(_END)
+            self._transport.write(self._end)
 
     def pause_writing(self) -> None:
         self._paused = True

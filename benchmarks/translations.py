@@ -1,0 +1,108 @@
+"""The CPU of a streamed chunk that Sluice translates, beside one that it passes through, in the same run.
+
+`python -m benchmarks.translations` measures this alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import load, relays, table
+from benchmarks.cores import Cores
+from benchmarks.measure import FULL
+from benchmarks.noise import Others
+from benchmarks.upstream import BURST
+
+WARM_EVENTS = 100
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A call in some protocol, answered with a burst of chat chunks. `mark` is in each event made of one of them."""
+
+    name: str
+    path: str
+    more: dict[str, Any]
+    mark: bytes
+
+
+# A further direction is a row here.
+KINDS = (
+    Kind("chat completions, passed through", "/v1/chat/completions", {}, b'"content":" water"'),
+    Kind("Messages, translated", "/v1/messages", {"max_tokens": 32_000}, b'"text":" water"'),
+)
+
+
+@dataclass
+class Spent:
+    """What the chunks of a kind have cost the relay, all rounds together."""
+
+    kind: Kind
+    chunks: int = 0
+    cpu_seconds: float = 0.0
+
+    @property
+    def micros(self) -> float:
+        """Microseconds of CPU per chunk."""
+        return self.cpu_seconds / self.chunks * 1e6
+
+
+def measure(up: int, rounds: int, events: int, cores: Cores) -> list[Spent]:
+    """A burst of each kind in every round, through a fresh Sluice whose upstream serves nothing but chat completions.
+
+    `up` is the port of that upstream. A short burst comes first, uncounted: it imports what the kind needs.
+    """
+    chat = {"name": "chat", "base_url": f"http://127.0.0.1:{up}/v1"}
+    only_chat = json.dumps([{**chat, "messages": False, "responses": False, "gemini": False}])
+    spent = [Spent(kind) for kind in KINDS]
+    for number in range(rounds):
+        print(f"translations, round {number + 1} of {rounds} …", file=sys.stderr, flush=True)
+        with ExitStack() as stack:
+            with cores.relay():
+                # OPENAI_BASE_URL would be a second upstream, and one that may serve Messages.
+                subject = stack.enter_context(relays.sluice(up, OPENAI_BASE_URL="", UPSTREAMS=only_chat))
+            for one in spent:
+                _burst(subject.port, one.kind, WARM_EVENTS)
+                before = subject.cpu()
+                _burst(subject.port, one.kind, events)
+                one.cpu_seconds += subject.cpu() - before
+                one.chunks += events
+    return spent
+
+
+def _burst(port: int, kind: Kind, events: int) -> None:
+    prompt = [{"role": "user", "content": BURST.format(events)}]
+    asked = load.post(port, kind.path, {"model": "bench-1", "stream": True, **kind.more, "messages": prompt})
+    asyncio.run(load.take(port, asked, 1, events, kind.mark))
+
+
+def told(spent: Sequence[Spent]) -> str:
+    """The table. The first kind is the one that is passed through."""
+    rows = [["chunks of a chat stream, in a burst", "relay's CPU per chunk, µs", "of one passed through"]]
+    least = spent[0].micros
+    rows += [[one.kind.name, table.number(one.micros), f"{one.micros / least:.1f}"] for one in spent]
+    return table.markdown(rows)
+
+
+def main() -> int:
+    """Measure and print; 1 with the reason on stderr where that is not possible."""
+    cores, others = Cores(), Others()
+    try:
+        with cores.load(), relays.upstream() as up:
+            spent = measure(up.port, FULL.rounds, FULL.burst, cores)
+    except (load.LoadError, relays.StartError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{time.strftime('%Y-%m-%d')} · {FULL.rounds} rounds · {others.told()}\n\n{told(spent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
