@@ -1,46 +1,37 @@
-"""A function's first call through Sluice, without a server: import the handler, start it, answer one buffered call.
+"""A function's first call through Sluice, without the platform's own part: start an instance, answer one buffered call.
 
 A script for a fresh interpreter; its argument is the request's body. Prints the seconds of CPU that the process has
 used when the answer is complete. The target is OPENAI_BASE_URL's.
 """
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import MutableMapping
-from typing import Any
 
-import handler
+from proxy.adapters.asyncio_host import Instance, write_line
+from proxy.messages import Headers, Request
 from proxy.transports.tls import tls_context
 
-Message = MutableMapping[str, Any]
+
+class Function(Instance):
+    """What the adapters of buffered functions are made of."""
+
+    platform = "bench"
+    streams = False
 
 
 async def first_call(body: bytes) -> None:
-    """Start the app up as a server does, and make one call; with the TLS settings that a real upstream would need."""
+    """Make one call, with the TLS settings that a real upstream would need."""
     tls_context()
-    inbox: asyncio.Queue[Message] = asyncio.Queue()
-    outbox: asyncio.Queue[Message] = asyncio.Queue()
-    lifespan = asyncio.ensure_future(handler.app({"type": "lifespan"}, inbox.get, outbox.put))
-    inbox.put_nowait({"type": "lifespan.startup"})
-    started = await outbox.get()
-    assert started["type"] == "lifespan.startup.complete", started
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"authorization", b"Bearer sk-bench"), (b"content-type", b"application/json")],
-    }
-    requests: asyncio.Queue[Message] = asyncio.Queue()
-    requests.put_nowait({"type": "http.request", "body": body})
-    await handler.app(scope, requests.get, outbox.put)
-    head, answer = outbox.get_nowait(), outbox.get_nowait()
-    assert head["status"] == 200, head
-    assert answer["body"]
+    function = Function(os.environ, write_line)
+    headers = Headers([("authorization", "Bearer sk-bench"), ("content-type", "application/json")])
+    reply = await function.answer(Request("POST", "/v1/chat/completions", "", headers, body))
+    assert reply.status == 200, reply
+    assert isinstance(reply.body, bytes)
+    assert reply.body
     print(time.process_time(), flush=True)
-    inbox.put_nowait({"type": "lifespan.shutdown"})
-    await lifespan
+    await function.aclose()
 
 
 if __name__ == "__main__":

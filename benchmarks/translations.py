@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import load, relays, table
@@ -25,18 +25,22 @@ WARM_EVENTS = 100
 
 @dataclass(frozen=True)
 class Kind:
-    """A call in some protocol, answered with a burst of chat chunks. `mark` is in each event made of one of them."""
+    """A call in some protocol, answered with a burst of chat chunks.
+
+    `prompt` is the member of the request for its prompt; `mark` is in each event that is made of a chunk, once.
+    """
 
     name: str
     path: str
-    more: dict[str, Any]
+    prompt: str
     mark: bytes
+    more: dict[str, Any] = field(default_factory=dict)
 
 
-# A further direction is a row here.
 KINDS = (
-    Kind("chat completions, passed through", "/v1/chat/completions", {}, b'"content":" water"'),
-    Kind("Messages, translated", "/v1/messages", {"max_tokens": 32_000}, b'"text":" water"'),
+    Kind("chat completions, passed through", "/v1/chat/completions", "messages", b'"content":" water"'),
+    Kind("Messages, translated", "/v1/messages", "messages", b'"text":" water"', {"max_tokens": 32_000}),
+    Kind("Responses, translated", "/v1/responses", "input", b'"delta":" water"'),
 )
 
 
@@ -79,7 +83,7 @@ def measure(up: int, rounds: int, events: int, cores: Cores) -> list[Spent]:
 
 def _burst(port: int, kind: Kind, events: int) -> None:
     prompt = [{"role": "user", "content": BURST.format(events)}]
-    asked = load.post(port, kind.path, {"model": "bench-1", "stream": True, **kind.more, "messages": prompt})
+    asked = load.post(port, kind.path, {"model": "bench-1", "stream": True, **kind.more, kind.prompt: prompt})
     asyncio.run(load.take(port, asked, 1, events, kind.mark))
 
 
