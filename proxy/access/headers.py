@@ -45,7 +45,7 @@ FAMILIES = {
     OPENAI: Family(),
     RESPONSES: Family(
         up=("session-id", "session_id", "thread-id", "originator", "x-openai-subagent", "chatgpt-account-id"),
-        up_prefixes=("x-codex-",),
+        up_prefixes=("x-codex-", "x-openai-internal-codex-"),
         down=("x-models-etag", "x-reasoning-included"),
         down_prefixes=("x-codex-",),
     ),

@@ -59,6 +59,7 @@ _CODEX_UP = (
     ("thread-id", "t"),
     ("originator", "codex_cli_rs"),
     ("x-codex-turn-state", "abc"),
+    ("x-openai-internal-codex-responses-lite", "true"),
     ("x-openai-subagent", "review"),
 )
 _CODEX_DOWN = (("x-codex-turn-state", "abc"), ("x-models-etag", "e"), ("x-reasoning-included", "true"))
