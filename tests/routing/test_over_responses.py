@@ -105,7 +105,7 @@ def run(upstream: Any, call: Request, on: Host | None = None, settings: dict[str
     return run_call(upstream, call, None, settings, on)
 
 
-def test_a_chat_is_sent_again_over_responses() -> None:
+def test_a_chat_is_sent_again_over_responses() -> None:  # E28
     lines: list[str] = []
     upstream = OpenAI()
     reply, data = run(upstream, asked(stream=True, stream_options={"include_usage": True}), host(lines))

@@ -67,7 +67,7 @@ def test_a_stream_is_translated_both_ways() -> None:
 def test_a_whole_answer_is_translated(extra: tuple[tuple[str, str], ...]) -> None:
     reply, (body,) = asked(Listed(json.dumps(COMPLETION).encode(), headers=(*JSON_HEAD, *extra)))
     message = json.loads(body)
-    assert message["content"] == [{"type": "text", "text": "Hello"}] and message["model"] == "llama"
+    assert message["content"] == [{"type": "text", "text": "Hello", "citations": None}] and message["model"] == "llama"
     assert message["usage"]["input_tokens"] == 9 and reply.headers.get("content-length") == str(len(body))
 
 
@@ -75,7 +75,7 @@ def test_an_answer_is_assembled_and_translated_where_time_is_short() -> None:
     upstream = Listed(*STREAM)
     reply, (body,) = asked(upstream, deadline=30)
     assert json.loads(upstream.sent[0].body)["stream"] is True
-    assert json.loads(body)["content"] == [{"type": "text", "text": "Hello"}]
+    assert json.loads(body)["content"] == [{"type": "text", "text": "Hello", "citations": None}]
     assert reply.headers.get("content-type") == "application/json"
 
 

@@ -12,6 +12,14 @@ from proxy.protocols.translate.names import ENCRYPTED_PREFIX, SIGNATURE_PREFIX
 from proxy.protocols.translate.tool_calls import Call
 
 _STOP_REASONS = {LENGTH: "max_tokens", FILTER: "refusal", WINDOW: "model_context_window_exceeded"}
+# Members that the API's own answers always have (its OpenAPI description, read 2026-11-27).
+_NO_MORE: dict[str, Any] = {"stop_details": None, "container": None}
+_NO_MORE_USAGE: dict[str, Any] = {
+    "cache_creation": None,
+    "inference_geo": None,
+    "server_tool_use": None,
+    "service_tier": None,
+}
 _DELTAS = {TEXT: "text_delta", THINKING: "thinking_delta"}
 
 
@@ -31,22 +39,22 @@ class MessageWriter(AnswerWriter):
         self._index = -1
 
     def write_start(self) -> None:
-        counts = {**messages_usage({}), "input_tokens": self._input_tokens}
+        counts = {**_NO_MORE_USAGE, **messages_usage({}), "input_tokens": self._input_tokens}
         message = {"id": f"msg_{self.seed}", "type": "message", "role": "assistant", "model": self._model}
         end: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": counts}
-        self.events.append({"type": "message_start", "message": {**message, **end}})
+        self.events.append({"type": "message_start", "message": {**message, **end, **_NO_MORE}})
 
     def open_text(self, kind: str) -> None:
-        self._start_block(
-            {"type": TEXT, "text": ""} if kind == TEXT else {"type": THINKING, "thinking": "", "signature": ""}
-        )
+        text = {"type": TEXT, "text": "", "citations": None}
+        self._start_block(text if kind == TEXT else {"type": THINKING, "thinking": "", "signature": ""})
 
     def write_text(self, kind: str, text: str) -> None:
         self._write({"type": _DELTAS[kind], kind: text})
 
     def open_call(self, call: Call) -> None:
         name = self._names.get(call.name, call.name)
-        self._start_block({"type": "tool_use", "id": call.identifier, "name": name, "input": {}})
+        direct = {"type": "direct"}
+        self._start_block({"type": "tool_use", "id": call.identifier, "name": name, "input": {}, "caller": direct})
 
     def write_arguments(self, call: Call, text: str) -> None:
         self._write({"type": "input_json_delta", "partial_json": text})

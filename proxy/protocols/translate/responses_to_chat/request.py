@@ -11,26 +11,36 @@ from proxy.protocols.translate.responses_to_chat.options import is_thinking_off,
 from proxy.protocols.translate.responses_to_chat.tools import Tools, tool_members
 from proxy.protocols.translate.translated import Translated
 
-# What a response repeats of its request, with what it says where the request is silent.
+# What a response repeats of its request, with what it says where the request is silent; and what it says in any case,
+# because the upstream cannot be asked for anything else (openresponses.org, read 2026-11-27).
 _ECHO: dict[str, Any] = {
-    "background": False,
     "instructions": None,
     "max_output_tokens": None,
-    "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
-    "previous_response_id": None,
     "prompt_cache_key": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "temperature": None,
+    "temperature": 1.0,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
     "tools": [],
-    "top_p": None,
-    "truncation": "disabled",
+    "top_p": 1.0,
     "user": None,
 }
+_ALWAYS: dict[str, Any] = {
+    "background": False,
+    "completed_at": None,
+    "frequency_penalty": 0.0,
+    "max_tool_calls": None,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "service_tier": "default",
+    "store": False,
+    "top_logprobs": 0,
+    "truncation": "disabled",
+}
+_FUNCTION: dict[str, Any] = {"description": None, "parameters": None, "strict": None}
 
 
 def to_chat(request: dict[str, Any], provider: ChatProvider = UNKNOWN, reasons: bool = False) -> Translated:
@@ -53,4 +63,5 @@ def to_chat(request: dict[str, Any], provider: ChatProvider = UNKNOWN, reasons: 
         **options,
     }
     echo = {name: default if (value := request.get(name)) is None else value for name, default in _ECHO.items()}
-    return Translated(chat, dropped.names, tools.names, echo)
+    echo["tools"] = [_FUNCTION | tool if tool.get("type") == "function" else tool for tool in echo["tools"]]
+    return Translated(chat, dropped.names, tools.names, echo | _ALWAYS)

@@ -146,7 +146,6 @@ class ResponseWriter(AnswerWriter):
             "incomplete_details": None,
             "model": self._asked.model,
             **self._asked.echo,
-            "store": False,
             "output": [],
             "usage": None,
         }

@@ -43,17 +43,21 @@ def test_a_completion_is_a_message() -> None:
         "model": "claude-x",
         "content": [
             {"type": "thinking", "thinking": "Hm"},
-            {"type": "text", "text": "Hi"},
-            {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
-            {"type": "tool_use", "id": "b", "name": "original", "input": {}},
+            {"type": "text", "text": "Hi", "citations": None},
+            {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}, "caller": {"type": "direct"}},
+            {"type": "tool_use", "id": "b", "name": "original", "input": {}, "caller": {"type": "direct"}},
         ],
         "stop_reason": "tool_use",
         "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
         "usage": {
             "input_tokens": 6,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 4,
             "output_tokens": 3,
+            "output_tokens_details": None,
+            **dict.fromkeys(("cache_creation", "inference_geo", "server_tool_use", "service_tier")),
         },
     }
 

@@ -271,14 +271,17 @@ def test_usage_may_come_with_the_finish_reason_and_the_stream_just_stop(usage: d
 
 def test_cached_tokens_are_not_counted_twice() -> None:  # E8
     details = {"cached_tokens": 6, "cache_write_tokens": 1}
-    usage = {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": details}
+    usage: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": details}
+    usage["completion_tokens_details"] = {"reasoning_tokens": 2}
     message = said(chunk({"content": "x"}, "stop"), {"choices": [], "usage": usage})
-    assert message["usage"] == {
+    counts = {
         "input_tokens": 3,
         "cache_read_input_tokens": 6,
         "cache_creation_input_tokens": 1,
         "output_tokens": 3,
+        "output_tokens_details": {"thinking_tokens": 2},
     }
+    assert message["usage"] == message["usage"] | counts
 
 
 def test_without_a_usage_the_estimate_stays() -> None:
