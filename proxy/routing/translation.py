@@ -39,6 +39,8 @@ class Translation:
         if not isinstance(request, dict):
             raise BadRequest("The body of this call must be a JSON object: it is translated for the upstream.")
         model = target.model or request.get("model")
+        if not isinstance(model, str) or not model:
+            raise BadRequest("Name a model in the member `model`.", param="model")
         provider = provider_at(target.base_url)
         translated = direction.request({**request, "model": model}, provider, model_of(model).reasons)
         self._call = call

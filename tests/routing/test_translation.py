@@ -125,6 +125,12 @@ def test_what_has_no_equal_is_refused_before_anything_goes_up() -> None:
     assert reply.status == 400 and not upstream.sent and error_of(reply)["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("model", [None, "", 5])
+def test_a_call_without_a_model_is_refused(model: Any) -> None:
+    reply, _ = asked(upstream := Listed(*STREAM), model=model)
+    assert reply.status == 400 and not upstream.sent and "model" in error_of(reply)["message"]
+
+
 def test_a_finish_reason_is_enough_for_an_end() -> None:
     _, pieces = asked(Listed(*STREAM[:4]), stream=True)
     *_, end, last = sse.objects(b"".join(pieces))
