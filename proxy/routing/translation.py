@@ -57,7 +57,7 @@ class Translation:
             reruns_incomplete=call.reruns_incomplete,
             cumulative=provider.cumulative,
         )
-        self._body = _encoded(translated.request).encode("utf-8", "surrogatepass")
+        self._body = _encoded(translated.request)
 
     def outgoing(self, outgoing: Outgoing) -> Outgoing:
         """The call as it goes up."""
@@ -128,7 +128,7 @@ class Translation:
         answer = self._direction.answer(value, self._asked)
         if answer is not None and (error := error_in(answer)):
             raise self._error(errors.stream_status(error), error)
-        return None if answer is None else _encoded(answer).encode("utf-8", "replace")
+        return None if answer is None else _encoded(answer)
 
     def _error(
         self, status: int, error: Any, headers: list[tuple[str, str]] | None = None, retry_after: float | None = None
@@ -144,5 +144,8 @@ class Translation:
             self._call.plan.on_usage(data, self.protocol)
 
 
-def _encoded(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _encoded(value: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can say
+        return json.dumps(value, separators=(",", ":")).encode()

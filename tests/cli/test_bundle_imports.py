@@ -11,6 +11,7 @@ from proxy.cli.bundle.imports import closure, imported, modules
 from proxy.cli.bundle.sources import chosen
 from proxy.platforms.registry import BUNDLES, FUNCTIONS, adapters
 from proxy.protocols import registry
+from proxy.protocols.translate import directions
 from proxy.settings.parsers import MODERATORS
 from proxy.stages import STAGES
 from tests.support.paths import ROOT
@@ -95,6 +96,7 @@ def test_modules_that_are_imported_by_name_are_found() -> None:
         "proxy.stages": {stage.module for stage in STAGES},
         "proxy.moderation.checkers": {f"proxy.moderation.checkers.{name}" for name in MODERATORS},
         "proxy.protocols.registry": {f"proxy.protocols.{name}" for name in registry.MODULES},
+        "proxy.protocols.translate.directions": set(directions.MODULES.values()),
     }
     assert by_name == needed.keys(), "say here what the new one imports"
     for name, names in needed.items():

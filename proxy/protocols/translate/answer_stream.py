@@ -7,7 +7,8 @@ from typing import Any
 from proxy.protocols.members import as_list
 from proxy.protocols.translate.answer_writer import AnswerWriter
 from proxy.protocols.translate.encoded import encoded
-from proxy.wire import bounded_json, sse
+from proxy.protocols.translate.event_data import read_event
+from proxy.wire import sse
 
 
 class AnswerStream:
@@ -39,8 +40,8 @@ class AnswerStream:
                 if self._writer.finish_reason or self._writer.has_begun:
                     self._writer.finish()
                 continue
-            value = bounded_json.parse(data)
-            if isinstance(value, dict):
+            value = read_event(data)
+            if value is not None:
                 self._writer.add(value, name)
         return self._taken()
 
@@ -65,6 +66,7 @@ def written(writer: AnswerWriter, completion: dict[str, Any]) -> bool:
         for index, call in enumerate(as_list(delta.get("tool_calls")))
         if isinstance(call, dict)
     ]
+    writer.continues_after_cut = True  # no client reads these events
     whole = {**choice, "index": 0, "delta": {**delta, "tool_calls": calls}}
     kept = {name: completion.get(name) for name in ("id", "created", "usage")}
     writer.add({**kept, "choices": [whole]})

@@ -26,12 +26,12 @@ ID_LENGTH = 24
 
 
 class Text:
-    """A text that waits for its part."""
+    """A text that waits for its part, or reasoning with what OpenAI encrypted of it."""
 
-    __slots__ = ("kind", "pieces")
+    __slots__ = ("encrypted", "kind", "pieces")
 
     def __init__(self, kind: str, text: str) -> None:
-        self.kind, self.pieces = kind, [text]
+        self.kind, self.pieces, self.encrypted = kind, [text], ""
 
 
 class AnswerWriter(ABC):
@@ -42,6 +42,8 @@ class AnswerWriter(ABC):
     arguments of a call with each piece of them.
     """
 
+    # Whether a part may follow a call that was cut. In a message that is streamed, none may.
+    continues_after_cut = False
     # Kinds of text that this protocol does not tell apart from others.
     same_kinds: ClassVar[dict[str, str]] = {}
 
@@ -163,15 +165,19 @@ class AnswerWriter(ABC):
             self._add_call(piece)
 
     def _close_encrypted(self, encrypted: str) -> None:
-        """Close the open reasoning with this, or one without a text. It is lost where a call has to be waited for."""
+        """Close the open reasoning with this, or one without a text."""
         if self._must_wait():
+            last = self._queue[-1] if self._queue else None
+            if not isinstance(last, Text) or last.kind != THINKING or last.encrypted:
+                last = Text(THINKING, "")
+                self._queue.append(last)
+            last.encrypted = encrypted
             return
         if self._open != THINKING:
             self._close()
             self._open_text(THINKING)
         self.encrypted = encrypted
         self._close()
-        self.encrypted = ""
 
     def _split(self, text: str) -> None:
         for kind, piece in self._splitter.feed(text):
@@ -184,7 +190,7 @@ class AnswerWriter(ABC):
         self._start()
         if self._must_wait():
             last = self._queue[-1] if self._queue else None
-            if isinstance(last, Text) and last.kind == kind:
+            if isinstance(last, Text) and last.kind == kind and not last.encrypted:
                 last.pieces.append(text)
             else:
                 self._queue.append(Text(kind, text))
@@ -239,7 +245,7 @@ class AnswerWriter(ABC):
         if isinstance(part, Call):
             part.state = "closed"
         self.close(part)
-        self._open = None
+        self._open, self.encrypted = None, ""
 
     def _close_all(self) -> None:
         """Close the open part and write what waits. A call that was cut stays open: its arguments are incomplete."""
@@ -247,10 +253,15 @@ class AnswerWriter(ABC):
         for item in [None, *queue]:
             if isinstance(item, Text):
                 self._open_text(item.kind)
-                self.write_text(item.kind, "".join(item.pieces))
+                if text := "".join(item.pieces):
+                    self.write_text(item.kind, text)
+                self.encrypted = item.encrypted
             elif item is not None:
                 self._open_call(item)
             part = self._open
-            if self.early_end and isinstance(part, Call) and not (part.arguments and part.is_whole):
+            if not (self.early_end and isinstance(part, Call) and not (part.arguments and part.is_whole)):
+                self._close()
+            elif self.continues_after_cut:
+                self._open = None
+            else:
                 return
-            self._close()

@@ -29,7 +29,7 @@ def sampling_members(
         if reasons or (name == "top_k" and not provider.takes_top_k):
             dropped.add(name)
         elif name == "temperature" and isinstance(value, (int, float)):
-            members[name] = max(value, provider.min_temperature)
+            members[name] = min(max(value, provider.min_temperature), provider.max_temperature)
         else:
             members[name] = value
     return members

@@ -22,7 +22,7 @@ class ChatProvider(NamedTuple):
     - `off`: the members that switch reasoning off, for models that match `off_models`.
     - `needs_reasoning`: it needs the reasoning of earlier turns, as `reasoning_content`.
     - `call_ids`: a pattern for ids of calls that it accepts. `id_length`: the length of ids that replace others.
-    - `min_temperature`: the lowest temperature that it accepts.
+    - `min_temperature`, `max_temperature`: the lowest and the highest temperature that it accepts.
     - `keeps_reasoning`: it takes back what it encrypted, as `reasoning_details`.
     - `cumulative`: it repeats the arguments of a call with each piece of them. Elsewhere, "a" and then "ab" may be two
       pieces.
@@ -39,6 +39,7 @@ class ChatProvider(NamedTuple):
     call_ids: str = r"[A-Za-z0-9_-]{1,40}"
     id_length: int = 37
     min_temperature: float = 0.0
+    max_temperature: float = 2.0
     keeps_reasoning: bool = False
     cumulative: bool = False
 
@@ -63,7 +64,9 @@ ROWS: tuple[ChatProvider, ...] = (
         call_ids=r"[\w.:-]{1,64}",  # its models are trained on their own ids: `functions.name:0`
     ),
     ChatProvider(r"api\.z\.ai|open\.bigmodel\.cn", efforts=(), off=_THINKING_OFF, needs_reasoning=True),
-    ChatProvider(r"api\.minimaxi?\.(?:io|com|chat)", efforts=(), needs_reasoning=True, min_temperature=0.01),
+    ChatProvider(
+        r"api\.minimaxi?\.(?:io|com|chat)", efforts=(), needs_reasoning=True, min_temperature=0.01, max_temperature=1.0
+    ),
     ChatProvider(
         r"dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
         efforts=(),

@@ -9,7 +9,7 @@ from proxy.protocols.translate.direction import Direction
 from proxy.wire.path_table import MESSAGES, OPENAI, RESPONSES
 
 # By the caller's API and the upstream's. Modules are named in full: bundles follow these names like imports.
-_MODULES = {
+MODULES = {
     (MESSAGES, OPENAI): "proxy.protocols.translate.messages_to_chat.direction",
     (RESPONSES, OPENAI): "proxy.protocols.translate.responses_to_chat.direction",
     (OPENAI, RESPONSES): "proxy.protocols.translate.chat_to_responses.direction",
@@ -20,7 +20,7 @@ _MODULES = {
 @lru_cache(maxsize=8)
 def find(api: str, upstream_api: str) -> Direction | None:
     """The direction from one API to another one; None if there is none."""
-    module = _MODULES.get((api, upstream_api))
+    module = MODULES.get((api, upstream_api))
     if module is None:
         return None
     direction: Direction = import_module(module).DIRECTION

@@ -67,8 +67,13 @@ class Calls(list[Call]):
         return call
 
     def _counted(self, delta: CallDelta, index: int) -> Call | None:
-        """The call with this index. A new id together with a name is another call: some providers do not count."""
+        """The call with this index. A new id together with a name is another call: some providers do not count.
+
+        Without an id, a name after whole arguments is another call too.
+        """
         latest = self._latest.get(index)
+        if latest is not None and delta.name and not delta.identifier and latest.name and latest.arguments:
+            return None if latest.is_whole else latest
         is_labelled = delta.identifier and delta.name
         if latest is None or not is_labelled or latest.identifier in ("", delta.identifier):
             return latest

@@ -22,7 +22,7 @@ def input_items(messages: Any, dropped: Dropped) -> list[Item]:
     """The items for all messages. Raises BadRequest for what the Responses API has no equal for."""
     if not isinstance(messages, list):
         raise refused("messages must be a list.", "messages")
-    users = [index for index, message in enumerate(messages) if _role(message) == "user"]
+    last_user = max((index for index, message in enumerate(messages) if _role(message) == "user"), default=-1)
     types: dict[str, str] = {}  # of the calls so far, by their ids
     items: list[Item] = []
     for index, message in enumerate(messages):
@@ -34,7 +34,7 @@ def input_items(messages: Any, dropped: Dropped) -> list[Item]:
         elif role == "assistant":
             turn = _assistant(message, where, types)
             items += turn
-            is_loop = index > max(users, default=-1)  # the model goes on from here, and has forgotten why
+            is_loop = index > last_user  # the model goes on from here, and has forgotten why
             if is_loop and message.get("tool_calls") and turn[0]["type"] != "reasoning":
                 dropped.add("reasoning")
         elif role == "tool":

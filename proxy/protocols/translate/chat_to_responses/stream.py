@@ -6,7 +6,8 @@ from typing import Any
 
 from proxy.protocols.translate.chat_to_responses.writer import ChatWriter
 from proxy.protocols.translate.encoded import encoded
-from proxy.wire import bounded_json, sse
+from proxy.protocols.translate.event_data import read_event
+from proxy.wire import sse
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -42,8 +43,7 @@ class ChatStream:
         """The chunks for a piece of the response: whole events. Empty if the piece has nothing for the caller."""
         had_ended = self._writer.ended
         for name, data in sse.events(piece + b"\n\n"):
-            value = bounded_json.parse(data)
-            if isinstance(value, dict):
+            if (value := read_event(data)) is not None:
                 self._writer.add(value, name)
         chunks = b"".join(map(encoded, self._writer.take()))
         return chunks + _DONE if self._writer.ended and not had_ended else chunks

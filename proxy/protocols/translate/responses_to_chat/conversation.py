@@ -99,7 +99,8 @@ class Conversation:
             messages.append(message)
         others: list[Part] = []
         for short, (identifier, _, _) in zip(ids, turn.calls, strict=True):
-            parts = turn.results.get(identifier)
+            # Of several calls with the same id, the first has the result.
+            parts = turn.results.pop(identifier, None)
             if parts is None:  # chat providers refuse a call without a result
                 dropped.add("function_call_output")
             result, more = result_message(short, parts or [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from proxy.protocols.members import as_list
 from proxy.protocols.translate.chat_parts import function_of
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
 from proxy.protocols.translate.names import function_name
@@ -52,6 +53,7 @@ class Tools:
         self.hosted: list[str] = []
         self.names: dict[str, Tool] = {}
         self._functions_of: dict[Tool, str] = {}
+        self._by_name: dict[tuple[str, str | None], Tool] = {}
 
     def function(self, tool: Tool) -> str:
         """The name of a tool's function. A tool that is not in the request, but was called earlier, has one too."""
@@ -61,8 +63,7 @@ class Tools:
     def find(self, name: Any, namespace: Any = None) -> Tool:
         """The tool with this name, of whatever kind."""
         name, namespace = str(name), str(namespace) if namespace else None
-        tools = (tool for tool in self._functions_of if (tool.name, tool.namespace) == (name, namespace))
-        return next(tools, Tool(FUNCTION, name, namespace))
+        return self._by_name.get((name, namespace)) or Tool(FUNCTION, name, namespace)
 
     def add_all(self, tools: Any, where: str, namespace: str | None = None) -> None:
         """Add a list of tools. Raises BadRequest for what is none, or cannot work."""
@@ -115,6 +116,7 @@ class Tools:
             # `a__b` may also be `b` in the namespace `a`.
             name = function_name(f"{name} {tool.kind} {tool.namespace}")
         self.names[name], self._functions_of[tool] = tool, name
+        self._by_name.setdefault((tool.name, tool.namespace), tool)
         self.functions[name] = function_of(name, description, schema, **more)
 
 
@@ -132,7 +134,7 @@ def tool_members(request: dict[str, Any], tools: Tools, dropped: Dropped) -> dic
     choice, functions = request.get("tool_choice"), tools.functions
     members: dict[str, Any] = {}
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        names = [_chosen(one, tools) for one in choice.get("tools") or () if isinstance(one, dict)]
+        names = [_chosen(one, tools) for one in as_list(choice.get("tools")) if isinstance(one, dict)]
         functions = {name: functions[name] for name in names if name in functions}
         choice = choice.get("mode")
         if not functions:

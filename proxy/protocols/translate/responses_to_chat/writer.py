@@ -24,6 +24,8 @@ from proxy.protocols.translate.tool_calls import Call
 class ResponseWriter(AnswerWriter):
     """Writes the events of one response."""
 
+    continues_after_cut = True
+
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked.request_id, asked.cumulative)
         self._asked = asked

@@ -254,7 +254,7 @@ def test_events_need_no_names_and_comments_are_ignored() -> None:
     pieces = [
         b": ping\n\n",
         b"data: " + json.dumps(text_delta("Hi")).encode() + b"\n\n",
-        b"data: {broken\n\n",
+        b"data: broken\n\n",
         b'data: ["x"]\n\n',
         b"event: response.output_text.delta\ndata: " + json.dumps({"delta": "!"}).encode() + b"\n\n",
         b"data: [DONE]\n\n",

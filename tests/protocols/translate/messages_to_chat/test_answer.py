@@ -76,6 +76,8 @@ def test_a_call_that_was_cut_off_is_left_out() -> None:
     assert message is not None
     assert [block["type"] for block in message["content"]] == ["thinking", "text", "tool_use"]
     assert message["stop_reason"] == "max_tokens"
+    message = to_message(completion("length", tool_calls=calls[::-1]), "m")
+    assert message is not None and [block["id"] for block in message["content"]] == ["a"]
 
 
 @pytest.mark.parametrize(

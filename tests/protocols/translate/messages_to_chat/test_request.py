@@ -354,6 +354,7 @@ def test_sampling_passes_where_it_is_taken() -> None:
     assert translated(reasons=True, **members).dropped == ["temperature", "top_p", "top_k"]
     minimax = provider_at("https://api.minimax.io/v1")
     assert translated(minimax, temperature=0).request["temperature"] == 0.01
+    assert translated(minimax, temperature=1.7).request["temperature"] == 1.0
     assert translated(temperature="x").request["temperature"] == "x"
 
 

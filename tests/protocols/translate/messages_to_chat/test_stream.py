@@ -11,6 +11,7 @@ from proxy.protocols.messages import PROTOCOL
 from proxy.protocols.translate.errors import stream_status
 from proxy.protocols.translate.messages_to_chat.errors import translated_error
 from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
+from proxy.protocols.translate.names import encrypted_details
 from proxy.wire import sse
 from tests.support.translate import DONE, blocks, call, chunk, read, stream
 
@@ -414,3 +415,36 @@ def test_half_a_character_is_passed_as_an_escape() -> None:
     halves = [{"choices": [{"index": 0, "delta": {"content": half}}]} for half in ("\ud83d", "\ude00")]
     events = MessagesStream("m").feed(stream(*halves))
     assert b"\\ud83d" in events and b"\\ude00" in events
+
+
+def test_bytes_that_are_no_text_cost_only_themselves() -> None:
+    data = stream(chunk({"content": "a"}), chunk({"content": "LOST"}), chunk({}, "stop")) + DONE
+    assert blocks(translated(data.replace(b"LOST", b"b\xffc"))) == [("text", "ab\ufffdc")]
+
+
+def test_an_event_that_cannot_be_read_is_never_passed_over() -> None:
+    data = stream(chunk({"content": "a"})) + b'data: {"choices": [{"del\n\n' + stream(chunk({}, "stop")) + DONE
+    made = MessagesStream("m")
+    assert not read(made.feed(data) + made.end())["ended"] and "not readable" in made.error["message"]
+
+
+def test_calls_without_ids_may_share_an_index() -> None:  # E5
+    both = [chunk(call(0, "", name, '{"x":1}')) for name in ("f", "g")]
+    assert blocks(said(*both, chunk({}, "tool_calls"))) == [("tool_use", 'f {"x":1}'), ("tool_use", 'g {"x":1}')]
+    pieces = [chunk(call(0, None, "f", '{"x"')), chunk(call(0, None, "f", ":1}"))]
+    assert blocks(said(*pieces, chunk({}, "tool_calls"))) == [("tool_use", 'f {"x":1}')]
+
+
+def test_encrypted_reasoning_waits_for_a_call() -> None:
+    def sealed(text: str) -> Any:
+        return chunk({"reasoning_details": encrypted_details(text)})
+
+    calls = [chunk(call(index, f"c{index}", "f", "{}")) for index in range(2)]
+    summary = chunk({"reasoning_content": "Hm"})
+    found = said(
+        sealed("a"), calls[0], summary, sealed("b"), summary, sealed("c"), calls[1], sealed("d"), chunk({}, "stop")
+    )
+    kinds = [(block["type"], block.get("signature", "")) for block in found["content"]]
+    thinking = [("thinking", f"sluice-encrypted-{letter}") for letter in "abcd"]
+    assert kinds == [thinking[0], ("tool_use", ""), thinking[1], thinking[2], ("tool_use", ""), thinking[3]]
+    assert [block.get("thinking") for block in found["content"]] == ["", None, "Hm", "Hm", None, ""]

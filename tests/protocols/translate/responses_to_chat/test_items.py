@@ -115,6 +115,11 @@ def test_an_output_without_a_call_is_refused(items: list[Any]) -> None:
     assert "no call before" in refusal(input=items).message
 
 
+def test_calls_with_the_same_id_do_not_multiply_a_result() -> None:
+    made = translated(input=[*(call() for _ in range(50)), output("x" * 1_000)])
+    assert json.dumps(made.request).count("x" * 1_000) == 1 and made.dropped == ["function_call_output"]
+
+
 def test_images_in_an_output_follow_in_a_message_of_the_user() -> None:  # E11
     found = messages(call(), call("c2"), output([text("see"), PNG]), output("ok", "c2"), user("What is it?"))
     assert found[1] == result("see\n\n[image: see the next message]") and found[2] == result("ok", "c2")

@@ -11,6 +11,7 @@ from proxy.protocols.translate.errors import stream_status
 from proxy.protocols.translate.names import without_own_reasoning
 from proxy.protocols.translate.responses_to_chat.direction import DIRECTION
 from proxy.protocols.translate.responses_to_chat.usage import responses_usage
+from proxy.wire import sse
 from tests.protocols.translate.responses_to_chat.asked import FUNCTION, PATCH, translated
 from tests.support.translate import DONE, call, chunk, stream
 from tests.support.translate_responses import parts, read_response
@@ -148,6 +149,18 @@ def test_a_call_that_was_cut_is_no_finished_item() -> None:
     assert found["open"] and parts(found["last"]["output"]) == [("output_text", "Hi")]
 
 
+def test_what_follows_a_call_that_was_cut_is_kept() -> None:
+    translation = DIRECTION.stream(Asked("m", {}, {}))
+    chunks = [
+        chunk(call(0, "c1", "f", '{"x"')),
+        chunk({"content": "Hi"}),
+        chunk(call(1, "c2", "f", "{}")),
+        chunk({}, "length"),
+    ]
+    *_, last = sse.objects(translation.feed(stream(*chunks) + DONE))
+    assert parts(last["response"]["output"]) == [("output_text", "Hi"), ("function_call", "f {}")]
+
+
 def test_usage_has_all_details() -> None:
     usage = {
         **USAGE,
@@ -162,7 +175,10 @@ def test_usage_has_all_details() -> None:
         "output_tokens_details": {"reasoning_tokens": 2},
         "total_tokens": 13,
     }
-    assert responses_usage({"prompt_tokens": "x", "prompt_tokens_details": 5}) is not None
+    junk = {"prompt_tokens": 10**5_000, "completion_tokens": True, "prompt_tokens_details": 5, "cached_tokens": 4}
+    found = responses_usage(junk)
+    assert found is not None and (found["input_tokens"], found["output_tokens"], found["total_tokens"]) == (0, 0, 0)
+    assert found["input_tokens_details"]["cached_tokens"] == 4
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,8 @@ def test_allowed_tools_are_all_there_is() -> None:
     made = translated(tools=[FUNCTION, PATCH], tool_choice=allowed).request
     assert [tool["function"]["name"] for tool in made["tools"]] == ["apply_patch"]
     assert made["tool_choice"] == "required"
-    assert refusal(tools=[FUNCTION], tool_choice={**allowed, "tools": [SEARCH, 5]}).param == "tool_choice"
+    for tools in ([SEARCH, 5], 5, None):
+        assert refusal(tools=[FUNCTION], tool_choice={**allowed, "tools": tools}).param == "tool_choice"
 
 
 def test_parallel_calls_are_asked_for_with_tools_only() -> None:
