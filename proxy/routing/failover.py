@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.call import Call, Retry
-from proxy.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
-from proxy.routing import model_field, over_responses
+from proxy.errors import BadRequest, UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from proxy.routing import model_field, over_responses, own_thinking
+from proxy.routing.over_responses import Demand
 from proxy.routing.refusals import may_concern, names_field
 from proxy.upstream import Answer, Outgoing, Target
 from proxy.wire.json_edit import Document
@@ -38,23 +39,41 @@ _KEY_REST, _RATE_LIMIT_REST, _FAULT_REST, _MAX_REST = 300.0, 20.0, 15.0, 600.0
 async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: Send) -> Answer:
     """Return the first answer of `targets` that is not a failure. Raises the last UpstreamError.
 
+    Raises BadRequest if there is none, because no target has an equal for the request.
+
     `attempt` sends one call and raises UpstreamRefused for a status of 400 or more.
     """
     remaining = [*targets]
     lesson: Retry | None = None
+    demand: Demand | None = None
+    failure: UpstreamError | None = None
     while True:
         target = remaining.pop(0)
-        target = over_responses.known(call, target) or target
-        call.outcome.go_to(target)
+        if demand is None:
+            target = over_responses.known(call, target) or target
         try:
             translation = await _translate(call, target)
-            answer = await attempt(prepare(call, outgoing, target, translation))
+        except BadRequest as refusal:
+            # Another target may take what this one has no equal for.
+            call.outcome.attempts.append(f"{target.id} {refusal.code}")
+            if demand is None and remaining:
+                continue
+            raise (None if demand else failure) or refusal from None
+        call.outcome.go_to(target)
+        try:
+            answer = await attempt(await _prepared(call, outgoing, target, translation))
             if lesson is not None:
                 call.host.learn(lesson.lessons, target.name, lesson.model)
+            if demand is not None:
+                demand.learn(call)
             return answer
         except UpstreamError as error:
-            if (other := over_responses.after(call, target, error)) is not None:
-                remaining.insert(0, other)
+            if demand is not None and demand.is_mistaken(error):
+                call.state(Translating).translation = demand.translation
+                raise demand.error from None
+            demand = over_responses.demanded(call, target, error, translation)
+            if demand is not None:
+                remaining.insert(0, demand.target)
                 continue
             retry = call.plan.retry
             if retry and not retry.used and isinstance(error, UpstreamRefused) and may_concern(error, retry.added):
@@ -64,7 +83,7 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
                 lesson = retry if names_field(error, retry.added) else None
                 remaining.insert(0, target)
                 continue
-            lesson = None
+            lesson, failure = None, error
             rest(call, target, error)
             status = error.status if isinstance(error, UpstreamRefused) else error.code
             call.outcome.attempts.append(f"{target.id} {status}")
@@ -122,14 +141,18 @@ async def _translate(call: Call, target: Target) -> Translation | None:
     if target.api == call.api or call.endpoint is None:
         return None
     from proxy.protocols.translate import directions  # few calls are translated
-
-    if (direction := directions.find(call.api, target.api)) is None:
-        return None
     from proxy.routing.translation import Translation
 
+    direction = directions.find(call.api, target.api)
     document = _limited(call, target)
     body = call.body.outgoing if document is None else document.data
     return await call.host.clock.offload(lambda: Translation(call, target, direction, body))
+
+
+async def _prepared(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None) -> Outgoing:
+    """Return the call for `target`, without what only a translation can use."""
+    prepared = prepare(call, outgoing, target, translation)
+    return prepared if translation is not None else await own_thinking.without_details(call, prepared)
 
 
 def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None = None) -> Outgoing:

@@ -1,17 +1,21 @@
 """The stage that removes reasoning of translated answers from a call that goes to an API of its own.
 
 No provider has signed or encrypted that reasoning, and Anthropic's API refuses it with a 400, as OpenAI's does. A
-conversation has it after its model moved from an upstream for which it was translated.
+conversation has it after its model moved from an upstream for which it was translated. In a chat it is encrypted, and
+goes up again if the next call is translated: so it is removed last, from what goes to a target of chat completions.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from proxy.access import strict_body
 from proxy.call import Call
+from proxy.upstream import Outgoing
+from proxy.wire import bounded_json
 from proxy.wire.path_table import MESSAGES, RESPONSES
 
 # How the signature of such reasoning begins (proxy.protocols.translate.names).
@@ -42,3 +46,19 @@ async def apply(call: Call) -> None:
         return json.dumps(remove[call.api](items)).encode()
 
     call.body.document = document.setting({member: await call.host.clock.offload(edited)})
+
+
+async def without_details(call: Call, outgoing: Outgoing) -> Outgoing:
+    """Return a chat request without the encrypted reasoning that only a translation to Responses can return."""
+    if call.endpoint is None or call.endpoint.protocol != "chat" or _MARK not in outgoing.body:
+        return outgoing
+    from proxy.protocols.translate.names import without_own_details
+
+    def edited() -> bytes:
+        request = bounded_json.parse(outgoing.body)
+        if not isinstance(request, dict) or not isinstance(messages := request.get("messages"), list):
+            return outgoing.body
+        kept = without_own_details(messages)
+        return outgoing.body if kept == messages else json.dumps({**request, "messages": kept}).encode()
+
+    return replace(outgoing, body=await call.host.clock.offload(edited))

@@ -9,24 +9,30 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.access import headers as header_rules
 from proxy.call import Call
-from proxy.errors import BadRequest, UpstreamDisconnected, UpstreamNotReadable, UpstreamRefused
+from proxy.errors import BadRequest, UpstreamDisconnected, UpstreamError, UpstreamNotReadable, UpstreamRefused
 from proxy.messages import ByteStream, Headers, read_up_to
 from proxy.protocols import registry
 from proxy.protocols.base import Protocol
 from proxy.protocols.members import error_in
 from proxy.protocols.translate import errors
 from proxy.protocols.translate.chat_providers import provider_at
-from proxy.protocols.translate.direction import Asked, Direction
+from proxy.protocols.translate.direction import Asked, Direction, Stream
 from proxy.tokens.models import model_of
 from proxy.upstream import Outgoing, Target
 from proxy.wire import bounded_json
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HEADER = "x-sluice-dropped"
 _MAX_BYTES = 16_000_000
+# How long Sluice waits for the usage after an answer is complete, and then for the end of the stream: after that, the
+# connection can be used again.
+_USAGE_SECONDS, _END_SECONDS = 2.0, 0.25
 # A prompt's tokens for the start of a message, which shows how full the context is: a token has about four bytes.
 _BYTES_PER_TOKEN = 4
 
@@ -83,32 +89,73 @@ class Translation:
         return self._error(error.status, error.error or error.message, kept, error.retry_after)
 
     async def events(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The upstream's events in the caller's protocol.
+        """The upstream's events in the caller's protocol; a whole answer if JSON was labelled as events.
 
         Raises UpstreamRefused for an error among them, and UpstreamDisconnected for a stream that is cut.
         """
         translated = self._direction.stream(self._asked)
         try:
             async for piece in stream:
-                self._observe(piece)
-                if events := translated.feed(piece):
+                if not self._call.is_sse:
+                    yield await self._whole(piece)
+                    return
+                if events := self._translated(translated, piece):
                     yield events
-                if translated.error is not None:
-                    raise self._error(errors.stream_status(translated.error), translated.error)
+                if not translated.is_cut:
+                    break
+            else:
+                raise UpstreamDisconnected
+            rest = self._rest(translated, stream)
+            try:
+                async for events in rest:
+                    yield events
+            finally:
+                await rest.aclose()
         finally:
             await stream.aclose()
         if events := translated.end():
             yield events
-        if translated.is_cut:
-            raise UpstreamDisconnected
+
+    async def _rest(self, translated: Stream, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """What follows after the answer is complete: its usage, and the end of the upstream's stream.
+
+        Neither is worth a long wait, and whether the connection fails no longer matters.
+        """
+        clock = self._call.host.clock
+        pump, ends_at = clock.pump(stream), clock.now() + _USAGE_SECONDS
+        try:
+            while True:
+                if translated.ended:
+                    ends_at = min(ends_at, clock.now() + _END_SECONDS)
+                if (piece := await pump.next(max(0.0, ends_at - clock.now()))) is None:
+                    return
+                if events := self._translated(translated, piece):
+                    yield events
+        except UpstreamRefused:
+            raise
+        except (StopAsyncIteration, UpstreamError):
+            return
+        finally:
+            await pump.aclose()
+
+    def _translated(self, translated: Stream, piece: bytes) -> bytes:
+        """The events for a piece of the upstream's stream. Raises UpstreamRefused for an error in it."""
+        self._observe(piece)
+        events = translated.feed(piece)
+        if translated.error is not None:
+            raise self._error(errors.stream_status(translated.error), translated.error)
+        return events
 
     async def whole(self, body: ByteStream, start: bytes) -> bytes:
         """A whole answer in the caller's protocol.
 
         Raises UpstreamRefused if it is an error, and UpstreamNotReadable if it is no answer at all.
         """
-        outcome, rest = self._call.outcome, await read_up_to(body, _MAX_BYTES)
-        data = start + (rest or b"")
+        rest = await read_up_to(body, _MAX_BYTES)
+        return await self._whole(start + (rest or b""))
+
+    async def _whole(self, data: bytes) -> bytes:
+        outcome = self._call.outcome
         self._observe(data)
         answer = await self._call.host.clock.offload(lambda: self._answer(data))
         if answer is None:
@@ -140,8 +187,8 @@ class Translation:
 
     def _observe(self, data: bytes) -> None:
         """Have the usage read where it is the upstream's own."""
-        if self._call.plan.on_usage is not None:
-            self._call.plan.on_usage(data, self.protocol)
+        on_usage = cast("Callable[[bytes, Protocol], None]", self._call.plan.on_usage)  # a stage of every such call
+        on_usage(data, self.protocol)
 
 
 def _encoded(value: dict[str, Any]) -> bytes:

@@ -154,8 +154,9 @@ class _Events:
         self._protocol = call.protocol if translation is None else translation.protocol
         self._secrets = _secrets(call)
         self._splitter = sse.Splitter()
-        # JSON is looked for where a stream of a known protocol was asked for. All else passes as it is.
-        self._has_begun = not (call.protocol.known and (call.streamed or call.plan.wants_events))
+        # JSON is looked for where events are expected, and where all is translated. Anything else passes as it is.
+        wants_events = call.streamed or call.plan.wants_events or translation is not None
+        self._has_begun = not (call.protocol.known and wants_events)
         self._inflater = content_encoding.Inflater() if is_compressed else None
 
     def is_over(self) -> bool:
@@ -204,7 +205,8 @@ async def _mislabelled_json(call: Call, answer: Answer, start: bytes) -> bytes:
     rest = await read_up_to(answer.body, MAX_WHOLE_BYTES)
     body = start + (rest or b"")
     if (refusal := upstream_error.from_answer(call, body, _secrets(call))) is not None:
-        raise refusal
+        translation = call.state(Translating).translation
+        raise refusal if translation is None else translation.refusal(refusal)
     if call.streamed:
         raise UpstreamNotStreaming
     answer.headers.set("content-type", "application/json")

@@ -40,6 +40,11 @@ class Document:
                 return _read(self.data[member.value : member.end])
         return None
 
+    def raw(self, name: str) -> bytes:
+        """The JSON text of a top-level member of any size, empty if there is none. Of duplicates the last wins."""
+        found = next((member for member in reversed(self.members) if member.name == name), None)
+        return b"" if found is None else self.data[found.value : found.end]
+
     def without(self, names: Collection[str]) -> Document:
         """A copy without the members called `names`. Raises BadRequest for duplicate keys."""
         members = self.members

@@ -11,6 +11,7 @@ from proxy.errors import BadRequest
 from proxy.protocols.translate import directions
 from proxy.protocols.translate.chat_providers import UNKNOWN
 from proxy.protocols.translate.dropped import NAMED, REFUSED, SILENT
+from proxy.settings.providers import TRANSLATED
 from proxy.wire.path_table import MESSAGES, OPENAI, RESPONSES
 from tools import translations
 
@@ -35,7 +36,6 @@ def test_the_document_has_the_tables_of_the_code() -> None:
 def test_a_member_is_treated_as_its_table_says(name: str, member: str, verdict: str) -> None:
     api, upstream_api, request = REQUESTS[name]
     direction = directions.find(api, upstream_api)
-    assert direction is not None
     plain = direction.request(request, UNKNOWN, False)
     assert plain.dropped == []
     given = {**request, member: {"x": 1}}
@@ -52,7 +52,10 @@ def test_a_member_is_treated_as_its_table_says(name: str, member: str, verdict: 
 @pytest.mark.parametrize("name", translations.TABLES)
 def test_any_other_member_is_named(name: str) -> None:
     api, upstream_api, request = REQUESTS[name]
-    direction = directions.find(api, upstream_api)
-    assert direction is not None and direction.request({**request, "brand_new": 1}, UNKNOWN, False).dropped == [
-        "brand_new"
-    ]
+    made = directions.find(api, upstream_api).request({**request, "brand_new": 1}, UNKNOWN, False)
+    assert made.dropped == ["brand_new"]
+
+
+def test_every_translation_of_the_settings_has_a_direction() -> None:
+    wanted = {(api, other) for api, others in TRANSLATED.items() for other in others}
+    assert wanted == directions.MODULES.keys() and all(map(directions.find, *zip(*wanted, strict=True)))

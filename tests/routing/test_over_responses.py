@@ -26,8 +26,16 @@ DEMAND = {
         "code": None,
     }
 }
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-CHAT = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hi"}], "tools": [TOOL], "reasoning_effort": "low"}
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+CHAT: dict[str, Any] = {
+    "model": "gpt-5.5",
+    "messages": [{"role": "user", "content": "Hi"}],
+    "tools": [TOOL],
+    "reasoning_effort": "low",
+}
 MESSAGES: dict[str, Any] = {
     "model": "gpt-5.5",
     "max_tokens": 9,
@@ -79,15 +87,18 @@ EVENTS = b"".join(sse.event({**step, "sequence_number": n}, step["type"]) for n,
 class OpenAI:
     """Refuses tools on chat completions, and answers on Responses."""
 
-    def __init__(self, events: bytes = EVENTS, whole: Any = None, demand: Any = None) -> None:
+    def __init__(self, events: bytes = EVENTS, whole: Any = None, demand: Any = None, gone: int = 0) -> None:
         self.sent: list[Outgoing] = []
+        self._gone = gone
         self._events, self._whole, self._demand = events, whole or RESPONSE, demand or DEMAND
 
     async def send(self, outgoing: Outgoing) -> Answer:
         self.sent.append(outgoing)
-        asked = json.loads(outgoing.body)
         if outgoing.path == "chat/completions":
             return Answer(400, Headers(JSON_HEAD), Body(json.dumps(self._demand).encode()))
+        asked = json.loads(outgoing.body)
+        if self._gone:
+            return Answer(self._gone, Headers(JSON_HEAD), Body(b'{"error": {"message": "no"}}'))
         if asked.get("stream"):
             return Answer(200, Headers(SSE), Body(self._events))
         return Answer(200, Headers(JSON_HEAD), Body(json.dumps(self._whole).encode()))
@@ -145,6 +156,63 @@ def test_what_was_learned_holds_for_the_same_model_and_effort() -> None:
     run(upstream, asked(tools=None), on)
     run(upstream, asked(tools=[]), on)
     assert upstream.paths == ["chat/completions", "chat/completions"]
+
+
+def test_tools_may_be_large_and_the_key_the_caller_s() -> None:
+    tools = [{**TOOL, "function": {**TOOL["function"], "name": f"f{number}"}} for number in range(200)]
+    reply, _ = run(upstream := OpenAI(), asked(tools=tools), None, {})
+    assert reply.status == 200 and upstream.paths == ["chat/completions", "responses"]
+    assert upstream.sent[1].target.key == "sk-caller"
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_responses_keeps_its_own_refusal(status: int) -> None:
+    on, upstream = host(), OpenAI(gone=status)
+    for members, path in ((CHAT, "/v1/chat/completions"), (MESSAGES, "/v1/messages")):
+        for _ in range(2):
+            reply, data = run(upstream, asked(path, members), on)
+            assert reply.status == 400 and b"/v1/responses" in data
+    assert upstream.paths == ["chat/completions", "responses"] * 4, "nothing was learned"
+
+
+def test_a_second_try_that_fails_moves_the_call_on() -> None:
+    two = [
+        {"name": "one", "base_url": "https://api.openai.com/v1", "keys": "k1"},
+        {"name": "two", "base_url": "https://two.example/v1", "keys": "k2", "priority": 1},
+    ]
+    on, upstream = host(), OpenAI(gone=429)
+    run(upstream, asked(), on, {"ALLOW_ANONYMOUS": "1", "UPSTREAMS": json.dumps(two)})
+    names = [(sent.target.name, sent.path) for sent in upstream.sent]
+    assert names == [(name, path) for name in ("one", "two") for path in ("chat/completions", "responses")]
+    assert not on.only_responses
+
+
+def test_encrypted_reasoning_goes_up_only_where_it_can_be_read() -> None:
+    details: list[dict[str, Any]] = [
+        {"type": "reasoning.encrypted", "data": "sluice-gAAAA"},
+        {"type": "reasoning.text", "text": "x"},
+    ]
+    turns: list[dict[str, Any]] = [
+        *CHAT["messages"],
+        {"role": "assistant", "content": "a", "reasoning_details": details[:1]},
+        {"role": "assistant", "content": "b", "reasoning_details": details},
+        {"role": "user", "content": "Go on"},
+    ]
+    upstream = OpenAI()
+    run(upstream, asked(messages=turns))
+    chat, responses = (json.loads(sent.body) for sent in upstream.sent)
+    assert chat["messages"][1:3] == [
+        {"role": "assistant", "content": "a"},
+        {"role": "assistant", "content": "b", "reasoning_details": details[1:]},
+    ]
+    assert json.dumps(responses["input"]).count('"encrypted_content": "gAAAA"') == 2
+    for body in (
+        b'{"model": "m", "messages": "\\"sluice-"}',
+        b'{"model": "m", "messages": ["\\"sluice-"]}',
+        b'["\\"sluice-',
+    ):
+        run(upstream := OpenAI(), request(body=body), None, {})
+        assert upstream.sent[0].body == body
 
 
 def test_a_message_is_translated_twice() -> None:
@@ -215,6 +283,9 @@ def test_what_responses_cannot_do_is_refused_in_words() -> None:
 def test_a_failed_response_is_an_error() -> None:
     failed = {**RESPONSE, "status": "failed", "output": [], "error": {"code": "server_error", "message": "Broken."}}
     for path, members in (("/v1/chat/completions", CHAT), ("/v1/messages", MESSAGES)):
+        for status in ("queued", "cancelled"):
+            reply, _ = run(OpenAI(whole={**RESPONSE, "status": status}), asked(path, members))
+            assert reply.status == 500 and error_of(reply)["message"]
         reply, _ = run(OpenAI(whole=failed), asked(path, members))
         assert reply.status == 500 and error_of(reply)["message"] == "Broken."
         event = sse.event({"type": "response.failed", "sequence_number": 0, "response": failed}, "response.failed")
@@ -229,7 +300,11 @@ def test_a_cut_response_is_never_a_clean_end(path: str) -> None:
     members = CHAT if path.endswith("completions") else MESSAGES
     for end in range(0, len(EVENTS), 97):
         _, data = run(OpenAI(EVENTS[:end]), asked(path, members, stream=True))
-        assert b"[DONE]" not in data and b"message_stop" not in data and b"upstream_disconnected" in data
+        assert (
+            b"[DONE]" not in data
+            and b"message_stop" not in data
+            and (b"upstream_disconnected" in data or b"not readable" in data)
+        )
 
 
 def test_an_upstream_of_responses_alone_serves_chats_and_messages() -> None:

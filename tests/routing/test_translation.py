@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.errors import UpstreamDisconnected
+from proxy.errors import UpstreamDisconnected, UpstreamTimeout
 from proxy.wire import sse
 from tests.support.core import JSON_HEAD, Listed, error_of, request, run
 
@@ -137,6 +137,53 @@ def test_a_finish_reason_is_enough_for_an_end() -> None:
     assert (end["delta"]["stop_reason"], last["type"]) == ("end_turn", "message_stop")
 
 
+@pytest.mark.parametrize(
+    "late", [UpstreamDisconnected(), UpstreamTimeout("silent"), 99.0], ids=["cut", "error", "silent"]
+)
+@pytest.mark.parametrize("pieces", [STREAM[:4], STREAM[:5], STREAM], ids=["no usage", "no end", "all"])
+def test_a_complete_answer_ends_properly_whatever_the_upstream_does_then(
+    pieces: tuple[bytes, ...], late: float | Exception
+) -> None:
+    lines: list[str] = []
+    _, sent = asked(Listed(*pieces, late), deadline=60, lines=lines, stream=True)
+    *_, end, last = sse.objects(b"".join(sent))
+    assert (end["delta"]["stop_reason"], last["type"]) == ("end_turn", "message_stop")
+    line = json.loads(lines[-1])
+    assert line["ending"] == "complete" and line["duration_ms"] <= 2_300
+
+
+def test_usage_that_comes_a_little_later_counts() -> None:
+    _, sent = asked(Listed(*STREAM[:4], 1.5, USAGE, 0.1, DONE), stream=True)
+    *_, end, last = sse.objects(b"".join(sent))
+    assert end["usage"]["output_tokens"] == 2 and last["type"] == "message_stop"
+
+
+def test_an_error_after_the_finish_reason_is_one() -> None:
+    error = b'data: {"error": {"message": "busy", "code": 529}}\n\n'
+    _, sent = asked(Listed(*STREAM[:4], error, DONE), stream=True)
+    *_, last = sse.objects(b"".join(sent))
+    assert (last["type"], last["error"]["type"]) == ("error", "overloaded_error")
+
+
+def test_json_that_is_labelled_as_events_is_translated_too() -> None:
+    body = json.dumps(COMPLETION).encode()
+    for deadline in (None, 30):
+        _, sent = asked(
+            Listed(body), deadline=deadline, settings={**GROQ, "ASSEMBLE": "off" if deadline is None else "auto"}
+        )
+        assert json.loads(b"".join(sent))["content"][0]["text"] == "Hello"
+    long = json.dumps({"error": {"message": "This model's maximum context length is 100 tokens", "code": 400}}).encode()
+    _, sent = asked(Listed(long), stream=True)
+    (event,) = sse.objects(b"".join(sent))
+    assert event["error"]["message"].startswith("prompt is too long")
+
+
+def test_half_of_a_surrogate_pair_stays_one() -> None:
+    upstream = Listed(*STREAM)
+    asked(upstream, messages=[{"role": "user", "content": "a\ud83d"}], stream=True)
+    assert b'"a\\ud83d"' in upstream.sent[0].body
+
+
 def test_nothing_is_named_where_nothing_was_left_out() -> None:
     reply, _ = asked(Listed(*STREAM), stream=True, top_k=None)
     assert reply.headers.get("x-sluice-dropped") is None
@@ -176,6 +223,25 @@ def test_a_native_way_is_always_taken_and_a_named_model_is_translated() -> None:
     _, pieces = asked(upstream := Listed(*STREAM), settings=table(named, NATIVE), stream=True, model="fast")
     assert json.loads(upstream.sent[0].body)["model"] == "llama-3"
     assert next(sse.objects(b"".join(pieces)))["message"]["model"] == "fast"
+
+
+PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}}
+
+
+def test_a_target_without_an_equal_is_passed_over() -> None:
+    """OpenAI takes files, Mistral does not."""
+    openai = {"name": "openai", "base_url": "https://api.openai.com/v1", "keys": "k1", "priority": 1}
+    mistral = {"name": "mistral", "base_url": "https://api.mistral.ai/v1", "keys": "k2", "priority": 0}
+    file = [{"role": "user", "content": [PDF]}]
+    answer = json.dumps(COMPLETION).encode()
+    reply, _ = asked(upstream := Listed(answer, headers=JSON_HEAD), settings=table(openai, mistral), messages=file)
+    assert reply.status == 200 and [sent.target.name for sent in upstream.sent] == ["openai"]
+    # A failure before is what the caller should hear of.
+    busy = Listed(b'{"error": {"message": "slow down"}}', status=429, headers=JSON_HEAD)
+    reply, _ = asked(busy, settings=table({**openai, "priority": 0}, {**mistral, "priority": 1}), messages=file)
+    assert (reply.status, error_of(reply)["type"]) == (429, "rate_limit_error")
+    reply, _ = asked(upstream := Listed(), settings=table(mistral), messages=file)
+    assert reply.status == 400 and not upstream.sent
 
 
 @pytest.mark.parametrize("keys", [{}, {"keys": "k"}], ids=["the caller's key", "the server's keys"])

@@ -40,6 +40,7 @@ class Stream(Protocol):
     """The translation of one stream.
 
     `error` is the error that the upstream has sent, None if it has not. `is_cut`: a stream that ends now has been cut.
+    `ended`: the answer has ended, and nothing follows.
     """
 
     @property
@@ -47,6 +48,9 @@ class Stream(Protocol):
 
     @property
     def is_cut(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
 
     def feed(self, piece: bytes) -> bytes:
         """The events for the next whole events of the upstream."""

@@ -18,10 +18,7 @@ MODULES = {
 
 
 @lru_cache(maxsize=8)
-def find(api: str, upstream_api: str) -> Direction | None:
-    """The direction from one API to another one; None if there is none."""
-    module = MODULES.get((api, upstream_api))
-    if module is None:
-        return None
-    direction: Direction = import_module(module).DIRECTION
+def find(api: str, upstream_api: str) -> Direction:
+    """The direction from one API to another one, which is among settings.providers.TRANSLATED."""
+    direction: Direction = import_module(MODULES[api, upstream_api]).DIRECTION
     return direction

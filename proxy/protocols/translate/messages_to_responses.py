@@ -32,6 +32,10 @@ class _Stream:
     def is_cut(self) -> bool:
         return self._chat.is_cut
 
+    @property
+    def ended(self) -> bool:
+        return self._messages.ended
+
     def feed(self, piece: bytes) -> bytes:
         return self._passed_on(self._chat.feed(piece))
 

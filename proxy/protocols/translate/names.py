@@ -89,5 +89,19 @@ def without_own_reasoning(items: list[Any]) -> list[Any]:
     return [item for item in items if not (isinstance(item, dict) and is_own_signature(item.get("encrypted_content")))]
 
 
+def without_own_details(messages: list[Any]) -> list[Any]:
+    """Chat messages without the encrypted reasoning that Sluice marked."""
+    return [_without_details(message) if isinstance(message, dict) else message for message in messages]
+
+
+def _without_details(message: dict[str, Any]) -> dict[str, Any]:
+    details = as_list(message.get("reasoning_details"))
+    kept = [one for one in details if not (isinstance(one, dict) and is_own_signature(one.get("data")))]
+    if len(kept) == len(details):
+        return message
+    rest = {name: value for name, value in message.items() if name != "reasoning_details"}
+    return {**rest, "reasoning_details": kept} if kept else rest
+
+
 def _is_own_thinking(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") == "thinking" and is_own_signature(block.get("signature"))

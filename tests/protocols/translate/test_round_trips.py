@@ -41,9 +41,7 @@ TEXTS = st.text(min_size=1, max_size=12).filter(lambda text: not text.lstrip().s
 
 
 def direction(api: str, upstream_api: str = OPENAI) -> Direction:
-    found = directions.find(api, upstream_api)
-    assert found is not None
-    return found
+    return directions.find(api, upstream_api)
 
 
 def turn(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:

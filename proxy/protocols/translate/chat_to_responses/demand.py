@@ -27,5 +27,5 @@ def demands_responses(status: int, error: Any) -> bool:
         return False
     param, message = error.get("param"), message[:_MAX_MESSAGE]
     if param == _PARAM:
-        return _PATH in message
+        return _PATH in message and "tools" in message
     return param in (None, "", "tools") and _SENTENCE.search(message) is not None
