@@ -9,7 +9,7 @@ from proxy.protocols.members import as_list, error_in
 from proxy.wire import bounded_json, sse
 from tests.support.streams import recorded
 
-MAX_CUTS = 40
+MAX_CUTS = 15
 
 
 def _is_chat(data: bytes) -> bool:

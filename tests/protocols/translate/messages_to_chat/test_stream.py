@@ -448,3 +448,6 @@ def test_encrypted_reasoning_waits_for_a_call() -> None:
     thinking = [("thinking", f"sluice-encrypted-{letter}") for letter in "abcd"]
     assert kinds == [thinking[0], ("tool_use", ""), thinking[1], thinking[2], ("tool_use", ""), thinking[3]]
     assert [block.get("thinking") for block in found["content"]] == ["", None, "Hm", "Hm", None, ""]
+    found = said(summary, sealed("a"), chunk({"content": "Hi"}, "stop"))
+    assert blocks(found) == [("thinking", "Hm"), ("text", "Hi")]
+    assert found["content"][0]["signature"] == "sluice-encrypted-a"
