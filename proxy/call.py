@@ -140,6 +140,7 @@ class Outcome:
         self.attempts: list[str] = []
         self.status = 200
         self.headers: Headers | None = None
+        self.is_sse: bool | None = None
         self.length: int | None = None
         self.whole = False
         self.native: Any = None
@@ -165,14 +166,17 @@ class Outcome:
         self.attempts.clear()
 
     def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
-        """Note the answer's head."""
+        """Note the answer's head; again if the answer becomes another one."""
         self.status, self.headers, self.length, self.whole = status, headers, length, whole
+        self.is_sse = media_type(headers) == "text/event-stream" and "content-encoding" not in headers
 
 
 class Call:
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
-    `upstream` is there for a stage's own calls.
+    `upstream` is there for a stage's own calls. From the route follow `path` (below /v1, empty without one), `api` (by
+    its name in wire.path_table), `endpoint` (the row of the path, None where it is no inference) and `protocol` (of the
+    path, `registry.OTHER` where it has none).
     """
 
     def __init__(self, request: Request, config: Config, host: Host, upstream: Upstream) -> None:
@@ -187,7 +191,7 @@ class Call:
             self.ends_at = self.started + request.deadline - margin
         self.id = host.new_id()
         self.cold = host.take_cold()
-        self.route: Route | None = None
+        self.route = None
         self.caller: Caller | None = None
         self.body = Body()
         self.plan = Plan()
@@ -222,13 +226,22 @@ class Call:
         return len(self.body.received) if self.body.native is None else self.request.length
 
     @property
-    def path(self) -> str:
-        """The path below /v1, empty where there is none."""
-        return self.route.path if self.route else ""
+    def route(self) -> Route | None:
+        """What the path means here; None before it is read."""
+        return self._route
 
-    @property
-    def api(self) -> str:
-        """The call's API, by its name in wire.path_table. Clients of Anthropic's say so when they list models."""
+    @route.setter
+    def route(self, route: Route | None) -> None:
+        self._route = route
+        # Asked for many times in each call.
+        self.path = route.path if route else ""
+        self.api = self._api()
+        is_post = self.request.method == "POST"
+        self.endpoint: Endpoint | None = endpoint(self.path) if is_post else None
+        self.protocol: Protocol = registry.get(route.protocol) if is_post and route else registry.OTHER
+
+    def _api(self) -> str:
+        """The call's API. Clients of Anthropic's say so when they list models."""
         api = path_table.api(self.path)
         if api == path_table.OPENAI and path_table.is_listing(self.request.method, self.path):
             return path_table.MESSAGES if "anthropic-version" in self.request.headers else api
@@ -261,17 +274,6 @@ class Call:
     def has_limits(self) -> bool:
         """Whether somebody limits what the call may cost."""
         return self.config.max_cost_usd is not None or self.allowed_output is not None
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """The call's row in the table of paths, None where it is no inference."""
-        return endpoint(self.path) if self.request.method == "POST" else None
-
-    @property
-    def protocol(self) -> Protocol:
-        """The protocol of the call's path; `registry.OTHER` where it has none."""
-        is_post = self.route is not None and self.request.method == "POST"
-        return registry.get(self.route.protocol) if is_post and self.route else registry.OTHER
 
     @property
     def error_protocol(self) -> Protocol:
@@ -318,10 +320,7 @@ class Call:
     @property
     def is_sse(self) -> bool | None:
         """Whether the upstream's answer is an event stream that can be read here; None before its head has come."""
-        headers = self.outcome.headers
-        if headers is None:
-            return None
-        return media_type(headers) == "text/event-stream" and "content-encoding" not in headers
+        return self.outcome.is_sse
 
     def elapsed(self) -> float:
         """Seconds since the call came in."""

@@ -54,7 +54,10 @@ class Headers:
         return iter(self._pairs)
 
     def __contains__(self, name: object) -> bool:
-        return any(key == name for key, _ in self._pairs)
+        for key, _ in self._pairs:  # noqa: SIM110 — any() takes twice as long, and each call asks many times
+            if key == name:
+                return True
+        return False
 
     def __repr__(self) -> str:
         # Values may be credentials, and a repr may reach a log: show the names only.

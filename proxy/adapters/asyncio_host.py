@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxy import error_reply, log, startup, transports
@@ -178,18 +179,20 @@ class AsyncioPump:
         self._end: Exception | None = None
         self._reader: asyncio.Future[None] | None = None  # the reader waits on this for a piece
         self._room: asyncio.Future[None] | None = None  # the task waits on this until its piece is taken
+        # One timer for many waits, each of which is nearly always over before it: setting one for each costs more.
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = self._due = inf  # when it fires, and when the reader stops waiting, by the loop's clock
         self._task: asyncio.Task[None] | None = self._loop.create_task(self._run())
 
     async def next(self, seconds: float | None) -> bytes | None:
         if self._piece is None and self._end is None:
             self._reader = reader = self._loop.create_future()
-            timer = None if seconds is None else self._loop.call_later(seconds, _wake, reader)
+            if seconds is not None:
+                self._wake_at(self._loop.time() + seconds)
             try:
                 await reader
             finally:
-                self._reader = None
-                if timer is not None:
-                    timer.cancel()
+                self._reader, self._due = None, inf
         if self._piece is not None:
             piece, self._piece = self._piece, None
             _wake(self._room)
@@ -198,7 +201,28 @@ class AsyncioPump:
             raise self._end
         return None
 
+    def _wake_at(self, due: float) -> None:
+        self._due = due
+        if self._timer_at > due:  # Pyodide's handles of timers do not say when they fire
+            self._stop_timer()
+            self._timer, self._timer_at = self._loop.call_later(due - self._loop.time(), self._time_out), due
+
+    def _time_out(self) -> None:
+        self._timer, self._timer_at = None, inf
+        if self._due == inf:
+            return
+        if self._loop.time() >= self._due:
+            _wake(self._reader)
+        else:  # it was set for a wait that is over
+            self._wake_at(self._due)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, inf
+
     async def aclose(self) -> None:
+        self._stop_timer()
         # Drop the reference: a cancelled task keeps the frames it was cancelled in, and through them this pump.
         task, self._task = self._task, None
         if task is not None:

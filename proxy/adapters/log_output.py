@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The limit of a server's queue: about ten thousand calls.
 MAX_QUEUED_CHARACTERS = 4_000_000
+# How long a line waits for others, which are then written with it.
+BATCH_SECONDS = 0.01
 # How long a normal exit waits for the queue, in seconds.
 FLUSH_SECONDS = 1.0
 
@@ -99,7 +101,8 @@ class QueuedOutput:
             self._size += len(line)
             if self._thread is None or not self._thread.is_alive():  # a forked process has lost its thread
                 self._thread = self._started()
-            self._changed.notify_all()
+            if len(self._lines) == 1:  # otherwise the thread knows already
+                self._changed.notify_all()
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
         """Wait at most `seconds` until all lines are written. Returns whether they are."""
@@ -121,6 +124,8 @@ class QueuedOutput:
                 self._writing = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: bool(self._lines))
+            time.sleep(BATCH_SECONDS)  # each change of threads costs a busy server more than a line
+            with self._changed:
                 lines, dropped = list(self._lines), self._dropped
                 self._lines.clear()
                 self._size = self._dropped = 0

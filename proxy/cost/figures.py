@@ -104,8 +104,17 @@ def _cost(usage: dict[str, Any], dialect: Dialect) -> float | None:
 
 def _first(usage: dict[str, Any], paths: tuple[Path, ...]) -> int | None:
     """The first count above 0, else 0 where there is a count at all."""
-    counts = [count for path in paths if (count := _count(_at(usage, path))) is not None]
-    return next((count for count in counts if count), 0 if counts else None)
+    found = None
+    for path in paths:
+        # Nearly all paths lead nowhere. This is a loop within one because every call does it forty times.
+        value: Any = usage.get(path[0])
+        for name in path[1:]:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and (count := _count(value)) is not None:
+            if count:
+                return count
+            found = 0
+    return found
 
 
 def _at(usage: Any, path: Path) -> Any:

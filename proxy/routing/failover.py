@@ -160,12 +160,14 @@ def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Transla
     provider = target.provider
     call.state(Translating).translation = translation
     call.outcome.is_translated = translation is not None
-    prepared = _in_own_words(call, outgoing, target) if translation is None else translation.outgoing(outgoing)
-    headers = prepared.headers
+    if translation is None:
+        prepared = _in_own_words(call, outgoing, target)
+    else:
+        prepared = replace(translation.outgoing(outgoing), target=target)
     if provider is not None and provider.headers:
         configured = {name for name, _ in provider.headers}
-        headers = [pair for pair in headers if pair[0] not in configured] + [*provider.headers]
-    prepared = replace(prepared, target=target, headers=headers)
+        headers = [pair for pair in prepared.headers if pair[0] not in configured] + [*provider.headers]
+        prepared = replace(prepared, headers=headers)
     if provider is not None and provider.kind == "azure" and target.base_url == provider.base_url:
         from proxy.routing import azure
 
@@ -184,7 +186,7 @@ def _in_own_words(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
             document = document.setting({"model": json.dumps(target.model).encode()})
     if call.api == GEMINI:
         path = path.removeprefix(f"{GEMINI_VERSION}/")  # the target's address has it
-    return replace(outgoing, path=path, body=data if document is None else document.data)
+    return replace(outgoing, target=target, path=path, body=data if document is None else document.data)
 
 
 def _limited(call: Call, target: Target) -> Document | None:

@@ -210,6 +210,7 @@ async def _mislabelled_json(call: Call, answer: Answer, start: bytes) -> bytes:
     if call.streamed:
         raise UpstreamNotStreaming
     answer.headers.set("content-type", "application/json")
+    call.outcome.head_came(answer.status, answer.headers, None)
     return body
 
 

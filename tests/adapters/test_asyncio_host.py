@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from collections.abc import AsyncGenerator
 
@@ -38,3 +39,43 @@ def test_a_closed_pump_has_stopped_and_is_gone_without_the_collector() -> None:
         assert asyncio.run(go())
     finally:
         gc.enable()
+
+
+async def _taken(pieces: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
+    while True:
+        yield await pieces.get()
+
+
+def test_one_timer_serves_waits_of_any_length() -> None:
+    async def waits() -> list[bytes | None]:
+        pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        pump = AsyncioClock().pump(_taken(pieces))
+        found = []
+        for seconds, piece in ((60.0, b"a"), (0.01, b"b"), (0.01, None), (60.0, b"c")):
+            if piece is not None:
+                pieces.put_nowait(piece)
+            found.append(await pump.next(seconds))
+        await pump.aclose()
+        return found
+
+    assert asyncio.run(waits()) == [b"a", b"b", None, b"c"]
+
+
+def test_a_timer_of_an_earlier_wait_does_not_end_a_later_one() -> None:
+    async def wait() -> float:
+        pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        pieces.put_nowait(b"a")
+        pump = AsyncioClock().pump(_taken(pieces))
+        assert await pump.next(0.02) == b"a"
+        before = time.monotonic()
+        assert await pump.next(0.2) is None
+        waited = time.monotonic() - before
+        pieces.put_nowait(b"b")
+        assert await pump.next(0.01) == b"b"
+        await asyncio.sleep(0.05)  # the timer fires while nobody waits
+        pieces.put_nowait(b"c")
+        assert await pump.next(None) == b"c"
+        await pump.aclose()
+        return waited
+
+    assert asyncio.run(wait()) >= 0.19
