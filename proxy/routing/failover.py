@@ -37,11 +37,10 @@ _KEY_REST, _RATE_LIMIT_REST, _FAULT_REST, _MAX_REST = 300.0, 20.0, 15.0, 600.0
 
 
 async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: Send) -> Answer:
-    """Return the first answer of `targets` that is not a failure. Raises the last UpstreamError.
+    """Return the first answer of `targets` that is not a failure.
 
-    Raises BadRequest if there is none, because no target has an equal for the request.
-
-    `attempt` sends one call and raises UpstreamRefused for a status of 400 or more.
+    `attempt` sends one call and raises UpstreamRefused for a status of 400 or more. Raises the last UpstreamError, or
+    BadRequest if no target has an equal for the request.
     """
     remaining = [*targets]
     lesson: Retry | None = None
@@ -68,7 +67,7 @@ async def send(call: Call, targets: list[Target], outgoing: Outgoing, attempt: S
                 demand.learn(call)
             return answer
         except UpstreamError as error:
-            if demand is not None and demand.is_mistaken(error):
+            if demand is not None and over_responses.is_missing(error):
                 call.state(Translating).translation = demand.translation
                 raise demand.error from None
             demand = over_responses.demanded(call, target, error, translation)
@@ -143,10 +142,8 @@ async def _translate(call: Call, target: Target) -> Translation | None:
     from proxy.protocols.translate import directions  # few calls are translated
     from proxy.routing.translation import Translation
 
-    direction = directions.find(call.api, target.api)
-    document = _limited(call, target)
-    body = call.body.outgoing if document is None else document.data
-    return await call.host.clock.offload(lambda: Translation(call, target, direction, body))
+    direction, document = directions.find(call.api, target.api), _limited(call, target)
+    return await call.host.clock.offload(lambda: Translation(call, target, direction, document))
 
 
 async def _prepared(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None) -> Outgoing:

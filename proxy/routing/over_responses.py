@@ -7,12 +7,15 @@ process remembers it for an hour. Another model of the same upstream, or another
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.call import Call
 from proxy.errors import UpstreamError, UpstreamRefused
 from proxy.upstream import Target
 from proxy.wire.path_table import OPENAI, RESPONSES
+
+if TYPE_CHECKING:
+    from proxy.routing.translation import Translation
 
 # The members of chat completions and of Messages that say how much to reason.
 _EFFORT = ("reasoning_effort", "thinking", "output_config")
@@ -26,18 +29,19 @@ class Demand(NamedTuple):
 
     target: Target
     error: UpstreamRefused
-    translation: Any
-
-    def is_mistaken(self, error: UpstreamError) -> bool:
-        """Whether the second try failed because the upstream does not serve the Responses API."""
-        return isinstance(error, UpstreamRefused) and error.status in _NOT_THERE
+    translation: Translation | None
 
     def learn(self, call: Call) -> None:
         """Remember the demand, which was right."""
         call.host.learn(call.host.only_responses, self.target.name, _case(call))
 
 
-def demanded(call: Call, target: Target, error: UpstreamError, translation: Any) -> Demand | None:
+def is_missing(error: UpstreamError) -> bool:
+    """Whether a second try failed because the upstream does not serve the Responses API."""
+    return isinstance(error, UpstreamRefused) and error.status in _NOT_THERE
+
+
+def demanded(call: Call, target: Target, error: UpstreamError, translation: Translation | None) -> Demand | None:
     """The demand in an error of this target; None if there is none."""
     if not isinstance(error, UpstreamRefused) or (other := _over_responses(call, target)) is None:
         return None

@@ -18,7 +18,7 @@ from proxy.upstream import Outgoing
 from proxy.wire import bounded_json
 from proxy.wire.path_table import MESSAGES, RESPONSES
 
-# How the signature of such reasoning begins (proxy.protocols.translate.names).
+# How the signature of such reasoning begins (proxy.protocols.translate.own_reasoning).
 _MARK = b'"sluice-'
 # The member with the conversation.
 _MEMBERS = {MESSAGES: "messages", RESPONSES: "input"}
@@ -31,11 +31,11 @@ def applies(call: Call) -> bool:
 
 async def apply(call: Call) -> None:
     """Remove the reasoning. Raises what `strict_body.read` raises."""
-    from proxy.protocols.translate import names  # few conversations change their upstream
+    from proxy.protocols.translate import own_reasoning  # few conversations change their upstream
 
     remove: dict[str, Callable[[list[Any]], list[Any]]] = {
-        MESSAGES: names.without_own_thinking,
-        RESPONSES: names.without_own_reasoning,
+        MESSAGES: own_reasoning.without_thinking,
+        RESPONSES: own_reasoning.without_items,
     }
     await strict_body.read(call, "reasoning that another upstream wrote has to be removed from it")
     document, member = call.body.document, _MEMBERS[call.api]
@@ -52,13 +52,13 @@ async def without_details(call: Call, outgoing: Outgoing) -> Outgoing:
     """Return a chat request without the encrypted reasoning that only a translation to Responses can return."""
     if call.endpoint is None or call.endpoint.protocol != "chat" or _MARK not in outgoing.body:
         return outgoing
-    from proxy.protocols.translate.names import without_own_details
+    from proxy.protocols.translate import own_reasoning
 
     def edited() -> bytes:
         request = bounded_json.parse(outgoing.body)
         if not isinstance(request, dict) or not isinstance(messages := request.get("messages"), list):
             return outgoing.body
-        kept = without_own_details(messages)
+        kept = own_reasoning.without_details(messages)
         return outgoing.body if kept == messages else json.dumps({**request, "messages": kept}).encode()
 
     return replace(outgoing, body=await call.host.clock.offload(edited))

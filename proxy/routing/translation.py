@@ -24,6 +24,7 @@ from proxy.protocols.translate.direction import Asked, Direction, Stream
 from proxy.tokens.models import model_of
 from proxy.upstream import Outgoing, Target
 from proxy.wire import bounded_json
+from proxy.wire.json_edit import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,10 @@ _BYTES_PER_TOKEN = 4
 class Translation:
     """The translation of one call for one target. Raises BadRequest for a request that has no equal there."""
 
-    def __init__(self, call: Call, target: Target, direction: Direction, body: bytes) -> None:
-        request = bounded_json.parse(body)
+    def __init__(self, call: Call, target: Target, direction: Direction, document: Document | None) -> None:
+        request = None
+        if document is not None:  # one that was read strictly has been parsed already
+            request = bounded_json.parse(document.data) if document.value is None else document.value
         if not isinstance(request, dict):
             raise BadRequest("The body of this call must be a JSON object: it is translated for the upstream.")
         model = target.model or request.get("model")

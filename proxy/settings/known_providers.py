@@ -23,16 +23,15 @@ class Row(NamedTuple):
     """One provider.
 
     `host` is a pattern for the host of its base URL, or for host and path if it has a slash. `apis` says where each API
-    is, with `{host}` for that host and
-    `{1}` for the first group of the pattern; OPENAI and RESPONSES are at the configured address unless they are
-    listed. An API that is None is not served.
+    is, with `{host}` for that host and `{1}` for the first group of the pattern; OPENAI and RESPONSES are at the
+    configured address unless they are listed. An API that is None is not served.
     """
 
     host: str
     apis: dict[str, tuple[str, str] | None]
 
 
-# OpenAI's APIs only, and of those only chat completions.
+# Providers of OpenAI's APIs alone, and of chat completions alone.
 _OPENAI_ONLY: dict[str, tuple[str, str] | None] = {MESSAGES: None, GEMINI: None}
 _CHAT_ONLY = {**_OPENAI_ONLY, RESPONSES: None}
 _ZAI: dict[str, tuple[str, str] | None] = {

@@ -7,49 +7,25 @@ from typing import Any
 from proxy.protocols.members import as_list
 from proxy.protocols.translate.answer_writer import AnswerWriter
 from proxy.protocols.translate.encoded import encoded
-from proxy.protocols.translate.event_data import read_event
-from proxy.wire import sse
+from proxy.protocols.translate.event_stream import EventStream
 
 
-class AnswerStream:
-    """Translates one stream of whole events. Every event of the other protocol has its type as a name."""
-
-    def __init__(self, writer: AnswerWriter) -> None:
-        self._writer = writer
+class AnswerStream(EventStream[AnswerWriter]):
+    """Translates a chat stream. Every event of the other protocol has its type as a name."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether a stream that ends now has been cut: the upstream has not said why the answer ends."""
-        return not (self._writer.ended or self.error is not None or self._writer.finish_reason)
-
-    @property
-    def error(self) -> Any:
-        """The error that the upstream has sent, None if it has not. No event of the answer follows."""
-        return self._writer.error
-
-    @property
-    def ended(self) -> bool:
-        """Whether the answer has ended properly. Nothing follows, so the stream may be closed."""
-        return self._writer.ended
-
-    def feed(self, piece: bytes) -> bytes:
-        """The events for a piece of the chat stream: whole events. Empty if the piece has nothing for the caller."""
-        for name, data in sse.events(piece + b"\n\n"):
-            if data.strip() == b"[DONE]":
-                # The end of the protocol is an end even for providers that send no finish reason.
-                if self._writer.finish_reason or self._writer.has_begun:
-                    self._writer.finish()
-                continue
-            value = read_event(data)
-            if value is not None:
-                self._writer.add(value, name)
-        return self._taken()
+        return not (self.ended or self.error is not None or self._writer.finish_reason)
 
     def end(self) -> bytes:
-        """The end of the answer, when the upstream's stream has ended. Empty if it has been cut, see `is_cut`."""
         if self._writer.finish_reason:
             self._writer.finish()
         return self._taken()
+
+    def _done(self) -> None:
+        # The end of the protocol is an end even for providers that send no finish reason.
+        if self._writer.finish_reason or self._writer.has_begun:
+            self._writer.finish()
 
     def _taken(self) -> bytes:
         return b"".join(encoded(event, event["type"]) for event in self._writer.take())

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from proxy.protocols import usage
 from proxy.protocols.members import error_in
 from proxy.protocols.translate.chat_deltas import REFUSAL, TEXT, THINKING, CallDelta, calls_of, only_choice, texts_of
-from proxy.protocols.translate.names import digest, encrypted_reasoning
+from proxy.protocols.translate.names import digest
+from proxy.protocols.translate.own_reasoning import encrypted_details
 from proxy.protocols.translate.think_tags import ThinkSplitter
 from proxy.protocols.translate.tool_calls import Call, Calls
 
@@ -158,7 +159,7 @@ class AnswerWriter(ABC):
             self._splitter.give_up()
             self.is_refused = self.is_refused or kind == REFUSAL
             self._say(kind, text)
-        if encrypted := encrypted_reasoning(delta.get("reasoning_details")):
+        for encrypted in encrypted_details(delta.get("reasoning_details")):
             self._start()
             self._close_encrypted(encrypted)
         for piece in calls_of(delta):

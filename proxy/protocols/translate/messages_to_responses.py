@@ -6,15 +6,13 @@ from typing import Any
 
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.chat_to_responses.answer import to_completion
+from proxy.protocols.translate.chat_to_responses.items import CALL_IDS
 from proxy.protocols.translate.chat_to_responses.request import to_responses
 from proxy.protocols.translate.chat_to_responses.stream import ChatStream
 from proxy.protocols.translate.direction import Asked, Direction, Stream
 from proxy.protocols.translate.errors import TranslatedError
 from proxy.protocols.translate.messages_to_chat.direction import DIRECTION as TO_CHAT
 from proxy.protocols.translate.translated import Translated
-
-# What the Responses API takes beyond what a provider of chat completions may. Ids of calls may be longer there.
-_CALL_IDS = r"[A-Za-z0-9_-]{1,64}"
 
 
 class _Stream:
@@ -54,7 +52,8 @@ class MessagesToResponses(Direction):
     protocol = "responses"
 
     def request(self, request: dict[str, Any], provider: ChatProvider, reasons: bool) -> Translated:
-        takes_all = provider._replace(takes_files=True, call_ids=_CALL_IDS, keeps_reasoning=True)
+        # The Responses API takes more than a provider of chat completions may.
+        takes_all = provider._replace(takes_files=True, call_ids=CALL_IDS, keeps_reasoning=True)
         chat = TO_CHAT.request(request, takes_all, reasons)
         responses = to_responses(chat.request)
         dropped = [*chat.dropped, *(name for name in responses.dropped if name not in chat.dropped)]

@@ -152,7 +152,8 @@ def test_an_answer_comes_back_as_it_was(api: str, provider: ChatProvider) -> Non
 def test_encrypted_reasoning_comes_back_through_both_apis() -> None:
     reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"}
     call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"}
-    response = {"id": "resp_1", "status": "completed", "model": "m", "output": [reasoning, call]}
+    more = {**reasoning, "id": "rs_2", "encrypted_content": "gBBBB"}
+    response = {"id": "resp_1", "status": "completed", "model": "m", "output": [reasoning, more, call]}
     message = direction(MESSAGES, RESPONSES).answer(response, Asked("m", {}, {}))
     completion = direction(OPENAI, RESPONSES).answer(response, Asked("m", {}, {}))
     assert message is not None and completion is not None
@@ -171,4 +172,5 @@ def test_encrypted_reasoning_comes_back_through_both_apis() -> None:
         kinds = [item.get("type") for item in made.request["input"]]
         at = kinds.index("reasoning")
         assert made.request["input"][at] == {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}
-        assert kinds[at + 1 : at + 3] == ["function_call", "function_call_output"] and made.dropped == []
+        assert made.request["input"][at + 1] == {**made.request["input"][at], "encrypted_content": "gBBBB"}
+        assert kinds[at + 2 : at + 4] == ["function_call", "function_call_output"] and made.dropped == []

@@ -13,7 +13,8 @@ from proxy.protocols.translate.names import call_id
 Item = dict[str, Any]
 
 # OpenAI refuses ids of calls with more than 64 characters.
-_IDS = ChatProvider(call_ids=r"[\w.:|-]{1,64}")
+CALL_IDS = r"[\w.:|-]{1,64}"
+_IDS = ChatProvider(call_ids=CALL_IDS)
 # The members of a call, by its type: the type of its item, and the member with what the tool gets.
 _CALLS = {"function": ("function_call", "arguments"), "custom": ("custom_tool_call", "input")}
 

@@ -16,7 +16,8 @@ from proxy.protocols.translate.chat_parts import (
 from proxy.protocols.translate.chat_providers import ChatProvider
 from proxy.protocols.translate.dropped import Dropped, quoted, refused
 from proxy.protocols.translate.messages_to_chat.blocks import blocks_of, parts_of
-from proxy.protocols.translate.names import ENCRYPTED_PREFIX, call_id, encrypted_details, function_name
+from proxy.protocols.translate.names import call_id, function_name
+from proxy.protocols.translate.own_reasoning import detail, encrypted_in
 
 # Claude Code's first system block. It differs in each call, so no cache of prompts would ever match.
 _BILLING = "x-anthropic-billing-header"
@@ -84,7 +85,8 @@ def _assistant(
     for block in blocks:
         kind = block.get("type")
         if kind == "thinking":
-            encrypted += _encrypted(block)
+            if text := encrypted_in(block.get("signature")):
+                encrypted.append(detail(text))
             if isinstance(thinking := block.get("thinking"), str) and thinking:
                 reasoning.append(thinking)
         elif kind == "tool_use":
@@ -97,14 +99,6 @@ def _assistant(
     if message is None:
         return []
     return [{**message, "reasoning_details": encrypted} if encrypted and provider.keeps_reasoning else message]
-
-
-def _encrypted(block: dict[str, Any]) -> list[dict[str, Any]]:
-    """The reasoning that OpenAI encrypted in an earlier answer."""
-    signature = block.get("signature")
-    if not isinstance(signature, str) or not signature.startswith(ENCRYPTED_PREFIX):
-        return []
-    return encrypted_details(signature.removeprefix(ENCRYPTED_PREFIX))
 
 
 def _call(block: dict[str, Any], provider: ChatProvider) -> dict[str, Any]:

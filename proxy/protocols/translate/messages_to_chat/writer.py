@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from proxy.protocols.translate.answer_writer import FILTER, LENGTH, WINDOW, AnswerWriter
 from proxy.protocols.translate.chat_deltas import REFUSAL, TEXT, THINKING
 from proxy.protocols.translate.messages_to_chat.usage import messages_usage
-from proxy.protocols.translate.names import ENCRYPTED_PREFIX, SIGNATURE_PREFIX
+from proxy.protocols.translate.own_reasoning import signature
 from proxy.protocols.translate.tool_calls import Call
 
 _STOP_REASONS = {LENGTH: "max_tokens", FILTER: "refusal", WINDOW: "model_context_window_exceeded"}
@@ -61,8 +61,7 @@ class MessageWriter(AnswerWriter):
 
     def close(self, part: str | Call) -> None:
         if part == THINKING:
-            signature = ENCRYPTED_PREFIX + self.encrypted if self.encrypted else SIGNATURE_PREFIX + self.seed
-            self._write({"type": "signature_delta", "signature": signature})
+            self._write({"type": "signature_delta", "signature": signature(self.seed, self.encrypted)})
         elif isinstance(part, Call) and not part.arguments:
             self._write({"type": "input_json_delta", "partial_json": "{}"})
         self.events.append({"type": "content_block_stop", "index": self._index})

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.protocols.members import as_list
 from proxy.protocols.translate.chat_deltas import REFUSAL
-from proxy.protocols.translate.names import SIGNATURE_PREFIX
+from proxy.protocols.translate.own_reasoning import MARK
 from proxy.protocols.translate.responses_to_chat.tools import CUSTOM, FUNCTION, LOCAL_SHELL, TOOL_SEARCH, Tool
 from proxy.wire import bounded_json
 
@@ -31,7 +31,7 @@ def message_part(kind: str, text: str) -> Item:
 def reasoning_item(place: str, seed: str, text: str = "") -> Item:
     """Reasoning, which comes back with the next request. The mark says that no provider has encrypted it."""
     summary = [summary_part(text)] if text else []
-    return {"id": f"rs_{place}", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE_PREFIX + seed}
+    return {"id": f"rs_{place}", "type": "reasoning", "summary": summary, "encrypted_content": MARK + seed}
 
 
 def summary_part(text: str) -> Item:

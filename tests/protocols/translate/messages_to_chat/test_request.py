@@ -10,7 +10,8 @@ import pytest
 from proxy.errors import BadRequest
 from proxy.protocols.translate.chat_providers import UNKNOWN, ChatProvider, provider_at
 from proxy.protocols.translate.messages_to_chat.request import to_chat
-from proxy.protocols.translate.names import function_name, without_own_thinking
+from proxy.protocols.translate.names import function_name
+from proxy.protocols.translate.own_reasoning import without_thinking
 from proxy.protocols.translate.translated import Translated
 
 DEEPSEEK = provider_at("https://api.deepseek.com")
@@ -274,7 +275,7 @@ def test_a_call_without_reasoning_gets_a_blank_one_where_it_must_have_some() -> 
 def test_our_own_thinking_is_removed_before_a_real_call_to_anthropic() -> None:  # E15
     foreign = {**THOUGHT, "signature": "ErUB"}
     turns = [HI, assistant(THOUGHT, text("a")), assistant(THOUGHT), assistant(foreign, 5), assistant(), 5]
-    assert without_own_thinking(turns) == [HI, assistant(text("a")), assistant(foreign, 5), assistant(), 5]
+    assert without_thinking(turns) == [HI, assistant(text("a")), assistant(foreign, 5), assistant(), 5]
 
 
 # how much to think

@@ -11,7 +11,7 @@ from proxy.protocols.messages import PROTOCOL
 from proxy.protocols.translate.errors import stream_status
 from proxy.protocols.translate.messages_to_chat.errors import translated_error
 from proxy.protocols.translate.messages_to_chat.stream import MessagesStream
-from proxy.protocols.translate.names import encrypted_details
+from proxy.protocols.translate.own_reasoning import detail
 from proxy.wire import sse
 from tests.support.translate import DONE, blocks, call, chunk, read, stream
 
@@ -437,7 +437,7 @@ def test_calls_without_ids_may_share_an_index() -> None:  # E5
 
 def test_encrypted_reasoning_waits_for_a_call() -> None:
     def sealed(text: str) -> Any:
-        return chunk({"reasoning_details": encrypted_details(text)})
+        return chunk({"reasoning_details": [detail(text)]})
 
     calls = [chunk(call(index, f"c{index}", "f", "{}")) for index in range(2)]
     summary = chunk({"reasoning_content": "Hm"})

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.protocols.translate.direction import Asked
 from proxy.protocols.translate.errors import stream_status
-from proxy.protocols.translate.names import without_own_reasoning
+from proxy.protocols.translate.own_reasoning import without_items
 from proxy.protocols.translate.responses_to_chat.direction import DIRECTION
 from proxy.protocols.translate.responses_to_chat.usage import responses_usage
 from proxy.wire import sse
@@ -66,7 +66,7 @@ def test_reasoning_carries_a_mark_by_which_it_is_taken_out_again() -> None:
     (item, _) = items(chunk({"reasoning_content": "Hm"}), chunk({"content": "Hi"}))
     assert item["encrypted_content"].startswith("sluice-")
     foreign: list[Any] = [{"type": "reasoning", "encrypted_content": "gAAAA"}, 5, {"type": "message"}]
-    assert without_own_reasoning([item, *foreign]) == foreign
+    assert without_items([item, *foreign]) == foreign
 
 
 def test_interleaved_calls_come_one_after_the_other() -> None:  # E5
