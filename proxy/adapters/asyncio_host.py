@@ -205,7 +205,8 @@ class AsyncioPump:
         self._due = due
         if self._timer_at > due:  # Pyodide's handles of timers do not say when they fire
             self._stop_timer()
-            self._timer, self._timer_at = self._loop.call_later(due - self._loop.time(), self._time_out), due
+            seconds = max(0.0, due - self._loop.time())  # Pyodide's loop refuses to look back
+            self._timer, self._timer_at = self._loop.call_later(seconds, self._time_out), due
 
     def _time_out(self) -> None:
         self._timer, self._timer_at = None, inf

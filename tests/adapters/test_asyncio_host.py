@@ -7,6 +7,7 @@ import gc
 import time
 import weakref
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from proxy.adapters.asyncio_host import AsyncioClock
 
@@ -79,3 +80,34 @@ def test_a_timer_of_an_earlier_wait_does_not_end_a_later_one() -> None:
         return waited
 
     assert asyncio.run(wait()) >= 0.19
+
+
+class _Strict(asyncio.SelectorEventLoop):
+    """Refuses a timer in the past, as Pyodide's loop does; and time goes on between two looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = 0
+
+    def time(self) -> float:
+        self._looks += 1
+        return super().time() + self._looks / 1_000_000
+
+    def call_later(self, delay: float, callback: Any, *args: Any, **more: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        if delay < 0:
+            raise ValueError("Can't schedule in the past")
+        return super().call_later(delay, callback, *args, **more)
+
+
+def test_no_timer_is_set_in_the_past() -> None:
+    async def waits() -> list[bytes | None]:
+        pump = AsyncioClock().pump(_taken(asyncio.Queue()))
+        found = [await pump.next(seconds) for seconds in (0.0, 0.0000005, 0.01)]
+        await pump.aclose()
+        return found
+
+    loop = _Strict()
+    try:
+        assert loop.run_until_complete(waits()) == [None, None, None]
+    finally:
+        loop.close()
