@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def check_calls(name: str, expected: Outcome, outcome: Outcome) -> None:
     """The upstream sees the same calls, with the same headers but those that Sluice keeps."""
     dropped = NOT_PASSED[name.partition("-")[0]]
     for (text, headers), (wanted, direct_headers) in zip(outcome.calls(), expected.calls(), strict=True):
-        assert text == wanted
+        pairs = zip_longest(text.splitlines(), wanted.splitlines())
+        assert text == wanted, next((line, other) for line, other in pairs if line != other)
         assert headers == {name: value for name, value in direct_headers.items() if name not in dropped}
 
 
