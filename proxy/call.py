@@ -18,7 +18,7 @@ from proxy.protocols.usage import Usage
 from proxy.settings.config import Config
 from proxy.upstream import Target, Upstream
 from proxy.wire import path_table
-from proxy.wire.path_table import Endpoint, endpoint
+from proxy.wire.path_table import Endpoint
 from proxy.wire.paths import Route
 
 if TYPE_CHECKING:
@@ -174,9 +174,10 @@ class Outcome:
 class Call:
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
-    `upstream` is there for a stage's own calls. From the route follow `path` (below /v1, empty without one), `api` (by
-    its name in wire.path_table), `endpoint` (the row of the path, None where it is no inference) and `protocol` (of the
-    path, `registry.OTHER` where it has none).
+    `upstream` is there for a stage's own calls. `route` is what the path means here, None before it is read. From it
+    follow `path` (below /v1, empty without one), `api` (by its name in wire.path_table), `endpoint` (the row of the
+    path, None where it is no inference) and `protocol` (of the path, `registry.OTHER` where it has none). `own_key`:
+    the key that goes up is the caller's own; `holds_credential`: it is one that the server holds.
     """
 
     def __init__(self, request: Request, config: Config, host: Host, upstream: Upstream) -> None:
@@ -191,8 +192,12 @@ class Call:
             self.ends_at = self.started + request.deadline - margin
         self.id = host.new_id()
         self.cold = host.take_cold()
-        self.route = None
+        self.route: Route | None = None
+        self.path, self.api = "", path_table.OPENAI
+        self.endpoint: Endpoint | None = None
+        self.protocol: Protocol = registry.OTHER
         self.caller: Caller | None = None
+        self.own_key = self.holds_credential = False
         self.body = Body()
         self.plan = Plan()
         self.outcome = Outcome()
@@ -225,37 +230,22 @@ class Call:
         """The size of the request's body, None where it passes unread and does not announce its length."""
         return len(self.body.received) if self.body.native is None else self.request.length
 
-    @property
-    def route(self) -> Route | None:
-        """What the path means here; None before it is read."""
-        return self._route
+    def take_route(self, route: Route) -> None:
+        """Note what the path means here."""
+        self.route, self.path, self.api = route, route.path, route.api
+        if self.request.method == "POST":
+            self.endpoint, self.protocol = route.endpoint, registry.get(route.protocol)
+        elif self._lists_for_anthropic():
+            self.api = path_table.MESSAGES
 
-    @route.setter
-    def route(self, route: Route | None) -> None:
-        self._route = route
-        # Asked for many times in each call.
-        self.path = route.path if route else ""
-        self.api = self._api()
-        is_post = self.request.method == "POST"
-        self.endpoint: Endpoint | None = endpoint(self.path) if is_post else None
-        self.protocol: Protocol = registry.get(route.protocol) if is_post and route else registry.OTHER
+    def admit(self, caller: Caller) -> None:
+        """Note who calls."""
+        self.caller, self.own_key, self.holds_credential = caller, caller.own_key, not caller.own_key
 
-    def _api(self) -> str:
-        """The call's API. Clients of Anthropic's say so when they list models."""
-        api = path_table.api(self.path)
-        if api == path_table.OPENAI and path_table.is_listing(self.request.method, self.path):
-            return path_table.MESSAGES if "anthropic-version" in self.request.headers else api
-        return api
-
-    @property
-    def own_key(self) -> bool:
-        """Whether the key that goes up is the caller's own."""
-        return self.caller is not None and self.caller.own_key
-
-    @property
-    def holds_credential(self) -> bool:
-        """Whether the call goes up with a credential that the server holds."""
-        return self.caller is not None and not self.caller.own_key
+    def _lists_for_anthropic(self) -> bool:
+        """Whether the call lists models for a client of Anthropic's, which says so in a header."""
+        is_listing = path_table.is_listing(self.request.method, self.path)
+        return self.api == path_table.OPENAI and is_listing and "anthropic-version" in self.request.headers
 
     @property
     def allowed_models(self) -> tuple[str, ...]:
@@ -266,9 +256,10 @@ class Call:
     @property
     def allowed_output(self) -> int | None:
         """The most output tokens of the call, by the owner's limit for everybody and the one in the caller's key."""
-        grant = self.caller.grant if self.caller else None
-        limits = (self.config.max_output_tokens, grant.max_output_tokens if grant else None)
-        return min((limit for limit in limits if limit is not None), default=None)
+        grant, limit = self.caller.grant if self.caller else None, self.config.max_output_tokens
+        if grant is None or grant.max_output_tokens is None:
+            return limit
+        return grant.max_output_tokens if limit is None else min(limit, grant.max_output_tokens)
 
     @property
     def has_limits(self) -> bool:
@@ -309,7 +300,10 @@ class Call:
     @property
     def streamed(self) -> bool:
         """Whether the caller asked for a stream."""
-        return self.body.fields.get("stream") is True or "stream=true" in self.request.query.split("&")
+        if self.body.fields.get("stream") is True:
+            return True
+        query = self.request.query
+        return bool(query) and "stream=true" in query.split("&")
 
     @property
     def choices(self) -> int:

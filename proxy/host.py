@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Pump(Protocol):
-    """Reads at most one chunk ahead, so that a reader can stop waiting and resume later without losing data."""
+    """Reads a stream so that its reader can stop waiting and resume later without losing data."""
 
     async def next(self, seconds: float | None) -> bytes | None:
         """Return the next chunk, or None after `seconds` without one; call again to resume waiting.
@@ -35,7 +35,10 @@ class Clock(Protocol):
         """Unix time in seconds."""
 
     def pump(self, chunks: AsyncIterable[bytes]) -> Pump:
-        """Start reading `chunks`."""
+        """Start reading `chunks`, at most one ahead of the reader."""
+
+    def reader(self, chunks: AsyncIterable[bytes]) -> Pump:
+        """Read `chunks` only while the reader waits for one, which costs less."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`. With 0, let every other task that is ready run first."""

@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from proxy.access import auth, redaction
-from proxy.call import Call
+from proxy.call import Call, Outcome
 from proxy.host import Host
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
 _NAME = re.compile(r"[A-Za-z0-9._:/@+-]{1,100}")
 HANDED_OVER = "handed_over"
-_LEVELS = ("debug", "info", "warning", "error", "off")
+_ENCODER = json.JSONEncoder(check_circular=False)
+_LEVELS = {level: rank for rank, level in enumerate(("debug", "info", "warning", "error", "off"))}
 
 
 def line(host: Host, min_level: str, level: str, fields: dict[str, Any]) -> None:
     """Write one line, unless `level` is below `min_level` (LOG_LEVEL). Fields that are None are left out."""
     if not _is_enabled(level, min_level):
         return
-    record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform, **fields}
-    text = json.dumps({name: value for name, value in record.items() if value is not None})
+    record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform}
+    record.update([field for field in fields.items() if field[1] is not None])
+    text = _ENCODER.encode(record)
     # A full disk or a closed pipe (`serve | head`) must not cost a caller an answer that has been paid for.
     with suppress(OSError, ValueError):
         host.write(text)
@@ -41,63 +44,60 @@ def finished(
     level = "error" if status >= 500 else "warning" if has_failed else "info"
     if not _is_enabled(level, call.config.log_level):
         return
-    request = call.request
-    secrets = _secrets(call)
-    line(
-        call.host,
-        call.config.log_level,
-        level,
-        {
-            "request_id": call.id,
-            "method": request.method if _METHOD.fullmatch(request.method) else "*",
-            "path": _path(call, secrets),
-            "status": status,
-            "duration_ms": _ms(call.elapsed()),
-            "ttfb_ms": _ms(ttfb),
-            "stream": call.streamed,
-            "bytes_in": call.bytes_in,
-            "bytes_out": bytes_out,
-            "cold_start": call.cold,
-            "key_id": call.caller.id if call.caller else None,
-            "ending": ending,
-            "gen_ai.request.model": _safe_name(call.body.fields.get("model"), secrets),
-            "gen_ai.response.time_to_first_chunk": round(first_chunk, 4) if first_chunk is not None else None,
-            **_outcome(call, secrets),
-        },
-    )
-
-
-def _outcome(call: Call, secrets: set[str]) -> dict[str, Any]:
-    """Return the call's outcome under the log's names.
-
-    They are OpenTelemetry's where it defines any (opentelemetry.io/docs/specs/semconv/gen-ai, read 2026-11-23).
-    """
-    outcome, usage = call.outcome, call.outcome.usage
-    attempts = ", ".join(outcome.attempts)
-    return {
-        "upstream": _clean(outcome.target.name, secrets) if outcome.target else None,
-        "upstream_status": outcome.upstream_status,
-        # The upstream chooses this id. A hostile or careless one may put a caller's text into it.
-        "upstream_request_id": _safe_name(outcome.upstream_request_id, secrets),
-        "attempts": _clean(attempts, secrets) or None,
-        "gen_ai.response.model": _safe_name(outcome.model, secrets),
-        "gen_ai.usage.input_tokens": usage.input,
-        "gen_ai.usage.output_tokens": usage.output,
-        "gen_ai.usage.cache_read.input_tokens": usage.cached,
-        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write,
-        "gen_ai.usage.reasoning.output_tokens": usage.reasoning,
-        "audio_input_tokens": usage.audio_input,
-        "audio_output_tokens": usage.audio_output,
-        "service_tier": usage.tier,
-        "usage_source": usage.source,
-        "cost_usd": outcome.cost_usd,
-        "prices_date": outcome.prices_date,
-        **{name: _clean(value, secrets) for name, value in outcome.details.items()},
+    request, secrets = call.request, _secrets(call)
+    record: dict[str, Any] = {
+        "request_id": call.id,
+        "method": request.method if _METHOD.fullmatch(request.method) else "*",
+        "path": _path(call, secrets),
+        "status": status,
+        "duration_ms": _ms(call.elapsed()),
+        "ttfb_ms": _ms(ttfb),
+        "stream": call.streamed,
+        "bytes_in": call.bytes_in,
+        "bytes_out": bytes_out,
+        "cold_start": call.cold,
+        "key_id": call.caller.id if call.caller else None,
+        "ending": ending,
+        "gen_ai.request.model": _safe_name(call.body.fields.get("model"), secrets),
+        "gen_ai.response.time_to_first_chunk": None if first_chunk is None else round(first_chunk, 4),
     }
+    _add_outcome(record, call.outcome, secrets)
+    line(call.host, call.config.log_level, level, record)
+
+
+# Figures of the usage by the log's names, which are OpenTelemetry's where it defines any
+# (opentelemetry.io/docs/specs/semconv/gen-ai, read 2026-11-23).
+_USAGE_FIELDS = {
+    "gen_ai.usage.input_tokens": "input",
+    "gen_ai.usage.output_tokens": "output",
+    "gen_ai.usage.cache_read.input_tokens": "cached",
+    "gen_ai.usage.cache_creation.input_tokens": "cache_write",
+    "gen_ai.usage.reasoning.output_tokens": "reasoning",
+    "audio_input_tokens": "audio_input",
+    "audio_output_tokens": "audio_output",
+    "service_tier": "tier",
+    "usage_source": "source",
+}
+
+
+def _add_outcome(record: dict[str, Any], outcome: Outcome, secrets: set[str]) -> None:
+    if outcome.target is not None:
+        record["upstream"] = _clean(outcome.target.name, secrets)
+        record["upstream_status"] = outcome.upstream_status
+        # The upstream chooses this id. A hostile or careless one may put a caller's text into it.
+        record["upstream_request_id"] = _safe_name(outcome.upstream_request_id, secrets)
+    if outcome.attempts:
+        record["attempts"] = _clean(", ".join(outcome.attempts), secrets)
+    record["gen_ai.response.model"] = _safe_name(outcome.model, secrets)
+    for name, attribute in _USAGE_FIELDS.items():
+        record[name] = getattr(outcome.usage, attribute)
+    record["cost_usd"], record["prices_date"] = outcome.cost_usd, outcome.prices_date
+    for name, value in outcome.details.items():
+        record[name] = _clean(value, secrets)
 
 
 def _is_enabled(level: str, min_level: str) -> bool:
-    return _LEVELS.index(level) >= _LEVELS.index(min_level)
+    return _LEVELS[level] >= _LEVELS[min_level]
 
 
 def _safe_name(value: Any, secrets: set[str]) -> str | None:
@@ -113,7 +113,11 @@ def _clean(value: Any, secrets: set[str]) -> Any:
 
 def _path(call: Call, secrets: set[str]) -> str:
     """Return the path with `*` for each segment that is a secret: some users paste a key into a base URL."""
-    return "/".join("*" if redaction.is_secret(part, secrets) else part for part in call.shown_path.split("/"))
+    path = call.shown_path
+    parts = path.split("/")
+    if secrets.isdisjoint(parts) and not redaction.is_secret(path, secrets):
+        return path
+    return "/".join("*" if redaction.is_secret(part, secrets) else part for part in parts)
 
 
 def _secrets(call: Call) -> set[str]:
@@ -130,9 +134,14 @@ def _ms(seconds: float | None) -> float | None:
 
 def timestamp(wall: float) -> str:
     """Return Unix time as ISO 8601 in UTC, with milliseconds."""
+    return f"{_second(int(wall))}.{int(wall % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(wall: int) -> str:
     from time import gmtime, strftime
 
-    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(wall))}.{int(wall % 1 * 1000):03d}Z"
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(wall))
 
 
 def crashed(call: Call, error: Exception) -> None:

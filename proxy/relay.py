@@ -45,7 +45,8 @@ async def _answer(call: Call) -> Reply:
         raise MethodNotAllowed("This is no HTTP method.")
     if request.method == "OPTIONS":
         return Reply(204, headers.preflight(request.headers))
-    call.route = route = of_google(normalise_path(request.path), request.headers)
+    route = of_google(normalise_path(request.path), request.headers)
+    call.take_route(route)
     if headers.asks_for_websocket(request.headers):
         raise no_websocket(request.path)
     if route.own:
@@ -53,8 +54,9 @@ async def _answer(call: Call) -> Reply:
     check_query(request.query)
     if call.api == GEMINI:
         call.request = request = auth.without_query_key(request)
-    call.caller = auth.admit(request.headers, config, call.host.clock.wall())
-    auth.check_path(call.caller, request.method, route, config)
+    caller = auth.admit(request.headers, config, call.host.clock.wall())
+    call.admit(caller)
+    auth.check_path(caller, request.method, route, config)
     if models.applies(call):
         return await models.answer(call)
     await request_body.take(call)

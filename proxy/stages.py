@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from proxy.call import Call
 from proxy.messages import ByteStream, Wrapper
+from proxy.moderation import stage as moderation
 from proxy.wire.path_table import MESSAGES, RESPONSES
 
 Apply = Callable[[Call], Awaitable[Wrapper | None]]
@@ -38,7 +39,10 @@ def _has_renamed_model(call: Call) -> bool:
 
 
 def _has_moderation(call: Call) -> bool:
-    return bool(call.config.moderation) or (call.protocol.known and call.body.document is not None)
+    if call.config.moderation:
+        return True
+    document = call.body.document
+    return call.protocol.known and document is not None and any(name in document for name in moderation.FIELDS)
 
 
 def _checks_context(call: Call) -> bool:

@@ -5,8 +5,9 @@ Network transports, the demo and tests implement `Upstream`. Sluice's own calls 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 from proxy.errors import UpstreamTimeout, UpstreamUnreachable
 from proxy.messages import ByteStream, Headers
@@ -16,8 +17,7 @@ from proxy.settings.providers import Provider
 from proxy.wire.path_table import OPENAI
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The address and key for a call. Targets come from the configuration only: no caller can choose a host.
 
     - `id`: names the upstream and the key in the log.
@@ -30,16 +30,18 @@ class Target:
 
     name: str
     base_url: str
-    key: str = field(repr=False)
+    key: str
     id: str = ""
-    provider: Provider | None = field(default=None, repr=False)
+    provider: Provider | None = None
     model: str | None = None
-    key_header: str = field(default=AUTHORIZATION, repr=False)
+    key_header: str = AUTHORIZATION
     api: str = OPENAI
 
+    def __repr__(self) -> str:
+        return f"Target({self.id or self.name})"  # never a key
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+
+class Timeouts(NamedTuple):
     """In seconds: to connect, until the answer's first byte, and between two chunks of it."""
 
     connect: float
@@ -47,8 +49,7 @@ class Timeouts:
     silence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One call to an upstream. `path` (without a leading slash) and `query` go on the wire exactly as they are.
 
     `native` replaces `body` on a platform that can forward a request body without reading it.
@@ -116,11 +117,12 @@ def timeouts(config: Config, limit: float = float("inf")) -> Timeouts:
 
     Unless FIRST_BYTE_SECONDS is set, the first byte may take as long as any later one.
     """
-    return Timeouts(
-        connect=min(CONNECT_SECONDS, config.timeout_seconds, limit),
-        first_byte=min(config.first_byte_seconds or config.timeout_seconds, limit),
-        silence=min(config.timeout_seconds, limit),
-    )
+    return _timeouts(config.timeout_seconds, config.first_byte_seconds or config.timeout_seconds, limit)
+
+
+@lru_cache(maxsize=16)
+def _timeouts(silence: float, first_byte: float, limit: float) -> Timeouts:
+    return Timeouts(min(CONNECT_SECONDS, silence, limit), min(first_byte, limit), min(silence, limit))
 
 
 def credential(target: Target) -> tuple[str, str] | None:

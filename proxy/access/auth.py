@@ -17,11 +17,7 @@ from proxy.wire.paths import Route
 
 def mode(config: Config) -> str:
     """Return the access mode: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
-    if any(provider.holds for provider in config.providers):
-        if config.proxy_key or config.signing_secret:
-            return "proxy-key"
-        return "open" if config.allow_anonymous or config.demo else "closed"
-    return "own-key-and-proxy-key" if config.proxy_key else "own-key"
+    return config.access_mode
 
 
 # The headers that name a key: Azure's, Anthropic's and Google's.
@@ -54,7 +50,10 @@ def credential(headers: Headers) -> str:
     is_foreign = bool(space) and scheme.lower() != "bearer"
     if scheme.lower() == "bearer":
         authorization = token.strip()
-    named = next((key for name in _KEY_HEADERS if (key := (headers.get(name) or "").strip())), "")
+    named = ""
+    for name in _KEY_HEADERS:
+        if name in headers and (named := (headers.get(name) or "").strip()):
+            break
     return named or authorization if is_foreign else authorization or named
 
 

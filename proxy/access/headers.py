@@ -61,6 +61,14 @@ FAMILIES = {
         down_prefixes=("x-goog-",),
     ),
 }
+# What passes for each API: names, and beginnings of names.
+_UP_RULES = {
+    api: (_UP.union(family.up, _OPENAI_ACCOUNT), (*_UP_PREFIXES, *family.up_prefixes))
+    for api, family in FAMILIES.items()
+}
+_DOWN_RULES = {
+    api: (_DOWN.union(family.down), (*_DOWN_PREFIXES, *family.down_prefixes)) for api, family in FAMILIES.items()
+}
 _FAMILY_NAMES = frozenset(name for family in FAMILIES.values() for name in family.down)
 _FAMILY_PREFIXES = tuple(prefix for family in FAMILIES.values() for prefix in family.down_prefixes)
 # All but the CORS-safelisted response headers, which browsers always expose (fetch.spec.whatwg.org).
@@ -96,19 +104,12 @@ def upward(
     may ask for a stream in a field that Sluice does not read. `opened`: an answer that is read here is requested in an
     encoding that can be opened here. `api` is the one that the upstream is called with.
     """
-    family = FAMILIES[api]
-    prefixes = (*_UP_PREFIXES, *family.up_prefixes)
+    names, prefixes = _UP_RULES[api]
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
         (name, value)
         for name, value in headers
-        if (
-            name in _UP
-            or name in family.up
-            or name.startswith(prefixes)
-            or name in _OPENAI_ACCOUNT
-            or name in config.forward_headers
-        )
+        if (name in config.forward_headers or name in names or name.startswith(prefixes))
         and (own_key or name not in _ACCOUNT or name in config.forward_headers)
         and _NAME.fullmatch(name)
         and not _INVALID_VALUE.search(value)
@@ -122,12 +123,11 @@ def upward(
 
 def downward(headers: Headers, own_key: bool, api: str = OPENAI) -> list[tuple[str, str]]:
     """Return the upstream's headers for the caller."""
-    family = FAMILIES[api]
-    prefixes = (*_DOWN_PREFIXES, *family.down_prefixes)
+    names, prefixes = _DOWN_RULES[api]
     return [
         (name, value)
         for name, value in headers
-        if (name in _DOWN or name in family.down or name.startswith(prefixes))
+        if (name in names or name.startswith(prefixes))
         and (own_key or name not in _ACCOUNT)
         and _NAME.fullmatch(name)
         and not _INVALID_VALUE.search(value)
@@ -139,6 +139,8 @@ def asks_for_websocket(headers: Headers) -> bool:
 
     Gateways drop the hop-by-hop header `Upgrade` and pass on the handshake's own headers.
     """
+    if "upgrade" not in headers:
+        return "sec-websocket-key" in headers
     protocols = (protocol for name, value in headers if name == "upgrade" for protocol in value.lower().split(","))
     is_upgrade = any(protocol.partition("/")[0].strip() == "websocket" for protocol in protocols)
     return is_upgrade or "sec-websocket-key" in headers

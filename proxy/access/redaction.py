@@ -35,7 +35,10 @@ def is_secret(text: str, secrets: Collection[str]) -> bool:
     """Whether a name or an id equals or contains a secret, or looks like a key."""
     if text in secrets or _LOOKS_LIKE_KEY.search(text):
         return True
-    return any(secret in text for secret in secrets if len(secret) >= MIN_LENGTH)
+    for secret in secrets:  # noqa: SIM110 — any() takes twice as long, and each log line asks many times
+        if len(secret) >= MIN_LENGTH and secret in text:
+            return True
+    return False
 
 
 def redact_whole(text: str, secrets: Iterable[str]) -> str:

@@ -13,10 +13,10 @@ import time
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxy import error_reply, log, startup, transports
+from proxy.adapters.asyncio_pump import AsyncioPump, AsyncioReader
 from proxy.errors import ConfigError
 from proxy.host import Capabilities, Clock, Host
 from proxy.messages import Reply, Request
@@ -159,6 +159,9 @@ class AsyncioClock:
     def pump(self, pieces: AsyncIterable[bytes]) -> AsyncioPump:
         return AsyncioPump(pieces)
 
+    def reader(self, pieces: AsyncIterable[bytes]) -> AsyncioReader:
+        return AsyncioReader(pieces)
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
@@ -167,88 +170,6 @@ class AsyncioClock:
         if sys.platform == "emscripten":  # pragma: no cover — Pyodide has no threads, and a Worker counts no tokens
             return work()
         return await asyncio.get_running_loop().run_in_executor(_threads(), work)
-
-
-class AsyncioPump:
-    """host.Pump: a task that reads at most one piece ahead of its reader, so that back-pressure still works."""
-
-    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
-        self._pieces = pieces
-        self._loop = asyncio.get_running_loop()
-        self._piece: bytes | None = None
-        self._end: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None  # the reader waits on this for a piece
-        self._room: asyncio.Future[None] | None = None  # the task waits on this until its piece is taken
-        # One timer for many waits, each of which is nearly always over before it: setting one for each costs more.
-        self._timer: asyncio.Handle | None = None
-        self._timer_at = self._due = inf  # when it fires, and when the reader stops waiting, by the loop's clock
-        self._task: asyncio.Task[None] | None = self._loop.create_task(self._run())
-
-    async def next(self, seconds: float | None) -> bytes | None:
-        if self._piece is None and self._end is None:
-            self._reader = reader = self._loop.create_future()
-            if seconds is not None:
-                self._wake_at(self._loop.time() + seconds)
-            try:
-                await reader
-            finally:
-                self._reader, self._due = None, inf
-        if self._piece is not None:
-            piece, self._piece = self._piece, None
-            _wake(self._room)
-            return piece
-        if self._end is not None:
-            raise self._end
-        return None
-
-    def _wake_at(self, due: float) -> None:
-        self._due = due
-        if self._timer_at > due:  # Pyodide's handles of timers do not say when they fire
-            self._stop_timer()
-            seconds = max(0.0, due - self._loop.time())  # Pyodide's loop refuses to look back
-            self._timer, self._timer_at = self._loop.call_later(seconds, self._time_out), due
-
-    def _time_out(self) -> None:
-        self._timer, self._timer_at = None, inf
-        if self._due == inf:
-            return
-        if self._loop.time() >= self._due:
-            _wake(self._reader)
-        else:  # it was set for a wait that is over
-            self._wake_at(self._due)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer, self._timer_at = None, inf
-
-    async def aclose(self) -> None:
-        self._stop_timer()
-        # Drop the reference: a cancelled task keeps the frames it was cancelled in, and through them this pump.
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            # Not `await task`: nobody could tell its CancelledError from one that is meant for the caller.
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        end: Exception = StopAsyncIteration()
-        try:
-            async for piece in self._pieces:
-                while self._piece is not None:
-                    self._room = self._loop.create_future()
-                    await self._room
-                self._piece = piece
-                _wake(self._reader)
-        except Exception as error:
-            end = error
-        self._end = end
-        _wake(self._reader)
-
-
-def _wake(future: asyncio.Future[None] | None) -> None:
-    if future is not None and not future.done():
-        future.set_result(None)
 
 
 @lru_cache(maxsize=1)

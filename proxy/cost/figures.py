@@ -14,13 +14,29 @@ from proxy.protocols.usage import Usage
 
 _MAX_TOKENS = 1_000_000_000_000  # prices are multiplied by a count, so it must be plausible
 _MAX_NUMBER = 1e15
+# What each part is a part of.
+_WHOLES = {
+    "cached": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "reasoning": "output",
+    "audio_input": "input",
+    "audio_output": "output",
+}
 _RARE = ("audio_input", "audio_output", "cache_write", "cache_write_1h")  # nearly always 0, and then not logged
 _TIER = re.compile(r"[a-z_-]{1,32}")
+# Of each path, which count it leads to, and its place among the paths of that count.
+_PLACES_BY_PATH = {path: (kind, rank) for kind, paths in COUNTS.items() for rank, path in enumerate(paths)}
+_PLACES = {path[0]: place for path, place in _PLACES_BY_PATH.items() if len(path) == 1}
+_PLACES_WITHIN = {
+    outer: {path[1]: place for path, place in _PLACES_BY_PATH.items() if len(path) == 2 and path[0] == outer}
+    for outer in {path[0] for path in _PLACES_BY_PATH if len(path) == 2}
+}
 
 
 def of(usage: dict[str, Any], dialect: Dialect = dialects.OTHER) -> Usage:
     """Convert a provider's usage object. `dialect` is the provider's row, OTHER where nobody knows the provider."""
-    counts = {name: _first(usage, paths) for name, paths in COUNTS.items()}
+    counts = _counts(usage)
     cached, written = counts["cached"] or 0, counts["cache_write"] or 0
     prompt = counts["input"]
     if prompt is not None:
@@ -73,19 +89,20 @@ def _reasoning_is_beside(usage: dict[str, Any], counts: dict[str, int | None], d
 
 def _checked(counts: dict[str, int | None], usage: dict[str, Any], dialect: Dialect) -> Usage:
     """The figures without those parts that are more than their whole, or have none."""
-    whole = {"reasoning": "output", "audio_output": "output", "cache_write_1h": "cache_write"}
-    values: dict[str, int | None] = {name: counts[name] for name in ("input", "output")}
-    for name in ("cached", "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output"):
-        count, limit = counts[name], counts[whole.get(name, "input")]
-        believed = count is not None and limit is not None and count <= limit and (count or name not in _RARE)
-        values[name] = count if believed else None
-    if values["input"] is not None and (values["cached"] or 0) + (values["cache_write"] or 0) > values["input"]:
-        values["cached"] = values["cache_write"] = None
-    if values["cache_write"] is None:
-        values["cache_write_1h"] = None
-    if counts["total"] and values["output"] is None:
-        values["total"] = counts["total"]
-    figures = Usage(**values)
+    figures = Usage(input=counts["input"], output=counts["output"])
+    for name, whole in _WHOLES.items():
+        count = counts[name]
+        if count is None or (not count and name in _RARE):
+            continue
+        limit = counts[whole]
+        if limit is not None and count <= limit:
+            setattr(figures, name, count)
+    if figures.input is not None and (figures.cached or 0) + (figures.cache_write or 0) > figures.input:
+        figures.cached = figures.cache_write = None
+    if figures.cache_write is None:
+        figures.cache_write_1h = None
+    if counts["total"] and figures.output is None:
+        figures.total = counts["total"]
     figures.tier = next((tier for path in dialects.TIERS if (tier := _tier(_at(usage, path)))), None)
     figures.cost_usd = _cost(usage, dialect)
     return figures
@@ -102,19 +119,30 @@ def _cost(usage: dict[str, Any], dialect: Dialect) -> float | None:
     return cost * dialect.cost_unit
 
 
-def _first(usage: dict[str, Any], paths: tuple[Path, ...]) -> int | None:
-    """The first count above 0, else 0 where there is a count at all."""
-    found = None
-    for path in paths:
-        # Nearly all paths lead nowhere. This is a loop within one because every call does it forty times.
-        value: Any = usage.get(path[0])
-        for name in path[1:]:
-            value = value.get(name) if isinstance(value, dict) else None
-        if value is not None and (count := _count(value)) is not None:
-            if count:
-                return count
-            found = 0
-    return found
+def _counts(usage: dict[str, Any]) -> dict[str, int | None]:
+    """Each of COUNTS: the count above 0 whose path comes first, else 0 where there is a count at all."""
+    counts: dict[str, int | None] = dict.fromkeys(COUNTS)
+    ranks: dict[str, int] = {}
+    # By what the usage has, which is little: every call does this, and nearly all paths lead nowhere.
+    for name, value in usage.items():
+        if name in _PLACES:
+            _keep(counts, ranks, _PLACES[name], value)
+        elif name in _PLACES_WITHIN and isinstance(value, dict):
+            places = _PLACES_WITHIN[name]
+            for inner, count in value.items():
+                if inner in places:
+                    _keep(counts, ranks, places[inner], count)
+    return counts
+
+
+def _keep(counts: dict[str, int | None], ranks: dict[str, int], place: tuple[str, int], value: Any) -> None:
+    """Keep a value of the usage if it is a count, and the first one of its kind so far."""
+    kind, rank = place
+    count = _count(value)
+    if count and rank < ranks.get(kind, len(COUNTS[kind])):
+        counts[kind], ranks[kind] = count, rank
+    elif count == 0 and counts[kind] is None:
+        counts[kind] = 0
 
 
 def _at(usage: Any, path: Path) -> Any:

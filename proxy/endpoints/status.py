@@ -49,8 +49,9 @@ async def _count_tokens(call: Call) -> Reply:
     """Count the tokens and the price of a request without sending it, for callers who may also send it."""
     if call.request.method != "POST":
         raise MethodNotAllowed("Send the chat request to count with POST.")
-    call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
-    auth.check_path(call.caller, "POST", _COUNTED, call.config)
+    caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
+    call.admit(caller)
+    auth.check_path(caller, "POST", _COUNTED, call.config)
     await request_body.take(call, "its tokens are counted here")
     call.plan.targets = targets.choose(call)
     from proxy.endpoints import input_tokens  # a function's cold start does not need it
@@ -95,7 +96,7 @@ async def _check_upstreams(call: Call) -> list[dict[str, Any]]:
     """Request GET /models from every upstream at once, with a key that this caller's calls would use."""
     from proxy.endpoints import fan_out  # few calls come here
 
-    call.caller = auth.admit(call.request.headers, call.config, call.host.clock.wall())
+    call.admit(auth.admit(call.request.headers, call.config, call.host.clock.wall()))
     await call.request.read(MAX_BODY_BYTES)  # platforms report a disconnect only after the body has been read
     candidates = targets.per_provider(call)
     results = await fan_out.first_pieces(call, [_request_status(call, target) for target in candidates])

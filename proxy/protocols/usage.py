@@ -49,16 +49,21 @@ class Usage:
         "total",
     )
 
-    def __init__(self, **counts: int | None) -> None:
-        self.input = counts.get("input")
-        self.output = counts.get("output")
-        self.total = counts.get("total")
-        self.cached = counts.get("cached")
-        self.cache_write = counts.get("cache_write")
-        self.cache_write_1h = counts.get("cache_write_1h")
-        self.reasoning = counts.get("reasoning")
-        self.audio_input = counts.get("audio_input")
-        self.audio_output = counts.get("audio_output")
+    def __init__(
+        self,
+        input: int | None = None,  # noqa: A002 — what it is called everywhere
+        output: int | None = None,
+        total: int | None = None,
+    ) -> None:
+        self.input = input
+        self.output = output
+        self.total = total
+        self.cached: int | None = None
+        self.cache_write: int | None = None
+        self.cache_write_1h: int | None = None
+        self.reasoning: int | None = None
+        self.audio_input: int | None = None
+        self.audio_output: int | None = None
         self.tier: str | None = None
         self.cost_usd: float | None = None
         self.source: str | None = None
@@ -92,6 +97,8 @@ def merged(kept: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
 
     Zero and null say nothing where there is a figure already. A sum does not outlive the counts that it was made of.
     """
+    if not kept and len(newer) <= _MAX_MEMBERS:
+        return newer
     if any(newer.get(name) for name in _OUTPUTS) and not any(newer.get(name) for name in _TOTALS):
         kept = {name: value for name, value in kept.items() if name not in _TOTALS}
     return _merged(kept, newer, 3)
@@ -112,7 +119,7 @@ def _of_event(event: bytes) -> dict[str, Any]:
     """The usage in one event or body. Of several the largest: the others are those of its parts."""
     objects = [value for at in _mentions(event) if (value := _object_at(event, at)) is not None]
     if objects:
-        return max(objects, key=_size)
+        return max(objects, key=_size) if len(objects) > 1 else objects[0]
     return {name.decode(): int(count) for name, count in _EVAL_COUNT.findall(event)}
 
 

@@ -7,7 +7,6 @@ Source: learn.microsoft.com/azure/ai-foundry/openai/reference, read 2026-11-24. 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from urllib.parse import quote
 
 from proxy.call import Call
@@ -36,4 +35,4 @@ def prepare(call: Call, outgoing: Outgoing) -> Outgoing:
     base_url = target.base_url if target.base_url.endswith("/openai") else f"{target.base_url}/openai"
     parameters = [part for part in outgoing.query.split("&") if part and not part.startswith("api-version=")]
     query = "&".join([*parameters, f"api-version={version}"])
-    return replace(outgoing, target=replace(target, base_url=base_url), path=path, query=query)
+    return outgoing._replace(target=target._replace(base_url=base_url), path=path, query=query)

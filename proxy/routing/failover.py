@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.call import Call, Retry
@@ -160,11 +159,11 @@ def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Transla
     if translation is None:
         prepared = _in_own_words(call, outgoing, target)
     else:
-        prepared = replace(translation.outgoing(outgoing), target=target)
+        prepared = translation.outgoing(outgoing)._replace(target=target)
     if provider is not None and provider.headers:
         configured = {name for name, _ in provider.headers}
         headers = [pair for pair in prepared.headers if pair[0] not in configured] + [*provider.headers]
-        prepared = replace(prepared, headers=headers)
+        prepared = prepared._replace(headers=headers)
     if provider is not None and provider.kind == "azure" and target.base_url == provider.base_url:
         from proxy.routing import azure
 
@@ -183,7 +182,7 @@ def _in_own_words(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
             document = document.setting({"model": json.dumps(target.model).encode()})
     if call.api == GEMINI:
         path = path.removeprefix(f"{GEMINI_VERSION}/")  # the target's address has it
-    return replace(outgoing, target=target, path=path, body=data if document is None else document.data)
+    return outgoing._replace(target=target, path=path, body=data if document is None else document.data)
 
 
 def _limited(call: Call, target: Target) -> Document | None:

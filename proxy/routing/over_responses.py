@@ -6,7 +6,6 @@ process remembers it for an hour. Another model of the same upstream, or another
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.call import Call
@@ -66,7 +65,7 @@ def _over_responses(call: Call, target: Target) -> Target | None:
         return None
     if not provider.translate or call.config.translate == "off" or (place := provider.api(RESPONSES)) is None:
         return None
-    return replace(target, api=RESPONSES, base_url=place.base_url, key_header=place.key_header)
+    return target._replace(api=RESPONSES, base_url=place.base_url, key_header=place.key_header)
 
 
 def _case(call: Call) -> str:

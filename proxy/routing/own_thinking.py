@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from proxy.access import strict_body
@@ -61,4 +60,4 @@ async def without_details(call: Call, outgoing: Outgoing) -> Outgoing:
         kept = own_reasoning.without_details(messages)
         return outgoing.body if kept == messages else json.dumps({**request, "messages": kept}).encode()
 
-    return replace(outgoing, body=await call.host.clock.offload(edited))
+    return outgoing._replace(body=await call.host.clock.offload(edited))

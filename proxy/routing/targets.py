@@ -76,10 +76,10 @@ def serving(call: Call, api: str, translated: bool = False) -> tuple[Provider, .
 
     `translated`: those for which its calls can be translated count as well.
     """
-    configured = call.config.providers
+    configured, found = call.config.providers, call.config.serving(api)
     if call.holds_credential:  # upstreams without keys serve pass-through callers only
         configured = tuple(provider for provider in configured if provider.holds)
-    found = providers.serving(configured, api)
+        found = tuple(provider for provider in found if provider.holds)
     if translated and len(found) < len(configured):  # the others do not serve it themselves
         # One of these gets what nobody names. A caller's own key may be another one's.
         has_rest = not call.own_key and any(provider.takes_all for provider in found)

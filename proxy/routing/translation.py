@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from proxy.access import headers as header_rules
@@ -71,7 +70,7 @@ class Translation:
     def outgoing(self, outgoing: Outgoing) -> Outgoing:
         """The call as it goes up."""
         headers = header_rules.for_translation(outgoing.headers, self._call.api)
-        return replace(outgoing, path=self._direction.path, query="", headers=headers, body=self._body)
+        return outgoing._replace(path=self._direction.path, query="", headers=headers, body=self._body)
 
     @property
     def protocol(self) -> Protocol:
@@ -125,7 +124,7 @@ class Translation:
         Neither is worth a long wait, and whether the connection fails no longer matters.
         """
         clock = self._call.host.clock
-        pump, ends_at = clock.pump(stream), clock.now() + _USAGE_SECONDS
+        pump, ends_at = clock.reader(stream), clock.now() + _USAGE_SECONDS
         try:
             while True:
                 if translated.ended:

@@ -188,7 +188,7 @@ async def _late_pieces(call: Call, body: ByteStream) -> AsyncGenerator[bytes, No
     The answer is complete, so an error of the upstream no longer matters.
     """
     clock = call.host.clock
-    pump, ends_at = clock.pump(body), clock.now() + MAX_END_SECONDS
+    pump, ends_at = clock.reader(body), clock.now() + MAX_END_SECONDS
     try:
         while (piece := await pump.next(max(0.0, ends_at - clock.now()))) is not None:
             yield piece

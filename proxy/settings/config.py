@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 from proxy.errors import ConfigError
 from proxy.settings import parsers, single_upstreams
-from proxy.settings.providers import Provider
+from proxy.settings.providers import Provider, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,12 @@ ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 MILLISECONDS = "TIMEOUT"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Config:
     """A valid set of settings, each under its name in lower case. Times are in seconds.
 
     `given` has the names that were set, in the environment or in the file. `providers` are the resulting upstreams.
+    What follows from the settings is worked out once, because every call asks for it.
     """
 
     openai_api_key: tuple[str, ...]
@@ -144,16 +146,35 @@ class Config:
     given: frozenset[str] = frozenset()
     providers: tuple[Provider, ...] = ()
 
-    @property
+    @cached_property
+    def access_mode(self) -> str:
+        """Who may call: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
+        if any(provider.holds for provider in self.providers):
+            if self.proxy_key or self.signing_secret:
+                return "proxy-key"
+            return "open" if self.allow_anonymous or self.demo else "closed"
+        return "own-key-and-proxy-key" if self.proxy_key else "own-key"
+
+    @cached_property
     def routes_by_model(self) -> bool:
         """Whether a call's model decides which upstream it goes to, or is renamed there."""
         return any(not provider.takes_all for provider in self.providers)
 
+    @cached_property
+    def _served(self) -> dict[str, tuple[Provider, ...]]:
+        return {}
+
+    def serving(self, api: str) -> tuple[Provider, ...]:
+        """The upstreams that serve an API."""
+        if api not in self._served:
+            self._served[api] = serving(self.providers, api)
+        return self._served[api]
+
     def lacks(self, api: str) -> bool:
         """Whether no upstream that takes every model serves this API."""
-        return not any(provider.takes_all and provider.api(api) is not None for provider in self.providers)
+        return not any(provider.takes_all for provider in self.serving(api))
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Every configured key. None of these may ever be shown."""
         upstream = [key for provider in self.providers for key in provider.keys]

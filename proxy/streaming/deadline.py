@@ -29,7 +29,7 @@ async def limit_waits(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, N
     Raises DeadlineReached when the time is up, even if the stream is never silent.
     """
     now, ends_at, pings = call.host.clock.now, inf if call.ends_at is None else call.ends_at, Keepalive(call)
-    pump = call.host.clock.pump(stream)
+    pump = call.host.clock.reader(stream)
     try:
         while True:
             time = now()

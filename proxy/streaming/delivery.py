@@ -43,7 +43,7 @@ async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
     if call.outcome.headers is None:
         head = Headers([("content-type", "text/event-stream; charset=utf-8")])
     else:
-        head = Headers(headers.downward(call.outcome.headers, call.own_key, call.api))
+        head = Headers.of_lower(headers.downward(call.outcome.headers, call.own_key, call.api))
     if call.outcome.length is not None:
         head.set("content-length", str(call.outcome.length))
     if media_type(head) == "text/event-stream":

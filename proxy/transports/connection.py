@@ -9,6 +9,7 @@ from typing import cast
 
 from proxy.errors import ProxyError, UpstreamDisconnected, UpstreamMalformed
 from proxy.transports import http1
+from proxy.transports.wakeup import Wakeup
 from proxy.upstream import timed_out
 
 # Above this much unread data, reading from the socket pauses.
@@ -40,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         self._writing_paused = False  # the transport's write buffer is full
         self._sent = True  # the whole request has been written
         self._error: ProxyError | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Wakeup | None = None
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self.has_received = False
@@ -165,9 +166,9 @@ class Connection(asyncio.BufferedProtocol):
         # One timer serves many waits: when it fires it checks `_due`, which usually has moved on by then.
         if self._timer is None or self._timer.when() > self._due:
             self._arm(self._due)
-        self._waiter = self._loop.create_future()
+        self._waiter = waiter = Wakeup(self._loop)
         try:
-            await self._waiter
+            await waiter
         finally:
             self._waiter = None
             overdue, self._due = self._due == -math.inf, math.inf
@@ -182,14 +183,12 @@ class Connection(asyncio.BufferedProtocol):
     def _tick(self) -> None:
         self._timer = None
         if self._loop.time() >= self._due:
-            # If the event has just arrived, no waiter is left to time out.
-            self._due = -math.inf if self._wake() else self._due
+            if self._waiter is not None and not self._waiter.done():  # else the event has just arrived
+                self._due = -math.inf
+                self._waiter.set()
         elif self._due < math.inf:
             self._arm(self._due)
 
-    def _wake(self) -> bool:
-        """Resume the waiter; False if there is none."""
-        is_waiting = self._waiter is not None and not self._waiter.done()
-        if is_waiting:
-            cast("asyncio.Future[None]", self._waiter).set_result(None)
-        return is_waiting
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.set()

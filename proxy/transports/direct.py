@@ -11,9 +11,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from proxy.errors import UpstreamDisconnected
 from proxy.messages import Headers
@@ -34,8 +33,7 @@ _BASE = re.compile(r"(https?)://(\[([^\]]+)\]|[^:/]+)(?::([0-9]+))?(/.*)?", re.I
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """Scheme, host and port of a base URL. Calls to the same origin share connections."""
 
     secure: bool
@@ -103,7 +101,7 @@ class DirectUpstream:
             connection.abort()
             raise
         body = _Body(connection, silence, lambda: self._give_back(origin, connection))
-        return Answer(answer.status, Headers(answer.headers), body)
+        return Answer(answer.status, Headers.of_lower(answer.headers), body)
 
     def _take(self, origin: _Origin) -> Connection | None:
         """An idle connection that can be reused, if any. Those that were idle for too long are closed."""

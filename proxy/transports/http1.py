@@ -112,16 +112,22 @@ class Answer:
 
     def _begin(self, version: int, status: int, fields: list[tuple[str, str]]) -> None:
         """Determine how the body is framed (RFC 9112, section 6.3)."""
-        codings = [value.lower() for name, value in fields if name == "transfer-encoding"]
-        lengths = {item.strip(" \t") for name, value in fields if name == "content-length" for item in value.split(",")}
+        codings: list[str] = []
+        lengths: set[str] = set()
+        options: list[str] = []
+        for name, value in fields:
+            if name == "transfer-encoding":
+                codings.append(value.lower())
+            elif name == "content-length":
+                lengths.update(item.strip(" \t") for item in value.split(","))
+            elif name == "connection":
+                options += [option.strip(" \t") for option in value.lower().split(",")]
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
             raise Malformed("an invalid Content-Length")
         if codings not in ([], ["chunked"]):
             raise Malformed("an unrequested Transfer-Encoding")
-        options = [value.lower() for name, value in fields if name == "connection"]
-        closes = any(option.strip(" \t") == "close" for value in options for option in value.split(","))
         # With both framings the chunks count, and the connection is not reused.
-        self.keep = version == 1 and not closes and not (codings and lengths)
+        self.keep = version == 1 and "close" not in options and not (codings and lengths)
         if lengths:
             fields = [pair for pair in fields if pair[0] != "content-length"]
             if not codings:

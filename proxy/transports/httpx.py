@@ -6,12 +6,13 @@ and they take a third of the time. It needs asyncio, and one event loop for the 
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from proxy.errors import UpstreamDisconnected, UpstreamError, UpstreamMalformed, UpstreamUnreachable
 from proxy.messages import Headers
@@ -30,6 +31,7 @@ try:
 finally:
     if _hidden:
         del sys.modules["click"]
+T = TypeVar("T")
 _DISCONNECTED = re.compile(r"disconnected|closed")
 
 
@@ -74,6 +76,9 @@ class HttpxUpstream:
 
     async def send(self, outgoing: Outgoing) -> Answer:
         """See upstream.Upstream.send."""
+        return await _in_own_task(self._send(outgoing))
+
+    async def _send(self, outgoing: Outgoing) -> Answer:
         url = httpx.URL(outgoing.target.base_url)
         proxy = proxy_for(outgoing.target.base_url)
         now = self._wall()
@@ -164,7 +169,7 @@ class _Body:
 
     async def __anext__(self) -> bytes:
         try:
-            return await self._chunks.__anext__()
+            return await _in_own_task(cast("Coroutine[Any, Any, bytes]", self._chunks.__anext__()))
         except httpx.TransportError as error:
             raise _translated(error, self._timeouts, has_head=True) from None
 
@@ -175,6 +180,14 @@ class _Body:
                 await self._stream.aclose()
             finally:
                 await pool.give_back()
+
+
+async def _in_own_task(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` as a task: anyio enforces time limits by cancelling the task that set them.
+
+    Whoever waits for an answer may leave that wait for something else, such as a ping, which must not be cancelled.
+    """
+    return await asyncio.get_running_loop().create_task(work)
 
 
 def _found_closed(error: httpx.TransportError, attempt: Attempt) -> bool:

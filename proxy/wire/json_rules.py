@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from proxy.errors import BadRequest, TooComplex
 from proxy.wire import bounded_json
@@ -22,8 +22,7 @@ MAX_TEXT = 8_000_000  # characters of one non-ASCII string, about two million to
 _BATCH = 10_000  # values examined in one step
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A top-level member: its name, and where its name starts, its value starts and its value ends, in bytes."""
 
     name: str

@@ -13,6 +13,7 @@ from proxy.wire.work import SLICE, Slices
 WINDOW = 65_536  # bytes; C's scanner takes a few milliseconds for them in the worst case
 UNIT = 32  # bytes that count as one unit of work
 _SPACE = re.compile(r"[ \t\n\r]*")
+_SPACES = frozenset(" \t\n\r")
 _NUMBER = re.compile(r"[-+.0-9eE]*")
 # The escape of a high surrogate; that of the low one follows it.
 _HIGH_SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
@@ -75,7 +76,7 @@ class Window:
     def past_space(self, at: int) -> Slices[int]:
         """The first position from `at` on that is not white space, or the end of the data."""
         while True:
-            at = _SPACE.match(self.text, at).end()  # type: ignore[union-attr]  # always matches
+            at = space_end(self.text, at)
             if at < len(self.text) or self.last:
                 return at
             if self.charge(len(self.text) // UNIT):
@@ -117,6 +118,11 @@ class Window:
             self.slide(at)
             at = _NUMBER.match(self.text).end()  # type: ignore[union-attr]
         return at
+
+
+def space_end(text: str, at: int) -> int:
+    """The first position from `at` on that is not white space."""
+    return _SPACE.match(text, at).end() if text[at : at + 1] in _SPACES else at  # type: ignore[union-attr]  # matches
 
 
 def before_escape(text: str) -> int:

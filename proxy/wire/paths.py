@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from proxy.errors import BadRequest, Telemetry, UnknownPath
-from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOKENS, OTHER, endpoint
+from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOKENS, OTHER, Endpoint, api, endpoint
 
 # Paths that Sluice answers itself.
 HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
@@ -55,21 +55,30 @@ _GEMINI_METHODS = tuple(
 _GEMINI_CLEAN = re.compile(r"[A-Za-z0-9._~:@/-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """`path` is what follows `/v1/`, percent-encoded as received; a path of Google's API begins with its version.
 
-    `own`: Sluice answers it and relays nothing.
+    `own`: Sluice answers it and relays nothing. The rest follows from the path, and is worked out once.
     """
 
     path: str
     own: bool
 
+    @cached_property
+    def endpoint(self) -> Endpoint | None:
+        """The row of the path; None if it is not inference."""
+        return endpoint(self.path)
+
+    @cached_property
+    def api(self) -> str:
+        """The API that the path belongs to."""
+        return api(self.path)
+
     @property
     def protocol(self) -> str:
         """The name of the protocol that the path's streams follow."""
-        row = endpoint(self.path)
-        return row.protocol if row else OTHER
+        return self.endpoint.protocol if self.endpoint else OTHER
 
 
 # Nearly all calls have one of a few paths. Errors are not cached.

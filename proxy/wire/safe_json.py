@@ -24,7 +24,7 @@ from proxy.wire.json_rules import (
     check_name,
     duplicate_key,
 )
-from proxy.wire.json_window import UNIT, Window
+from proxy.wire.json_window import UNIT, Window, space_end
 from proxy.wire.work import Slices
 
 # What may end an item, the likeliest first, by the item's first character.
@@ -84,7 +84,10 @@ class _Reader(Window):
         if self.text[at : at + 1] != "{":
             raise ValueError
         document = Object()
-        document.value, at = yield from self._object(at + 1, 0, document.members)
+        if self.last:  # as nearly always: it is read in one go
+            document.value, at = self._members(at + 1, document.members)
+        else:
+            document.value, at = yield from self._object(at + 1, 0, document.members)
         at = yield from self.past_space(at)
         if at != len(self.text):
             raise ValueError
@@ -132,6 +135,36 @@ class _Reader(Window):
             ended, at = yield from self._after_item(at, "}")
             if ended:
                 return values, at
+
+    def _members(self, at: int, members: list[Member]) -> tuple[dict[str, Any], int]:
+        """The same for the top level of an object that the window holds completely."""
+        text, strict, scan, byte = self.text, self._strict, self._scan, self.byte
+        values: dict[str, Any] = {}
+        at = space_end(text, at)
+        if text[at : at + 1] == "}":
+            return values, at + 1
+        while True:
+            start, name, at = self._name(at)
+            self._keys.add(name, start)
+            at = space_end(text, at)
+            if text[at : at + 1] != ":":
+                raise ValueError
+            value_at = space_end(text, at + 1)
+            try:
+                value, at = scan(text, value_at)
+            except StopIteration:  # which would end a generator that calls this
+                raise ValueError from None
+            self._count(value_at, at)
+            if strict:
+                values[name] = value
+            members.append(Member(name, start, byte(value_at), byte(at)))
+            at = space_end(text, at)
+            mark = text[at : at + 1]
+            if mark == "}":
+                return values, at + 1
+            if mark != ",":
+                raise ValueError
+            at = space_end(text, at + 1)
 
     def _array(self, at: int, depth: int, spans: list[tuple[int, int]] | None = None) -> Slices[tuple[list[Any], int]]:
         """The array whose opening bracket is just before `at`, and the position after its closing bracket."""

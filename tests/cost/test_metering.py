@@ -118,7 +118,8 @@ def test_a_model_that_once_refused_is_not_asked_again() -> None:
     call = Call(request(body=HI), startup.load({"METERING": "on"}), fake_host, Listed())
     from proxy.wire.paths import normalise_path
 
-    call.route, call.body.document = normalise_path("/v1/chat/completions"), scanned(HI)
+    call.take_route(normalise_path("/v1/chat/completions"))
+    call.body.document = scanned(HI)
     call.body.fields = {"stream": True, "model": "gpt-4o-mini"}
     call.plan.targets = [Target("default", "https://x/v1", "sk")]
     fake_clock.run(metering.apply(call))

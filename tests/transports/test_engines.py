@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def test_an_empty_key_adds_no_credential_to_those_that_the_call_brings(engine: A
 
     async def go(client: ClosableUpstream) -> None:
         for headers in ([], [("authorization", "TC3-HMAC-SHA256 x")]):
-            call = replace(outgoing(upstream.url, "POST", b"{}"), target=Target("x", upstream.url, ""), headers=headers)
+            call = outgoing(upstream.url, "POST", b"{}")._replace(target=Target("x", upstream.url, ""), headers=headers)
             answer = await client.send(call)
             async for _ in answer.body:
                 pass
@@ -53,7 +52,7 @@ def test_an_empty_path_is_the_base_address_itself(engine: Any, upstream: Upstrea
     address = upstream.url.removesuffix("/v1")
 
     async def go(client: ClosableUpstream) -> None:
-        call = replace(outgoing(address, "POST", b"{}"), target=Target("x", address, ""), path="", query="")
+        call = outgoing(address, "POST", b"{}")._replace(target=Target("x", address, ""), path="", query="")
         await (await client.send(call)).body.aclose()
 
     run(engine, go)
@@ -180,7 +179,7 @@ def test_silence_is_told_with_its_limit(engine: Any, upstream: Upstream, begun: 
     timeouts = Timeouts(2, 0.2, 0.3)
 
     async def go(client: ClosableUpstream) -> None:
-        answer = await client.send(replace(outgoing(upstream.url), timeouts=timeouts))
+        answer = await client.send(outgoing(upstream.url)._replace(timeouts=timeouts))
         try:
             async for _ in answer.body:
                 pass
