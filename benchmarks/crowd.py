@@ -93,6 +93,7 @@ class Crowd:
             self._due = [(now + self._pause * i // streams, fd) for i, fd in enumerate(self._upstreams)]
             yield
         finally:
+            self._failed = ""
             self._due.clear()
             for fd in list(self._clients):
                 self._close(self._clients, fd)
@@ -101,7 +102,6 @@ class Crowd:
                 self._close(self._upstreams, fd)
             self._begun.clear()
             self._asked.clear()
-            self._failed = ""
 
     def observe(self, seconds: float, relay_cpu: Callable[[], float] = float) -> Window:
         """Go on for so long and report on it. `relay_cpu` returns the seconds of CPU that the relay has used so far.
