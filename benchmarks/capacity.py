@@ -89,8 +89,8 @@ def measure(crowd: Crowd, subject: Subject, precision: float, seconds: float) ->
     return search(attempt, precision, min(MAX_STREAMS, (raise_descriptor_limit() - SPARE_DESCRIPTORS) // 2))
 
 
-def cpu_per_chunk(crowd: Crowd, subject: Subject, streams: int, seconds: float) -> float:
+def cpu_per_chunk(crowd: Crowd, subject: Subject, streams: int, seconds: float, *, in_step: bool = False) -> float:
     """Seconds of the relay's CPU per chunk while it has so many streams. Raises LoadError when one ends."""
-    with crowd.streaming(subject.port, streams):
+    with crowd.streaming(subject.port, streams, in_step=in_step):
         crowd.observe(SETTLE_SECONDS)
         return crowd.observe(seconds, subject.cpu).relay_cpu_per_chunk

@@ -1,8 +1,8 @@
 """The instrument for many streams at once: the upstream and all clients of a relay in one loop on one core.
 
 One thread with epoll and without asyncio, so that it costs little per chunk and its own limit is high. The upstream
-writes each chunk when it is due, the streams' phases spread evenly, and puts its clock into it; the client takes the
-difference. Needs Linux.
+writes each chunk when it is due, with a call of its own, and puts its clock into it; the client takes the difference.
+Needs Linux.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ class Crowd:
         self._delays, self._late = array("q"), array("q")
 
     @contextlib.contextmanager
-    def streaming(self, port: int, streams: int) -> Iterator[None]:
+    def streaming(self, port: int, streams: int, *, in_step: bool = False) -> Iterator[None]:
         """So many streams through the server at `port`, all begun and paced; they are cut off in the end.
 
+        Their chunks are due at times of their own, spread evenly over a pause, or all at once where `in_step`.
         Raises LoadError when they do not begin in BEGIN_SECONDS, or one ends.
         """
         try:
@@ -90,7 +91,8 @@ class Crowd:
             if len(self._begun) < streams:
                 raise load.LoadError(f"Of {streams} streams {len(self._begun)} have begun in {BEGIN_SECONDS} s.")
             now = time.monotonic_ns()
-            self._due = [(now + self._pause * i // streams, fd) for i, fd in enumerate(self._upstreams)]
+            shift = 0 if in_step else self._pause
+            self._due = [(now + shift * place // streams, fd) for place, fd in enumerate(self._upstreams)]
             yield
         finally:
             self._failed = ""

@@ -91,6 +91,7 @@ class Figures:
     bursts: Spending = field(default_factory=Spending)
     short_bursts: Spending = field(default_factory=Spending)
     paced: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    in_step: list[float] = field(default_factory=list)
     memory: int = 0
     capacity: Capacity = field(default_factory=lambda: Capacity(0, False))
 
@@ -114,6 +115,7 @@ class Figures:
             delay_p99=percentile(self.delays, 99) / 1e9,
             paced_cpu_16=statistics.median(self.paced[SOME] or [0.0]),
             paced_cpu_64=statistics.median(self.paced[MANY] or [0.0]),
+            in_step_cpu_16=statistics.median(self.in_step or [0.0]),
             burst_cpu=self.bursts.each(),
             short_burst_cpu=self.short_bursts.each(),
             stream_cpu=self.streams.each() * SHORT_STREAM,
@@ -169,5 +171,6 @@ def measure_crowd(crowd: Crowd, subject: Subject, figures: Figures, effort: Effo
     """One round of many paced streams, whose upstream is `crowd`. Raises LoadError when a moderate number fails."""
     for streams in (SOME, MANY):
         figures.paced[streams].append(capacity.cpu_per_chunk(crowd, subject, streams, effort.seconds))
+    figures.in_step.append(capacity.cpu_per_chunk(crowd, subject, SOME, effort.seconds, in_step=True))
     if is_search and effort.precision:
         figures.capacity = capacity.measure(crowd, subject, effort.precision, effort.seconds)

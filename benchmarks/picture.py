@@ -13,7 +13,7 @@ from benchmarks.table import capacity
 WIDTH, MARGIN, GAP = 800, 24, 40
 PANELS_A_ROW = 2
 _PANEL = (WIDTH - 2 * MARGIN - GAP) // PANELS_A_ROW
-_NAMES, _VALUES = 76, 84  # the widths left of the bars and right of them
+_NAMES, _VALUES = 84, 84  # the widths left of the bars and right of them
 _BAR, _STEP, _HEAD = 18, 28, 52
 _STYLE = """
   .page { fill: #ffffff } .text { fill: #1f2328 } .note { fill: #59636e } .bar { fill: #9aa4b0 } .ours { fill: #0969da }
@@ -69,8 +69,8 @@ def panels(results: Results) -> list[Panel]:
         ),
         Panel(
             "CPU per chunk",
-            "16 streams of 40 chunks a second; shorter is better",
-            cpu([column.paced_cpu_16 for column in columns]),
+            "64 streams of 40 chunks a second; shorter is better",
+            cpu([column.paced_cpu_64 for column in columns]),
         ),
         Panel(
             "CPU per buffered call",

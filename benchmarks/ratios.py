@@ -35,6 +35,7 @@ class Ratio:
 ROWS = (
     Ratio("CPU per paced chunk, 16 streams", lambda column: column.paced_cpu_16, "≤ 1.8"),
     Ratio("CPU per paced chunk, 64 streams", lambda column: column.paced_cpu_64, "≤ 1.8"),
+    Ratio("CPU per paced chunk, 16 streams in step", lambda column: column.in_step_cpu_16, "≤ 1.8"),
     Ratio("CPU per chunk in one long burst", lambda column: column.burst_cpu, "≤ 1.2"),
     Ratio(
         f"CPU per chunk in bursts of {SHORT_BURST}, the call's own included",

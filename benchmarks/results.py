@@ -39,6 +39,7 @@ class Column:
     delay_p99: float = 0.0
     paced_cpu_16: float = 0.0  # per chunk
     paced_cpu_64: float = 0.0
+    in_step_cpu_16: float = 0.0  # per chunk, all of them due at the same times
     burst_cpu: float = 0.0  # per chunk of one long burst
     short_burst_cpu: float = 0.0  # per chunk of bursts of SHORT_BURST, each a call of its own
     stream_cpu: float = 0.0  # per stream of SHORT_STREAM chunks

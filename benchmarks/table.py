@@ -51,6 +51,7 @@ def relays(columns: Sequence[Column]) -> str:
         ("streams that one core carries", capacity),
         ("relay's CPU per paced chunk, 16 streams, µs", cpu(lambda column: column.paced_cpu_16)),
         ("relay's CPU per paced chunk, 64 streams, µs", cpu(lambda column: column.paced_cpu_64)),
+        ("relay's CPU per paced chunk, 16 streams in step, µs", cpu(lambda column: column.in_step_cpu_16)),
         ("relay's CPU per chunk in one long burst, µs", cpu(lambda column: column.burst_cpu)),
         (
             f"relay's CPU per chunk in bursts of {SHORT_BURST}, the call's own included, µs",

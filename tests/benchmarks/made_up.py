@@ -27,6 +27,7 @@ def column(name: str, factor: float, *, streams: int, at_least: bool = False) ->
         delay_p99=0.0003 * factor,
         paced_cpu_16=60e-6 * factor,
         paced_cpu_64=50e-6 * factor,
+        in_step_cpu_16=20e-6 * factor,
         burst_cpu=2e-6 * factor,
         short_burst_cpu=3e-6 * factor,
         stream_cpu=100e-6 * factor,

@@ -54,6 +54,7 @@ def test_a_crowd_through_the_bare_relay_leaves_nothing_behind(crowd: Crowd) -> N
         assert subject.process is not None
         for _ in range(2):
             assert 0 < capacity.cpu_per_chunk(crowd, subject, 8, 0.2) < 0.01
+            assert 0 < capacity.cpu_per_chunk(crowd, subject, 8, 0.2, in_step=True) < 0.01
         assert len(subject.process.net_connections("tcp")) < 8  # it listens, and some may still be closing
 
 

@@ -34,6 +34,7 @@ def test_samples_of_all_rounds_become_a_column_in_seconds() -> None:
     figures.busy_firsts += [5_000_000]
     figures.delays += [6_000_000]
     figures.streams, figures.bursts, figures.short_bursts = Spending(6, 6e-3), Spending(10, 20e-6), Spending(10, 30e-6)
+    figures.in_step += [1e-6]
     figures.paced[SOME] += [5e-6, 9e-6, 7e-6]
     figures.capacity = Capacity(130, at_least=True)
 
@@ -46,5 +47,5 @@ def test_samples_of_all_rounds_become_a_column_in_seconds() -> None:
     assert column.stream_cpu == pytest.approx(3e-3)
     assert column.burst_cpu == pytest.approx(2e-6)
     assert column.short_burst_cpu == pytest.approx(3e-6)
-    assert (column.paced_cpu_16, column.paced_cpu_64) == (7e-6, 0.0)
+    assert (column.paced_cpu_16, column.paced_cpu_64, column.in_step_cpu_16) == (7e-6, 0.0, 1e-6)
     assert (column.streams, column.streams_at_least, column.memory) == (130, True, 5)
