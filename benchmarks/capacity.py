@@ -14,6 +14,7 @@ from benchmarks.relays import Subject
 MAX_DELAY_SECONDS = 0.020  # that a chunk may take at p99
 MAX_LATE_SECONDS = 0.010  # that the instrument may be behind its own plan at p99
 MAX_INSTRUMENT_BUSY = 0.95  # of its core; a relay may then wait for it
+MAX_WAITED = 0.03  # of the time, for the relay's core
 MIN_ARRIVED = 0.95  # of what is written meanwhile
 MAX_STREAMS = 4096
 START_STREAMS = 64
@@ -28,11 +29,12 @@ class Verdict(Enum):
     CARRIED = "carried"
     RELAY = "the relay falls behind"
     INSTRUMENT = "the instrument falls behind"
+    OTHERS = "other programs disturb the relay"
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """So many streams were carried. `at_least` is set where the instrument, not the relay, was the limit."""
+    """So many streams were carried. `at_least` is set where the limit was not the relay's."""
 
     streams: int
     at_least: bool
@@ -44,6 +46,8 @@ def judge(window: Window) -> Verdict:
         return Verdict.INSTRUMENT
     if window.delay_p99 <= MAX_DELAY_SECONDS and window.arrived >= MIN_ARRIVED * window.written:
         return Verdict.CARRIED
+    if window.relay_waited > MAX_WAITED:
+        return Verdict.OTHERS
     return Verdict.INSTRUMENT if window.instrument_busy > MAX_INSTRUMENT_BUSY else Verdict.RELAY
 
 
@@ -63,7 +67,7 @@ def search(attempt: Callable[[int], Verdict], precision: float, most: int = MAX_
         else:
             high, limit = streams, verdict
         streams = min(2 * low, most) if high > most else (low + high) // 2
-    return Capacity(low, limit is Verdict.INSTRUMENT)
+    return Capacity(low, limit is not Verdict.RELAY)
 
 
 def measure(crowd: Crowd, subject: Subject, precision: float, seconds: float) -> Capacity:
@@ -74,8 +78,8 @@ def measure(crowd: Crowd, subject: Subject, precision: float, seconds: float) ->
         try:
             with crowd.streaming(subject.port, streams):
                 for _ in range(WINDOWS):
-                    crowd.observe(SETTLE_SECONDS)
-                    window = crowd.observe(seconds)
+                    crowd.observe(SETTLE_SECONDS, subject)
+                    window = crowd.observe(seconds, subject)
                     verdict = judge(window)
                     shown = f"p99 {window.delay_p99 * 1e3:.1f} ms, instrument busy {window.instrument_busy:.0%}"
                     print(f"  {streams} streams: {verdict.value}, {shown}", file=sys.stderr, flush=True)
@@ -92,5 +96,5 @@ def measure(crowd: Crowd, subject: Subject, precision: float, seconds: float) ->
 def cpu_per_chunk(crowd: Crowd, subject: Subject, streams: int, seconds: float, *, in_step: bool = False) -> float:
     """Seconds of the relay's CPU per chunk while it has so many streams. Raises LoadError when one ends."""
     with crowd.streaming(subject.port, streams, in_step=in_step):
-        crowd.observe(SETTLE_SECONDS)
-        return crowd.observe(seconds, subject.cpu).relay_cpu_per_chunk
+        crowd.observe(SETTLE_SECONDS, subject)
+        return crowd.observe(seconds, subject).relay_cpu_per_chunk

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks import load
+from benchmarks.relays import Subject
 from benchmarks.samples import percentile
 from benchmarks.upstream import STREAM_HEAD, event
 
@@ -42,6 +43,7 @@ class Window:
     late_p99: float  # how much later than due the upstream has written: the instrument's own fault
     instrument_busy: float  # share of its core
     relay_cpu: float
+    relay_waited: float  # share of the time in which other programs had its core
 
     @property
     def relay_cpu_per_chunk(self) -> float:
@@ -105,15 +107,13 @@ class Crowd:
             self._begun.clear()
             self._asked.clear()
 
-    def observe(self, seconds: float, relay_cpu: Callable[[], float] = float) -> Window:
-        """Go on for so long and report on it. `relay_cpu` returns the seconds of CPU that the relay has used so far.
-
-        Raises LoadError when a stream ends.
-        """
+    def observe(self, seconds: float, relay: Subject) -> Window:
+        """Go on for so long and report on it and on the relay. Raises LoadError when a stream ends."""
+        used, waited = relay.cpu(), relay.waited()
         self._clear()
-        begun, cpu, used = time.monotonic(), time.process_time(), relay_cpu()
+        begun, cpu = time.monotonic(), time.process_time()
         self._run(seconds)
-        used, cpu = relay_cpu() - used, time.process_time() - cpu
+        cpu = time.process_time() - cpu
         lasted = time.monotonic() - begun
         none = array("q", [0])
         delays, late = self._delays or none, self._late or none
@@ -125,7 +125,8 @@ class Crowd:
             delay_p99=percentile(delays, 99) / 1e9,
             late_p99=percentile(late, 99) / 1e9,
             instrument_busy=cpu / lasted,
-            relay_cpu=used,
+            relay_cpu=relay.cpu() - used,
+            relay_waited=(relay.waited() - waited) / lasted,
         )
 
     def close(self) -> None:

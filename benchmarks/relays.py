@@ -66,6 +66,17 @@ class Subject:
         """Seconds of CPU, user and system, that the process and its children have used; 0.0 without one."""
         return sum(_cpu_seconds(process) for process in self._family)
 
+    def waited(self) -> float:
+        """Seconds for which the process and its children were ready to run while others had their core.
+
+        Of several threads only the first counts. 0.0 where the kernel does not tell.
+        """
+        total = 0
+        for process in self._family:
+            with contextlib.suppress(OSError):
+                total += int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[1])
+        return total / 1e9
+
     def memory(self) -> int:
         """Resident bytes of the process and its children; 0 without one."""
         return sum(process.memory_info().rss for process in self._family)

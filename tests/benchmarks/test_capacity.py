@@ -18,6 +18,7 @@ GOOD = Window(
     late_p99=0.001,
     instrument_busy=0.5,
     relay_cpu=0.2,
+    relay_waited=0.0,
 )
 
 
@@ -29,6 +30,8 @@ GOOD = Window(
         ({"arrived": 3700}, Verdict.RELAY),
         ({"delay_p99": 0.021, "instrument_busy": 0.99}, Verdict.INSTRUMENT),
         ({"late_p99": 0.1}, Verdict.INSTRUMENT),
+        ({"relay_waited": 0.5}, Verdict.CARRIED),
+        ({"relay_waited": 0.5, "delay_p99": 0.021}, Verdict.OTHERS),
     ],
 )
 def test_a_window_is_carried_or_somebody_is_too_slow(change: dict[str, float], verdict: Verdict) -> None:
@@ -63,7 +66,11 @@ def test_a_relay_that_carries_nothing() -> None:
     assert search(lambda _: Verdict.RELAY, 0.05) == Capacity(0, False)
 
 
-def test_search_says_when_the_instrument_was_the_limit() -> None:
-    assert search(lambda streams: Verdict.CARRIED if streams < 200 else Verdict.INSTRUMENT, 0.05).at_least
+@pytest.mark.parametrize("limit", [Verdict.INSTRUMENT, Verdict.OTHERS])
+def test_search_says_when_the_limit_was_not_the_relay_s(limit: Verdict) -> None:
+    assert search(lambda streams: Verdict.CARRIED if streams < 200 else limit, 0.05).at_least
+
+
+def test_search_says_when_everything_was_carried() -> None:
     assert search(lambda _: Verdict.CARRIED, 0.05, most=1000) == Capacity(1000, True)
     assert search(lambda _: Verdict.CARRIED, 0.05, most=10) == Capacity(10, True)

@@ -14,6 +14,7 @@ from benchmarks import capacity, measure, relays
 from benchmarks.crowd import Crowd
 from benchmarks.load import LoadError
 from benchmarks.measure import Effort, Figures
+from benchmarks.relays import Subject
 from benchmarks.results import BARE
 
 needs_epoll = pytest.mark.skipif(sys.platform != "linux", reason="the crowd needs epoll")
@@ -40,7 +41,7 @@ def test_a_round_through_the_bare_relay() -> None:
 @needs_epoll
 def test_a_crowd_needs_no_relay(crowd: Crowd) -> None:
     with crowd.streaming(crowd.port, 20):
-        window = crowd.observe(0.3)
+        window = crowd.observe(0.3, Subject(crowd.port))
     assert window.streams == 20
     assert 120 <= window.written <= 260  # 240 as planned; a busy machine may be late
     assert abs(window.arrived - window.written) <= 20
