@@ -51,6 +51,14 @@ def judge(window: Window) -> Verdict:
     return Verdict.INSTRUMENT if window.instrument_busy > MAX_INSTRUMENT_BUSY else Verdict.RELAY
 
 
+def describe(window: Window) -> str:
+    """What decided on a window, in a line."""
+    return (
+        f"p99 {window.delay_p99 * 1e3:.1f} ms, {window.arrived} of {window.written} chunks arrived, "
+        f"instrument busy {window.instrument_busy:.0%}, relay waited {window.relay_waited:.0%}"
+    )
+
+
 def search(attempt: Callable[[int], Verdict], precision: float, most: int = MAX_STREAMS) -> Capacity:
     """The largest number of streams that `attempt` says is carried: doubling, then bisection.
 
@@ -81,8 +89,7 @@ def measure(crowd: Crowd, subject: Subject, precision: float, seconds: float) ->
                     crowd.observe(SETTLE_SECONDS, subject)
                     window = crowd.observe(seconds, subject)
                     verdict = judge(window)
-                    shown = f"p99 {window.delay_p99 * 1e3:.1f} ms, instrument busy {window.instrument_busy:.0%}"
-                    print(f"  {streams} streams: {verdict.value}, {shown}", file=sys.stderr, flush=True)
+                    print(f"  {streams} streams: {verdict.value} ({describe(window)})", file=sys.stderr, flush=True)
                     if verdict is Verdict.CARRIED:
                         break
         except LoadError as error:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from benchmarks.capacity import MAX_STREAMS, Capacity, Verdict, judge, search
+from benchmarks.capacity import MAX_STREAMS, Capacity, Verdict, describe, judge, search
 from benchmarks.crowd import Window
 
 GOOD = Window(
@@ -36,6 +36,11 @@ GOOD = Window(
 )
 def test_a_window_is_carried_or_somebody_is_too_slow(change: dict[str, float], verdict: Verdict) -> None:
     assert judge(dataclasses.replace(GOOD, **change)) is verdict  # type: ignore[arg-type]
+
+
+def test_a_window_is_described() -> None:
+    told = "p99 15.0 ms, 3990 of 4000 chunks arrived, instrument busy 50%, relay waited 0%"
+    assert describe(GOOD) == told
 
 
 def test_the_cost_of_a_chunk() -> None:
