@@ -64,6 +64,7 @@ class Crowd:
         self._clients: dict[int, socket.socket] = {}
         self._upstreams: dict[int, socket.socket] = {}
         self._asked: dict[int, bytes] = {}  # requests that are not complete yet
+        self._answered: list[int] = []
         self._begun: set[int] = set()
         self._due: list[tuple[int, int]] = []
         self._failed = ""
@@ -94,7 +95,7 @@ class Crowd:
                 raise load.LoadError(f"Of {streams} streams {len(self._begun)} have begun in {BEGIN_SECONDS} s.")
             now = time.monotonic_ns()
             shift = 0 if in_step else self._pause
-            self._due = [(now + shift * place // streams, fd) for place, fd in enumerate(self._upstreams)]
+            self._due = [(now + shift * place // streams, fd) for place, fd in enumerate(self._answered)]
             yield
         finally:
             self._failed = ""
@@ -104,6 +105,7 @@ class Crowd:
             self._run(BEGIN_SECONDS, lambda: not self._upstreams)  # until the relay has closed its side as well
             for fd in list(self._upstreams):
                 self._close(self._upstreams, fd)
+            self._answered.clear()
             self._begun.clear()
             self._asked.clear()
 
@@ -115,6 +117,7 @@ class Crowd:
         self._run(seconds)
         cpu = time.process_time() - cpu
         lasted = time.monotonic() - begun
+        used, waited = relay.cpu() - used, relay.waited() - waited
         none = array("q", [0])
         delays, late = self._delays or none, self._late or none
         return Window(
@@ -125,8 +128,8 @@ class Crowd:
             delay_p99=percentile(delays, 99) / 1e9,
             late_p99=percentile(late, 99) / 1e9,
             instrument_busy=cpu / lasted,
-            relay_cpu=relay.cpu() - used,
-            relay_waited=(relay.waited() - waited) / lasted,
+            relay_cpu=used,
+            relay_waited=waited / lasted,
         )
 
     def close(self) -> None:
@@ -197,6 +200,7 @@ class Crowd:
         head = data.find(b"\r\n\r\n") + 4
         match = _LENGTH.search(data, 0, head) if head >= 4 else None
         if match and len(data) >= head + int(match[1]):
+            self._answered.append(fd)
             self._upstreams[fd].send(STREAM_HEAD + event(time.monotonic_ns()))
         else:
             self._asked[fd] = data
