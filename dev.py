@@ -91,7 +91,7 @@ def lint(_: list[str]) -> int:
 
 
 def bench(more: list[str]) -> int:
-    """The benchmark, in ratios to nginx and to no relay at all."""
+    """The benchmark, beside nginx, a bare relay and no relay at all."""
     install("requirements-dev.txt")
     return call("python", "-m", "benchmarks", *more)
 

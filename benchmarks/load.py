@@ -156,17 +156,30 @@ async def repeat(port: int, clients: int, seconds: float, headers: str = "") -> 
     return [sample for client in connected for sample in client.samples], lasted / 1e9
 
 
-async def stream(port: int, streams: int, events: int, pause: float, headers: str = "") -> list[Streamed]:
-    """Take so many streams, one after the other, of `events` events that are `pause` seconds apart."""
-    return await take(port, request(port, headers, stream=True, events=events, pause=pause), streams, events)
+async def stream(
+    port: int, streams: int, events: int, pause: float, headers: str = "", *, rest: float = 0.0
+) -> list[Streamed]:
+    """Take so many streams, one after the other, of `events` events that are `pause` seconds apart.
+
+    There are `rest` seconds before each.
+    """
+    asked = request(port, headers, stream=True, events=events, pause=pause)
+    return await take(port, asked, streams, events, rest=rest)
 
 
-async def take(port: int, asked: bytes, streams: int, events: int, mark: bytes = b"data: ") -> list[Streamed]:
-    """Take so many streams, one after the other. Raises LoadError unless each has `events` events with this mark."""
+async def take(
+    port: int, asked: bytes, streams: int, events: int, mark: bytes = b"data: ", *, rest: float = 0.0
+) -> list[Streamed]:
+    """Take so many streams, one after the other, with `rest` seconds before each.
+
+    Raises LoadError unless each has `events` events with this mark.
+    """
     client = await _connect(port, lambda: _Streamer(asked))
     taken = []
     try:
         for _ in range(streams):
+            if rest:
+                await asyncio.sleep(rest)
             streamed = client.start()
             await asyncio.wait_for(client.done, CEILING)
             if (came := streamed.events(mark)) != events:

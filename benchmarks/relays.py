@@ -1,8 +1,9 @@
-"""What is measured: the upstream itself, nginx and Sluice, each started on a free port and stopped again."""
+"""What is measured: the upstream, nginx, a bare relay and Sluice, each started on a free port and stopped again."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -18,11 +19,12 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 CEILING = 10.0  # seconds that anything here has for starting or stopping
+_LINUX = sys.platform == "linux"
 _NGINX = """
 daemon off;
 pid {folder}/nginx.pid;
 worker_processes 1;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 16384; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -62,14 +64,34 @@ class Subject:
 
     def cpu(self) -> float:
         """Seconds of CPU, user and system, that the process and its children have used; 0.0 without one."""
-        return sum(sum(one.cpu_times()[:2]) for one in self._family())
+        return sum(_cpu_seconds(process) for process in self._family)
+
+    def waited(self) -> float:
+        """Seconds for which the process and its children were ready to run while others had their core.
+
+        Of several threads only the first counts. 0.0 where the kernel does not tell.
+        """
+        total = 0
+        for process in self._family:
+            with contextlib.suppress(OSError):
+                total += int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[1])
+        return total / 1e9
 
     def memory(self) -> int:
         """Resident bytes of the process and its children; 0 without one."""
-        return sum(one.memory_info().rss for one in self._family())
+        return sum(process.memory_info().rss for process in self._family)
 
+    @functools.cached_property
     def _family(self) -> list[psutil.Process]:
+        # Looked for once: the search reads all processes of the system, which takes longer than a chunk.
         return [self.process, *self.process.children(recursive=True)] if self.process is not None else []
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    if _LINUX:
+        # clock_getcpuclockid(3): the kernel counts in nanoseconds there, psutil in steps of 10 ms.
+        return time.clock_gettime((~process.pid << 3) | 2)
+    return sum(process.cpu_times()[:2])
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -93,6 +115,15 @@ def sluice(up: int, **settings: str) -> Iterator[Subject]:
     settings = {"OPENAI_BASE_URL": f"http://127.0.0.1:{up}/v1", **settings}
     command = [sys.executable, "-m", "proxy", "serve", "--port", str(port)]
     with started(command, environment(**settings)) as process:
+        wait_for(port, process)
+        yield Subject(port, psutil.Process(process.pid))
+
+
+@contextlib.contextmanager
+def bare(up: int) -> Iterator[Subject]:
+    """The bare relay in front of the upstream at port `up`."""
+    port = free_port()
+    with started([sys.executable, "-m", "benchmarks.bare", str(port), str(up)]) as process:
         wait_for(port, process)
         yield Subject(port, psutil.Process(process.pid))
 

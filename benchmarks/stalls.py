@@ -20,8 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from benchmarks import relays, stall_upstream, table
+from benchmarks import relays, stall_upstream
 from benchmarks.load import CEILING, LoadError
+from benchmarks.markdown import markdown
 from benchmarks.noise import Others
 from benchmarks.stall_kinds import CHAT, KINDS, Kind, head
 
@@ -34,9 +35,12 @@ _AT = re.compile(rb'"at":(\d+),')
 
 @dataclass
 class Stalls:
-    """A kind of request and what its runs have shown: the longest stall and the time to its last byte, in seconds."""
+    """What the runs of a kind of request have shown: the longest stall and the time to its last byte, in seconds.
 
-    kind: Kind
+    `lasted` is empty where nothing was asked for.
+    """
+
+    name: str
     longest: list[float] = field(default_factory=list)
     lasted: list[float] = field(default_factory=list)
 
@@ -143,16 +147,18 @@ def _counted(port: int, key: str) -> None:
 
 def measure(runs: int, only: str = "") -> list[Stalls]:
     """Every kind whose name has `only` in it, and the idle server. The kinds take turns, so that noise falls on all."""
-    found = [Stalls(kind) for kind in (_IDLE, *KINDS) if only in kind.name or kind is _IDLE]
+    kinds = [kind for kind in (_IDLE, *KINDS) if only in kind.name or kind is _IDLE]
+    found = [Stalls(kind.name) for kind in kinds]
     with relays.started([sys.executable, "-m", "benchmarks.stall_upstream"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         up = int(process.stdout.readline())
         for number in range(runs):
-            for one in found:
-                print(f"stalls, run {number + 1} of {runs}: {one.kind.name} …", file=sys.stderr, flush=True)
-                longest, lasted = run(one.kind, up)
+            for kind, one in zip(kinds, found, strict=True):
+                print(f"stalls, run {number + 1} of {runs}: {kind.name} …", file=sys.stderr, flush=True)
+                longest, lasted = run(kind, up)
                 one.longest.append(longest)
-                one.lasted.append(lasted)
+                if kind is not _IDLE:
+                    one.lasted.append(lasted)
     return found
 
 
@@ -161,9 +167,9 @@ def told(found: Sequence[Stalls]) -> str:
     rows = [["while one of these runs", "longest stall of other callers, ms", "of all runs, ms", "it takes, s"]]
     for one in found:
         millis = sorted(value * 1e3 for value in one.longest)
-        lasted = "–" if one.kind is _IDLE else f"{statistics.median(one.lasted):.2f}"
-        rows.append([one.kind.name, f"{statistics.median(millis):.0f}", f"{millis[0]:.0f} to {millis[-1]:.0f}", lasted])
-    return table.markdown(rows)
+        lasted = f"{statistics.median(one.lasted):.2f}" if one.lasted else "–"
+        rows.append([one.name, f"{statistics.median(millis):.0f}", f"{millis[0]:.0f} to {millis[-1]:.0f}", lasted])
+    return markdown(rows)
 
 
 def main() -> int:

@@ -14,12 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import load, relays, table
+from benchmarks import load, relays
 from benchmarks.cores import Cores
-from benchmarks.measure import FULL
+from benchmarks.markdown import markdown, number
 from benchmarks.noise import Others
 from benchmarks.upstream import BURST
 
+ROUNDS, EVENTS = 5, 20_000
 WARM_EVENTS = 100
 
 
@@ -48,7 +49,7 @@ KINDS = (
 class Spent:
     """What the chunks of a kind have cost the relay, all rounds together."""
 
-    kind: Kind
+    name: str
     chunks: int = 0
     cpu_seconds: float = 0.0
 
@@ -65,17 +66,17 @@ def measure(up: int, rounds: int, events: int, cores: Cores) -> list[Spent]:
     """
     chat = {"name": "chat", "base_url": f"http://127.0.0.1:{up}/v1"}
     only_chat = json.dumps([{**chat, "messages": False, "responses": False, "gemini": False}])
-    spent = [Spent(kind) for kind in KINDS]
-    for number in range(rounds):
-        print(f"translations, round {number + 1} of {rounds} …", file=sys.stderr, flush=True)
+    spent = [Spent(kind.name) for kind in KINDS]
+    for done in range(rounds):
+        print(f"translations, round {done + 1} of {rounds} …", file=sys.stderr, flush=True)
         with ExitStack() as stack:
             with cores.relay():
                 # OPENAI_BASE_URL would be a second upstream, and one that may serve Messages.
                 subject = stack.enter_context(relays.sluice(up, OPENAI_BASE_URL="", UPSTREAMS=only_chat))
-            for one in spent:
-                _burst(subject.port, one.kind, WARM_EVENTS)
+            for kind, one in zip(KINDS, spent, strict=True):
+                _burst(subject.port, kind, WARM_EVENTS)
                 before = subject.cpu()
-                _burst(subject.port, one.kind, events)
+                _burst(subject.port, kind, events)
                 one.cpu_seconds += subject.cpu() - before
                 one.chunks += events
     return spent
@@ -91,8 +92,8 @@ def told(spent: Sequence[Spent]) -> str:
     """The table. The first kind is the one that is passed through."""
     rows = [["chunks of a chat stream, in a burst", "relay's CPU per chunk, µs", "of one passed through"]]
     least = spent[0].micros
-    rows += [[one.kind.name, table.number(one.micros), f"{one.micros / least:.1f}"] for one in spent]
-    return table.markdown(rows)
+    rows += [[one.name, number(one.micros), f"{one.micros / least:.1f}"] for one in spent]
+    return markdown(rows)
 
 
 def main() -> int:
@@ -100,11 +101,11 @@ def main() -> int:
     cores, others = Cores(), Others()
     try:
         with cores.load(), relays.upstream() as up:
-            spent = measure(up.port, FULL.rounds, FULL.burst, cores)
+            spent = measure(up.port, ROUNDS, EVENTS, cores)
     except (load.LoadError, relays.StartError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{time.strftime('%Y-%m-%d')} · {FULL.rounds} rounds · {others.told()}\n\n{told(spent)}")
+    print(f"{time.strftime('%Y-%m-%d')} · {ROUNDS} rounds · {others.told()}\n\n{told(spent)}")
     return 0
 
 

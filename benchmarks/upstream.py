@@ -38,7 +38,7 @@ _WHOLE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_bench\r\n"
     b"Content-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
 )
-_STREAM_HEAD = (
+STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: req_bench\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
 
     def _stream(self, events: int, pause: float, finish: bytes = b"") -> None:
         self._left, self._end = events, finish + _END
-        self._transport.write(_STREAM_HEAD)
+        self._transport.write(STREAM_HEAD)
         if pause:
             self._tick(self._loop.time(), pause)
         else:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.paths import ROOT, TESTS
 
 # Subjects without a folder in proxy/, and what is no test.
-OTHERS = {"agents", "contract", "deploy", "project", "sdk", "security", "support"}
+OTHERS = {"agents", "benchmarks", "contract", "deploy", "project", "sdk", "security", "support"}
 DATA = {"clients", "events", "node", "sam", "streams", "wrangler"}
 # Folders of proxy/ without tests of their own: data, and errors, which are tested where they are raised.
 UNTESTED = {"data", "errors"}
