@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proxy.protocols.texts import EventTexts
 
 DONE = b"data: [DONE]\n\n"
+_USUAL_END = b"\n\ndata: [DONE]\n\n"
 _HEAD = ("id", "object", "created", "model")
 # A finish reason that is not null, as it is in all earlier chunks of OpenAI.
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -23,7 +24,7 @@ _IGNORED = frozenset(("created", "obfuscation", "sequence_number"))
 
 
 class ChunkState(TextState):
-    """Parses pieces until the first text, and after that only those with a finish reason."""
+    """Parses events until the first text, and after that only from the first finish reason of a piece on."""
 
     __slots__ = ("_choices", "_finished", "_first", "_protocol")
 
@@ -37,15 +38,13 @@ class ChunkState(TextState):
     def feed(self, piece: bytes) -> None:
         super().feed(piece)
         self.ended = self.ended or self._protocol.ends(piece)
-        if self.has_text and not _FINISHED.search(piece):
-            return
-        for chunk in sse.objects(piece):
-            # Azure's first chunk has neither id nor choices, so take the first one that has an id.
-            if not self._first and chunk.get("id"):
-                self._first = chunk
-            for choice in as_list(chunk.get("choices")):
-                if isinstance(choice, dict):
-                    self._feed_choice(choice)
+        if not self.has_text:
+            for chunk in sse.objects(piece):
+                if self._feed_chunk(chunk):
+                    break  # the rest may be long: what comes in a burst is one piece
+        if finished := _FINISHED.search(piece):
+            for chunk in sse.objects(piece[sse.event_start(piece, finished.start()) :]):
+                self._feed_chunk(chunk)
 
     def truncated(self, reason: str) -> bytes | None:
         if not self.has_text:
@@ -67,6 +66,16 @@ class ChunkState(TextState):
 
     def failed(self, error: ProxyError) -> bytes:
         return last_event({"error": error.fields()})
+
+    def _feed_chunk(self, chunk: dict[str, Any]) -> bool:
+        """Observe one chunk. Returns whether there has been any text."""
+        # Azure's first chunk has neither id nor choices, so take the first one that has an id.
+        if not self._first and chunk.get("id"):
+            self._first = chunk
+        for choice in as_list(chunk.get("choices")):
+            if isinstance(choice, dict):
+                self._feed_choice(choice)
+        return self.has_text
 
     def _feed_choice(self, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -103,6 +112,8 @@ class ChunkProtocol(TextProtocol):
         return sse.PING_WITH_IDS if has_ids else sse.PING
 
     def ends(self, piece: bytes) -> bool:
+        if piece.endswith(_USUAL_END):
+            return True
         return b"[DONE]" in piece and any(data.strip() == b"[DONE]" for _, data in sse.events(piece + b"\n\n"))
 
     def event_texts(self, event: bytes) -> EventTexts:

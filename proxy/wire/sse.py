@@ -34,6 +34,11 @@ def ends_event(piece: bytes) -> bool:
     return piece.endswith((b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"))
 
 
+def event_start(piece: bytes, at: int) -> int:
+    """Where the event begins that position `at` of whole events is in, or one before it."""
+    return max((end + len(mark) for mark in _ENDS if (end := piece.rfind(mark, 0, at)) >= 0), default=0)
+
+
 def looks_like_events(data: bytes) -> bool:
     """Whether a body begins like an event stream, whatever its Content-Type."""
     return _FIRST_FIELD.match(data) is not None

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.errors import UpstreamDisconnected, UpstreamRefused
 from proxy.protocols import registry
@@ -127,3 +129,41 @@ def test_of_a_protocol_that_nobody_knows_nothing_is_counted_pinged_or_ended() ->
         other.messages(chat({"index": 0, "delta": {"content": "x"}})) == [] and other.as_chat({"messages": []}) is None
     )
     assert other.ping(has_ids=False) is None and not other.ends(DONE) and not other.stores(True)
+
+
+_EVENTS = st.lists(
+    st.sampled_from(
+        [
+            chat(choice(0, role="assistant")),
+            chat(choice(0, content="a \n\n b")),
+            chat(choice(1, reasoning_content='"finish_reason": "stop"')),
+            chat(choice(0, "stop")),
+            chat(choice(1, "length", content="c"), choice(2, "stop")),
+            sse.event({"choices": [choice(2, content="without an id")]}),
+            sse.event({"id": "", "choices": []}),
+            b": comment\n\n",
+            b"data: [DONE] \n\n",
+            b"event: x\ndata: [DONE]\ndata: more\n\n",
+            DONE,
+        ]
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(_EVENTS, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.data())
+def test_a_stream_ends_the_same_however_its_events_arrive(
+    events: list[bytes], line_end: bytes, data: st.DataObject
+) -> None:
+    """What has arrived together is one piece, and of that only some events are read."""
+    events = [event.replace(b"\n", line_end) for event in events]
+    one_by_one, grouped = state_of("chat", 3), state_of("chat", 3)
+    for event in events:
+        one_by_one.feed(event)
+    while events:
+        size = data.draw(st.integers(1, len(events)))
+        grouped.feed(b"".join(events[:size]))
+        events = events[size:]
+    assert (grouped.ended, grouped.has_text) == (one_by_one.ended, one_by_one.has_text)
+    assert grouped.truncated("deadline") == one_by_one.truncated("deadline")
