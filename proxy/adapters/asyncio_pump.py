@@ -152,7 +152,14 @@ class AsyncioReader:
                 except BaseException:
                     self._step = None
                     raise
-            yield from self._wait(due)
+            self._waiter = waiter = Wakeup(self._loop)
+            if due is not None:
+                self._alarm.wake(waiter, due)
+            try:
+                yield from waiter.__await__()
+            finally:
+                self._waiter = None
+                self._alarm.forget()
             if self._awaited is not None:
                 return None
 
@@ -179,17 +186,6 @@ class AsyncioReader:
             if self._waiter is not None:
                 self._waiter.set()
 
-    def _wait(self, due: float | None) -> Generator[Any, None, None]:
-        """Wait until the step can go on, or until `due`."""
-        self._waiter = waiter = Wakeup(self._loop)
-        if due is not None:
-            self._alarm.wake(waiter, due)
-        try:
-            yield from waiter.__await__()
-        finally:
-            self._waiter = None
-            self._alarm.forget()
-
     @types.coroutine
     def _cancel(self, step: Generator[Any, None, bytes]) -> Generator[Any, None, None]:
         """Cancel the read as its own task would have been: what it waits for first. It may still clean up."""
@@ -204,10 +200,11 @@ class AsyncioReader:
             except (Exception, asyncio.CancelledError):  # it has ended, however it did
                 break
             is_told = True
+            self._waiter = waiter = Wakeup(self._loop)
             try:
-                yield from self._wait(None)
+                yield from waiter.__await__()
             except asyncio.CancelledError as error:  # we are to stop as well
                 interruption, is_told = error, False
-        self._awaited = None
+        self._awaited = self._waiter = None
         if interruption is not None:
             raise interruption

@@ -104,7 +104,13 @@ class Delivery:
         if self._ending is not None:
             raise StopAsyncIteration
         try:
-            piece = await self._piece()
+            piece, self._first = self._first, b""
+            while not piece:  # the head has come, and the adapter has sent it
+                piece = await self._stream.__anext__()
+                if self._is_early and self._call.is_sse is False:
+                    raise UpstreamNotStreaming
+            if self._call.outcome.is_sse:
+                self._state.feed(piece)
         except StopAsyncIteration:
             if not (self._call.is_sse and self._state.is_cut):
                 self._ending = self._own_ending
@@ -121,16 +127,6 @@ class Delivery:
         self._bytes += len(piece)
         if self._first_at is None:
             self._first_at = self._call.elapsed()
-        return piece
-
-    async def _piece(self) -> bytes:
-        piece, self._first = self._first, b""
-        while not piece:  # the head has come, and the adapter has sent it
-            piece = await self._stream.__anext__()
-            if self._is_early and self._call.is_sse is False:
-                raise UpstreamNotStreaming
-        if self._call.is_sse:
-            self._state.feed(piece)
         return piece
 
     def _final_event(self, error: ProxyError) -> bytes:

@@ -73,13 +73,13 @@ class Connection(asyncio.BufferedProtocol):
         return answer
 
     async def next(self, seconds: float) -> bytes:
-        """The next bytes of the body, waiting at most `seconds` for them; b"" at the end.
+        """The next bytes of the body, waiting at most `seconds` for them.
 
-        Raises UpstreamTimeout, UpstreamDisconnected or UpstreamMalformed.
+        Raises StopAsyncIteration at the end, UpstreamTimeout, UpstreamDisconnected or UpstreamMalformed.
         """
         while not self._chunks:
             if cast(http1.Answer, self._answer).done:
-                return b""
+                raise StopAsyncIteration
             await self._wait(seconds)
         chunks, self._chunks, self._buffered = self._chunks, [], 0
         if not self._reading:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -191,10 +191,8 @@ class _Body:
     def __aiter__(self) -> _Body:
         return self
 
-    async def __anext__(self) -> bytes:
-        if chunk := await self._connection.next(self._silence):
-            return chunk
-        raise StopAsyncIteration
+    def __anext__(self) -> Coroutine[Any, Any, bytes]:
+        return self._connection.next(self._silence)
 
     async def aclose(self) -> None:
         close, self._close = self._close, None

@@ -21,11 +21,11 @@ class Wakeup:
     for a second wait.
     """
 
-    # A task looks for this attribute: it is true for as long as a task begins to wait.
-    _asyncio_future_blocking = False
+    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_is_cancelled", "_is_done", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._asyncio_future_blocking = False  # a task looks for this: true while a task begins to wait
         self._callback: _Callback | None = None
         self._context: Context | None = None
         self._is_done = self._is_cancelled = False
