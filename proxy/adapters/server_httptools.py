@@ -12,6 +12,8 @@ from proxy.adapters.http_rules import MAX_HEAD_BYTES, field_size
 from proxy.adapters.server_head import Head, Receiver, malformed
 from proxy.errors import HeadersTooLarge, ProxyError
 
+_FRAMING = ("content-length", "transfer-encoding")
+
 
 class HttptoolsParser:
     """A parser, called back by httptools. `_pending` counts the bytes that completed nothing so far."""
@@ -89,6 +91,3 @@ class HttptoolsParser:
         lines = [f"{name}: {value}" for name, value in self._head.headers if name in _FRAMING]
         version = "1.1" if self._head.http11 else "1.0"
         self._parser.feed_data("\r\n".join([f"POST / HTTP/{version}", *lines, "", ""]).encode("latin-1"))
-
-
-_FRAMING = ("content-length", "transfer-encoding")
