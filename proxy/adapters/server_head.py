@@ -125,13 +125,11 @@ def malformed() -> BadRequest:
 
 def _split(target: bytes) -> tuple[str, str]:
     """Path and query of a request target, percent-encoded. Raises BadRequest."""
-    text = target.decode("latin-1")
+    text = target.decode("ascii")  # both parsers refuse other bytes
     if not text.startswith("/") and text != "*":
         origin = _ORIGIN.match(text)
         if origin is None:
             raise malformed()
         text = text[origin.end() :]
-    if not text.isascii():
-        raise malformed()
     path, _, query = text.partition("#")[0].partition("?")
     return path, query

@@ -175,10 +175,8 @@ class LambdaFront:
             buffer += piece
         prelude, _, rest = buffer.partition(_SEPARATOR)
         head = json.loads(prelude)
-        headers = Headers(head["headers"].items())
-        for cookie in head.get("cookies", []):
-            headers.add("set-cookie", cookie)
-        return Reply(head["statusCode"], headers, _body(invocation, rest))
+        cookies = [("set-cookie", value) for value in head.get("cookies", [])]
+        return Reply(head["statusCode"], Headers([*head["headers"].items(), *cookies]), _body(invocation, rest))
 
     def refuse(self, error: ProxyError) -> Reply:
         """The answer to a request that breaks a rule of HTTP."""

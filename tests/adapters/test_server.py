@@ -133,7 +133,7 @@ def test_an_upstream_s_empty_answer_is_there_at_once(
     connection.close()
 
 
-def test_the_lambda_simulator_answers_head_at_once(upstream: Upstream) -> None:
+def test_the_lambda_simulator_answers_at_once(upstream: Upstream) -> None:
     clean = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE", "HOME"))}
     front = Running(LambdaFront({**clean, "LOG_LEVEL": "off", "OPENAI_BASE_URL": upstream.url}))
     try:
@@ -141,6 +141,8 @@ def test_the_lambda_simulator_answers_head_at_once(upstream: Upstream) -> None:
         for method, status in (("HEAD", 200), ("OPTIONS", 204), ("GET", 200), ("HEAD", 200)):
             connection.send(b"%b /healthz HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode())
             assert connection.answer(method)[0] == status
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+        assert connection.answer()[0] == 400
         connection.close()
     finally:
         front.close()
