@@ -1,4 +1,4 @@
-"""The ASGI adapter: for any ASGI server, and the base of adapters that run one of their own.
+"""The ASGI adapter: for any ASGI server, and for our own (server.py), which starts and stops it by ASGI only.
 
 The app never raises: servers would answer in plain text and throw away what has been sent.
 """
