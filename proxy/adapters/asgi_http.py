@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from proxy.errors import BadRequest, ClientGone, HeadersTooLarge, NoWebSocket, ProxyError
+from proxy.adapters.http_rules import MAX_HEAD_BYTES, check_framing, field_size, offer_http
+from proxy.errors import ClientGone, HeadersTooLarge, ProxyError
 from proxy.messages import Headers, Reply
-from proxy.platforms.limits import number
 from proxy.relay import no_websocket
 
 Scope = MutableMapping[str, Any]
@@ -20,8 +20,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# The limit of a request's header lines together, in bytes: they are read before the caller is known.
-MAX_HEAD_BYTES = int(number("server", "http", "request headers"))
 # A call that ends sooner needs no second task to watch for a disconnect.
 WATCH_AFTER_SECONDS = 0.02
 
@@ -66,25 +64,12 @@ class IncomingBody:
             self._watch.cancel()
 
 
-def field_size(name: bytes, value: bytes) -> int:
-    """The bytes of a header line: name, colon, space, value and line end."""
-    return len(name) + len(value) + 4
-
-
 def check_head(scope: Scope, headers: Headers) -> None:
-    """Raise BadRequest or HeadersTooLarge for what HTTP parsers let through. Close the connection afterwards.
-
-    With Content-Length and Transfer-Encoding, a proxy may have seen another end of the body (RFC 9112, section 6.3):
-    what follows would be a request that only we see. With two Host headers, it may have read the other one (section
-    3.2).
-    """
+    """Raise BadRequest or HeadersTooLarge for what HTTP parsers let through. Close the connection afterwards."""
     if sum(field_size(*pair) for pair in scope["headers"]) > MAX_HEAD_BYTES:
         raise HeadersTooLarge
-    if "transfer-encoding" in headers and "content-length" in headers:
-        raise BadRequest("The request has Content-Length and Transfer-Encoding. Send one of them.", code="bad_framing")
-    hosts = sum(name == "host" for name, _ in headers)
-    if hosts > 1 or (hosts == 0 and scope.get("http_version") == "1.1"):
-        raise BadRequest("An HTTP/1.1 request has exactly one Host header. Send one.", code="bad_host")
+    framed_twice = "transfer-encoding" in headers and "content-length" in headers
+    check_framing(framed_twice, sum(name == "host" for name, _ in headers), scope.get("http_version"))
 
 
 async def send_reply(reply: Reply, send: Send, before_end: Callable[[], None]) -> None:
@@ -93,7 +78,6 @@ async def send_reply(reply: Reply, send: Send, before_end: Callable[[], None]) -
     Calls `before_end` before the last message, after which servers report http.disconnect even for a client that is
     still there. That must not cancel the work that remains, such as counting what the answer cost.
     """
-    _offer_http(reply.status, reply.headers)
     head = {"type": "http.response.start", "status": reply.status, "headers": _raw(reply.headers)}
     if isinstance(reply.body, bytes):
         with suppress(OSError):  # since version 2.4 a server may raise it once the client has disconnected
@@ -126,16 +110,9 @@ async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1003})
         return
     headers = Headers(error.headers())
-    _offer_http(error.status, headers)
+    offer_http(error.status, headers)
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": _raw(headers)})
     await send({"type": "websocket.http.response.body", "body": error.body()})
-
-
-def _offer_http(status: int, headers: Headers) -> None:
-    """Add the headers that a 426 must have (RFC 9110, section 15.5.22). They apply to this connection only."""
-    if status == NoWebSocket.status:
-        headers.set("upgrade", "HTTP/1.1")
-        headers.set("connection", "upgrade")
 
 
 def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:

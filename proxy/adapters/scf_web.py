@@ -1,6 +1,6 @@
-"""Tencent SCF web function: our ASGI app behind uvicorn on port 9000, started by `scf_bootstrap`.
+"""Tencent SCF web function: our app behind our server on port 9000, started by `scf_bootstrap`.
 
-Sources: cloud.tencent.com/document/product/583/56124 and 583/56126, read 2026-11-23. The server is uvicorn with h11:
+Sources: cloud.tencent.com/document/product/583/56124 and 583/56126, read 2026-11-23. The server parses with h11:
 it starts with the least CPU time and memory of all servers, and httpcore needs h11 anyway (docs/deploy-tencent.md has
 the measurements).
 """

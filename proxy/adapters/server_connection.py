@@ -1,149 +1,240 @@
-"""What the server's connections share, whichever parser they have: one packet per head, refusals, time limits."""
+"""A connection of the server: it runs the app for one request after another, whichever parser reads them.
+
+asyncio calls it as a protocol, its parser as a receiver of requests.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import http
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from typing import cast
 
-from proxy.errors import BadRequest, IncompleteBody, ProxyError, RequestTimeout
+from proxy.adapters.server_deadline import Deadline, Phase
+from proxy.adapters.server_exchange import Exchange, IncomingBody, refused
+from proxy.adapters.server_head import Head, Parser, Receiver
+from proxy.adapters.server_shared import Shared
+from proxy.adapters.server_writer import Writer
+from proxy.errors import IncompleteBody, ProxyError, RequestTimeout
+from proxy.messages import Reply, Request
 
-READ_BYTES = 65_536
+# Above this much of a body that the app has not read, reading from the socket pauses.
+MAX_UNREAD_BYTES = 65_536
 # How long a connection stays open after a refusal, while what still arrives is dropped. Closing it with unread bytes
 # resets it, and the reset can overtake the answer (RFC 9112, section 9.6).
 LINGER_SECONDS = 1.0
-# How long a request may stay incomplete without progress, up to twice that: otherwise it could hold its connection
-# forever. The same as nginx's (nginx.org/en/docs/http/ngx_http_core_module.html, client_header_timeout).
-INCOMPLETE_SECONDS = 60.0
 
 
-class Transport:
-    """A transport that sends a response's head in one packet with what the same step of the event loop writes next.
+class Connection(asyncio.BufferedProtocol):
+    """A connection that asyncio feeds, and that uvicorn closes by `shutdown`."""
 
-    The head waits until the end of that step at most, because many responses have no body (HEAD, 204, 304).
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, shared: Shared, parser: Callable[[Receiver], Parser]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._head = b""
-        if hasattr(transport, "max_size"):
-            # asyncio allocates a buffer of this size for each read. Its default of 256 KB costs 15 µs each time.
-            transport.max_size = READ_BYTES
+        self._shared = shared
+        self._parser = parser(self)
+        self._transport: asyncio.Transport
+        self._writer: Writer
+        self._trusts_proxy = False
+        self._exchange: Exchange | None = None  # whose turn it is
+        self._waiting: deque[Exchange] = deque()  # the requests behind it
+        self._incoming: Exchange | None = None  # whose body is arriving
+        self._last = False  # no request is taken after those that have begun
+        self._reading = True
+        self._deadline = Deadline(self._loop, shared.keep_alive_seconds, self._time_out)
 
-    def write(self, data: bytes) -> None:
-        """Send `data`, or keep it until the end of this step if it is the head of a final response."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
-            self._head = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
+    # What asyncio calls.
 
-    def write_eof(self) -> None:
-        """Send what is left and close the sending side."""
-        self._flush()
-        self._transport.write_eof()
-
-    def close(self) -> None:
-        """Send what is left and close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._head:
-            self.write(b"")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class Refusing:
-    """A mixin before uvicorn's class: how to refuse a request that the app cannot answer.
-
-    Once `refused` is true, nothing more is read from the connection.
-    """
-
-    transport: asyncio.Transport
-    cycle: Any  # a RequestResponseCycle of either kind, None before the first
-    flow: Any  # uvicorn's FlowControl
-    timeout_keep_alive_task: Any  # None while a request is under way
-    refused = False
-    _received = 0  # the number of reads from this connection
-    _watcher: asyncio.TimerHandle | None = None
-
-    def watch(self, previous: tuple[Any, int] | None = None) -> None:
-        """Refuse a request that stays incomplete. Checks at intervals, from the start of the connection.
-
-        A head must be complete within the time. A body may take as long as it needs while parts of it arrive. If we
-        have paused reading because the upstream is slow, the caller is not to blame.
-        """
-        if self.transport.is_closing():
-            return
-        cycle, now = self.cycle, None
-        if cycle is None or (cycle.response_complete and self.timeout_keep_alive_task is None):
-            now = (cycle, -1)
-        elif cycle.more_body and not cycle.response_complete and not self.flow.read_paused:
-            now = (cycle, self._received)
-        if now is not None and now == previous:
-            self.refuse(RequestTimeout())
-        else:
-            self._watcher = asyncio.get_running_loop().call_later(INCOMPLETE_SECONDS, self.watch, now)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._writer = Writer(self._transport, self._shared.default_lines)
+        self._shared.state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes
+        peer = transport.get_extra_info("peername")
+        self._trusts_proxy = (peer[0] if isinstance(peer, tuple) else None) in self._shared.trusted_proxies
+        self._deadline.enter(Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Release the connection now, instead of at the next check."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-        super().connection_lost(exc)  # type: ignore[misc]
+        self._shared.state.connections.discard(self)
+        self._drop_input()
+        self._deadline.cancel()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._cancel(exchange)
 
-    def refuse(self, error: ProxyError) -> None:
-        """Answer with `error` and close. If a response has already started, let it finish and then close."""
-        if self.refused:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._shared.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._last and self._incoming is None:
+            return  # what follows the last request is dropped
+        try:
+            self._parser.feed(self._shared.buffer[:nbytes])
+        except ProxyError as error:
+            self._refuse(error)
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Refuse a request that ends too early. Otherwise the caller has left: let asyncio close."""
+        if self._incoming is None:
+            return False
+        self._refuse(IncompleteBody())
+        self._advance()
+        return True
+
+    def pause_writing(self) -> None:
+        self._writer.pause()
+
+    def resume_writing(self) -> None:
+        self._writer.resume()
+
+    # What uvicorn calls.
+
+    def shutdown(self) -> None:
+        """Close, after the answer that is under way."""
+        if self._exchange is None:
+            self._close()
+        else:
+            self._exchange.head.keep_alive = False
+
+    # What the parser calls.
+
+    def begin(self, head: Head) -> None:
+        if self._last:
             return
-        self.refused = True
-        cycle = self.cycle
-        if cycle is not None and cycle.response_complete:
-            if cycle.more_body:  # answered before its body was complete: these bytes may belong to that
-                self.transport.close()
+        self._incoming = exchange = Exchange(head, IncomingBody(self._body_wanted))
+        if head.error is None:
+            exchange.request = head.request(self._trusts_proxy)
+        else:
+            exchange.refuse(self._shared.app.refuse(head.error))
+        self._last = not head.keep_alive
+        self._waiting.append(exchange)
+
+    def body(self, data: bytes) -> None:
+        if self._incoming is not None:
+            self._incoming.body.feed(data)
+
+    def end(self) -> None:
+        if self._incoming is not None:
+            self._incoming.body.end()
+            self._incoming = None
+
+    # The requests, one after the other.
+
+    def _advance(self) -> None:
+        """Begin the next request if it is its turn. Set whether to read, and for how long to wait."""
+        if self._exchange is None and self._waiting:
+            self._start(self._waiting.popleft())
+        unread = self._incoming.body.unread if self._incoming is not None else 0
+        drops = self._last and self._incoming is None  # the caller may still leave
+        reads = drops or (not self._waiting and unread <= MAX_UNREAD_BYTES)
+        if reads != self._reading:
+            self._reading = reads
+            if reads:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+        self._deadline.enter(self._phase())
+
+    def _start(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        request = exchange.request
+        if request is None:
+            refusal = cast(Reply, exchange.refusal)
+            self._writer.send(exchange, refusal, cast(bytes, refusal.body))
+            self._finish(exchange)
+            return
+        request.body = exchange.body.take() if exchange.body.complete else exchange.body
+        exchange.task = self._loop.create_task(self._run(exchange, request))
+        self._shared.state.tasks.add(exchange.task)
+
+    async def _run(self, exchange: Exchange, request: Request) -> None:
+        try:
+            reply = await self._shared.app.respond(request)
+            if isinstance(reply.body, bytes):
+                if self._writer.writable is not None:
+                    await self._writer.writable
+                self._writer.send(exchange, reply, reply.body)
+                self._finish(exchange)
+            else:
+                await self._writer.send_stream(exchange, reply, reply.body, self._finish)
+        finally:
+            self._shared.state.tasks.discard(cast("asyncio.Task[None]", exchange.task))
+            if self._exchange is exchange:  # its answer is incomplete
+                self._exchange = None
+                self._close()
+
+    def _cancel(self, exchange: Exchange) -> None:
+        task = cast("asyncio.Task[None]", exchange.task)
+        task.cancel()
+        task.add_done_callback(self._shared.state.tasks.discard)  # before its first step, it has no `finally`
+
+    def _body_wanted(self) -> None:
+        exchange = self._incoming
+        if exchange is not None and exchange is self._exchange and exchange.head.expects_continue:
+            exchange.head.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._advance()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer with `error` after the requests before it, and take no more."""
+        if self._last and self._incoming is None:
+            return
+        exchange = self._incoming
+        self._last, self._incoming = True, None
+        if exchange is not None and self._waiting:
+            self._waiting.pop()  # the rest of its body cannot be read
+        elif exchange is not None:
+            if exchange is self._exchange:
+                self._exchange = None
+                self._cancel(exchange)
+            if exchange.answering:  # what is wrong may belong to its body, and an answer has begun
+                self._close()
                 return
-        elif cycle is not None:
-            if cycle.response_started or not cycle.more_body:
-                cycle.keep_alive = False
-                return
-            # The rest of its body cannot be read: to the app, that is a disconnect.
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self.transport.write(_refusal(error))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
+        self._waiting.append(refused(error))
+
+    # The answers.
+
+    def _finish(self, exchange: Exchange) -> None:
+        """Go on after an answer."""
+        self._shared.state.total_requests += 1
+        self._exchange = None
+        is_incomplete = exchange is self._incoming
+        if exchange.head.keep_alive:
+            if is_incomplete:
+                exchange.body.discard()
+            self._advance()
+        elif is_incomplete or exchange.refusal is not None:
+            self._linger()
+        else:
+            self._close()
+
+    # The end, and the time until then.
+
+    def _drop_input(self) -> None:
+        self._last, self._incoming = True, None
+        self._waiting.clear()
+
+    def _close(self) -> None:
+        self._drop_input()
+        self._transport.close()
+
+    def _linger(self) -> None:
+        self._drop_input()
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+            self._loop.call_later(LINGER_SECONDS, self._transport.close)
         else:  # pragma: no cover — TLS ends before it reaches our servers
-            self.transport.close()
+            self._transport.close()
 
-    def eof_received(self) -> None:
-        """Refuse a request that ended too early. Between requests this is a disconnect: asyncio closes."""
-        cycle = self.cycle
-        if cycle is not None and cycle.more_body:
-            self.refuse(IncompleteBody())
+    def _phase(self) -> Phase:
+        if self._incoming is not None:
+            return Phase.BODY if self._reading else Phase.ANSWER
+        if self._exchange is not None or self._last:
+            return Phase.ANSWER
+        return Phase.HEAD if self._parser.in_head else Phase.IDLE
 
-
-def malformed() -> BadRequest:
-    """The error for bytes that are not an HTTP/1.1 request."""
-    return BadRequest(
-        "The request is not valid HTTP/1.1. Check its first line, its headers (exactly one of them is Host) and how "
-        "its body is framed.",
-        code="bad_http",
-    )
-
-
-def _refusal(error: ProxyError) -> bytes:
-    body = error.body()
-    pairs = [
-        *error.headers(),
-        ("content-length", str(len(body))),
-        ("access-control-allow-origin", "*"),
-        ("connection", "close"),
-    ]
-    lines = [f"HTTP/1.1 {error.status} {http.HTTPStatus(error.status).phrase}", *(f"{n}: {v}" for n, v in pairs)]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    def _time_out(self, phase: Phase) -> None:
+        if phase is Phase.IDLE:
+            self._close()
+        else:
+            self._refuse(RequestTimeout())
+            self._advance()

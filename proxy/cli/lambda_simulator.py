@@ -13,9 +13,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from proxy.error_reply import error_reply
+from proxy.errors import ProxyError
+from proxy.messages import Headers, Reply, Request
 
 Message = dict[str, Any]
 _SEPARATOR = b"\0" * 8
@@ -127,7 +131,7 @@ class RuntimeApiServer:
 
 
 class LambdaFront:
-    """The function URL as an ASGI app: sends each request as a version 2.0 event and streams the response back.
+    """The function URL as an app of our server: sends each request as a version 2.0 event, and streams its response.
 
     `timeout` is the function's time-out in seconds; at most `instances` run at once.
     """
@@ -147,9 +151,7 @@ class LambdaFront:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-            return
+        """Start and stop with the server: the only kind of ASGI scope that our server has."""
         while (await receive())["type"] == "lifespan.startup":
             self._environ["AWS_LAMBDA_RUNTIME_API"] = await self.api.start()
             await send({"type": "lifespan.startup.complete"})
@@ -158,6 +160,27 @@ class LambdaFront:
             await process.wait()
         self.api.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def respond(self, request: Request) -> Reply:
+        """Answer a request through an instance."""
+        invocation = await self.invoke(function_url_event(request, await request.read(sys.maxsize)))
+        self.finished.append(invocation)
+        buffer = b""
+        while _SEPARATOR not in buffer:
+            piece = await invocation.pieces.get()
+            if piece is None:
+                return Reply(
+                    502, Headers([("content-type", "application/json")]), b'{"Message":"Internal Server Error"}'
+                )
+            buffer += piece
+        prelude, _, rest = buffer.partition(_SEPARATOR)
+        head = json.loads(prelude)
+        cookies = [("set-cookie", value) for value in head.get("cookies", [])]
+        return Reply(head["statusCode"], Headers([*head["headers"].items(), *cookies]), _body(invocation, rest))
+
+    def refuse(self, error: ProxyError) -> Reply:
+        """The answer to a request that breaks a rule of HTTP."""
+        return error_reply(error)
 
     async def invoke(self, event: Any) -> Invocation:
         """Give an event to an instance, starting one if none is free."""
@@ -182,54 +205,32 @@ class LambdaFront:
         if not self.processes:
             self.api.fail_all()
 
-    async def _http(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        invocation = await self.invoke(function_url_event(scope, body))
-        self.finished.append(invocation)
-        buffer = b""
-        while _SEPARATOR not in buffer:
-            piece = await invocation.pieces.get()
-            if piece is None:
-                await _send_whole(send, 502, b'{"Message":"Internal Server Error"}')
-                return
-            buffer += piece
-        prelude, _, rest = buffer.partition(_SEPARATOR)
-        head = json.loads(prelude)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"].items()]
-        headers += [(b"set-cookie", value.encode("latin-1")) for value in head.get("cookies", [])]
-        await send({"type": "http.response.start", "status": head["statusCode"], "headers": headers})
-        # The prelude is the response's head: send it before any body arrives.
-        await send({"type": "http.response.body", "body": rest, "more_body": True})
-        while (piece := await invocation.pieces.get()) is not None:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not invocation.trailers and not invocation.broken:
-            await send({"type": "http.response.body", "body": b""})
+
+async def _body(invocation: Invocation, first: bytes) -> AsyncGenerator[bytes, None]:
+    """The body of a response that begins with `first`. Raises ConnectionError if the instance has not completed it."""
+    yield first
+    while (piece := await invocation.pieces.get()) is not None:
+        yield piece
+    if invocation.trailers or invocation.broken:
+        raise ConnectionError
 
 
-def function_url_event(scope: Message, body: bytes) -> dict[str, Any]:
+def function_url_event(request: Request, body: bytes) -> dict[str, Any]:
     """The event that a function URL sends for a request (payload format 2.0)."""
-    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     headers: dict[str, str] = {}
-    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
+    for name, value in request.headers:
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": raw,
-        "rawQueryString": scope["query_string"].decode("latin-1"),
+        "rawPath": request.path,
+        "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
             "accountId": "anonymous",
             "apiId": "local",
             "domainName": "local.lambda-url.us-east-1.on.aws",
-            "http": {"method": scope["method"], "path": raw, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "http": {"method": request.method, "path": request.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
             "stage": "$default",
             "timeEpoch": int(time.time() * 1000),
         },
@@ -241,11 +242,6 @@ def function_url_event(scope: Message, body: bytes) -> dict[str, Any]:
         except UnicodeDecodeError:
             event["body"], event["isBase64Encoded"] = base64.b64encode(body).decode(), True
     return event
-
-
-async def _send_whole(send: Callable[[Message], Awaitable[None]], status: int, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _read_chunks(reader: asyncio.StreamReader, invocation: Invocation) -> None:

@@ -71,6 +71,8 @@ async def pieces(call: Call, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
 
 async def _answer(call: Call, outgoing: Outgoing) -> Answer:
     """Send the call. An upstream's refusal in another protocol is translated."""
+    # Calls that came together go up together: their chunks then come together too, and a wake-up serves many.
+    await call.host.clock.sleep(0)
     try:
         answer = await failover.send(call, call.plan.targets, outgoing, lambda prepared: send(call, prepared))
     except UpstreamRefused as error:

@@ -41,7 +41,7 @@ def buffering(folder: Path, more: str) -> Iterator[str]:
     nginx, port = parts.need("nginx"), free_port()
     app = changing(App(GUARDED, write=lambda _: None), without(b"x-accel-buffering"))
     # nginx passes HTTP/1.1 chunks through; it buffers responses without chunks, which h11 sends to HTTP/1.0.
-    with running(app, "h11") as behind:
+    with running(app) as behind:
         (folder / "nginx.conf").write_text(f"""
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from proxy.adapters.asgi_http import MAX_HEAD_BYTES
+from proxy.adapters.http_rules import MAX_HEAD_BYTES
 from tests.support.raw import KEY, Raw, error_of
 from tests.support.server import Running
 from tests.support.talk import wait_for

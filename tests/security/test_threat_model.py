@@ -8,7 +8,7 @@ import pytest
 
 from proxy import tokens
 from proxy.access import account_references, strict_body
-from proxy.adapters import asgi_http, log_output
+from proxy.adapters import http_rules, log_output
 from proxy.errors import BadRequest, ReferenceNotAllowed, TooComplex, UnsupportedMedia
 from proxy.routing import upstream_error
 from proxy.settings import parsers
@@ -143,7 +143,7 @@ def test_the_limits_of_work_and_memory_are_those_in_the_code() -> None:
     budget = f"{tokens.MAX_CHARACTERS:,} characters, {tokens.MAX_SECONDS:.0f} second"
     counting = f"{budget}, {nodes:,} parts of messages and schemas"
     assert {what: limit.strip(" |") for what, limit in rows("what")} == {
-        "request headers, before the key is checked": f"{asgi_http.MAX_HEAD_BYTES // 1024} KB, then 431",
+        "request headers, before the key is checked": f"{http_rules.MAX_HEAD_BYTES // 1024} KB, then 431",
         "request body": "`MAX_BODY_MB`, or the platform's limit",
         "values in a request that is read strictly": (
             f"{json_rules.MAX_VALUES:,} (commas and brackets in texts may count)"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from proxy.adapters import server
+from tests.support.driven import Answers, Driven
 from tests.support.raw import KEY, Raw
 from tests.support.server import Running
 from tests.support.upstream import Upstream, whole
@@ -50,61 +49,20 @@ def test_an_upgrade_that_is_offered_is_ignored_and_the_body_read(
         assert [(one.target, one.body) for one in upstream.received] == [("/v1/chat/completions", HIDDEN)]
 
 
-class Heard:
-    """An app's side of a protocol, without a socket: what each request was, its body included."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str, bytes]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        self.requests.append((scope["method"], scope["path"], body))
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
-class Wire(asyncio.Transport):
-    """The other side of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-
-    def write(self, data: Any) -> None:
-        self.sent += data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Nothing: the test ends the connection."""
-
-    pause_reading = resume_reading = close
-
-
-def heard(http: str, packets: list[bytes]) -> tuple[list[tuple[str, str, bytes]], bytes]:
-    """The requests that an app gets to see of these packets, and the answer's bytes."""
-    import uvicorn
-    from uvicorn.server import ServerState
-
-    app, wire = Heard(), Wire()
+def heard(http: str, packets: list[bytes]) -> list[tuple[str, str, bytes]]:
+    """The requests that an app gets to see of these packets."""
+    app = Answers()
 
     async def go() -> None:
-        kind: Any = server.protocol(http == "httptools")
-        connection = kind(uvicorn.Config(app, **server.settings(lifespan="off")), ServerState(), {})
-        connection.connection_made(wire)
+        driven = Driven(app, http)
         for packet in packets:
-            connection.data_received(packet)
+            driven.receive(packet)
             await asyncio.sleep(0)
-        for _ in range(10):  # the app's own steps
-            await asyncio.sleep(0)
-        connection.connection_lost(None)
+        await driven.settle()
+        driven.connection.connection_lost(None)
 
     asyncio.run(go())
-    return app.requests, wire.sent
+    return app.requests
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -115,8 +73,8 @@ def test_an_upgrade_is_ignored_wherever_the_network_cuts(http: str, offer: str, 
     data = b"".join(offering(offer, frame)) + last
     expected = [("POST", "/v1/chat/completions", HIDDEN), ("GET", "/last", b"")]
     for at in range(1, len(data)):
-        assert heard(http, [data[:at], data[at:]])[0] == expected, data[:at]
-    assert heard(http, [data[at : at + 1] for at in range(len(data))])[0] == expected
+        assert heard(http, [data[:at], data[at:]]) == expected, data[:at]
+    assert heard(http, [data[at : at + 1] for at in range(len(data))]) == expected
 
 
 def test_trailers_are_no_headers(relay: Running, upstream: Upstream) -> None:

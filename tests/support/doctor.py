@@ -66,9 +66,9 @@ def probe(url: str, key: str | Keys = KEY, context: ssl.SSLContext | None = None
 
 
 @contextlib.contextmanager
-def running(app: Any, http: str = "httptools") -> Iterator[str]:
-    """Serve an ASGI app on a free port; its address."""
-    server = Running(app, http)
+def running(app: Any) -> Iterator[str]:
+    """Serve an ASGI app on a free port, not by our server, which would call `app.respond`; its address."""
+    server = Running(app, "plain")
     try:
         yield server.url
     finally:

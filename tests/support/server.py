@@ -1,4 +1,4 @@
-"""Sluice behind real uvicorn, on a free port, in a thread of this process."""
+"""Sluice behind our server, on a free port, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Running:
-    """Any ASGI app behind uvicorn, on a free port, in a thread."""
+    """An app behind our server with this parser, on a free port, in a thread. `plain` is uvicorn as it comes."""
 
     def __init__(self, app: Any, http: str = "httptools") -> None:
         self.app = app
-        settings = uvicorn.Config(app, **server.settings(port=0, http=server.protocol(http == "httptools")))
-        self._server = _Uvicorn(settings)
+        connections = "h11" if http == "plain" else server.protocol(http == "httptools")
+        self._server = _Uvicorn(uvicorn.Config(app, **server.settings(port=0, http=connections)))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         until = time.monotonic() + CEILING
