@@ -56,6 +56,11 @@ class Capabilities:
     body_limit: int | None
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """Do `work` now: the way of functions, which may be frozen as soon as they have answered."""
+    work()
+
+
 _MAX_LESSONS, _MAX_NAME_LENGTH = 1000, 200
 _LESSON_SECONDS = 3_600.0  # then ask again: an upstream may have been updated
 
@@ -64,7 +69,8 @@ _LESSON_SECONDS = 3_600.0  # then ask again: an upstream may have been updated
 class Host:
     """One process on one platform.
 
-    `cold` is True until the first call arrives. `region` is the cloud's name of its region.
+    `cold` is True until the first call arrives. `region` is the cloud's name of its region. `defer` does work that
+    nobody waits for, such as a log line, now or a moment later.
     """
 
     platform: str
@@ -75,6 +81,7 @@ class Host:
     write: Callable[[str], None]
     cold: bool = field(default=True)
     region: str | None = None
+    defer: Callable[[Callable[[], None]], None] = at_once
     # What this process has learned, by upstream and model, with the time when it expires: `no_events` refuse a stream
     # that the caller did not ask for, `no_usage` refuse `stream_options`.
     no_events: dict[tuple[str, str], float] = field(default_factory=dict)

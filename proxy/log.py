@@ -21,9 +21,12 @@ _LEVELS = {level: rank for rank, level in enumerate(("debug", "info", "warning",
 
 def line(host: Host, min_level: str, level: str, fields: dict[str, Any]) -> None:
     """Write one line, unless `level` is below `min_level` (LOG_LEVEL). Fields that are None are left out."""
-    if not _is_enabled(level, min_level):
-        return
-    record = {"timestamp": timestamp(host.clock.wall()), "level": level, "platform": host.platform}
+    if _is_enabled(level, min_level):
+        _write(host, level, fields, host.clock.wall())
+
+
+def _write(host: Host, level: str, fields: dict[str, Any], wall: float) -> None:
+    record = {"timestamp": timestamp(wall), "level": level, "platform": host.platform}
     record.update([field for field in fields.items() if field[1] is not None])
     text = _ENCODER.encode(record)
     # A full disk or a closed pipe (`serve | head`) must not cost a caller an answer that has been paid for.
@@ -44,14 +47,27 @@ def finished(
     level = "error" if status >= 500 else "warning" if has_failed else "info"
     if not _is_enabled(level, call.config.log_level):
         return
-    request, secrets = call.request, _secrets(call)
+    elapsed, wall = call.elapsed(), call.host.clock.wall()
+
+    def write() -> None:
+        record = _finished(call, status, bytes_out, ending, _secrets(call))
+        record["duration_ms"], record["ttfb_ms"] = _ms(elapsed), _ms(ttfb)
+        record["gen_ai.response.time_to_first_chunk"] = None if first_chunk is None else round(first_chunk, 4)
+        _write(call.host, level, record, wall)
+
+    call.host.defer(write)
+
+
+def _finished(call: Call, status: int, bytes_out: int | None, ending: str, secrets: set[str]) -> dict[str, Any]:
+    """Return the fields of a finished call, those that follow from a clock as None."""
+    request = call.request
     record: dict[str, Any] = {
         "request_id": call.id,
         "method": request.method if _METHOD.fullmatch(request.method) else "*",
         "path": _path(call, secrets),
         "status": status,
-        "duration_ms": _ms(call.elapsed()),
-        "ttfb_ms": _ms(ttfb),
+        "duration_ms": None,
+        "ttfb_ms": None,
         "stream": call.streamed,
         "bytes_in": call.bytes_in,
         "bytes_out": bytes_out,
@@ -59,10 +75,10 @@ def finished(
         "key_id": call.caller.id if call.caller else None,
         "ending": ending,
         "gen_ai.request.model": _safe_name(call.body.fields.get("model"), secrets),
-        "gen_ai.response.time_to_first_chunk": None if first_chunk is None else round(first_chunk, 4),
+        "gen_ai.response.time_to_first_chunk": None,
     }
     _add_outcome(record, call.outcome, secrets)
-    line(call.host, call.config.log_level, level, record)
+    return record
 
 
 # Figures of the usage by the log's names, which are OpenTelemetry's where it defines any

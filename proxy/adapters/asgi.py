@@ -41,6 +41,9 @@ class App(Instance):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(os.environ if environ is None else environ, write or log_output.queue(), upstream, clock)
+        self._later: log_output.LaterWork | None = None
+        if isinstance(self.host.write, log_output.QueuedOutput):
+            self.host.defer = self._later = log_output.LaterWork()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as the ASGI specification describes it."""
@@ -72,6 +75,8 @@ class App(Instance):
     async def aclose(self) -> None:
         """Close the connections and write the queued log lines. A signal that ends the process skips exit handlers."""
         await super().aclose()
+        if self._later is not None:
+            self._later.flush()
         if isinstance(self.host.write, log_output.QueuedOutput):
             self.host.write.flush()
 
