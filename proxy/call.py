@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 S = TypeVar("S", bound=StreamState)
+OnUsage = Callable[["Call", bytes, Protocol], None]
 # The classes below are no dataclasses, where that saves little: each of those takes half a millisecond of a cold start.
 
 # The share of a time limit that is reserved for ending the answer properly: 10 %, at most 2 s.
@@ -115,7 +116,7 @@ class Plan:
 
     def __init__(self) -> None:
         self.targets: list[Target] = []
-        self.on_usage: Callable[[bytes, Protocol], None] | None = None
+        self.on_usage: OnUsage | None = None  # not bound to its call: that would leave a cycle for the collector
         self.max_output: int | None = None
         self.wants_events = False
         self.reads_answer = False

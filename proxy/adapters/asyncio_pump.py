@@ -207,4 +207,7 @@ class AsyncioReader:
                 interruption, is_told = error, False
         self._awaited = self._waiter = None
         if interruption is not None:
-            raise interruption
+            try:
+                raise interruption
+            finally:
+                interruption = None  # its traceback has this frame

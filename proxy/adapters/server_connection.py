@@ -158,6 +158,7 @@ class Connection(asyncio.BufferedProtocol):
                 await self._writer.send_stream(exchange, reply, reply.body, self._finish)
         finally:
             self._shared.state.tasks.discard(cast("asyncio.Task[None]", exchange.task))
+            exchange.task = None  # a cancelled task keeps its frames, and they keep the exchange
             if self._exchange is exchange:  # its answer is incomplete
                 self._exchange = None
                 self._close()

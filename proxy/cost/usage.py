@@ -31,7 +31,7 @@ class Reports:
 
 async def apply(call: Call) -> Wrapper:
     """Watch calls that use tokens. Passive: a native stream may bypass it, since a log figure is not worth the cost."""
-    call.plan.on_usage = partial(record, call)
+    call.plan.on_usage = record
     return Wrapper(partial(watch, call), passive=True)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from proxy.access import headers as header_rules
-from proxy.call import Call
+from proxy.call import Call, OnUsage
 from proxy.errors import BadRequest, UpstreamDisconnected, UpstreamError, UpstreamNotReadable, UpstreamRefused
 from proxy.messages import ByteStream, Headers, read_up_to
 from proxy.protocols import registry
@@ -24,9 +24,6 @@ from proxy.tokens.models import model_of
 from proxy.upstream import Outgoing, Target
 from proxy.wire import bounded_json
 from proxy.wire.json_edit import Document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HEADER = "x-sluice-dropped"
 _MAX_BYTES = 16_000_000
@@ -189,8 +186,8 @@ class Translation:
 
     def _observe(self, data: bytes) -> None:
         """Have the usage read where it is the upstream's own."""
-        on_usage = cast("Callable[[bytes, Protocol], None]", self._call.plan.on_usage)  # a stage of every such call
-        on_usage(data, self.protocol)
+        on_usage = cast("OnUsage", self._call.plan.on_usage)  # a stage of every such call
+        on_usage(self._call, data, self.protocol)
 
 
 def _encoded(value: dict[str, Any]) -> bytes:

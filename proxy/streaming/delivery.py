@@ -131,7 +131,7 @@ class Delivery:
 
     def _final_event(self, error: ProxyError) -> bytes:
         self._ending = error.code
-        self.failure = error
+        self.failure = error.with_traceback(None)  # its frames lead back here
         self.has_text = self._state.has_text or (not self._call.protocol.known and self._bytes > 0)
         if not self._is_early and not self._call.is_sse:
             raise error

@@ -95,8 +95,9 @@ class Connection(asyncio.BufferedProtocol):
     def finish(self) -> bool:
         """End the call, even if its answer has not been read completely. True if the connection can be reused."""
         answer, self._answer = self._answer, None
+        error, self._error = self._error, None  # its traceback leads back here
         self._chunks, self._buffered = [], 0
-        reusable = answer is not None and answer.done and answer.keep and self._sent and self._error is None
+        reusable = answer is not None and answer.done and answer.keep and self._sent and error is None
         if not reusable or self.closing or self._transport.get_write_buffer_size():
             self.abort()
             return False
@@ -106,6 +107,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close immediately, which cancels the call upstream."""
+        self._answer = self._error = None
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -124,7 +126,7 @@ class Connection(asyncio.BufferedProtocol):
             answer.feed(bytes(self._buffer[:nbytes]), self._chunks)
         except http1.Malformed as error:
             self._fail(UpstreamMalformed(str(error)))
-            self.abort()
+            self._transport.abort()
             return
         self._buffered += nbytes
         if self._buffered > BUFFER_BYTES and self._reading and not answer.done:

@@ -35,15 +35,16 @@ class Wakeup:
         if self._is_done:
             return False
         self._is_done = True
-        callback, self._callback = self._callback, None
-        if callback is None:
+        # Not in a variable: a task that fails keeps this frame, and would keep itself with its callback.
+        if self._callback is None:
             return True
         if asyncio.current_task(self._loop) is not None:  # no task can run within another one
-            self._loop.call_soon(callback, self, context=self._context)
+            self._loop.call_soon(self._callback, self, context=self._context)
         elif self._context is None:
-            callback(self)
+            self._callback(self)
         else:
-            self._context.run(callback, self)
+            self._context.run(self._callback, self)
+        self._callback = None
         return True
 
     def done(self) -> bool:
@@ -55,8 +56,9 @@ class Wakeup:
         if self._is_done:
             return False
         self._is_done = self._is_cancelled = True
-        if self._callback is not None:
-            self._loop.call_soon(self._callback, self, context=self._context)
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            self._loop.call_soon(callback, self, context=self._context)
         return True
 
     def result(self) -> None:
