@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from proxy.host import Host
 from proxy.messages import Headers, Request, media_type
@@ -37,8 +36,7 @@ MAX_CHOICES = 128
 _HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What a signed key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families."""
 
     models: tuple[str, ...] = ()
@@ -46,8 +44,7 @@ class Grant:
     max_output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """`key` is the caller's own upstream key, None where the server's are used; `id` is safe to log.
 
     `grant` is what a signed key is for, None for every other caller.

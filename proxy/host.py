@@ -6,8 +6,7 @@ The core receives all of these as arguments, so it runs unchanged under asyncio,
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -47,8 +46,7 @@ class Clock(Protocol):
         """Run `work` without blocking other calls, where the platform allows it, and return its result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What a platform's entry point can do. `body_limit` is the largest request body in bytes; None means no limit."""
 
     streams: bool
@@ -65,31 +63,41 @@ _MAX_LESSONS, _MAX_NAME_LENGTH = 1000, 200
 _LESSON_SECONDS = 3_600.0  # then ask again: an upstream may have been updated
 
 
-@dataclass(slots=True)
 class Host:
     """One process on one platform.
 
     `cold` is True until the first call arrives. `region` is the cloud's name of its region. `defer` does work that
     nobody waits for, such as a log line, now or a moment later.
+
+    What this process has learned, by upstream and model, with the time when it expires: `no_events` refuse a stream
+    that the caller did not ask for, `no_usage` refuse `stream_options`; `only_responses` take tools through the
+    Responses API only, each with what the call said about its reasoning. `resting` are targets that failed, by id, with
+    the time until which they are tried last.
     """
 
-    platform: str
-    capabilities: Capabilities
-    clock: Clock
-    new_id: Callable[[], str]
-    choose: Callable[[int], int]
-    write: Callable[[str], None]
-    cold: bool = field(default=True)
-    region: str | None = None
-    defer: Callable[[Callable[[], None]], None] = at_once
-    # What this process has learned, by upstream and model, with the time when it expires: `no_events` refuse a stream
-    # that the caller did not ask for, `no_usage` refuse `stream_options`.
-    no_events: dict[tuple[str, str], float] = field(default_factory=dict)
-    no_usage: dict[tuple[str, str], float] = field(default_factory=dict)
-    # Models that take tools through the Responses API only, each with what the call said about its reasoning.
-    only_responses: dict[tuple[str, str], float] = field(default_factory=dict)
-    # Targets that failed, by id, with the time until which they are tried last.
-    resting: dict[str, float] = field(default_factory=dict)
+    def __init__(
+        self,
+        platform: str,
+        capabilities: Capabilities,
+        clock: Clock,
+        *,
+        new_id: Callable[[], str],
+        choose: Callable[[int], int],
+        write: Callable[[str], None],
+    ) -> None:
+        self.platform = platform
+        self.capabilities = capabilities
+        self.clock = clock
+        self.new_id = new_id
+        self.choose = choose
+        self.write = write
+        self.cold = True
+        self.region: str | None = None
+        self.defer: Callable[[Callable[[], None]], None] = at_once
+        self.no_events: dict[tuple[str, str], float] = {}
+        self.no_usage: dict[tuple[str, str], float] = {}
+        self.only_responses: dict[tuple[str, str], float] = {}
+        self.resting: dict[str, float] = {}
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
         """Remember for an hour that `lessons` holds for a model at an upstream.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import AsyncIterator
 
@@ -271,7 +270,8 @@ def test_a_log_that_cannot_be_written_costs_no_answer(error: Exception) -> None:
         raise error
 
     async def go() -> Reply:
-        surroundings = dataclasses.replace(host(), write=broken)
+        surroundings = host()
+        surroundings.write = broken
         return await relay(request(body=b"{}"), startup.load({}), Listed(b"{}", headers=WHOLE), surroundings)
 
     assert fake_clock.run(go()).body == b"{}"

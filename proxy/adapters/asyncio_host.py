@@ -57,7 +57,7 @@ def make_host(
     # From the system, like ids: instances that are restored from one snapshot (Lambda's SnapStart) share every other
     # generator's state (docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html, read 2026-11-26).
     choose = random.SystemRandom().randrange
-    return Host(platform, capabilities, clock or AsyncioClock(), new_id, choose, write)
+    return Host(platform, capabilities, clock or AsyncioClock(), new_id=new_id, choose=choose, write=write)
 
 
 class Instance:

@@ -7,18 +7,16 @@ counts as not set, because deployment templates pass empty parameters on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from proxy.errors import ConfigError
 from proxy.settings import parsers, single_upstreams
 from proxy.settings.providers import Provider, serving
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """`read` parses the text. Its ValueError completes the sentence that begins with the setting's name."""
 
     name: str
@@ -84,12 +82,13 @@ ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 MILLISECONDS = "TIMEOUT"
 
 
-@dataclass(frozen=True)
 class Config:
     """A valid set of settings, each under its name in lower case. Times are in seconds.
 
     `given` has the names that were set, in the environment or in the file. `providers` are the resulting upstreams.
     What follows from the settings is worked out once, because every call asks for it.
+
+    No data class: the code of one with so many fields takes three milliseconds of each cold start.
     """
 
     openai_api_key: tuple[str, ...]
@@ -145,6 +144,12 @@ class Config:
     config_file: str | None
     given: frozenset[str] = frozenset()
     providers: tuple[Provider, ...] = ()
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"Settings do not change: {name}.")
 
     @cached_property
     def access_mode(self) -> str:
@@ -205,8 +210,9 @@ def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
             values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
-    loaded = Config(**values, given=frozenset(texts) | ({"UPSTREAMS"} if table is not None else set()))
-    return replace(loaded, providers=_providers(loaded, values, environ, table, file))
+    given = frozenset(texts) | ({"UPSTREAMS"} if table is not None else set())
+    providers = _providers(Config(**values, given=given), values, environ, table, file)
+    return Config(**values, given=given, providers=providers)
 
 
 def read_with_file(environ: Mapping[str, str]) -> Config:

@@ -6,7 +6,7 @@ All code that needs to know something about a path asks this table. Sources: pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # How a call's cost can be limited: input and output tokens have a price; only input tokens have one; the call is free;
 # the cost is unknown in advance.
@@ -20,8 +20,7 @@ GEMINI_VERSION = "v1beta"
 _GEMINI_MODELS = f"{GEMINI_VERSION}/models/"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An inference call: a model answers, and nothing is stored. These are the calls that a server-held key opens.
 
     - `path`: what follows `/v1/`; in Google's API all of it, with `{model}` for the model.

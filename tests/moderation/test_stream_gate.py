@@ -362,11 +362,9 @@ def test_a_fault_of_our_own_is_an_error_event_and_no_text(monkeypatch: pytest.Mo
 
 
 def test_a_buffered_door_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     async def go() -> Reply:
         place = host()
-        place.capabilities = replace(place.capabilities, streams=False)
+        place.capabilities = place.capabilities._replace(streams=False)
         upstream = Listed(chunk("Fine.\n"), chunk("forbidden\n"), DONE)
         return await relay(request(), startup.load(WORDS), upstream, place)
 
@@ -376,8 +374,6 @@ def test_a_buffered_door_gets_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
-    from dataclasses import replace
-
     class Native(Listed):
         async def send(self, outgoing: Outgoing) -> Answer:
             answer = await super().send(outgoing)
@@ -388,7 +384,7 @@ def test_a_native_stream_passes_where_only_the_prompt_is_checked() -> None:
         from proxy.streaming.delivery import Delivery
 
         place = host()
-        place.capabilities = replace(place.capabilities, rewrites_stream=False)
+        place.capabilities = place.capabilities._replace(rewrites_stream=False)
         loaded = startup.load({**WORDS, "MODERATION_INPUT": "1", "KEEPALIVE_SECONDS": "0", **more})
         reply = await relay(request(body=ASKS + b"}"), loaded, Native(DONE), place)
         assert isinstance(reply.body, Delivery)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -26,7 +25,7 @@ def no_known_route() -> Iterator[None]:
     ids=lambda settings: next(iter(settings)),
 )
 def test_it_is_closed(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_known_route: None) -> None:
-    row = replace(path_table._BY_PATH["rerank"], limits=("max_tokens",), writes=True)
+    row = path_table._BY_PATH["rerank"]._replace(limits=("max_tokens",), writes=True)
     monkeypatch.setitem(path_table._BY_PATH, "rerank", row)
     upstream = Listed(b"{}", headers=JSON_HEAD)
     reply, _ = run(upstream, request("/v1/rerank", b'{"model":"m","query":"x"}'), settings=settings)

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from proxy import startup
 from proxy.errors import UpstreamDisconnected
-from proxy.host import Capabilities, Host
+from proxy.host import Capabilities
 from proxy.messages import Headers, Reply
 from proxy.relay import relay
 from proxy.streaming.envelope import Envelope, json_size
 from proxy.wire import sse
 from tests.support import fake_clock
-from tests.support.core import Listed, error_of, request
-from tests.support.fake_clock import FakeClock
+from tests.support.core import Listed, error_of, host, request
 
 LIMIT = 300_000
 DONE = b"data: [DONE]\n\n"
@@ -26,7 +25,8 @@ DONE = b"data: [DONE]\n\n"
 
 def buffered(upstream: Listed, envelope: Envelope, path: str = "/v1/chat/completions") -> Reply:
     capabilities = Capabilities(streams=False, rewrites_stream=True, body_limit=None)
-    fake_host = Host("test", capabilities, FakeClock(), lambda: "sl_1", lambda count: 0, lambda line: None)
+    fake_host = host([])
+    fake_host.capabilities = capabilities
     incoming = request(path)
     incoming.envelope = envelope
     return fake_clock.run(relay(incoming, startup.load({}), upstream, fake_host))

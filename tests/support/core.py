@@ -101,9 +101,9 @@ def host(lines: list[str] | None = None, body_limit: int | None = None) -> Host:
         "test",
         Capabilities(streams=True, rewrites_stream=True, body_limit=body_limit),
         FakeClock(),
-        lambda: "sl_1",
-        lambda count: count - 1,
-        write,
+        new_id=lambda: "sl_1",
+        choose=lambda count: count - 1,
+        write=write,
     )
 
 

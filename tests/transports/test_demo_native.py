@@ -25,7 +25,14 @@ MESSAGE = {"model": "demo", "messages": [{"role": "user", "content": "Hello you"
 def asked(path: str, body: Any, query: str = "") -> tuple[int, bytes]:
     async def go() -> tuple[int, bytes]:
         clock = FakeClock()
-        host = Host("test", Capabilities(True, True, None), clock, lambda: "sl_1", lambda count: 0, lambda _: None)
+        host = Host(
+            "test",
+            Capabilities(True, True, None),
+            clock,
+            new_id=lambda: "sl_1",
+            choose=lambda count: 0,
+            write=lambda _: None,
+        )
         head = Headers((("content-type", "application/json"),))
         call = Request("POST", path, query, head, json.dumps(body).encode())
         reply = await relay(call, load({"DEMO": "1"}), DemoUpstream(clock), host)
