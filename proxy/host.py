@@ -75,12 +75,11 @@ class Host:
     the time until which they are tried last.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 — adapters of others call it like this
         self,
         platform: str,
         capabilities: Capabilities,
         clock: Clock,
-        *,
         new_id: Callable[[], str],
         choose: Callable[[int], int],
         write: Callable[[str], None],
