@@ -195,3 +195,10 @@ def test_every_example_in_the_document_is_valid() -> None:
 def test_a_proxy_key_that_looks_like_a_minted_one_stops_start_up() -> None:
     with pytest.raises(ConfigError, match="PROXY_KEY must not have a key that begins with sk-sluice-"):
         startup.load({"PROXY_KEY": "sk-sluice-owner"})
+
+
+def test_settings_do_not_change() -> None:
+    settings = startup.load({})
+    with pytest.raises(AttributeError, match="demo"):
+        settings.demo = True
+    assert not settings.demo

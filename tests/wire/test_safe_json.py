@@ -316,3 +316,16 @@ def test_a_large_body_with_what_is_no_value_is_not_json(window: int) -> None:
 def test_a_name_without_an_end_is_no_json(body: bytes) -> None:
     with pytest.raises(BadRequest):
         run(safe_json.read(body))
+
+
+@pytest.mark.parametrize(("raw", "is_object"), [(b"{%b}", True), (b'{"a"%b1}', False)])
+def test_an_object_may_be_larger_than_a_window_by_its_white_space_alone(raw: bytes, is_object: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_window, "WINDOW", 96)
+        raw %= b" " * 200
+        assert (run(safe_json.scan(raw))[0] is not None) == is_object
+        if is_object:
+            assert run(safe_json.read(raw))[0].value == {}
+        else:
+            with pytest.raises(BadRequest):
+                run(safe_json.read(raw))
