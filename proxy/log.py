@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.access import auth, redaction
 from proxy.call import Call, Outcome
@@ -47,27 +47,28 @@ def finished(
     level = "error" if status >= 500 else "warning" if has_failed else "info"
     if not _is_enabled(level, call.config.log_level):
         return
-    elapsed, wall = call.elapsed(), call.host.clock.wall()
-
-    def write() -> None:
-        record = _finished(call, status, bytes_out, ending, _secrets(call))
-        record["duration_ms"], record["ttfb_ms"] = _ms(elapsed), _ms(ttfb)
-        record["gen_ai.response.time_to_first_chunk"] = None if first_chunk is None else round(first_chunk, 4)
-        _write(call.host, level, record, wall)
-
-    call.host.defer(write)
+    times, wall = _Times(call.elapsed(), ttfb, first_chunk), call.host.clock.wall()
+    call.host.defer(lambda: _write(call.host, level, _finished(call, status, bytes_out, ending, times), wall))
 
 
-def _finished(call: Call, status: int, bytes_out: int | None, ending: str, secrets: set[str]) -> dict[str, Any]:
-    """Return the fields of a finished call, those that follow from a clock as None."""
-    request = call.request
+class _Times(NamedTuple):
+    """Seconds since the call came in: to its end, to the reply's head, to its first bytes."""
+
+    end: float
+    head: float | None
+    first_chunk: float | None
+
+
+def _finished(call: Call, status: int, bytes_out: int | None, ending: str, times: _Times) -> dict[str, Any]:
+    """Return the fields of a finished call."""
+    request, secrets = call.request, _secrets(call)
     record: dict[str, Any] = {
         "request_id": call.id,
         "method": request.method if _METHOD.fullmatch(request.method) else "*",
         "path": _path(call, secrets),
         "status": status,
-        "duration_ms": None,
-        "ttfb_ms": None,
+        "duration_ms": _ms(times.end),
+        "ttfb_ms": _ms(times.head),
         "stream": call.streamed,
         "bytes_in": call.bytes_in,
         "bytes_out": bytes_out,
@@ -75,7 +76,7 @@ def _finished(call: Call, status: int, bytes_out: int | None, ending: str, secre
         "key_id": call.caller.id if call.caller else None,
         "ending": ending,
         "gen_ai.request.model": _safe_name(call.body.fields.get("model"), secrets),
-        "gen_ai.response.time_to_first_chunk": None,
+        "gen_ai.response.time_to_first_chunk": None if times.first_chunk is None else round(times.first_chunk, 4),
     }
     _add_outcome(record, call.outcome, secrets)
     return record

@@ -14,12 +14,6 @@ from proxy.settings.parsers import SIGNED_KEY_PREFIX
 from proxy.wire.path_table import endpoint, is_inference, is_listing
 from proxy.wire.paths import Route
 
-
-def mode(config: Config) -> str:
-    """Return the access mode: open, closed, proxy-key, own-key or own-key-and-proxy-key."""
-    return config.access_mode
-
-
 # The headers that name a key: Azure's, Anthropic's and Google's.
 _KEY_HEADERS = (API_KEY, X_API_KEY, GOOG_API_KEY)
 # Parameters with which Google's API takes a credential. They must neither reach a log nor an upstream.
@@ -63,7 +57,7 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
     Raises KeyMissing or KeyInvalid (401) with instructions, NotProtected (403) if the server holds a key but has no
     access control.
     """
-    access = mode(config)
+    access = config.access_mode
     if access == "closed":
         raise NotProtected
     if access == "open":

@@ -15,8 +15,9 @@ from proxy.adapters import log_output
 from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, check_head, refuse_websocket, send_reply
 from proxy.adapters.asyncio_host import Instance
 from proxy.adapters.http_rules import offer_http
+from proxy.adapters.later_work import LaterWork
 from proxy.errors import ConfigError, ProxyError
-from proxy.host import Clock
+from proxy.host import Clock, at_once
 from proxy.messages import Headers, Reply, Request
 from proxy.settings.config import Config
 from proxy.transports import ClosableUpstream
@@ -41,9 +42,6 @@ class App(Instance):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(os.environ if environ is None else environ, write or log_output.queue(), upstream, clock)
-        self._later: log_output.LaterWork | None = None
-        if isinstance(self.host.write, log_output.QueuedOutput):
-            self.host.defer = self._later = log_output.LaterWork()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as the ASGI specification describes it."""
@@ -75,8 +73,9 @@ class App(Instance):
     async def aclose(self) -> None:
         """Close the connections and write the queued log lines. A signal that ends the process skips exit handlers."""
         await super().aclose()
-        if self._later is not None:
-            self._later.flush()
+        if isinstance(self.host.defer, LaterWork):
+            self.host.defer.flush()
+            self.host.defer = at_once
         if isinstance(self.host.write, log_output.QueuedOutput):
             self.host.write.flush()
 
@@ -110,6 +109,8 @@ class App(Instance):
                     await send({"type": "lifespan.startup.failed", "message": error.message})
                     return
                 self.log("error", {"event": "configuration_error", "message": error.message})
+            if isinstance(self.host.write, log_output.QueuedOutput):  # a server whose loop goes on, until it says so
+                self.host.defer = LaterWork(asyncio.get_running_loop())
             await send({"type": "lifespan.startup.complete"})
         await self.aclose()
         await send({"type": "lifespan.shutdown.complete"})

@@ -5,54 +5,10 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import AsyncIterable, Generator
-from math import inf
 from typing import Any
 
+from proxy.transports.alarm import Alarm
 from proxy.transports.wakeup import Wakeup
-
-
-class _Alarm:
-    """One timer for many waits, each of which is nearly always over before it: setting one for each costs more."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._timer: asyncio.Handle | None = None
-        self._timer_at = self._due = inf  # when it fires, and when the wait is over, by the loop's clock
-        self._waiter: Wakeup | None = None
-
-    def wake(self, waiter: Wakeup, due: float) -> None:
-        """End the wait of `waiter` at `due`, by the loop's clock, unless `forget` is called before."""
-        self._waiter = waiter
-        self._wake_at(due)
-
-    def forget(self) -> None:
-        """Wake nobody any more."""
-        self._waiter, self._due = None, inf
-
-    def stop(self) -> None:
-        """Stop the timer as well."""
-        self.forget()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer, self._timer_at = None, inf
-
-    def _wake_at(self, due: float) -> None:
-        self._due = due
-        if self._timer_at <= due:  # Pyodide's handles of timers do not say when they fire
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        seconds = max(0.0, due - self._loop.time())  # Pyodide's loop refuses to look back
-        self._timer, self._timer_at = self._loop.call_later(seconds, self._time_out), due
-
-    def _time_out(self) -> None:
-        self._timer, self._timer_at = None, inf
-        if self._waiter is None:
-            return
-        if self._loop.time() >= self._due:
-            self._waiter.set()
-        else:  # it was set for a wait that is over
-            self._wake_at(self._due)
 
 
 class AsyncioPump:
@@ -61,7 +17,7 @@ class AsyncioPump:
     def __init__(self, pieces: AsyncIterable[bytes]) -> None:
         self._pieces = pieces
         self._loop = asyncio.get_running_loop()
-        self._alarm = _Alarm(self._loop)
+        self._alarm = Alarm(self._loop)
         self._piece: bytes | None = None
         self._end: Exception | None = None
         self._reader: Wakeup | None = None  # the reader waits on this for a piece
@@ -73,12 +29,12 @@ class AsyncioPump:
         if self._piece is None and self._end is None:
             self._reader = reader = Wakeup(self._loop)
             if seconds is not None:
-                self._alarm.wake(reader, self._loop.time() + seconds)
+                self._alarm.set(self._loop.time() + seconds, reader.time_out)
             try:
                 await reader
             finally:
                 self._reader = None
-                self._alarm.forget()
+                self._alarm.clear()
         if self._piece is not None:
             piece, self._piece = self._piece, None
             if self._room is not None:
@@ -130,7 +86,7 @@ class AsyncioReader:
     def __init__(self, pieces: AsyncIterable[bytes]) -> None:
         self._pieces = pieces.__aiter__()
         self._loop = asyncio.get_running_loop()
-        self._alarm = _Alarm(self._loop)
+        self._alarm = Alarm(self._loop)
         self._step: Generator[Any, None, bytes] | None = None  # the read that has begun
         self._awaited: Any = None  # what it waits for; None when it can go on
         self._waiter: Wakeup | None = None
@@ -154,12 +110,12 @@ class AsyncioReader:
                     raise
             self._waiter = waiter = Wakeup(self._loop)
             if due is not None:
-                self._alarm.wake(waiter, due)
+                self._alarm.set(due, waiter.time_out)
             try:
                 yield from waiter.__await__()
             finally:
                 self._waiter = None
-                self._alarm.forget()
+                self._alarm.clear()
             if self._awaited is not None:
                 return None
 

@@ -6,13 +6,11 @@ or fails. A server queues lines for a thread. Both count the lines they drop and
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
 MAX_QUEUED_CHARACTERS = 4_000_000
 # How long a line waits for others, which are then written with it.
 BATCH_SECONDS = 0.01
-# How often the thread finds no line before it waits to be woken. Waking it costs a call more than its line, and a
-# thread that looks a hundred times a second costs next to nothing.
-IDLE_LOOKS = 100
-# How long work waits that nobody waits for.
-LATER_SECONDS = 0.01
 # How long a normal exit waits for the queue, in seconds.
 FLUSH_SECONDS = 1.0
 
@@ -94,7 +87,6 @@ class QueuedOutput:
         self._size = 0  # of all lines, in characters
         self._dropped = 0
         self._writing = False
-        self._sleeps = True  # the thread waits to be woken
         self._torn = False  # the last write ended within a line
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -109,8 +101,7 @@ class QueuedOutput:
             self._size += len(line)
             if self._thread is None or not self._thread.is_alive():  # a forked process has lost its thread
                 self._thread = self._started()
-            if self._sleeps:
-                self._sleeps = False
+            if len(self._lines) == 1:  # otherwise the thread knows already
                 self._changed.notify_all()
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
@@ -128,17 +119,12 @@ class QueuedOutput:
         return thread
 
     def _run(self) -> None:
-        looks = 0  # since the last line
         while True:
-            if looks == IDLE_LOOKS:
-                with self._changed:
-                    self._sleeps = not self._lines
-                    self._changed.wait_for(lambda: not self._sleeps)
-            time.sleep(BATCH_SECONDS)
-            looks += 1
-            if not self._lines and not self._dropped:
-                continue
-            looks = 0
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: bool(self._lines))
+            time.sleep(BATCH_SECONDS)  # each change of threads costs a busy server more than a line
             with self._changed:
                 lines, dropped = list(self._lines), self._dropped
                 self._lines.clear()
@@ -151,9 +137,6 @@ class QueuedOutput:
                 # The notice, if there was one, is among the missing: count its lines again, but not itself.
                 with self._changed:
                     self._dropped += missing + dropped - (1 if dropped else 0)
-            with self._changed:
-                self._writing = False
-                self._changed.notify_all()
 
     def _write(self, text: str) -> int:
         """Write whole lines. Returns how many could not be written."""
@@ -187,35 +170,6 @@ class QueuedOutput:
         except (AttributeError, OSError, ValueError):
             return text.count("\n")
         return 0
-
-
-class LaterWork:
-    """Does work that nobody waits for `LATER_SECONDS` later, all of it together. For servers.
-
-    A call's log line takes as long as its core when its code is cold, and that would be before the next call. Many in
-    a row take a fraction of it.
-    """
-
-    def __init__(self) -> None:
-        self._work: list[Callable[[], None]] = []
-
-    def __call__(self, work: Callable[[], None]) -> None:
-        """Do `work` later, in the running event loop."""
-        self._work.append(work)
-        if len(self._work) == 1:
-            asyncio.get_running_loop().call_later(LATER_SECONDS, self._begin)
-
-    def flush(self) -> None:
-        """Do now what is left."""
-        work, self._work = self._work, []
-        for item in work:
-            item()
-
-    def _begin(self) -> None:
-        work, self._work = self._work, []
-        loop = asyncio.get_running_loop()
-        for item in work:
-            loop.call_soon(item)  # each by itself: one that fails leaves the others alone
 
 
 @cache

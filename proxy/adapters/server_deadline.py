@@ -1,11 +1,12 @@
-"""How long a connection may stay in a phase. One timer serves many phases: setting one for each request costs more."""
+"""How long a connection may stay in a phase."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from enum import Enum
+
+from proxy.transports.alarm import Alarm
 
 # How long a head may take as a whole, and a body without progress: an incomplete request could hold its connection
 # forever. The same as nginx's (nginx.org/en/docs/http/ngx_http_core_module.html, client_header_timeout).
@@ -31,8 +32,7 @@ class Deadline:
         self._keep_alive_seconds = keep_alive_seconds
         self._on_passed = on_passed
         self._phase = Phase.ANSWER
-        self._due = math.inf  # by the loop's clock
-        self._timer: asyncio.TimerHandle | None = None  # may fire earlier: it then looks at `_due`
+        self._alarm = Alarm(loop)
 
     def enter(self, phase: Phase) -> None:
         """Note the phase, and that a body has made progress. In other phases, the time goes on as before."""
@@ -40,28 +40,14 @@ class Deadline:
             return
         self._phase = phase
         if phase is Phase.ANSWER:
-            self._due = math.inf
+            self._alarm.clear()
             return
         seconds = self._keep_alive_seconds if phase is Phase.IDLE else INCOMPLETE_SECONDS
-        self._due = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._due:
-            self._arm()
+        self._alarm.set(self._loop.time() + seconds, self._pass)
 
     def cancel(self) -> None:
         """Release the timer: the connection is closed."""
-        self._due = math.inf
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
 
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._due, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._loop.time() >= self._due:
-            self._due = math.inf
-            self._on_passed(self._phase)
-        elif self._due < math.inf:
-            self._arm()
+    def _pass(self) -> None:
+        self._on_passed(self._phase)

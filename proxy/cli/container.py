@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from proxy import startup
-from proxy.access import auth
 from proxy.cli import serve
 from proxy.errors import ConfigError
 
@@ -47,7 +46,7 @@ def check(environ: Mapping[str, str]) -> None:
             "No settings. Set OPENAI_API_KEY (or ANTHROPIC_API_KEY, GEMINI_API_KEY, UPSTREAMS) and PROXY_KEY (or "
             "SIGNING_SECRET), or ACCESS=pass-through for callers with their own keys, or DEMO=1 to try it."
         )
-    if auth.mode(settings) == "closed":
+    if settings.access_mode == "closed":
         raise ConfigError(
             "A provider's key is set, but nothing says who may call. Set PROXY_KEY to the output of "
             "`openssl rand -hex 16`, or ALLOW_ANONYMOUS=1 to let everyone in."

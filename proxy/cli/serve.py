@@ -11,7 +11,6 @@ import sys
 from urllib.parse import urlsplit
 
 from proxy import startup
-from proxy.access import auth
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
@@ -110,7 +109,7 @@ def prepare(environ: dict[str, str], demo: bool) -> tuple[config.Config, str | N
     if demo or not settings.given & DELIBERATE:
         environ["DEMO"] = "1"
         return startup.load_with_file(environ), None
-    if auth.mode(settings) == "closed":
+    if settings.access_mode == "closed":
         # Any web page in the same browser can call 127.0.0.1, and must not be able to spend the owner's money.
         environ["PROXY_KEY"] = temporary_key = f"local-{secrets.token_urlsafe(18)}"
         return startup.load_with_file(environ), temporary_key
@@ -166,7 +165,7 @@ def banner(settings: config.Config, host: str, port: int, temporary_key: str | N
         "proxy-key": proxy_key,
         "own-key": "$YOUR_PROVIDER_KEY",
         "own-key-and-proxy-key": "$YOUR_PROVIDER_KEY:$PROXY_KEY",
-    }.get(auth.mode(settings), "")
+    }.get(settings.access_mode, "")
     if temporary_key:
         hint = "     (for this run only)"
     elif key == "$SIGNED_KEY":
@@ -178,7 +177,7 @@ def banner(settings: config.Config, host: str, port: int, temporary_key: str | N
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}
-  Access     {_ACCESS[auth.mode(settings)]}
+  Access     {_ACCESS[settings.access_mode]}
   Upstream   {upstream}{warnings}
 {_examples(settings, base, key)}Ctrl-C stops it; running streams get {GRACE_SECONDS} seconds to finish."""
 

@@ -62,7 +62,7 @@ async def _count_tokens(call: Call) -> Reply:
 async def _ready(call: Call) -> Reply:
     """Report the configuration, which is valid if this code runs, and its warnings. `?deep=1` also checks upstreams."""
     warnings = []
-    access = auth.mode(call.config)
+    access = call.config.access_mode
     if access == "closed":
         warnings.append("An upstream key is set but neither PROXY_KEY nor ALLOW_ANONYMOUS=1, so every call is refused.")
     warnings += startup.warnings(call.config)

@@ -109,7 +109,7 @@ class Delivery:
                 piece = await self._stream.__anext__()
                 if self._is_early and self._call.is_sse is False:
                     raise UpstreamNotStreaming
-            if self._call.outcome.is_sse:
+            if self._call.is_sse:
                 self._state.feed(piece)
         except StopAsyncIteration:
             if not (self._call.is_sse and self._state.is_cut):

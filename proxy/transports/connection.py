@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import cast
 
 from proxy.errors import ProxyError, UpstreamDisconnected, UpstreamMalformed
 from proxy.transports import http1
+from proxy.transports.alarm import Alarm
 from proxy.transports.wakeup import Wakeup
 from proxy.upstream import timed_out
 
@@ -42,8 +42,7 @@ class Connection(asyncio.BufferedProtocol):
         self._sent = True  # the whole request has been written
         self._error: ProxyError | None = None
         self._waiter: Wakeup | None = None
-        self._due = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._loop)
         self.has_received = False
         self.idle_since = 0.0
 
@@ -135,8 +134,7 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
         if self._answer is not None:
             try:
                 if error is None:
@@ -164,32 +162,15 @@ class Connection(asyncio.BufferedProtocol):
         """Wait for any event. Raises a recorded error, or UpstreamTimeout, whose message names `limit` seconds."""
         if self._error is not None:
             raise self._error
-        self._due = self._loop.time() + seconds
-        # One timer serves many waits: when it fires it checks `_due`, which usually has moved on by then.
-        if self._timer is None or self._timer.when() > self._due:
-            self._arm(self._due)
         self._waiter = waiter = Wakeup(self._loop)
+        self._alarm.set(self._loop.time() + seconds, waiter.time_out)
         try:
             await waiter
         finally:
             self._waiter = None
-            overdue, self._due = self._due == -math.inf, math.inf
-        if overdue:
+            self._alarm.clear()
+        if waiter.timed_out:
             raise timed_out(limit or seconds)
-
-    def _arm(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        if self._loop.time() >= self._due:
-            if self._waiter is not None and not self._waiter.done():  # else the event has just arrived
-                self._due = -math.inf
-                self._waiter.set()
-        elif self._due < math.inf:
-            self._arm(self._due)
 
     def _wake(self) -> None:
         if self._waiter is not None:

@@ -15,20 +15,20 @@ _Callback = Callable[[Any], object]
 
 
 class Wakeup:
-    """Like asyncio.Future, for one waiter and without a value.
+    """Like asyncio.Future, for one waiter and without a value. `timed_out`: `time_out` has ended it.
 
     It has what a task asks of any future (docs.python.org/3/library/asyncio-extending.html, read 2026-11-27). Keep none
     for a second wait.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_is_cancelled", "_is_done", "_loop")
+    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_is_cancelled", "_is_done", "_loop", "timed_out")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._asyncio_future_blocking = False  # a task looks for this: true while a task begins to wait
         self._callback: _Callback | None = None
         self._context: Context | None = None
-        self._is_done = self._is_cancelled = False
+        self._is_done = self._is_cancelled = self.timed_out = False
 
     def set(self) -> bool:
         """End the wait. False if it has ended already."""
@@ -46,6 +46,11 @@ class Wakeup:
             self._context.run(self._callback, self)
         self._callback = None
         return True
+
+    def time_out(self) -> None:
+        """End the wait because it has taken too long."""
+        self.timed_out = not self._is_done
+        self.set()
 
     def done(self) -> bool:
         """Whether the wait has ended."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy import startup
-from proxy.access import auth, signed_keys
+from proxy.access import signed_keys
 from proxy.call import Grant
 from proxy.errors import ConfigError, KeyInvalid
 from proxy.messages import Reply, Request
@@ -368,5 +368,5 @@ def test_a_deployment_without_what_verifying_takes_stops_start_up(monkeypatch: p
 
 
 def test_a_secret_is_a_protection_that_the_deployer_may_name() -> None:
-    assert auth.mode(startup.load({**SETTINGS, "ACCESS": "proxy-key"})) == "proxy-key"
-    assert auth.mode(startup.load({"DEMO": "1", "SIGNING_SECRET": SECRET})) == "proxy-key"
+    assert startup.load({**SETTINGS, "ACCESS": "proxy-key"}).access_mode == "proxy-key"
+    assert startup.load({"DEMO": "1", "SIGNING_SECRET": SECRET}).access_mode == "proxy-key"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import json
@@ -282,30 +281,3 @@ def test_all_lines_are_written_before_a_signal_ends_the_process() -> None:
         child.wait(CEILING)
     os.close(reading)
     assert data.startswith(b"Sluice is running.") and data.count(b'"path": "/healthz"') == 20
-
-
-def test_later_work_is_done_together_and_what_fails_leaves_the_rest_alone() -> None:
-    done: list[int] = []
-
-    def fail() -> None:
-        raise ValueError("on purpose")
-
-    async def go() -> list[object]:
-        failures: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
-        later = log_output.LaterWork()
-        for work in (lambda: done.append(1), fail, lambda: done.append(2)):
-            later(work)
-        assert not done
-        two_are_done = asyncio.Event()
-        later(two_are_done.set)
-        await asyncio.wait_for(two_are_done.wait(), CEILING)
-        later(lambda: done.append(3))
-        later.flush()
-        later.flush()
-        assert done == [1, 2, 3]
-        await asyncio.sleep(2 * log_output.LATER_SECONDS)  # its timer finds nothing
-        return failures
-
-    failures = asyncio.run(go())
-    assert done == [1, 2, 3] and [str(failure) for failure in failures] == ["on purpose"]

@@ -67,8 +67,8 @@ class Clock:
     def time(self) -> float:
         return self.now
 
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
-        self.timers.append(Timer(when, call))
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(self.now + seconds, call))
         return self.timers[-1]
 
     def forward(self, seconds: float) -> None:

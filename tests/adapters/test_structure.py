@@ -15,7 +15,7 @@ SOURCES = {
     for path in (ROOT / "proxy" / "adapters").glob("*.py")
     if path.stem != "__init__"
 }
-SHARED = {"asyncio_host", "asyncio_pump", "event_fields", "http_rules", "log_output"}  # what every adapter may import
+SHARED = {"asyncio_host", "asyncio_pump", "event_fields", "http_rules", "later_work", "log_output"}  # for all
 SERVER = {name for name in SOURCES if name.partition("_")[0] == "server"}  # our HTTP server is not a platform
 NAMED = {name for name, source in SOURCES.items() if re.search(r'\bplatform ?= ?"', source)}
 PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters whose names begin with the same word

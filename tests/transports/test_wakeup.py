@@ -95,3 +95,15 @@ def test_a_callback_without_a_context_is_called_at_once() -> None:
         assert called == [wakeup]
 
     asyncio.run(go())
+
+
+def test_a_wait_that_has_ended_does_not_time_out() -> None:
+    async def go() -> None:
+        loop = asyncio.get_running_loop()
+        early, late = Wakeup(loop), Wakeup(loop)
+        early.time_out()
+        late.set()
+        late.time_out()
+        assert (early.done(), early.timed_out, late.timed_out) == (True, True, False)
+
+    asyncio.run(go())

@@ -21,6 +21,7 @@ _LEFT_OUT_FILES = (
     *("py.typed", ".lock", "pytest_plugin.py"),
     *("_main.py", "_trio.py"),  # the httpx command; anyio on trio
 )
+_LEFT_OUT_PATHS = ("uvicorn/protocols",)  # our server has connections of its own
 
 
 def add_packages(bundle: Bundle, folder: Path) -> None:
@@ -34,6 +35,8 @@ def add_packages(bundle: Bundle, folder: Path) -> None:
             _install(bundle, ("tiktoken",), system, Path(other))
             for compiled in Path(other, "tiktoken").glob("*.so"):
                 shutil.copyfile(compiled, folder / "tiktoken" / compiled.name)
+    for left_out_path in _LEFT_OUT_PATHS:
+        shutil.rmtree(folder / bundle.sources / left_out_path, ignore_errors=True)
     # Where only modules are uploaded, a package's description never arrives, and `.txt` would count as a module.
     modules_only = bundle.sources != "."
     left_out = (*_LEFT_OUT_FILES, "METADATA") if modules_only else _LEFT_OUT_FILES

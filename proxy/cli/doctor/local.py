@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import startup, tokens
-from proxy.access import auth
 from proxy.cli.doctor import endings, extras, reach, upstream
 from proxy.cli.doctor.client import Client
 from proxy.cli.doctor.endpoint import is_unserved
@@ -77,7 +76,7 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
         report.add("file.found", path=str(path))
     else:
         report.add("file.none", path=str(path))
-    mode = auth.mode(settings)
+    mode = settings.access_mode
     report.add(f"access.{'demo' if settings.demo else 'anonymous' if mode == 'open' else mode}")
     for message in startup.warnings(settings):
         report.add("settings.weak", message=message)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from proxy import __version__
-from proxy.access import auth
 from proxy.endpoints import default_model
 from proxy.host import Host
 from proxy.messages import Request
@@ -50,8 +49,8 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "base": base,
         "stage": base.partition("://")[2].partition("/")[2],
         "version": __version__,
-        "access": auth.mode(config),
-        "key": _KEY_PLACEHOLDERS[auth.mode(config)],
+        "access": config.access_mode,
+        "key": _KEY_PLACEHOLDERS[config.access_mode],
         "platform": host.platform,
         "streams": host.capabilities.streams,
         "demo": config.demo,

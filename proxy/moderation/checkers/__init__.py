@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from proxy.access import auth
 from proxy.call import Call
 from proxy.errors import ConfigError
 from proxy.moderation.verdict import Text, Verdict
@@ -41,7 +40,7 @@ def check_config(config: Config) -> None:
                 param="MODERATION",
             )
         load(name).check_config(config)
-        if name not in LOCAL and auth.mode(config) == "own-key" and not config.allow_anonymous:
+        if name not in LOCAL and config.access_mode == "own-key" and not config.allow_anonymous:
             raise ConfigError(
                 f"MODERATION names {name}, which uses the server's own key, so anybody could use that key up. Set "
                 "PROXY_KEY to a random text (openssl rand -hex 16), or ALLOW_ANONYMOUS=1 to permit it.",
