@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -160,11 +161,21 @@ def test_a_server_keeps_what_a_stalled_reader_may_still_read_and_counts_the_rest
     assert output.flush(CEILING)
 
 
-def test_a_standard_output_that_does_not_block_is_waited_for_by_the_thread(pipe: tuple[int, int]) -> None:
+def test_a_standard_output_that_does_not_block_is_waited_for_by_the_thread(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, waits = select.select, threading.Event()
+
+    def waiting(*lists: Any) -> Any:
+        waits.set()
+        return real(*lists)
+
+    monkeypatch.setattr(select, "select", waiting)
     output = QueuedOutput()
     size = fill(pipe[1])
     os.set_blocking(pipe[1], False)
     output("x" * 100_000)
+    assert waits.wait(CEILING)
     assert not output.flush(0.01)
     assert len(read(pipe[0], size + 100_001)) == size + 100_001
     assert output.flush(CEILING)
