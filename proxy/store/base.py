@@ -26,7 +26,7 @@ KEPT_DAYS = 400  # spending by day and model, and keys that are no longer used
 # valid for longer.
 REVOKED_DAYS = 3_660
 SETTLED_SECONDS = 3_600.0  # for so long a claim that was settled is recognised when it is settled again
-MAX_CLAIMS = 10_000  # reservations of a holder at a time
+MAX_CLAIMS = 2_000  # reservations of a holder at a time
 MAX_MODELS = 50  # for a holder and day; further ones are counted together
 MAX_MODEL_LENGTH = 100  # characters; longer names are counted together
 OTHER = "other"

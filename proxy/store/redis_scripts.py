@@ -45,6 +45,20 @@ local function finish(id)
   return tokens, bucket
 end
 
+-- The sum of the reservations that have not run out.
+local function reserved(now)
+  local sum = number(get('reserved'))
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now)) do
+    sum = sum - number(string.match(redis.call('HGET', claims, id) or '0:', '^(%d+):'))
+  end
+  return sum
+end
+
+-- The budget's state in a period.
+local function balance(period, now)
+  return {'', digits(number(get('sum|' .. period))), digits(reserved(now))}
+end
+
 -- Corrects the tokens of a bucket that is still counted.
 local function correct(bucket, before, after)
   local field = 'tokens|' .. bucket
@@ -83,8 +97,7 @@ local current, first, last, oldest = unpack(ARGV, 13, 16)
 local budget, requests_limit, tokens_limit, parallel = unpack(ARGV, 17, 20)
 if not register(known, revoked, name, expires, day, now, seconds) then return {'unknown'} end
 if get('revoked') == '1' then return {'revoked', 'never'} end
-local function balance() return {'', digits(number(get('sum|' .. period))), digits(number(get('reserved')))} end
-if redis.call('HEXISTS', claims, id) == 1 then return balance() end
+if redis.call('HEXISTS', claims, id) == 1 then return balance(period, now) end
 prune(now, number(oldest))
 
 local running = redis.call('ZCARD', live)
@@ -135,7 +148,7 @@ redis.call('ZADD', live, ends, id)
 redis.call('HINCRBY', record, 'reserved', cost)
 redis.call('EXPIRE', claims, seconds)
 redis.call('EXPIRE', live, seconds)
-return balance()
+return balance(period, now)
 """
 ).replace("MAX_CLAIMS", str(MAX_CLAIMS))
 
@@ -180,7 +193,7 @@ if redis.call('ZADD', settled, 'NX', now, id) == 1 then
   redis.call('HINCRBY', spending, date .. '|output|' .. model, output)
   redis.call('EXPIRE', spending, seconds)
 end
-return {'', digits(number(get('sum|' .. period))), digits(number(get('reserved')))}
+return balance(period, now)
 """
     )
     .replace("SETTLED_SECONDS", str(SETTLED_SECONDS))
@@ -198,20 +211,18 @@ return {''}
 
 _BALANCE = """
 local now, period = unpack(ARGV)
-local reserved = number(get('reserved'))
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now)) do
-  reserved = reserved - number(string.match(redis.call('HGET', claims, id) or '0:', '^(%d+):'))
-end
-return {'', digits(number(get('sum|' .. period))), digits(reserved)}
+return balance(period, now)
 """
 
 # KEYS: the index's hash of holders (name by id), its set of them (by when each is forgotten), and what is revoked.
 _REGISTER = """
-local id, name, forgotten, now = unpack(ARGV)
+local id, name, forgotten, now, seconds = unpack(ARGV)
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do redis.call('HDEL', KEYS[1], old) end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('HSET', KEYS[1], id, name)
 redis.call('ZADD', KEYS[2], forgotten, id)
+redis.call('EXPIRE', KEYS[1], seconds)
+redis.call('EXPIRE', KEYS[2], seconds)
 for _, subject in ipairs({id, name}) do
   local ends = redis.call('HGET', KEYS[3], subject)
   if ends and tonumber(ends) > tonumber(now) then return {'1'} end

@@ -153,12 +153,13 @@ class RedisStore:
         """
         keys = (*_keys(holder.id), *(_key(holder.id, name) for name in more))
         kept = (KEPT_DAYS + _MONTH_DAYS) * DAY_SECONDS
-        seconds = min(max(int(holder.expires - now), kept), _REVOKED_SECONDS + kept)
+        longest = _REVOKED_SECONDS + kept
+        seconds = min(max(int(holder.expires - now), kept), longest)
         about = [holder.name, holder.expires, periods.day_of(now), seconds, *arguments]
         answer = await self._run(script, keys, [repr(now), "0", "0", *about])
         if answer[:1] != ["unknown"]:
             return answer
-        index = [holder.id, holder.name, repr(now + seconds), repr(now)]
+        index = [holder.id, holder.name, repr(now + seconds), repr(now), longest]
         revoked = await self._run(redis_scripts.REGISTER, _INDEX, index)
         return await self._run(script, keys, [repr(now), "1", revoked[0], *about])
 
