@@ -22,7 +22,6 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
-    RedisClusterException,
     RedisError,
     ResponseError,
 )
@@ -54,6 +53,7 @@ class RedisClient:
         """Raises ConfigError for an address that redis-py does not understand."""
         self._url, self._clock = url, clock
         self._is_cluster = False
+        self._before: Redis | RedisCluster | None = None  # what it used until it knew
         self._places = asyncio.Semaphore(_MAX_CONNECTIONS)  # a pool refuses what is more than it holds
         self._running = 0
         self._used_at = clock.wall()
@@ -77,23 +77,26 @@ class RedisClient:
                 raise StoreUnavailable("malformed") from None
             except (AuthenticationError, BusyLoadingError) as error:  # while it connects
                 return [CommandError(_code(error))] * len(commands)
-            except (RedisError, RedisClusterException, OSError):
-                raise StoreUnavailable("unreachable") from None
-            except ValueError:
+            except ValueError:  # an answer that is no number or no UTF-8
                 raise StoreUnavailable("malformed") from None
+            except Exception:  # besides RedisError: what asyncio raises when others close a connection
+                raise StoreUnavailable("unreachable") from None
             finally:
                 self._running -= 1
 
     async def aclose(self) -> None:
         """See redis_store.Connection.aclose."""
-        await self._client.aclose()
+        for client in (self._before, self._client):
+            if client is not None:
+                await _close(client)
 
     async def _run(self, commands: list[list[str]]) -> list[Any]:
         results = await self._sent(commands)
-        if not self._is_cluster and any(isinstance(result, MovedError) for result in results):
-            old, self._is_cluster = self._client, True
-            self._client = self._made()
-            await old.aclose()
+        if any(isinstance(result, MovedError) for result in results):
+            if not self._is_cluster:
+                self._before = self._client  # others may be using it
+                self._is_cluster = True
+                self._client = self._made()
             results = await self._sent(
                 commands
             )  # what was moved has not been carried out, and the rest may be repeated
@@ -108,6 +111,7 @@ class RedisClient:
                     pipeline.execute_command(*command)
                 results: list[Any] = await pipeline.execute(raise_on_error=False)
                 return results
+        await client.initialize()  # until it knows the cluster, it would ask any server (redis/asyncio/cluster.py)
         return [await _result(client, command) for command in commands]
 
     async def _refresh(self) -> None:
@@ -115,7 +119,7 @@ class RedisClient:
         idle, self._used_at = self._clock.wall() - self._used_at, self._clock.wall()
         if idle > IDLE_SECONDS and not self._running:
             old, self._client = self._client, self._made()
-            await old.aclose()
+            await _close(old)
 
     def _made(self) -> Redis | RedisCluster:
         # Protocol 2 is understood by every server. Without driver_info, connecting takes no round trip of its own.
@@ -128,10 +132,19 @@ class RedisClient:
             "max_connections": _MAX_CONNECTIONS,
         }
         if self._is_cluster:
-            return RedisCluster.from_url(self._url, retry=Retry(NoBackoff(), _CLUSTER_RETRIES), **options)
+            # Follow a moved slot without closing the connections that others are using.
+            retry = Retry(NoBackoff(), _CLUSTER_RETRIES)
+            return RedisCluster.from_url(self._url, retry=retry, reinitialize_steps=0, **options)
         pool = ConnectionPool.from_url(self._url, retry=Retry(NoBackoff(), 0), **options)
         pool.make_connection()  # type: ignore[no-untyped-call]  # raises TypeError for an option that does not exist
         return Redis.from_pool(pool)
+
+
+async def _close(client: Redis | RedisCluster) -> None:
+    if isinstance(client, RedisCluster):  # after a failure it does not close what it will not use again
+        for node in [*client.get_nodes(), *client.nodes_manager.startup_nodes.values()]:
+            await node.disconnect()
+    await client.aclose()
 
 
 async def _result(client: Redis | RedisCluster, command: list[str]) -> Any:

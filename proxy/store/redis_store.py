@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
-from proxy.store import periods, redis_scripts
+from proxy.store import periods, redis_index_scripts, redis_scripts
 from proxy.store.base import (
     DAY_SECONDS,
     KEPT_DAYS,
@@ -102,14 +102,14 @@ class RedisStore:
         """See base.Store."""
         # The index first: from here on, no instance that sees a key for the first time lets it in.
         arguments = [name_or_id, repr(now + _REVOKED_SECONDS), repr(now), _REVOKED_SECONDS]
-        ids = await self._run(redis_scripts.REVOKE, _INDEX, arguments)
-        await self._all([(redis_scripts.MARK, (_key(one, "record"),), [_REVOKED_SECONDS]) for one in ids])
+        ids = _ids(await self._run(redis_index_scripts.REVOKE, _INDEX, arguments))
+        await self._all([(redis_index_scripts.MARK, (_key(one, "record"),), [_REVOKED_SECONDS]) for one in ids])
         return len(ids)
 
     async def keys(self) -> list[KeyRecord]:
         """See base.Store."""
-        ids = await self._run(redis_scripts.HOLDERS, _INDEX[:1], [])
-        records = await self._all([(redis_scripts.RECORD, (_key(one, "record"),), []) for one in ids])
+        ids = await self._holders()
+        records = await self._all([(redis_index_scripts.RECORD, (_key(one, "record"),), []) for one in ids])
         # Without a name: an instance is about to make the record.
         found = [_record(one, values) for one, values in zip(ids, records, strict=True) if values[:1] != [""]]
         return sorted(found, key=lambda record: (record.name, record.id))
@@ -117,11 +117,10 @@ class RedisStore:
     async def spending(self, since: str, until: str, holder_id: str | None = None) -> list[Row]:
         """See base.Store."""
         months = periods.months(since, until)
-        ids = [holder_id] if holder_id is not None else await self._run(redis_scripts.HOLDERS, _INDEX[:1], [])
-        more = [f"spending:{month}" for month in months]
-        names = ("record", *more)
+        ids = [holder_id] if holder_id is not None else await self._holders()
+        names = ("record", *(f"spending:{month}" for month in months))
         answers = await self._all(
-            [(redis_scripts.SPENDING, tuple(_key(one, name) for name in names), []) for one in ids]
+            [(redis_index_scripts.SPENDING, tuple(_key(one, name) for name in names), []) for one in ids]
         )
         rows = [
             row
@@ -136,11 +135,14 @@ class RedisStore:
         """See base.Store."""
         seconds = _REVOKED_SECONDS if period_key == TOTAL else KEPT_DAYS * DAY_SECONDS
         key = _key(holder_id, f"note:{period_key}:{percent}")
-        return bool(await self._run(redis_scripts.NOTE, (key,), [seconds]) == ["1"])
+        return bool(await self._run(redis_index_scripts.NOTE, (key,), [seconds]) == ["1"])
 
     async def aclose(self) -> None:
         """See base.Store."""
         await self._connection.aclose()
+
+    async def _holders(self) -> list[str]:
+        return _ids(await self._run(redis_index_scripts.HOLDERS, _INDEX[:1], []))
 
     async def _of_holder(
         self, script: Script, holder: Holder, more: tuple[str, ...], arguments: list[Any], now: float
@@ -160,7 +162,7 @@ class RedisStore:
         if answer[:1] != ["unknown"]:
             return answer
         index = [holder.id, holder.name, repr(now + seconds), repr(now), longest]
-        revoked = await self._run(redis_scripts.REGISTER, _INDEX, index)
+        revoked = await self._run(redis_index_scripts.REGISTER, _INDEX, index)
         return await self._run(script, keys, [repr(now), "1", revoked[0], *about])
 
     async def _run(self, script: Script, keys: tuple[str, ...], arguments: list[Any]) -> list[Any]:
@@ -199,6 +201,12 @@ def _key(holder_id: str, name: str) -> str:
 
 def _keys(holder_id: str) -> tuple[str, ...]:
     return tuple(_key(holder_id, name) for name in ("record", "live", "claims", "rates"))
+
+
+def _ids(answer: list[Any]) -> list[str]:
+    if not all(isinstance(one, str) for one in answer):
+        raise StoreUnavailable("malformed")
+    return answer
 
 
 def _balance(answer: list[Any], limits: Limits) -> Balance:

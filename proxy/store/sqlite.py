@@ -36,6 +36,10 @@ _REASONS = {
     "disk i/o": "disk_failed",
 }
 
+# Of the time that an operation may take, how much it waits for a lock of other processes: it is to fail, without any
+# effect, before its caller gives up.
+_SHARE = 0.8
+
 
 class SqliteStore:
     """See base.Store. Every operation takes at most `seconds`, most of which it would wait for other processes."""
@@ -107,7 +111,7 @@ class SqliteStore:
     def _committed(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._db is None:
-                self._db = sqlite_schema.connect(self._path, self._seconds)
+                self._db = sqlite_schema.connect(self._path, self._seconds * _SHARE)
             self._db.execute("BEGIN IMMEDIATE")
             result = operation(self._db)
             self._db.execute("COMMIT")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -39,9 +38,7 @@ def test_a_budget_can_be_used_up_to_its_last_unit(backend: Backend) -> None:
     backend.run(test)
 
 
-@pytest.mark.parametrize(
-    ("period", "ends"), [("day", 43_200.0), ("month", 43_200.0 + 3 * 86_400), ("total", None)]
-)
+@pytest.mark.parametrize(("period", "ends"), [("day", 43_200.0), ("month", 43_200.0 + 3 * 86_400), ("total", None)])
 def test_a_budget_returns_with_the_next_period(backend: Backend, period: str, ends: float | None) -> None:
     async def test(store: Store) -> None:
         most = limits(budget=20, period=period)
@@ -257,8 +254,8 @@ def test_callers_cannot_make_up_any_number_of_models(backend: Backend) -> None:
 
 def test_a_threshold_is_noted_once(backend: Backend) -> None:
     async def test(store: Store) -> None:
-        async def note(*what: Any) -> bool:
-            return await store.note_threshold(*what, NOW)
+        async def note(holder_id: str, period: str, percent: int) -> bool:
+            return await store.note_threshold(holder_id, period, percent, NOW)
 
         assert [await note(ALICE.id, "2026-11", 80) for _ in range(3)] == [True, False, False]
         assert [await note(ALICE.id, "2026-11", 100), await note(ALICE.id, "2026-12", 80)] == [True, True]

@@ -37,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _result(self, command: list[Any]) -> dict[str, Any]:
         try:
-            return {"result": self.client.execute_command(*command)}
+            return {"result": self.client.execute_command(*command)}  # type: ignore[no-untyped-call]
         except redis.exceptions.NoScriptError as error:
             return {"error": f"NOSCRIPT {error}"}
         except redis.RedisError as error:
