@@ -21,7 +21,6 @@ from tests.support.stores import NOW
 TOKEN = "a-token-of-twenty-characters"
 HEAVY = {
     "redis",
-    "sqlite3",
     "proxy.store.sqlite",
     "proxy.store.redis_store",
     "proxy.store.redis_client",
@@ -41,7 +40,7 @@ def test_without_the_setting_there_is_no_store() -> None:
     ("address", "imported"),
     [
         (None, set()),
-        ("sqlite:file.db", {"sqlite3", "proxy.store.sqlite"}),
+        ("sqlite:file.db", {"proxy.store.sqlite"}),
         ("redis://127.0.0.1", {"redis", "proxy.store.redis_store", "proxy.store.redis_client"}),
         ("rediss://127.0.0.1", {"redis", "proxy.store.redis_store", "proxy.store.redis_client"}),
         ("https://x.upstash.io", {"proxy.store.redis_store", "proxy.store.redis_rest"}),

@@ -208,11 +208,12 @@ def test_a_replica_that_only_reads_is_told(tmp_path: Path) -> None:
 )
 def test_what_is_no_redis_is_told(upstream: Upstream, answer: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(10)
-        writer.write(answer)
-        await writer.drain()
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read(10)
+            writer.write(answer)
+            await reader.read()
+        finally:
+            writer.close()
 
     async def go() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -270,7 +271,7 @@ def test_an_answer_that_makes_no_sense_is_never_taken_for_a_balance(answer: Any)
 
 
 @pytest.mark.parametrize(
-    "answer", [["name", ["1|calls"]], ["name", ["1|calls|m", "x"]], ["name", ["1|odd|m", "1"]], ["n", 7]]
+    "answer", [["name", ["1|calls"]], ["name", ["1|calls|m", "x"]], ["name", ["1|odd|m", "1"]], ["n", 7], ["x", "y"]]
 )
 def test_rows_that_make_no_sense_are_told(answer: Any) -> None:
     store = RedisStore(Fixed(answer))

@@ -203,6 +203,18 @@ def test_a_file_that_may_not_be_written_is_reported(backend: Backend, path: Path
         path.parent.chmod(0o755)
 
 
+def test_a_folder_that_may_not_be_written_is_reported(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", refused)
+
+    async def test(store: Store) -> None:
+        assert await reason(store) == "read_only"
+
+    backend.run(test)
+
+
 def test_what_is_old_is_removed_once_a_day(backend: Backend, path: Path) -> None:
     def rows() -> dict[str, int]:
         with sqlite3.connect(path) as db:

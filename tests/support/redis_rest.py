@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.support.upstream import CEILING
 
@@ -66,7 +68,8 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def rest_server(redis_port: int) -> Iterator[str]:
     """The address of a server until the end of the `with`."""
-    with redis.Redis(port=redis_port, decode_responses=True, socket_timeout=CEILING) as client:
+    retry = Retry(NoBackoff(), 0)
+    with redis.Redis(port=redis_port, decode_responses=True, socket_timeout=CEILING, retry=retry) as client:
         handler = type("Handler", (_Handler,), {"client": client})
         server = _Server(("127.0.0.1", 0), handler)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
