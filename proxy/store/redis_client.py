@@ -97,9 +97,8 @@ class RedisClient:
                 self._before = self._client  # others may be using it
                 self._is_cluster = True
                 self._client = self._made()
-            results = await self._sent(
-                commands
-            )  # what was moved has not been carried out, and the rest may be repeated
+            # A command for another server was not carried out, and all others may be repeated.
+            results = await self._sent(commands)
         return [CommandError(_code(result)) if isinstance(result, ResponseError) else result for result in results]
 
     async def _sent(self, commands: list[list[str]]) -> list[Any]:

@@ -165,7 +165,7 @@ prune(now, number(oldest))
 redis.call('ZREMRANGEBYSCORE', settled, '-inf', '(' .. string.format('%.17g', number(now) - SETTLED_SECONDS))
 
 if redis.call('ZADD', settled, 'NX', now, id) == 1 then
-  redis.call('EXPIRE', settled, seconds)
+  redis.call('EXPIRE', settled, 86400)
   local function add(key)
     local is_new = redis.call('HEXISTS', record, 'sum|' .. key) == 0
     redis.call('HINCRBY', record, 'sum|' .. key, cost)
