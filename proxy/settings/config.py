@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from proxy.errors import ConfigError
 from proxy.settings import parsers, single_upstreams
 from proxy.settings.providers import Provider, serving
+from proxy.settings.store_address import store_address
 
 
 class Setting(NamedTuple):
@@ -55,6 +56,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTEXT_GUARD", parsers.guard, "off"),
     Setting("MAX_OUTPUT_TOKENS", parsers.integer(16, 100_000_000), None),
     Setting("MAX_COST_USD", parsers.number(0.000001, 1_000_000), None),
+    Setting("STORE", store_address, None),
+    Setting("STORE_TOKEN", parsers.secret, None),
+    Setting("STORE_TIMEOUT_MS", parsers.integer(10, 60_000), 500),
+    Setting("STORE_ON_ERROR", parsers.choice("closed", "open"), "closed"),
     Setting("MODERATION", parsers.moderation, ()),
     Setting("MODERATION_INPUT", parsers.switch, False),
     Setting("MODERATION_OUTPUT", parsers.switch, True),
@@ -121,6 +126,10 @@ class Config:
     context_guard: str
     max_output_tokens: int | None
     max_cost_usd: float | None
+    store: str | None
+    store_token: str | None
+    store_timeout_ms: int
+    store_on_error: str
     moderation: tuple[str, ...]
     moderation_input: bool
     moderation_output: bool
