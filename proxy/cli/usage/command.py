@@ -27,7 +27,7 @@ class _Counts:
 
     other_entries: int = 0
     damaged_lines: int = 0
-    window: Window = field(default_factory=Window)
+    window: Window = field(default_factory=lambda: Window(WINDOW_CALLS))
     errors: list[str] = field(default_factory=list)
 
 

@@ -44,9 +44,9 @@ _TOKEN = re.compile(r'[{\["\n]')
 _BETWEEN = re.compile(r"(?:[\s,:\]}]|true|false|null|-?\d[\d.eE+-]*(?=[\s,\]}]|\Z))*")
 # Where exports have what a program printed.
 _TEXTS = frozenset(("message", "MESSAGE", "Message", "@message", "log", "SCF_Message", "LogJson"))
-# A failed attempt to read a value costs at most the rest of the buffer. A text made to fail everywhere must not take
-# more time than its length allows.
-_FREE_WASTE, _WASTE_PER_CHARACTER, _DEEP_WASTE = 64_000_000, 8, 100_000
+# A failed attempt to read a value costs as many characters as were read, at most the rest of the buffer. A text made to
+# fail everywhere must not take more time than its length allows, so attempts end when their credit is used up.
+_FREE_CREDIT, _CREDIT_PER_CHARACTER, _DEEP_COST = 64_000_000, 8, 100_000
 _DECODER = json.JSONDecoder(parse_float=Decimal)
 
 Fields = dict[str, Any]
@@ -68,7 +68,7 @@ class Extractor:
         # Of the current line: whether it has been counted, as Sluice's or as another, and whether it has text.
         self._is_counted = self._has_text = False
         self._header: list[str] | None = None
-        self._credit = _FREE_WASTE
+        self._credit = _FREE_CREDIT
 
     def lines(self, blocks: Iterable[str]) -> Iterator[Fields]:
         """Yield the fields of each of Sluice's lines. Numbers with a fraction are Decimals."""
@@ -83,7 +83,7 @@ class Extractor:
     def _refill(self, block: str) -> None:
         self._buffer = self._buffer[self._position :] + block
         self._position = 0
-        self._credit += len(block) * _WASTE_PER_CHARACTER
+        self._credit += len(block) * _CREDIT_PER_CHARACTER
 
     def _next(self) -> list[Fields]:
         """Read one line, one value, or one character at least."""
@@ -114,13 +114,35 @@ class Extractor:
         end = buffer.find("\n", position)
         end = len(buffer) if end < 0 else end
         start = buffer.find(_MARK, position, end)
-        while start >= 0:
-            if found := self._value(start):
-                return found
-            start = buffer.find(_MARK, max(self._position, start + 1), end)
+        if start >= 0 and (found := self._own(buffer[start:end], start)):
+            return found
         if self._header is None and buffer.find("request_id", position, end) < 0:
             return None
         return self._row(buffer[position:end], end)
+
+    def _own(self, line: str, start: int) -> list[Fields]:
+        """Read the first of Sluice's lines in `line`, which begins with the mark and stands at `start`.
+
+        One that was cut may have the next one in the same line. The first attempt needs no credit: it costs a line at
+        most, and only the first in each line.
+        """
+        found: list[Fields] = []
+        mark = 0
+        while mark >= 0:
+            value, end = self._decode(line, mark)
+            if value is None:
+                self.damaged_lines += 1
+                self._is_counted = True
+            else:
+                others = self.other_entries
+                self._collect(value, found, 0)
+                if found:
+                    self._is_counted = True
+                    self._position = start + end
+                    return found
+                self.other_entries = others  # it is another program's, and is read again as such
+            mark = line.find(_MARK, end) if self._credit > 0 else -1
+        return found
 
     def _row(self, line: str, end: int) -> list[Fields] | None:
         """Read a row of CSV that has the line in a cell, or its fields in cells; None if it has neither."""
@@ -147,14 +169,15 @@ class Extractor:
         """Read the value at `start`. If it cannot be read, or only by halves, what is within it is read next."""
         buffer = self._buffer
         found: list[Fields] = []
+        if self._credit <= 0:  # the rest of the line is given up
+            end = buffer.find("\n", start)
+            self._position = len(buffer) if end < 0 else end
+            return found
         value, self._position = self._decode(buffer, start)
         if value is None:
-            if buffer.startswith((_MARK, _QUOTED_MARK), start):
+            if buffer.startswith(_QUOTED_MARK, start):
                 self.damaged_lines += 1
                 self._is_counted = True
-            if self._credit <= 0:  # the rest of the line is given up
-                end = buffer.find("\n", start)
-                self._position = len(buffer) if end < 0 else end
             return found
         others = self.other_entries
         self._collect(value, found, 0)
@@ -170,7 +193,7 @@ class Extractor:
         try:
             return _DECODER.raw_decode(text, start)
         except (ValueError, ArithmeticError, RecursionError) as error:
-            self._credit -= error.pos - start if isinstance(error, json.JSONDecodeError) else _DEEP_WASTE
+            self._credit -= error.pos - start if isinstance(error, json.JSONDecodeError) else _DEEP_COST
             return None, start + 1
 
     def _collect(self, value: Any, found: list[Fields], depth: int) -> None:

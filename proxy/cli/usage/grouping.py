@@ -98,7 +98,7 @@ _RANKS = ("cost_usd", "output_tokens", "input_tokens", "calls")
 class Window:
     """The ids of the last calls. Two exports of overlapping times have the same calls twice."""
 
-    def __init__(self, calls: int = WINDOW_CALLS) -> None:
+    def __init__(self, calls: int) -> None:
         self._calls = calls
         self._recent: set[int] = set()
         self._older: set[int] = set()

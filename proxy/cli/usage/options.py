@@ -1,4 +1,4 @@
-"""The options of `python -m proxy usage` and how they are parsed. Every command's parser imports this: keep it light."""
+"""The options of `python -m proxy usage`, and how they are parsed. Every command imports this: keep it light."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ def blocks(name: str) -> Iterator[str]:
         else:
             with Path(name).open("rb") as file:
                 yield from _text(file, Path(name).stat().st_size)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Unreadable(f"{name}: the compressed data is cut or damaged; what is before that was counted") from error
     except OSError as error:
         raise Unreadable(f"{name}: {error.strerror or error}") from error
-    except (EOFError, zlib.error) as error:
-        raise Unreadable(f"{name}: the compressed data is cut or damaged; what is before that was counted") from error
 
 
 def _peekable(stdin: BinaryIO) -> io.BufferedReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 
 _GAP = "  "
 _MIN_NAME_WIDTH = 8
@@ -34,13 +35,8 @@ def shorten(text: str, columns: int) -> str:
     """`text` cut to at most so many columns, with an ellipsis where something is missing."""
     if width(text) <= columns:
         return text
-    kept, room = "", columns - 1
-    for character in text:
-        room -= _width(character)
-        if room < 0:
-            break
-        kept += character
-    return kept + _ELLIPSIS
+    fitting = sum(1 for end in accumulate(map(_width, text)) if end < columns)
+    return text[:fitting] + _ELLIPSIS
 
 
 def lines(rows: Sequence[Sequence[str]], names: int, columns: int | None) -> list[str]:
