@@ -98,10 +98,10 @@ def test_a_refused_call_is_a_call() -> None:
 
 @pytest.mark.parametrize("tokens", [-1, 10**13, "1" * 40, "½", "-1", True, [1], 2.5, None])
 def test_an_implausible_count_is_none(tokens: Any) -> None:
-    assert row(**{"gen_ai.usage.output_tokens": tokens}).output_tokens in (0, True)
+    assert row(**{"gen_ai.usage.output_tokens": tokens}).output_tokens == 0
 
 
-@pytest.mark.parametrize("cost", ["x", "NaN", "Infinity", "-1", -1, 1e12, "1e-30", "1e999999", [1], {"a": 1}])
+@pytest.mark.parametrize("cost", ["x", "NaN", "Infinity", "-1", -1, 1e12, "1e-30", "1e999999", True, [1], {"a": 1}])
 def test_an_implausible_cost_is_none(cost: Any) -> None:
     made = row(cost_usd=cost)
     assert made.cost_usd == 0 and made.unpriced_calls == 1

@@ -1,26 +1,27 @@
 """Finds Sluice's lines in whatever a platform or a tool has put around them.
 
 The text may be lines with or without a prefix, JSON that quotes them (any number of times), JSON that has their fields,
-or CSV. Nobody says which, and one text may mix them. What was read, with the day when:
+or CSV. Nobody says which, and one text may mix them. The sources were read on 2026-11-27:
 
 - Docker: the line itself, or with `docker compose logs` a name before it; the file of the json-file driver has it in
-  `log` (docs.docker.com/engine/logging/drivers/json-file, 2026-11-27).
-- systemd: a prefix, or with `-o json` an object that has it in `MESSAGE` (systemd.io/JOURNAL_EXPORT_FORMATS,
-  2026-11-27).
+  `log` (docs.docker.com/engine/logging/drivers/json-file).
+- systemd: a time and names before it, or with `-o json` an object that has it in `MESSAGE` (journalctl(1) at
+  manpages.debian.org).
 - Kubernetes: `kubectl logs` prints the line itself, a node's file has `time stdout F ` before it
-  (kubernetes.io/docs/concepts/cluster-administration/logging, 2026-11-27).
-- CloudWatch: `filter-log-events` has it in `events[].message`, as JSON over many lines
-  (docs.aws.amazon.com/cli/latest/reference/logs/filter-log-events.html, 2026-11-27). `aws logs tail` has a time, a
-  stream or both before it, and with `--format json` its fields over many lines (aws-cli's customizations/logs/tail.py,
-  2026-11-27). An export to S3 has a time before it (AmazonCloudWatch/latest/logs/S3Export.html, 2026-11-27).
-- Lambda's JSON format leaves what is printed as it is (lambda/latest/dg/python-logging.html, 2026-11-27); runtimes
-  that do not have it in `message`, as text or as an object.
-- Tencent CLS: `SearchLog` has, in `Results[].LogJson`, JSON as a text (cloud.tencent.com/document/api/614/56447,
-  2026-11-27). There the function's line is in `SCF_Message` (583/60336, 2026-11-27), or its fields are the log's own
-  (858/18032, 2026-11-27). Exports are JSON or CSV (614/42798, 2026-11-27).
+  (github.com/kubernetes/kubernetes/pull/34376, kubelet-cri-logging.md).
+- CloudWatch: `filter-log-events` has it in `events[].message` (docs.aws.amazon.com/cli/latest/reference/logs/
+  filter-log-events.html). `aws logs tail` has a time, a stream or both before it, and with `--format json` its fields
+  over many lines (aws-cli's customizations/logs/tail.py). An export to S3 has a time before it
+  (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html).
+- Lambda's JSON format leaves what Python prints as it is (docs.aws.amazon.com/lambda/latest/dg/python-logging.html);
+  loggers have it in `message`, as text or as an object.
+- Tencent CLS: `SearchLog` has, in `Results[].LogJson`, JSON as a text (cloud.tencent.com/document/api/614/56447) whose
+  values are texts too (tccli's examples/waf/v20180125/SearchAccessLog.md). The function's line is its `SCF_Message`
+  (cloud.tencent.com/document/product/583/60336), or fields of their own (product/858/18032). Exports are JSON or CSV
+  (api/614/42798).
 - Cloudflare: `wrangler tail --format json` prints objects over many lines, with `logs[].message[]` (workers-sdk's
-  tail/printing.ts, 2026-11-27), Logpush one per line, with `Logs[].Message[]`
-  (developers.cloudflare.com/logs/logpush/logpush-job/datasets/account/workers_trace_events, 2026-11-27).
+  packages/wrangler/src/tail/printing.ts). Logpush has one per line, with `Logs`
+  (developers.cloudflare.com/logs/logpush/logpush-job/datasets/account/workers_trace_events).
 """
 
 from __future__ import annotations

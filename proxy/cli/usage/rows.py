@@ -114,7 +114,7 @@ def _count(value: Any) -> int:
     """The number of tokens, or the status; 0 where there is none, or no plausible one."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 13:
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value <= _MAX_TOKENS else 0
+    return value if type(value) is int and 0 <= value <= _MAX_TOKENS else 0
 
 
 def _cost(value: Any) -> Decimal | None:
@@ -124,7 +124,7 @@ def _cost(value: Any) -> Decimal | None:
             value = Decimal(value)
         except InvalidOperation:
             return None
-    if isinstance(value, int):
+    if type(value) is int:  # not true and false
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value <= _MAX_COST:
         return None
