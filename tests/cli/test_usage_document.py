@@ -70,7 +70,7 @@ def test_both_pages_say_the_same() -> None:
     english, chinese = ((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     for language in ("sh", "text"):
         assert blocks(PAGES[0], language) == blocks(PAGES[1], language)
-    for pattern in (r"\n## ", r"\n- ", r"\n\| `--", r"\n\*\*", r"20,000|500,000|1,000|10,000|60 MB"):
+    for pattern in (r"\n## ", r"\n- ", r"\n\| `--", r"\n\*\*", r"20,000|500,000|1,000|10,000|1,500,000|113 MB"):
         assert len(re.findall(pattern, english)) == len(re.findall(pattern, chinese)), pattern
     for text in (english, chinese):
         assert all(f"`{name}`" in text for name in GROUPS)
