@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         from proxy.cli import tokens
 
         return tokens.run(options.file, options.model)
+    if options.command == "usage":
+        return _usage(options)
     if options.command == "bundle":
         from proxy.cli.bundle.command import build_bundle
 
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     tokens = commands.add_parser("tokens", help="count the tokens of a text, of messages or of requests")
     tokens.add_argument("file", help="a text file, JSON with messages, or JSONL with one request per line; - for stdin")
     tokens.add_argument("--model", default=EXAMPLE, help=f"model for input that does not name one (default: {EXAMPLE})")
+    _add_usage(commands.add_parser("usage", help="add up calls, tokens and cost from the log, by key, model or day"))
     _add_keys(commands.add_parser("keys", help="create or inspect signed keys; needs SIGNING_SECRET"))
     _add_doctor(commands.add_parser("doctor", help="find problems in a deployed endpoint, or in the local setup"))
     limits = commands.add_parser("limits", help="show each platform's limits and what happens beyond them")
@@ -82,6 +85,35 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
     )
+
+
+def _add_usage(command: argparse.ArgumentParser) -> None:
+    from proxy.cli.usage.options import GROUPS, day, groups, utc_offset
+
+    command.add_argument(
+        "files", nargs="*", metavar="FILE", help="log files, exports, gzip files or folders of them; - for stdin"
+    )
+    command.add_argument(
+        "--by",
+        type=groups,
+        default=("key", "model"),
+        metavar="NAMES",
+        help=f"what to group by, separated by commas: {', '.join(GROUPS)} (default: key,model)",
+    )
+    command.add_argument("--since", type=day, metavar="YYYY-MM-DD", help="first day to count")
+    command.add_argument("--until", type=day, metavar="YYYY-MM-DD", help="last day to count")
+    command.add_argument(
+        "--utc-offset",
+        type=utc_offset,
+        default="+00:00",
+        metavar="+HH:MM",
+        help="where days begin, such as +08:00 (default: UTC)",
+    )
+    formats = command.add_mutually_exclusive_group()
+    for name, meaning in (("csv", "CSV for a spreadsheet"), ("json", "one JSON object")):
+        formats.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, default="text", help=f"print {meaning}"
+        )
 
 
 def _add_keys(command: argparse.ArgumentParser) -> None:
@@ -118,6 +150,14 @@ def _doctor(options: argparse.Namespace) -> int:
         os.environ,
         command.Options(options.url, options.key, options.model, options.json, options.size, options.lang),
     )
+
+
+def _usage(options: argparse.Namespace) -> int:
+    from proxy.cli.usage import command
+    from proxy.cli.usage.options import Options
+
+    names = ("by", "since", "until", "utc_offset", "format")
+    return command.run(Options(tuple(options.files), **{name: getattr(options, name) for name in names}))
 
 
 def environment() -> Path | None:

@@ -31,6 +31,7 @@ READMES = ("README.md", "README.zh-CN.md")
 NOT_RUN = {
     r"make (run|setup|test|lint|bench|bundle|release)\b": "held to dev.py's targets below, and what it does has tests",
     r"(OPENAI_\w+=\S+ )+make run": "needs a real key",
+    r"aws (logs|s3) |tccli |kubectl |journalctl ": "a log elsewhere; test_usage_formats.py reads what each prints",
     r"npm install -g serverless-cloud-framework|scf deploy": "Tencent's cloud; test_scf_deploy.py asks its tool",
     r"sam deploy": "test_aws_guided.py types what the page says, up to the call that needs an account",
     r"aws iam|aws lambda|sleep": "AWS's cloud; test_aws_template.py reads the templates, test_bundle.py makes the zip",
@@ -49,6 +50,7 @@ RUN = {
     r"python -m proxy keys ": "test_the_lines_about_keys_make_one",
     r"(SLUICE_KEY=\S+ )?python -m proxy doctor": "tests/cli/test_doctor_url.py, tests/cli/test_doctor_local.py",
     r"python -m proxy (serve|bundle)": "tests/cli/test_serve.py, tests/cli/test_bundle.py",
+    r"python -m proxy usage ": "tests/cli/test_usage_document.py",
     r"python -m proxy limits": "tests/platforms/test_limits.py",
 }
 

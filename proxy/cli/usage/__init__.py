@@ -1,0 +1,1 @@
+"""`python -m proxy usage`: who spent what, from the log."""
