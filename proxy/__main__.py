@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         if options.action == "inspect":
             return keys.run_inspect(os.environ, options.key)
-        fields = ("name", "days", "models", "paths", "max_output_tokens")
+        fields = ("name", "days", "models", "paths", "max_output_tokens", "budget_usd", "per", "rpm", "tpm", "parallel")
         return keys.run_mint(os.environ, keys.KeyRequest(**{name: getattr(options, name) for name in fields}))
     if options.command == "tokens":
         from proxy.cli import tokens
@@ -126,6 +126,11 @@ def _add_keys(command: argparse.ArgumentParser) -> None:
     )
     mint.add_argument("--paths", help="comma-separated paths below /v1, such as chat,embeddings (default: all)")
     mint.add_argument("--max-output-tokens", type=int, help="maximum output tokens per request (default: no limit)")
+    mint.add_argument("--budget-usd", type=float, help="US dollars that all its calls may cost together")
+    mint.add_argument("--per", choices=("day", "month", "total"), help="when the budget starts again (default: month)")
+    mint.add_argument("--rpm", type=int, help="requests in any minute")
+    mint.add_argument("--tpm", type=int, help="tokens in any minute, input and output")
+    mint.add_argument("--parallel", type=int, help="calls at the same time")
     inspect = actions.add_parser("inspect", help="print what a key allows, and whether it is still valid")
     inspect.add_argument("key", help="the key; - reads it from stdin, which keeps it out of the shell's history")
 

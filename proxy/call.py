@@ -37,22 +37,32 @@ _HARMLESS = re.compile(r"[A-Za-z._-]{0,24}|v\d{1,2}")
 
 
 class Grant(NamedTuple):
-    """What a signed key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families."""
+    """What a signed key is for; an empty tuple and None limit nothing. `models` are patterns, `paths` families.
+
+    The rest holds for all calls of the key together: `budget` in nano-dollars (1e-9 USD) per `period` (day, month or
+    total), `rpm` requests and `tpm` tokens in any minute, `parallel` calls at the same time.
+    """
 
     models: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     max_output_tokens: int | None = None
+    budget: int | None = None
+    period: str = ""
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
 
 
 class Caller(NamedTuple):
     """`key` is the caller's own upstream key, None where the server's are used; `id` is safe to log.
 
-    `grant` is what a signed key is for, None for every other caller.
+    `grant` is what a signed key is for and `expires` (Unix time) when it ends, None for every other caller.
     """
 
     key: str | None
     id: str
     grant: Grant | None = None
+    expires: int | None = None
 
     @property
     def own_key(self) -> bool:

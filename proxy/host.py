@@ -6,7 +6,7 @@ The core receives all of these as arguments, so it runs unchanged under asyncio,
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -73,6 +73,8 @@ class Host:
     that the caller did not ask for, `no_usage` refuse `stream_options`; `only_responses` take tools through the
     Responses API only, each with what the call said about its reasoning. `resting` are targets that failed, by id, with
     the time until which they are tried last.
+
+    `store` is the open store of budgets, None until `store.of` is asked for it.
     """
 
     def __init__(  # noqa: PLR0917 — adapters of others call it like this
@@ -97,6 +99,7 @@ class Host:
         self.no_usage: dict[tuple[str, str], float] = {}
         self.only_responses: dict[tuple[str, str], float] = {}
         self.resting: dict[str, float] = {}
+        self.store: Any = None
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
         """Remember for an hour that `lessons` holds for a model at an upstream.

@@ -34,6 +34,7 @@ def check(loaded: Config) -> None:
     _access(loaded)
     _tokens(loaded)
     _moderation(loaded)
+    _budgets(loaded)
 
 
 def _access(loaded: Config) -> None:
@@ -108,6 +109,26 @@ def _tokens(loaded: Config) -> None:
         from proxy.cost.prices import check_file
 
         check_file(loaded.prices_file)
+
+
+def _budgets(loaded: Config) -> None:
+    """Limits that hold for many calls together need a store to count them in."""
+    counted = ("KEY_BUDGET_USD", "KEY_RPM", "KEY_TPM", "KEY_PARALLEL", "BUDGET_WEBHOOK")
+    names = [name for name in counted if name in loaded.given]
+    if names and loaded.store is None:
+        raise ConfigError(
+            f"{names[0]} counts what keys use, which needs STORE. Set STORE, or remove it.", param="STORE"
+        )
+    if "KEY_BUDGET_PER" in loaded.given and loaded.key_budget_usd is None:
+        raise ConfigError(
+            "KEY_BUDGET_PER says when a budget starts again. Set KEY_BUDGET_USD, or remove it.", param="KEY_BUDGET_USD"
+        )
+    if names and not any(provider.holds for provider in loaded.providers):
+        raise ConfigError(
+            f"{names[0]} limits calls that use the server's key, and there is none. Set {_ANY_KEY}.", param=names[0]
+        )
+    if loaded.admin_key is not None and loaded.admin_key in (*loaded.proxy_key, *loaded.signing_secret):
+        raise ConfigError("ADMIN_KEY must differ from the keys that callers have.", param="ADMIN_KEY")
 
 
 def _moderation(loaded: Config) -> None:

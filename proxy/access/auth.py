@@ -72,7 +72,7 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
             from proxy.access import signed_keys  # only calls with such a key need it
 
             signed_key = signed_keys.admit(key, config.signing_secret, config.revoked_keys, now)
-            return Caller(None, signed_key.log_id, signed_key.grant)
+            return Caller(None, signed_key.log_id, signed_key.grant, signed_key.expires)
         return Caller(None, _proxy_key_id(key, config, hint))
     hint = "Send your provider's key: Authorization: Bearer <your key>."
     own_key, key_id = sent, "own"
@@ -88,10 +88,16 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
         raise KeyMissing(f"No provider key was sent. {hint}")
     # Signed keys and proxy keys must never go up, not even after another colon or another `Bearer`.
     parts = own_key.replace(":", " ").split()
-    has_proxy_key = any(part.startswith(SIGNED_KEY_PREFIX) or _match_position(part, config.proxy_key) for part in parts)
+    ours = (*config.proxy_key, *([config.admin_key] if config.admin_key else []))
+    has_proxy_key = any(part.startswith(SIGNED_KEY_PREFIX) or _match_position(part, ours) for part in parts)
     if has_proxy_key or " " in own_key or not (own_key.isascii() and own_key.isprintable()):
         raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
     return Caller(own_key, key_id)
+
+
+def is_admin(headers: Headers, config: Config) -> bool:
+    """Whether the caller sends ADMIN_KEY, which makes no calls but sees what all keys have spent."""
+    return config.admin_key is not None and bool(_match_position(credential(headers), (config.admin_key,)))
 
 
 def check_path(caller: Caller, method: str, route: Route, config: Config) -> None:

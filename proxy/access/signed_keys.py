@@ -18,7 +18,8 @@ from proxy.settings.parsers import SIGNED_KEY_PREFIX
 
 # The number of fields in every key, and the values of those that may be omitted at its end.
 _REQUIRED_FIELDS = 3
-_UNLIMITED: tuple[Any, ...] = ("", "", 0)
+_UNLIMITED: tuple[Any, ...] = ("", "", 0, 0, "", 0, 0, 0)
+PERIODS = ("day", "month", "total")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
@@ -41,7 +42,8 @@ def mint(key: Key, secrets: Sequence[str]) -> str:
     """Return the key as its holder sends it, signed with the first of the `secrets`."""
     grant = key.grant
     fields: list[Any] = [key.name, key.id, key.expires, ",".join(grant.models), ",".join(grant.paths)]
-    fields.append(grant.max_output_tokens or 0)
+    fields += [grant.max_output_tokens or 0, grant.budget or 0, grant.period]
+    fields += [grant.rpm or 0, grant.tpm or 0, grant.parallel or 0]
     while not fields[-1]:  # omitted where nothing is limited, to keep the key short
         fields.pop()
     signed = _serializer(secrets).dumps(fields)
@@ -54,14 +56,22 @@ def read(text: str, secrets: Sequence[str]) -> Key:
 
     try:
         fields: list[Any] = list(_serializer(secrets).loads(text.removeprefix(SIGNED_KEY_PREFIX)))
-        name, key_id, expires, models, paths, max_output = [*fields, *_UNLIMITED[len(fields) - _REQUIRED_FIELDS :]]
-        grant = Grant(parsers.commas(models), parsers.commas(paths), int(max_output) or None)
+        name, key_id, expires, *rest = [*fields, *_UNLIMITED[len(fields) - _REQUIRED_FIELDS :]]
+        models, paths, max_output, budget, period, rpm, tpm, parallel = rest
+        limits = (int(budget) or None, _period(period), int(rpm) or None, int(tpm) or None, int(parallel) or None)
+        grant = Grant(parsers.commas(models), parsers.commas(paths), int(max_output) or None, *limits)
         return Key(str(name), str(key_id), int(expires), grant)
     except (BadData, ValueError, TypeError, AttributeError):  # all but BadData: signed by another version of Sluice
         raise KeyInvalid(
             "This endpoint did not sign the key that was sent, or the key is incomplete. Copy it again, or ask the "
             "endpoint's owner for a new one."
         ) from None
+
+
+def _period(value: str) -> str:
+    if value not in ("", *PERIODS):
+        raise ValueError("an unknown period")
+    return value
 
 
 def admit(text: str, secrets: Sequence[str], revoked: Sequence[str], now: float) -> Key:

@@ -93,6 +93,10 @@ class Instance:
         if self._config is None or self._upstream is None:
             settings = startup.load_with_file(self._environ)
             self._upstream = self._upstream or transports.make(settings, self.host)
+            if settings.store is not None:
+                from proxy import store  # few deployments have one
+
+                store.of(settings, self._upstream, self.host)
             self._config = settings
             self._warn_about_region()
         return self._config, self._upstream
@@ -116,7 +120,9 @@ class Instance:
         log.line(self.host, self._config.log_level if self._config else "info", level, fields)
 
     async def aclose(self) -> None:
-        """Close the upstream's connections."""
+        """Close the connections to the store and to upstreams."""
+        if self.host.store is not None:
+            await self.host.store.aclose()
         if self._upstream is not None:
             await self._upstream.aclose()
 

@@ -15,10 +15,13 @@ from proxy.call import Grant
 from proxy.cost.cost_limit import MIN_OUTPUT_TOKENS
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
+from proxy.store.base import NANO_PER_USD, usd
 from proxy.wire.path_table import FAMILIES
 
 DAY = 86_400  # seconds
 MAX_DAYS = 3660
+MIN_BUDGET_USD, MAX_BUDGET_USD = 0.000001, 1_000_000
+MAX_RATES = {"rpm": 1_000_000, "tpm": 1_000_000_000, "parallel": 1_000}  # as KEY_RPM and its siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class KeyRequest:
     models: str | None = None
     paths: str | None = None
     max_output_tokens: int | None = None
+    budget_usd: float | None = None
+    per: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
 
 
 def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
@@ -48,8 +56,22 @@ def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
         raise ConfigError(
             f"--paths: unknown path {unknown[0]}. Valid are chat, embeddings, images/generations and others."
         )
-    grant = Grant(models, paths, options.max_output_tokens)
+    grant = Grant(models, paths, options.max_output_tokens, *_limits(options))
     return mint(Key(options.name, secrets.token_hex(3), int(now + options.days * DAY), grant), signing_secrets)
+
+
+def _limits(options: KeyRequest) -> tuple[int | None, str, int | None, int | None, int | None]:
+    """The budget, its period, and the rates. Raises ConfigError for an invalid option."""
+    if options.per is not None and options.budget_usd is None:
+        raise ConfigError("--per says when a budget starts again. Add --budget-usd, or omit --per.")
+    if options.budget_usd is not None and not MIN_BUDGET_USD <= options.budget_usd <= MAX_BUDGET_USD:
+        raise ConfigError(f"--budget-usd must be from {MIN_BUDGET_USD:f} to {MAX_BUDGET_USD}.")
+    for name in ("rpm", "tpm", "parallel"):
+        value, highest = getattr(options, name), MAX_RATES[name]
+        if value is not None and not 1 <= value <= highest:
+            raise ConfigError(f"--{name} must be from 1 to {highest}.")
+    budget = None if options.budget_usd is None else round(options.budget_usd * NANO_PER_USD)
+    return budget, "" if budget is None else options.per or "month", options.rpm, options.tpm, options.parallel
 
 
 def run_mint(environ: Mapping[str, str], options: KeyRequest) -> int:
@@ -88,8 +110,20 @@ def _describe(key: Key, environ: Mapping[str, str]) -> list[str]:
         f"models   {', '.join(key.grant.models) or 'all'}",
         f"paths    {', '.join(key.grant.paths) or 'all open paths'}",
         f"answers  {f'up to {limit} tokens' if limit is not None else 'any length'}",
+        *_described_limits(key.grant),
     ]
     return [*lines, *([f"refused  {reason}"] if (reason := _refusal(key, environ)) else [])]
+
+
+def _described_limits(grant: Grant) -> list[str]:
+    """The limits that hold for all calls of a key together. Those that a server gives to every key are not in it."""
+    lines = []
+    if grant.budget is not None:
+        period = "in all" if grant.period == "total" else f"per {grant.period}"
+        lines.append(f"budget   {usd(grant.budget)} US dollars {period}")
+    rates = ((grant.rpm, "requests a minute"), (grant.tpm, "tokens a minute"), (grant.parallel, "calls at a time"))
+    parts = [f"{limit} {what}" for limit, what in rates if limit is not None]
+    return [*lines, f"rates    {', '.join(parts)}"] if parts else lines
 
 
 def _refusal(key: Key, environ: Mapping[str, str]) -> str | None:

@@ -60,6 +60,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("STORE_TOKEN", parsers.secret, None),
     Setting("STORE_TIMEOUT_MS", parsers.integer(10, 60_000), 500),
     Setting("STORE_ON_ERROR", parsers.choice("closed", "open"), "closed"),
+    Setting("KEY_BUDGET_USD", parsers.number(0.000001, 1_000_000), None),
+    Setting("KEY_BUDGET_PER", parsers.choice("day", "month", "total"), "month"),
+    Setting("KEY_RPM", parsers.integer(1, 1_000_000), None),
+    Setting("KEY_TPM", parsers.integer(1, 1_000_000_000), None),
+    Setting("KEY_PARALLEL", parsers.integer(1, 1_000), None),
+    Setting("BUDGET_RESERVE_OUTPUT_TOKENS", parsers.integer(16, 100_000_000), 4_096),
+    Setting("BUDGET_WEBHOOK", parsers.webhook, None),
+    Setting("ADMIN_KEY", parsers.admin_key, None),
     Setting("MODERATION", parsers.moderation, ()),
     Setting("MODERATION_INPUT", parsers.switch, False),
     Setting("MODERATION_OUTPUT", parsers.switch, True),
@@ -130,6 +138,14 @@ class Config:
     store_token: str | None
     store_timeout_ms: int
     store_on_error: str
+    key_budget_usd: float | None
+    key_budget_per: str
+    key_rpm: int | None
+    key_tpm: int | None
+    key_parallel: int | None
+    budget_reserve_output_tokens: int
+    budget_webhook: str | None
+    admin_key: str | None
     moderation: tuple[str, ...]
     moderation_input: bool
     moderation_output: bool
@@ -194,7 +210,9 @@ class Config:
         upstream = [key for provider in self.providers for key in provider.keys]
         upstream += [value for provider in self.providers for _, value in provider.headers]
         moderation = (*self.moderation_openai_key, self.tms_secret_id, self.tms_secret_key)
-        return (*self.proxy_key, *self.signing_secret, *upstream, *(key for key in moderation if key))
+        store = (self.store, self.store_token, self.budget_webhook, self.admin_key)
+        others = (key for key in (*moderation, *store) if key)
+        return (*self.proxy_key, *self.signing_secret, *upstream, *others)
 
     def __repr__(self) -> str:
         return f"Config(openai_base_url={self.openai_base_url!r}, …)"  # never a key

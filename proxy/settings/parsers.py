@@ -204,6 +204,21 @@ def secrets(value: str) -> tuple[str, ...]:
     return parsed
 
 
+def admin_key(value: str) -> str:
+    """The owner's own key. It shows what every key has spent, so it must not be guessed."""
+    parsed = proxy_keys(value)
+    if len(parsed) != 1 or len(parsed[0]) < SHORT_KEY:
+        raise ValueError(f"must be one key of at least {SHORT_KEY} characters. Create one with: openssl rand -hex 16")
+    return parsed[0]
+
+
+def webhook(value: str) -> str:
+    """An address that is called with POST. It is never quoted, because it may contain a token."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9._-]+(:\d{1,5})?(/[!-~]*)?", value) or "#" in value:
+        raise ValueError("must be an address such as https://hooks.example.com/budget, without user or spaces")
+    return value
+
+
 def paths(value: str) -> tuple[str, ...]:
     return tuple(path.strip("/").removeprefix("v1/") for path in commas(value))
 

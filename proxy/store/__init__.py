@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 from proxy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from proxy.host import Clock
+    from proxy.host import Clock, Host
     from proxy.settings.config import Config
     from proxy.store.base import Store
     from proxy.upstream import Upstream
+
+
+def of(config: Config, upstream: Upstream, host: Host) -> Store | None:
+    """The store of this process, made when it is first asked for; None without STORE. Raises ConfigError as `make`."""
+    if host.store is None and config.store is not None:
+        host.store = make(config, upstream, host.clock)
+    store: Store | None = host.store
+    return store
 
 
 def make(config: Config, upstream: Upstream, clock: Clock) -> Store | None:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from proxy.errors import ProxyError
 
+NANO_PER_USD = 1_000_000_000
 MAX_AMOUNT = 2**53 - 1  # beyond it, Lua's numbers (in Redis) are no longer exact; 9 million dollars
 DAY_SECONDS = 86_400
 KEPT_DAYS = 400  # spending by day and model, and keys that are no longer used
@@ -201,6 +202,12 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Close connections and files."""
+
+
+def usd(amount: int) -> str:
+    """An amount of nano-dollars as US dollars, without an exponent and without zeros at its end."""
+    sign, digits = "-" if amount < 0 else "", f"{abs(amount):010d}"
+    return f"{sign}{digits[:-9]}.{digits[-9:]}".rstrip("0").rstrip(".")
 
 
 def check_amounts(*amounts: int) -> None:
