@@ -66,7 +66,7 @@ def controls(call: Call) -> list[str]:
     active = []
     if call.config.routes_by_model or call.allowed_models:
         active.append("model")
-    if call.has_limits:
+    if call.has_limits or call.has_budget:
         active.append("limits")
     if call.config.context_guard != "off":
         active.append("context")
