@@ -85,6 +85,11 @@ class Bookings:
     def __init__(self) -> None:
         self._pending: dict[str, Callable[[], Awaitable[Any]]] = {}
 
+    @property
+    def pending(self) -> int:
+        """How many calls are still to be booked or released."""
+        return len(self._pending)
+
     def release_later(self, booking: Booking, now: float) -> None:
         """Release a reservation that may or may not have been made."""
         claim_id = booking.claim.id
@@ -106,8 +111,8 @@ class Bookings:
 
     async def flush(self) -> int:
         """Try everything that is pending. Returns how much is left."""
-        await self._retry(len(self._pending))
-        return len(self._pending)
+        await self._retry(self.pending)
+        return self.pending
 
     async def _retry(self, count: int) -> None:
         for _ in range(min(count, len(self._pending))):
