@@ -9,7 +9,7 @@ from proxy.store.base import Limits, Refusal, usd
 from proxy.store.refusals import SOON_SECONDS
 
 _NOTHING_SPENT = "Nothing was sent upstream, so nothing was spent."
-_HOUR, _DAY = 3_600, 86_400
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def error(refusal: Refusal, limits: Limits, use: Use) -> ProxyError:
@@ -47,10 +47,13 @@ def _budget(refusal: Refusal, limits: Limits, use: Use) -> ProxyError:
             "requests",
             refusal.retry_after,
         )
-    return QuotaSpent(f"{state}, which does not cover {need}.", refusal.retry_after)
+    again = "" if refusal.retry_after is None else f" It starts again in {_duration(refusal.retry_after)}."
+    return QuotaSpent(f"{state}, which does not cover {need}.{again} {_NOTHING_SPENT}", refusal.retry_after)
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 2 * _HOUR:
+    if seconds < 2 * _MINUTE:
         return f"{max(1, round(seconds))} seconds"
+    if seconds < 2 * _HOUR:
+        return f"{round(seconds / _MINUTE)} minutes"
     return f"{round(seconds / _HOUR)} hours" if seconds < 2 * _DAY else f"{round(seconds / _DAY)} days"

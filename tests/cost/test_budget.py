@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from proxy.cost import budget_refusals
+from proxy.cost.claims import Use
 from proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamUnreachable
-from proxy.store.base import NANO_PER_USD
+from proxy.relay import relay
+from proxy.store.base import NANO_PER_USD, Limits, Refusal
 from tests.support import fake_clock
 from tests.support.budgets import Endpoint, key
-from tests.support.core import JSON_HEAD, Listed, error_of
+from tests.support.core import JSON_HEAD, Listed, error_of, request
 from tests.support.guards import chat, messages
 from tests.support.metered import DONE, TEXT, USAGE
 
@@ -103,7 +106,7 @@ def test_a_budget_of_a_period_says_when_it_starts_again() -> None:
     reply, _ = endpoint.run(whole(), chat(), sent)
     error = error_of(reply)
     assert (reply.status, error["code"]) == (429, "insufficient_quota") and "per day" in error["message"]
-    assert 0 < int(reply.headers.get("retry-after") or 0) <= 86_400
+    assert 0 < int(reply.headers.get("retry-after") or 0) <= 86_400 and "starts again in" in error["message"]
 
 
 def test_what_running_calls_reserve_is_not_given_twice() -> None:
@@ -181,6 +184,30 @@ def test_a_revoked_key_is_refused_at_its_next_call() -> None:
     assert (reply.status, error_of(reply)["code"]) == (401, "revoked_key") and not upstream.sent
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.1, "1 seconds"), (119, "119 seconds"), (600, "10 minutes"), (90_000, "25 hours"), (260_000, "3 days")],
+)
+def test_waits_are_told_in_units_that_people_use(seconds: float, words: str) -> None:
+    limits = Limits(1_000_000_000, "month", None, None, None)
+    error = budget_refusals.error(Refusal("budget", seconds), limits, Use(2_000_000_000, 0))
+    assert error.message.startswith("Your key has a budget of 1 US dollars per month")
+    assert f"which may cost up to 2. It starts again in {words}." in error.message
+
+
+def test_an_answer_that_is_too_large_for_the_platform_is_booked_once() -> None:
+    endpoint = Endpoint()
+
+    async def go() -> None:
+        asked = request(body=json.dumps(chat()).encode(), headers=(("authorization", f"Bearer {key(budget_usd=1)}"),))
+        asked.plain_limit = 10
+        reply = await relay(asked, endpoint.config, whole(), endpoint.host)
+        assert error_of(reply)["code"] == "response_too_large"
+
+    fake_clock.run(go())
+    assert endpoint.store.done == ["reserve", "settle"] and endpoint.booked[0].cost == COST
+
+
 @pytest.mark.parametrize("protocol", ["messages", "gemini"])
 def test_refusals_are_in_the_caller_s_protocol(protocol: str) -> None:
     endpoint = Endpoint(ANTHROPIC_API_KEY="sk-ant-0123456789", GEMINI_API_KEY="g-0123456789")
@@ -189,7 +216,7 @@ def test_refusals_are_in_the_caller_s_protocol(protocol: str) -> None:
         path = "/v1beta/models/gemini-2.5-flash:generateContent"
         body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
     for limits in ({"budget_usd": 0.000001}, {"rpm": 1}):
-        sent = key(key_id=f"{limits}"[2:5], **limits)
+        sent = key("alice", f"{limits}"[2:5], **limits)
         if "rpm" in limits:
             endpoint.run(whole({}), body, sent, path)
         reply, data = endpoint.run(whole({}), body, sent, path)

@@ -38,7 +38,7 @@ NEVER = 4_000_000_000
 EXACT = Grant()
 
 
-def key(name: str = "alice", key_id: str = "a1b2c3", **limits: Any) -> str:
+def key(name: str = "alice", key_id: str = "a1b2c3", /, **limits: Any) -> str:
     """A signed key. `budget_usd` is in US dollars."""
     if "budget_usd" in limits:
         limits["budget"] = round(limits.pop("budget_usd") * NANO_PER_USD)
