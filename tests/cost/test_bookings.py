@@ -10,9 +10,8 @@ import pytest
 
 from proxy.cost import bookings
 from proxy.cost.bookings import Bookings
-from tests.cost.test_budget import COST, whole
 from tests.support import fake_clock
-from tests.support.budgets import Endpoint, key
+from tests.support.budgets import COST, Endpoint, key, whole
 from tests.support.core import Listed, error_of
 from tests.support.guards import chat
 from tests.support.metered import DONE, TEXT, USAGE

@@ -14,24 +14,10 @@ from proxy.errors import UpstreamDisconnected, UpstreamTimeout, UpstreamUnreacha
 from proxy.relay import relay
 from proxy.store.base import NANO_PER_USD, Limits, Refusal
 from tests.support import fake_clock
-from tests.support.budgets import Endpoint, key
+from tests.support.budgets import ANSWER, COST, IN, OUT, Endpoint, key, whole
 from tests.support.core import JSON_HEAD, Listed, error_of, request
 from tests.support.guards import chat, messages
 from tests.support.metered import DONE, TEXT, USAGE
-
-# gpt-4o-mini: 0.15 and 0.60 US dollars per million tokens.
-IN, OUT = 150, 600  # nano-dollars per token
-ANSWER = {
-    "model": "gpt-4o-mini",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}],
-    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
-}
-COST = 8 * IN + 2 * OUT
-
-
-def whole(answer: Any = ANSWER) -> Listed:
-    data = json.dumps(answer).encode()
-    return Listed(data, headers=(*JSON_HEAD, ("content-length", str(len(data)))))
 
 
 def stream(*pieces: Any) -> Listed:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.store.base import MAX_AMOUNT, NANO_PER_USD
-from tests.cost.test_budget import ANSWER, whole
-from tests.support.budgets import Endpoint, key
+from tests.support.budgets import ANSWER, Endpoint, key, whole
 from tests.support.core import error_of
 from tests.support.guards import chat
 

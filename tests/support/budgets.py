@@ -27,15 +27,29 @@ from proxy.store.base import (
     StoreUnavailable,
 )
 from proxy.upstream import Upstream
-from tests.store.model import Model
 from tests.support import fake_clock
+from tests.support.core import JSON_HEAD, Listed, request
 from tests.support.core import host as make_host
-from tests.support.core import request
+from tests.support.store_model import Model
+
+# gpt-4o-mini: 0.15 and 0.60 US dollars per million tokens.
+IN, OUT = 150, 600  # nano-dollars per token
+ANSWER = {
+    "model": "gpt-4o-mini",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}],
+    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
+}
+COST = 8 * IN + 2 * OUT
+
+
+def whole(answer: Any = ANSWER) -> Listed:
+    data = json.dumps(answer).encode()
+    return Listed(data, headers=(*JSON_HEAD, ("content-length", str(len(data)))))
+
 
 SECRET = "s" * 40
 HELD = {"OPENAI_API_KEY": "sk-owner-0123456789abcdef", "SIGNING_SECRET": SECRET, "STORE": "redis://127.0.0.1:1/0"}
 NEVER = 4_000_000_000
-EXACT = Grant()
 
 
 def key(name: str = "alice", key_id: str = "a1b2c3", /, **limits: Any) -> str:

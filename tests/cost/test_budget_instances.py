@@ -15,10 +15,9 @@ import pytest
 from proxy.cost import bookings
 from proxy.store import sqlite_operations
 from proxy.store.base import NANO_PER_USD
-from tests.cost.test_budget import whole
 from tests.support import fake_clock
 from tests.support.budget_load import cost
-from tests.support.budgets import Endpoint, key
+from tests.support.budgets import Endpoint, key, whole
 from tests.support.fake_clock import FakeClock
 from tests.support.guards import chat
 from tests.support.stores import NOW
