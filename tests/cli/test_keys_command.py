@@ -6,11 +6,14 @@ import io
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.__main__ import main
+from proxy.access import signed_keys
+from proxy.call import Grant
 from proxy.cli import keys
 from proxy.errors import ConfigError
 from tests.conftest import Serve
@@ -19,6 +22,7 @@ from tests.support.drivers import AsgiDriver
 from tests.support.upstream import Upstream, whole
 
 SECRET = "s" * 32
+COUNTED = "   (counted in the endpoint's STORE)"
 
 
 @pytest.fixture(autouse=True)
@@ -83,11 +87,84 @@ def test_without_a_secret_the_command_says_how_to_make_one(
         ({"name": "a", "paths": "chat,nowhere"}, "--paths: unknown path nowhere"),
         ({"name": "a", "models": ""}, "--models and --paths must not be empty"),
         ({"name": "a", "paths": ""}, "--models and --paths must not be empty"),
+        ({"name": "a", "per": "day"}, "Add --budget-usd, or omit --per"),
+        ({"name": "a", "budget_usd": 0}, "--budget-usd must be from 0.000001 to 1000000"),
+        ({"name": "a", "budget_usd": -5}, "--budget-usd must be from"),
+        ({"name": "a", "budget_usd": 1_000_000.01}, "--budget-usd must be from"),
+        ({"name": "a", "budget_usd": float("nan")}, "--budget-usd must be from"),
+        ({"name": "a", "rpm": 0}, "--rpm must be from 1 to 1000000"),
+        ({"name": "a", "rpm": 1_000_001}, "--rpm must be from 1 to 1000000"),
+        ({"name": "a", "tpm": -1}, "--tpm must be from 1 to 1000000000"),
+        ({"name": "a", "tpm": 1_000_000_001}, "--tpm must be from"),
+        ({"name": "a", "parallel": 0}, "--parallel must be from 1 to 1000"),
+        ({"name": "a", "parallel": 1_001}, "--parallel must be from"),
     ],
 )
 def test_invalid_options_are_refused(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         keys.make({"SIGNING_SECRET": SECRET}, keys.KeyRequest(**options), 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ((), []),
+        (("--budget-usd", "5"), [f"budget   5 US dollars per month{COUNTED}"]),
+        (("--budget-usd", "0.000001", "--per", "day"), [f"budget   0.000001 US dollars per day{COUNTED}"]),
+        (("--budget-usd", "1000000", "--per", "total"), [f"budget   1000000 US dollars in all{COUNTED}"]),
+        (("--rpm", "20"), [f"rates    20 requests a minute{COUNTED}"]),
+        (("--tpm", "100000"), [f"rates    100000 tokens a minute{COUNTED}"]),
+        (("--parallel", "2"), [f"rates    2 calls at a time{COUNTED}"]),
+        (
+            ("--budget-usd", "2.5", "--per", "month", "--rpm", "1", "--tpm", "2", "--parallel", "3"),
+            [
+                f"budget   2.5 US dollars per month{COUNTED}",
+                f"rates    1 requests a minute, 2 tokens a minute, 3 calls at a time{COUNTED}",
+            ],
+        ),
+    ],
+)
+def test_inspect_prints_the_limits_on_all_calls(
+    options: tuple[str, ...], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, description = mint(capsys, *options)
+    assert main(["keys", "inspect", key]) == 0
+    printed = capsys.readouterr().out
+    assert printed == description and printed.splitlines()[6:] == shown
+
+
+def test_dollars_become_exactly_as_many_nano_dollars() -> None:
+    options = {"name": "a", "budget_usd": 0.1, "per": "day", "rpm": 1_000_000, "tpm": 1_000_000_000, "parallel": 1_000}
+    made = keys.make({"SIGNING_SECRET": SECRET}, keys.KeyRequest(**options), 0)  # type: ignore[arg-type]
+    grant = signed_keys.read(made, [SECRET]).grant
+    assert grant == Grant((), (), None, 100_000_000, "day", 1_000_000, 1_000_000_000, 1_000)
+
+
+@pytest.mark.parametrize("option", ["--per=week", "--rpm=many", "--tpm=1.5", "--parallel=", "--budget-usd=five"])
+def test_an_option_that_is_no_number_is_exit_code_2(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["keys", "mint", "--name", "a", "--budget-usd", "5", option])
+    assert caught.value.code == 2 and f"argument {option.partition('=')[0]}: invalid" in capsys.readouterr().err
+
+
+def test_the_secret_may_be_in_the_file_whatever_else_that_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sluice.toml"
+    upstream = '[[upstreams]]\nname = "a"\nbase_url = "https://a.example"\nkeys = "$NOT_ON_THIS_MACHINE"\n'
+    file.write_text(f'signing_secret = "{SECRET}"\nrevoked_keys = "mallory"\n{upstream}')
+    monkeypatch.delenv("SIGNING_SECRET")
+    monkeypatch.setenv("CONFIG_FILE", str(file))
+    key, _ = mint(capsys)
+    assert signed_keys.read(key, [SECRET]).name == "alice"
+    assert main(["keys", "mint", "--name", "mallory"]) == 0 and "refused  revoked" in capsys.readouterr().err
+
+
+def test_without_what_signing_takes_the_command_says_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.startup.can_verify", lambda: False)
+    assert main(["keys", "mint", "--name", "a"]) == 1 and "pip install itsdangerous" in capsys.readouterr().err
 
 
 def test_a_key_from_the_command_line_lets_its_holder_in(serve: Serve, upstream: Upstream) -> None:
