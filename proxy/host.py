@@ -100,6 +100,14 @@ class Host:
         self.only_responses: dict[tuple[str, str], float] = {}
         self.resting: dict[str, float] = {}
         self.store: Any = None
+        self._states: dict[type[Any], Any] = {}
+
+    def state(self, kind: type[T]) -> T:
+        """What a feature remembers in this process: the one `kind()` of it, made when it is first asked for."""
+        if kind not in self._states:
+            self._states[kind] = kind()
+        state: T = self._states[kind]
+        return state
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
         """Remember for an hour that `lessons` holds for a model at an upstream.

@@ -113,6 +113,12 @@ def _add_outcome(record: dict[str, Any], outcome: Outcome, secrets: set[str]) ->
         record[name] = _clean(value, secrets)
 
 
+def model(call: Call) -> str | None:
+    """The model that answered, or else the one that was asked for; None if neither looks like a model's name."""
+    secrets = _secrets(call)
+    return _safe_name(call.outcome.model, secrets) or _safe_name(call.body.fields.get("model"), secrets)
+
+
 def _is_enabled(level: str, min_level: str) -> bool:
     return _LEVELS[level] >= _LEVELS[min_level]
 

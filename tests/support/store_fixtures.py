@@ -1,4 +1,4 @@
-"""Fixtures: each kind of store, empty. A conftest.py imports them for the tests of its folder."""
+"""Fixtures for each kind of store, empty. tests/conftest.py makes them known."""
 
 from __future__ import annotations
 
