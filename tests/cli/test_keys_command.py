@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from proxy.call import Grant
 from proxy.cli import keys
 from proxy.errors import ConfigError
 from tests.conftest import Serve
+from tests.support import command
 from tests.support.case import JSON, Ask
 from tests.support.drivers import AsgiDriver
+from tests.support.stores import PATIENT, Backend
 from tests.support.upstream import Upstream, whole
 
 SECRET = "s" * 32
@@ -169,8 +171,7 @@ def test_without_what_signing_takes_the_command_says_how_to_get_it(
 
 def test_a_key_from_the_command_line_lets_its_holder_in(serve: Serve, upstream: Upstream) -> None:
     """Across processes: created in one, verified in another."""
-    command = [sys.executable, "-m", "proxy", "keys", "mint", "--name", "bob", "--models", "gpt-4o"]
-    key = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    key = command.run("keys", "mint", "--name", "bob", "--models", "gpt-4o", SIGNING_SECRET=SECRET).stdout.strip()
     driver = AsgiDriver(serve)
     upstream.play(whole(b'{"ok":1}'))
     settings = (("OPENAI_BASE_URL", upstream.url), ("OPENAI_API_KEY", "sk-server"), ("SIGNING_SECRET", SECRET))
@@ -180,3 +181,36 @@ def test_a_key_from_the_command_line_lets_its_holder_in(serve: Serve, upstream: 
     other = Ask(headers=ask.headers, body=b'{"model":"o3"}')
     assert driver.ask(other, settings).status == 403 and len(upstream.received) == 1
     driver.close()
+
+
+def test_a_key_that_the_command_line_revokes_is_refused_by_a_server_that_runs(
+    serve: Serve, upstream: Upstream, backend: Backend
+) -> None:
+    def printed(*arguments: str) -> str:
+        done = command.run("keys", *arguments, SIGNING_SECRET=SECRET, **backend.settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    driver = AsgiDriver(serve)
+    upstream.play(whole(b'{"ok":1}'))
+    settings = (
+        ("OPENAI_BASE_URL", upstream.url),
+        ("OPENAI_API_KEY", "sk-server"),
+        ("SIGNING_SECRET", SECRET),
+        *{**PATIENT, **backend.settings}.items(),
+    )
+    bob, carol = (printed("mint", "--name", name, "--rpm", "20") for name in ("bob", "carol"))
+
+    def answer(key: str) -> tuple[int, bool]:
+        reply = driver.ask(Ask(headers=(("Authorization", f"Bearer {key}"), JSON)), settings)
+        return reply.status, b"revoked_key" in reply.body
+
+    try:
+        assert answer(bob) == answer(carol) == (200, False)
+        assert printed("revoke", "bob").startswith("Revoked bob: 1 known key.")
+        assert (answer(bob), answer(carol)) == ((401, True), (200, False))
+        assert len(upstream.received) == 3
+        keys_shown = json.loads(printed("list", "--json"))["keys"]
+        assert [(key["name"], key["revoked"]) for key in keys_shown] == [("bob", True), ("carol", False)]
+    finally:
+        driver.close()

@@ -140,7 +140,7 @@ def test_without_a_call_the_command_says_what_may_be_wrong(booked: Backend, caps
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--by", "key,upstream"), "the store knows key, model, day, and not upstream"),
+        (("--by", "key,upstream"), "the store knows key, model, response-model, day, and not upstream"),
         (("--by", "status"), "and not status. Change --by, or name log files"),
         (("--utc-offset", "+08:00"), "--utc-offset must be +00:00"),
         (("--utc-offset=-05:00",), "--utc-offset must be +00:00"),
@@ -164,6 +164,7 @@ def test_the_rest_of_the_groups_are_those_of_the_log() -> None:
 )
 def test_keys_have_the_names_of_the_log(holder_id: str, name: str, key: str) -> None:
     row = from_store.to_row(base.Row(holder_id, name, "2026-11-27", "o3", 2, 1_230_000_000, 3, 4))
+    assert row.response_model == "o3"
     assert (row.key, row.model, row.day, row.calls, row.input_tokens, row.output_tokens) == (
         *(key, "o3", "2026-11-27"),
         *(2, 3, 4),

@@ -20,7 +20,7 @@ from proxy.store import base, periods
 
 DEFAULT_DAYS = 30
 # What a store knows; the other groups and columns of a log are missing, for a 0 in them would be wrong.
-GROUPS = ("key", "model", "day")
+GROUPS = ("key", "model", "response-model", "day")
 COLUMNS = ("calls", "input_tokens", "output_tokens", "cost_usd")
 _NO_CALLS = (
     f"no calls were booked in these days, of which a store keeps the last {base.KEPT_DAYS}. Is STORE the one that the "
@@ -71,12 +71,15 @@ def span_of(options: Options, now: float) -> Span:
 
 
 def to_row(row: base.Row) -> Row:
-    """The row of the table, with the key as it is in the log: NAME/ID, or the id of a key that has no name."""
+    """The row of the table, with the key as it is in the log: NAME/ID, or the id of a key that has no name.
+
+    Calls are booked with the model that answered, or with the requested one if the answer named none.
+    """
     key = row.holder if row.name in ("", row.holder) else f"{row.name}/{row.holder}"
     return Row(
         key=key,
         model=row.model,
-        response_model=UNKNOWN,
+        response_model=row.model,
         day=row.day,
         upstream=UNKNOWN,
         path=UNKNOWN,
