@@ -32,6 +32,7 @@ class App(Instance):
 
     platform = "server"
     loads_tokens = True  # a server has time before its first call, and memory for the vocabularies
+    keeps_metrics = True  # False where a server is one of many instances
     exits_on_config_error = True  # False where nobody sees it: each call then answers with the error
 
     def __init__(
@@ -42,6 +43,15 @@ class App(Instance):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(os.environ if environ is None else environ, write or log_output.queue(), upstream, clock)
+
+    def start(self) -> tuple[Config, ClosableUpstream]:
+        """As Instance.start. The first call that succeeds begins the metrics."""
+        started = super().start()
+        if self.keeps_metrics and self.host.metrics_page is None:
+            from proxy import metrics  # functions have none
+
+            metrics.attach(self.host)
+        return started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as the ASGI specification describes it."""
@@ -130,6 +140,7 @@ class App(Instance):
 
 def _request(scope: Scope, body: IncomingBody) -> Request:
     """The request that an HTTP scope describes, with its path as sent where the server keeps it."""
+    client = scope.get("client")
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     return Request(
@@ -139,4 +150,5 @@ def _request(scope: Scope, body: IncomingBody) -> Request:
         headers=headers,
         body=body,
         origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
+        peer=client[0] if client else None,
     )
