@@ -78,6 +78,12 @@ def test_as_any_asgi_app(upstream: Upstream) -> None:
         running.close()
 
 
+@pytest.mark.parametrize("path", ["/v1/metrics", "/metrics/", "//metrics", "/release/metrics", "/v1/v1/metrics"])
+def test_no_other_spelling_leads_there_past_a_proxy_s_rule(path: str, serve: Serve, upstream: Upstream) -> None:
+    assert code(call(serve().port, "GET", path)) == (404, "unknown_path")
+    assert call(serve().port, "GET", "/metrics").status == 200
+
+
 @pytest.mark.parametrize("client", [None, ("10.0.0.1", 1), ("", 0)])
 def test_an_asgi_server_that_names_no_local_peer_needs_the_key(client: Any) -> None:
     sent: list[Any] = []

@@ -15,7 +15,7 @@ from proxy.messages import Headers, Request
 from proxy.metrics.labels import OTHER
 from proxy.metrics.recorder import MAX_CALL_SETS, MAX_MODELS, Recorder
 from tests.support.core import JSON_HEAD, SSE, Body, Listed, host, request
-from tests.support.metrics import USAGE, Recorded, parsed, value, values_of
+from tests.support.metrics import USAGE, Recorded, fields, parsed, value, values_of
 
 CHAT = "chat/completions"
 
@@ -110,21 +110,6 @@ def test_counting_that_fails_never_fails_a_call() -> None:
     server.host.observer = Failing()
     assert server.call().status == 200
     assert json.loads(server.lines[-1])["ending"] == "complete"
-
-
-def fields(**more: object) -> dict[str, object]:
-    return {
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "status": 200,
-        "ending": "complete",
-        "duration_ms": 1.0,
-        "stream": False,
-        "gen_ai.response.time_to_first_chunk": None,
-        "bytes_in": 1,
-        "bytes_out": 1,
-        **more,
-    }
 
 
 def page_of(recorder: Recorder) -> str:

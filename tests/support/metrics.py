@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proxy import metrics, startup
 from proxy.messages import Reply, Request
 from proxy.relay import relay
@@ -37,6 +39,22 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 def values_of(samples: Samples, label: str) -> set[str]:
     """All values of a label."""
     return {text for _, labels in samples for name, text in labels if name == label}
+
+
+def fields(**more: Any) -> dict[str, Any]:
+    """Those of a call's log line."""
+    return {
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "ending": "complete",
+        "duration_ms": 1.0,
+        "stream": False,
+        "gen_ai.response.time_to_first_chunk": None,
+        "bytes_in": 1,
+        "bytes_out": 1,
+        **more,
+    }
 
 
 class Recorded:
