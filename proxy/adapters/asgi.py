@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from proxy import error_reply
-from proxy.adapters import log_output
+from proxy.adapters import asgi_http, log_output
 from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, check_head, refuse_websocket, send_reply
 from proxy.adapters.asyncio_host import Instance
 from proxy.adapters.http_rules import offer_http
@@ -91,7 +91,7 @@ class App(Instance):
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = IncomingBody(receive)
-        request = _request(scope, body)
+        request = asgi_http.request_of(scope, body)
         try:
             check_head(scope, request.headers)
         except ProxyError as error:
@@ -136,19 +136,3 @@ class App(Instance):
 
             if tokens.installed():
                 await self.host.clock.offload(tokens.load)
-
-
-def _request(scope: Scope, body: IncomingBody) -> Request:
-    """The request that an HTTP scope describes, with its path as sent where the server keeps it."""
-    client = scope.get("client")
-    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    return Request(
-        method=scope["method"],
-        path=path.decode("latin-1"),
-        query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=body,
-        origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
-        peer=client[0] if client else None,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,6 +32,16 @@ def samples(port: int) -> Samples:
 
 def ask(port: int) -> None:
     assert call(port, "POST", "/v1/chat/completions", KEY, b'{"model":"gpt-x"}').status == 200
+
+
+def workers_of(parent: int) -> set[int]:
+    """The ids of the processes that a server has started for its work."""
+    found = set()
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def test_one_process_counts_its_calls(upstream: Upstream) -> None:
@@ -76,9 +87,9 @@ def test_calls_of_a_process_that_died_run_no_longer(upstream: Upstream) -> None:
         assert next(connection.writes(connection.head())) == event
         wait_for(lambda: value(samples(port), "sluice_calls_running") == 1)
         (server,) = (
-            one.pid
-            for one in psutil.Process(process.pid).children(recursive=True)
-            if any(open_.raddr and open_.raddr.port == upstream.port for open_ in one.net_connections())
+            pid
+            for pid in workers_of(process.pid)
+            if any(one.raddr and one.raddr.port == upstream.port for one in psutil.Process(pid).net_connections())
         )
         os.kill(server, signal.SIGKILL)
         connection.close()
@@ -88,10 +99,22 @@ def test_calls_of_a_process_that_died_run_no_longer(upstream: Upstream) -> None:
         assert process.wait(CEILING) == 0
 
 
-def test_without_the_package_processes_share_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_files, "find_spec", lambda _: None)
-    with shared_files.temporary_folder(2) as folder:
-        assert folder is None
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signal")
+def test_without_the_package_processes_share_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text('import sys\nsys.modules["prometheus_client"] = None\n')
+    place = tmp_path / "temporary"
+    place.mkdir()
+    with served("--workers", "2", PYTHONPATH=str(tmp_path), TMPDIR=str(place)) as (process, printed):
+        port = port_of(printed)
+        wait_until_up(port)
+        page = call(port, "GET", "/metrics")
+        assert (page.status, page.json()["error"]["code"]) == (501, "metrics_not_installed")
+        assert list(place.iterdir()) == []
+        before = workers_of(process.pid)
+        os.kill(min(before), signal.SIGKILL)
+        wait_for(lambda: bool(workers_of(process.pid) - before))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(CEILING) == 0
 
 
 def test_one_process_needs_no_folder() -> None:
