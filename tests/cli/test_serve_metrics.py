@@ -76,10 +76,10 @@ def test_several_processes_count_as_one_and_leave_nothing(upstream: Upstream, tm
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signal")
-def test_calls_of_a_process_that_died_run_no_longer(upstream: Upstream) -> None:
+def test_calls_of_a_process_that_died_run_no_longer(upstream: Upstream, tmp_path: Path) -> None:
     event = b'data: {"x":1}\n\n'
     upstream.play((SSE_HEAD, chunk(event), Wait()))
-    with served("--workers", "2", OPENAI_BASE_URL=upstream.url) as (process, printed):
+    with served("--workers", "2", OPENAI_BASE_URL=upstream.url, TMPDIR=str(tmp_path)) as (process, printed):
         port = port_of(printed)
         wait_until_up(port)
         connection = Connection(port)
