@@ -256,6 +256,11 @@ class Call:
         return self.api == path_table.OPENAI and is_listing and "anthropic-version" in self.request.headers
 
     @property
+    def is_relayed(self) -> bool:
+        """Whether the path is one that goes upstream, if nothing refuses the call."""
+        return self.route is not None and not self.route.own
+
+    @property
     def allowed_models(self) -> tuple[str, ...]:
         """The patterns of models that the caller's key is for, none where it is for all."""
         grant = self.caller.grant if self.caller else None

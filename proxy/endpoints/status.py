@@ -1,4 +1,4 @@
-"""Sluice's own paths: the console at `/`, `/healthz`, `/readyz`, and counting tokens. Nothing goes upstream."""
+"""Sluice's own paths: the console at `/`, `/healthz`, `/readyz`, `/metrics`, counting tokens. None goes upstream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHORT_SECONDS = 5.0  # a time-out too short for any real answer; Lambda's and SC
 async def answer(call: Call, route: Route) -> Reply:
     """Answer one of Sluice's own paths.
 
-    Raises MethodNotAllowed, UnknownPath, and for `?deep=1` the errors of `auth.admit`.
+    Raises MethodNotAllowed, UnknownPath, for `?deep=1` the errors of `auth.admit`, and those of `metrics.answer`.
     """
     if route.path == INPUT_TOKENS:
         return await _count_tokens(call)
@@ -38,6 +38,10 @@ async def answer(call: Call, route: Route) -> Reply:
         return _json(200, {"message": "hello"})
     if route.path == "readyz":
         return await _ready(call)
+    if route.path == "metrics":
+        from proxy.endpoints import metrics  # few calls come here
+
+        return await metrics.answer(call)
     if not call.config.console:
         raise UnknownPath
     from proxy.endpoints.console import page  # a function's cold start does not need it

@@ -57,7 +57,7 @@ PLATFORMS = (
                     prefix="/var/user",
                     limit=_SCF_LIMIT,
                     tiktoken=_SCF_TIKTOKEN,
-                    lacks=("proxy.adapters.server_httptools",),
+                    lacks=("proxy.adapters.server_httptools", "proxy.metrics"),
                 ),
             ),
             Function(

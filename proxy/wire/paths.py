@@ -16,7 +16,7 @@ from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOK
 
 # Paths that Sluice answers itself.
 HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
-LOCAL_PATHS = frozenset({"", "healthz", "readyz", HELLO, INPUT_TOKENS})
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELLO, INPUT_TOKENS})
 # Where Claude Code sends its telemetry and looks for its user's account (seen with 2.1.332).
 _TELEMETRY = re.compile(r"api/(?:claude|event_logging|oauth|web)")
 # Prefixes that gateways and other proxies put before /v1. After one of these any path is relayed.
