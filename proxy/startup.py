@@ -123,6 +123,11 @@ def _budgets(loaded: Config) -> None:
         raise ConfigError(
             "KEY_BUDGET_PER says when a budget starts again. Set KEY_BUDGET_USD, or remove it.", param="KEY_BUDGET_USD"
         )
+    if loaded.demo and (loaded.store or "").startswith("http"):
+        raise ConfigError(
+            "STORE=https://… does not work with DEMO=1, which answers every call itself. Use sqlite:FILE, or remove it.",
+            param="STORE",
+        )
     if loaded.admin_key is not None and loaded.admin_key in (*loaded.proxy_key, *loaded.signing_secret):
         raise ConfigError("ADMIN_KEY must differ from the keys that callers have.", param="ADMIN_KEY")
 
