@@ -7,7 +7,7 @@ from proxy.settings.config import Config
 from proxy.store.base import NANO_PER_USD, Holder, Limits
 
 # When keys end that never do, such as PROXY_KEY: in the year 2100. Stores keep numbers.
-_NEVER = 4_102_444_800
+NEVER = 4_102_444_800
 _NOTHING = Grant()
 
 
@@ -17,7 +17,7 @@ def holder_of(caller: Caller) -> Holder:
     Where anybody may call, all callers without a key are one holder.
     """
     name, _, key_id = caller.id.rpartition("/")
-    return Holder(key_id, name or key_id, caller.expires or _NEVER)
+    return Holder(key_id, name or key_id, caller.expires or NEVER)
 
 
 def limits_of(caller: Caller, config: Config) -> Limits:
