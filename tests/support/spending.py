@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +70,8 @@ def filled(
             if revoked is not None:
                 await made.revoke(revoked, now)
 
-    asyncio.run(book())
+    with ThreadPoolExecutor(1) as thread:  # while Playwright's driver runs, no loop can start in this one
+        thread.submit(lambda: asyncio.run(book())).result()
     return settings
 
 

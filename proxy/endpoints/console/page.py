@@ -26,7 +26,7 @@ from proxy.settings.example_models import PRICED
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     *("texts.js", "dom.js", "api.js", "markdown.js", "stream.js", "report.js"),
-    *("chat.js", "clients.js", "tokens.js", "limits.js", "start.js"),
+    *("chat.js", "clients.js", "tokens.js", "usage_plot.js", "usage.js", "limits.js", "start.js"),
 )
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 # One path segment before /v1, which is not /v1 itself.
@@ -54,6 +54,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "platform": host.platform,
         "streams": host.capabilities.streams,
         "demo": config.demo,
+        "counts": config.store is not None,
         "model": default_model.first_model(config),
         "models": {api: default_model.first_model(config, api) for api in default_model.served_apis(config)},
         "priced": ", ".join(PRICED),

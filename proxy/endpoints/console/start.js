@@ -1,5 +1,6 @@
 // The page around the tabs: addresses, tab bar, language. Runs last.
-const tabs = [...document.querySelectorAll("[role=tab]")];
+byId("tab-usage").hidden = !DATA.counts;
+const tabs = [...document.querySelectorAll("[role=tab]:not([hidden])")];
 
 function openTab(tab, focus) {
   for (const other of tabs) {
@@ -41,5 +42,6 @@ byId("language").addEventListener("click", () => {
 });
 startChat();
 startTokens();
+startUsage();
 render();
 openTab(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) || tabs[0]);
