@@ -46,7 +46,7 @@ async def answer(call: Call, route: Route) -> Reply:
         raise UnknownPath
     from proxy.endpoints.console import page  # a function's cold start does not need it
 
-    return Reply(200, Headers(page.headers()), page.render(call.request, call.config, call.host))
+    return Reply(200, Headers(page.headers(call.config)), page.render(call.request, call.config, call.host))
 
 
 async def _count_tokens(call: Call) -> Reply:

@@ -1,6 +1,5 @@
 // The page around the tabs: addresses, tab bar, language. Runs last.
-byId("tab-usage").hidden = !DATA.counts;
-const tabs = [...document.querySelectorAll("[role=tab]:not([hidden])")];
+const tabs = [...document.querySelectorAll("[role=tab]")];
 
 function openTab(tab, focus) {
   for (const other of tabs) {
@@ -42,6 +41,5 @@ byId("language").addEventListener("click", () => {
 });
 startChat();
 startTokens();
-startUsage();
 render();
 openTab(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) || tabs[0]);

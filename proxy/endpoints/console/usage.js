@@ -1,5 +1,5 @@
 // The tab Usage: what a key has spent and has left, and with ADMIN_KEY what all keys have spent. The key that is typed
-// here is for one question and kept nowhere.
+// here is for one question and kept nowhere. Only on the page of a server with a store.
 const SPANS = [7, 30, 90];
 let span = 30;
 // The last answer: a report, or why there is none; or that it is still loading.
@@ -154,4 +154,5 @@ function startUsage() {
     if (event.key === "Enter" && !event.isComposing) loadUsage();
   });
 }
+startUsage();
 renderers.push(renderUsage);
