@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import picture, ratios, stalls, table, translations
+from benchmarks import budgets, picture, ratios, stalls, table, translations
 from benchmarks.results import Results
 
 
@@ -11,6 +11,8 @@ def tables(results: Results) -> str:
     parts = [" · ".join(results.facts), table.relays(results.columns), ratios.ratios(results)]
     if results.translations:
         parts.append(translations.told(results.translations))
+    if results.budgets:
+        parts.append(budgets.told(results.budgets))
     if results.cold:
         parts.append(table.cold(results.cold))
     if results.stalls:

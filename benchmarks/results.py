@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.budgets import Added
 from benchmarks.coldstart import Cold
 from benchmarks.stalls import Stalls
 from benchmarks.translations import Spent
@@ -56,6 +57,7 @@ class Results:
     columns: list[Column]
     cold: list[Cold] = field(default_factory=list)
     translations: list[Spent] = field(default_factory=list)
+    budgets: list[Added] = field(default_factory=list)
     stalls: list[Stalls] = field(default_factory=list)
 
     def column(self, name: str) -> Column | None:
@@ -75,5 +77,6 @@ class Results:
             [Column(**column) for column in stored["columns"]],
             [Cold(**cold) for cold in stored["cold"]],
             [Spent(**spent) for spent in stored["translations"]],
+            [Added(**added) for added in stored["budgets"]],
             [Stalls(**stalls) for stalls in stored["stalls"]],
         )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 
-from benchmarks import coldstart, relays, stalls, translations
+from benchmarks import budgets, coldstart, relays, stalls, translations
 from benchmarks.cores import Cores
 from benchmarks.crowd import Crowd, raise_descriptor_limit
 from benchmarks.measure import Effort, Figures, measure, measure_crowd
@@ -35,6 +35,7 @@ def run(effort: Effort) -> Results:
         if sys.platform == "linux":
             _crowds(subjects, columns, effort, cores)
         translated = translations.measure(up.port, effort.rounds, effort.burst, cores)
+        counted = budgets.measure(up.port, effort.rounds, effort.seconds, cores)
         _report("cold starts")
         cold = coldstart.measure(up.port, effort.cold, cores)
     waits = stalls.measure(effort.stalls) if effort.stalls else []  # on all cores, as callers have them
@@ -46,7 +47,7 @@ def run(effort: Effort) -> Results:
         f"{effort.rounds} rounds, {effort.cold} cold starts",
         others.told(),
     ]
-    return Results(facts, [figures.column() for figures in columns], list(cold), translated, waits)
+    return Results(facts, [figures.column() for figures in columns], list(cold), translated, counted, waits)
 
 
 def _crowds(subjects: dict[str, Start], columns: list[Figures], effort: Effort, cores: Cores) -> None:

@@ -26,12 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return limits.write() if options.write else limits.run(options.platform)
     if options.command == "keys":
-        from proxy.cli import keys
-
-        if options.action == "inspect":
-            return keys.run_inspect(os.environ, options.key)
-        fields = ("name", "days", "models", "paths", "max_output_tokens", "budget_usd", "per", "rpm", "tpm", "parallel")
-        return keys.run_mint(os.environ, keys.KeyRequest(**{name: getattr(options, name) for name in fields}))
+        return _keys(options)
     if options.command == "tokens":
         from proxy.cli import tokens
 
@@ -60,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     tokens = commands.add_parser("tokens", help="count the tokens of a text, of messages or of requests")
     tokens.add_argument("file", help="a text file, JSON with messages, or JSONL with one request per line; - for stdin")
     tokens.add_argument("--model", default=EXAMPLE, help=f"model for input that does not name one (default: {EXAMPLE})")
-    _add_usage(commands.add_parser("usage", help="add up calls, tokens and cost from the log, by key, model or day"))
-    _add_keys(commands.add_parser("keys", help="create or inspect signed keys; needs SIGNING_SECRET"))
+    _add_usage(commands.add_parser("usage", help="add up calls, tokens and cost, from the log or the store"))
+    _add_keys(commands.add_parser("keys", help="create, inspect, revoke or list keys for other people"))
     _add_doctor(commands.add_parser("doctor", help="find problems in a deployed endpoint, or in the local setup"))
     limits = commands.add_parser("limits", help="show each platform's limits and what happens beyond them")
     limits.add_argument(
@@ -91,7 +86,10 @@ def _add_usage(command: argparse.ArgumentParser) -> None:
     from proxy.cli.usage.options import GROUPS, day, groups, utc_offset
 
     command.add_argument(
-        "files", nargs="*", metavar="FILE", help="log files, exports, gzip files or folders of them; - for stdin"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="log files, exports, gzip files or folders of them; - for stdin (default: the store that STORE names)",
     )
     command.add_argument(
         "--by",
@@ -117,8 +115,8 @@ def _add_usage(command: argparse.ArgumentParser) -> None:
 
 
 def _add_keys(command: argparse.ArgumentParser) -> None:
-    actions = command.add_subparsers(dest="action", metavar="mint|inspect", required=True)
-    mint = actions.add_parser("mint", help="print a new key")
+    actions = command.add_subparsers(dest="action", metavar="mint|inspect|revoke|list", required=True)
+    mint = actions.add_parser("mint", help="print a new key; needs SIGNING_SECRET")
     mint.add_argument("--name", required=True, help="who the key is for; appears in the log and works in REVOKED_KEYS")
     mint.add_argument("--days", type=float, default=30, help="days until it expires (default: 30)")
     mint.add_argument(
@@ -131,8 +129,16 @@ def _add_keys(command: argparse.ArgumentParser) -> None:
     mint.add_argument("--rpm", type=int, help="requests in any minute")
     mint.add_argument("--tpm", type=int, help="tokens in any minute, input and output")
     mint.add_argument("--parallel", type=int, help="calls at the same time")
-    inspect = actions.add_parser("inspect", help="print what a key allows, and whether it is still valid")
+    inspect = actions.add_parser(
+        "inspect", help="print what a key allows, and whether it is still valid; needs SIGNING_SECRET"
+    )
     inspect.add_argument("key", help="the key; - reads it from stdin, which keeps it out of the shell's history")
+    revoke = actions.add_parser("revoke", help="refuse keys from the next call on; needs STORE")
+    revoke.add_argument(
+        "subject", metavar="NAME_OR_ID", help="the name or the id of keys; - reads a whole key from stdin"
+    )
+    listing = actions.add_parser("list", help="show the keys that were used, and what they have spent; needs STORE")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
@@ -146,6 +152,21 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
     command.add_argument("--lang", choices=("en", "zh"), help="language of the report (default: from the locale)")
+
+
+def _keys(options: argparse.Namespace) -> int:
+    if options.action in ("revoke", "list"):
+        from proxy.cli import key_records
+
+        if options.action == "revoke":
+            return key_records.run_revoke(os.environ, options.subject)
+        return key_records.run_list(os.environ, options.json)
+    from proxy.cli import keys
+
+    if options.action == "inspect":
+        return keys.run_inspect(os.environ, options.key)
+    fields = ("name", "days", "models", "paths", "max_output_tokens", "budget_usd", "per", "rpm", "tpm", "parallel")
+    return keys.run_mint(os.environ, keys.KeyRequest(**{name: getattr(options, name) for name in fields}))
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -162,7 +183,7 @@ def _usage(options: argparse.Namespace) -> int:
     from proxy.cli.usage.options import Options
 
     names = ("by", "since", "until", "utc_offset", "format")
-    return command.run(Options(tuple(options.files), **{name: getattr(options, name) for name in names}))
+    return command.run(os.environ, Options(tuple(options.files), **{name: getattr(options, name) for name in names}))
 
 
 def environment() -> Path | None:

@@ -256,6 +256,11 @@ class Call:
         return self.api == path_table.OPENAI and is_listing and "anthropic-version" in self.request.headers
 
     @property
+    def is_relayed(self) -> bool:
+        """Whether the path is one that goes upstream, if nothing refuses the call."""
+        return self.route is not None and not self.route.own
+
+    @property
     def allowed_models(self) -> tuple[str, ...]:
         """The patterns of models that the caller's key is for, none where it is for all."""
         grant = self.caller.grant if self.caller else None
@@ -273,6 +278,25 @@ class Call:
     def has_limits(self) -> bool:
         """Whether somebody limits what the call may cost."""
         return self.config.max_cost_usd is not None or self.allowed_output is not None
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether the cost or the tokens of the call count towards a limit on all calls of its key."""
+        grant, config = self.caller.grant if self.caller else None, self.config
+        if not self.holds_credential:
+            return False
+        if config.key_budget_usd is not None or config.key_tpm is not None:
+            return True
+        return grant is not None and (grant.budget is not None or grant.tpm is not None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the call is counted for its key: there is a store, or a limit that needs one."""
+        grant = self.caller.grant if self.caller else None
+        if not self.holds_credential:
+            return False
+        has_limit = grant is not None and not (grant.budget is grant.rpm is grant.tpm is grant.parallel is None)
+        return self.config.store is not None or has_limit
 
     @property
     def error_protocol(self) -> Protocol:

@@ -54,6 +54,16 @@ class Capabilities(NamedTuple):
     body_limit: int | None
 
 
+class Observer(Protocol):
+    """Is told of calls as they begin and end, for metrics. What it raises is ignored."""
+
+    def begun(self) -> None:
+        """A call is going to be relayed."""
+
+    def finished(self, fields: dict[str, Any], was_running: bool) -> None:
+        """A call has ended. `fields` are those of its log line; `was_running`: `begun` was called for it."""
+
+
 def at_once(work: Callable[[], None]) -> None:
     """Do `work` now: the way of functions, which may be frozen as soon as they have answered."""
     work()
@@ -75,6 +85,9 @@ class Host:
     the time until which they are tried last.
 
     `store` is the open store of budgets, None until `store.of` is asked for it.
+
+    `observer` is told of every call, None if nobody wants to know. `metrics_page` returns the page at /metrics or
+    raises NotInstalled; None on a function, whose instances would each show a part.
     """
 
     def __init__(  # noqa: PLR0917 — adapters of others call it like this
@@ -100,6 +113,16 @@ class Host:
         self.only_responses: dict[tuple[str, str], float] = {}
         self.resting: dict[str, float] = {}
         self.store: Any = None
+        self.observer: Observer | None = None
+        self.metrics_page: Callable[[], bytes] | None = None
+        self._states: dict[type[Any], Any] = {}
+
+    def state(self, kind: type[T]) -> T:
+        """What a feature remembers in this process: the one `kind()` of it, made when it is first asked for."""
+        if kind not in self._states:
+            self._states[kind] = kind()
+        state: T = self._states[kind]
+        return state
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
         """Remember for an hour that `lessons` holds for a model at an upstream.

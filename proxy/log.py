@@ -34,10 +34,18 @@ def _write(host: Host, level: str, fields: dict[str, Any], wall: float) -> None:
         host.write(text)
 
 
+def begun(call: Call) -> None:
+    """Tell the host's observer that a call, whose path is known, is going to be relayed."""
+    observer = call.host.observer
+    if observer is not None and call.is_relayed:
+        with suppress(Exception):  # counting must never fail a call
+            observer.begun()
+
+
 def finished(
     call: Call, status: int, bytes_out: int | None, ending: str, *, ttfb: float | None, first_chunk: float | None
 ) -> None:
-    """Write the line of a finished call.
+    """Write the line of a finished call, and tell the host's observer of it.
 
     `ending` is complete, client_disconnected, handed_over (the platform sends the body itself, so its size is unknown)
     or an error's code. `ttfb` is the number of seconds to the reply's head, `first_chunk` to its first bytes.
@@ -45,10 +53,20 @@ def finished(
     has_failed = status >= 500 or ending not in ("complete", "client_disconnected", HANDED_OVER)
     has_failed = has_failed and not call.outcome.is_expected
     level = "error" if status >= 500 else "warning" if has_failed else "info"
-    if not _is_enabled(level, call.config.log_level):
+    is_written, observer = _is_enabled(level, call.config.log_level), call.host.observer
+    if not is_written and observer is None:
         return
     times, wall = _Times(call.elapsed(), ttfb, first_chunk), call.host.clock.wall()
-    call.host.defer(lambda: _write(call.host, level, _finished(call, status, bytes_out, ending, times), wall))
+
+    def report() -> None:
+        fields = _finished(call, status, bytes_out, ending, times)
+        if is_written:
+            _write(call.host, level, fields, wall)
+        if observer is not None:
+            with suppress(Exception):  # counting must never fail a call
+                observer.finished(fields, call.is_relayed)
+
+    call.host.defer(report)
 
 
 class _Times(NamedTuple):
@@ -79,7 +97,16 @@ def _finished(call: Call, status: int, bytes_out: int | None, ending: str, times
         "gen_ai.response.time_to_first_chunk": None if times.first_chunk is None else round(times.first_chunk, 4),
     }
     _add_outcome(record, call.outcome, secrets)
+    if "traceparent" in request.headers:
+        from proxy.wire import trace_context  # few callers trace their calls
+
+        record.update(_safe_trace(trace_context.read(request.headers), secrets))
     return record
+
+
+def _safe_trace(ids: dict[str, str], secrets: set[str]) -> dict[str, str]:
+    """Return the ids, or nothing if one is a key: `openssl rand -hex 16` prints what a trace's id looks like."""
+    return {} if any(redaction.is_secret(value, secrets) for value in ids.values()) else ids
 
 
 # Figures of the usage by the log's names, which are OpenTelemetry's where it defines any
@@ -111,6 +138,12 @@ def _add_outcome(record: dict[str, Any], outcome: Outcome, secrets: set[str]) ->
     record["cost_usd"], record["prices_date"] = outcome.cost_usd, outcome.prices_date
     for name, value in outcome.details.items():
         record[name] = _clean(value, secrets)
+
+
+def model(call: Call) -> str | None:
+    """The model that answered, or else the one that was asked for; None if neither looks like a model's name."""
+    secrets = _secrets(call)
+    return _safe_name(call.outcome.model, secrets) or _safe_name(call.body.fields.get("model"), secrets)
 
 
 def _is_enabled(level: str, min_level: str) -> bool:

@@ -121,6 +121,7 @@ class Request:
     - `envelope`: how an entry point that returns a single value will encode the answer; None for those that stream.
     - `plain_limit`: the largest answer, in bytes, that is not an event stream, on streaming platforms with such a
       limit.
+    - `peer`: the IP address at the other end of the connection; None if the adapter does not know it.
     """
 
     method: str
@@ -133,6 +134,7 @@ class Request:
     native: Any = None
     envelope: Envelope | None = None
     plain_limit: int | None = None
+    peer: str | None = None
 
     @property
     def length(self) -> int | None:

@@ -47,6 +47,7 @@ async def _answer(call: Call) -> Reply:
         return Reply(204, headers.preflight(request.headers))
     route = of_google(normalise_path(request.path), request.headers)
     call.take_route(route)
+    log.begun(call)
     if headers.asks_for_websocket(request.headers):
         raise no_websocket(request.path)
     if route.own:

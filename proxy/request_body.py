@@ -22,7 +22,7 @@ FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
 # The controls, and the reasons that they give in a refusal.
 _CONTROLS = {
     "held": "calls go up with a credential that the server holds",
-    "limits": "this endpoint's owner limits what one request may cost",
+    "limits": "this endpoint's owner limits what calls may cost",
     "context": "its length is checked here before it goes up",
     "moderation": "this server checks prompts",
     "model": "its model decides where it may go",
@@ -66,7 +66,7 @@ def controls(call: Call) -> list[str]:
     active = []
     if call.config.routes_by_model or call.allowed_models:
         active.append("model")
-    if call.has_limits:
+    if call.has_limits or call.has_budget:
         active.append("limits")
     if call.config.context_guard != "off":
         active.append("context")

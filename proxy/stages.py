@@ -60,7 +60,11 @@ def _always(_: Call) -> bool:
 
 
 def _is_metered(call: Call) -> bool:
-    return bool(call.config.metering) and call.protocol.known
+    return (bool(call.config.metering) or call.is_counted) and call.protocol.known
+
+
+def _is_counted(call: Call) -> bool:
+    return call.is_counted
 
 
 def _has_own_thinking(call: Call) -> bool:
@@ -89,6 +93,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("proxy.streaming.deadline", _always),
     Stage("proxy.cost.metering", _is_metered),
     Stage("proxy.streaming.assemble", _is_assembled),
+    # The last one: nothing that comes after a reservation may refuse the call, and its wrapper sees the final figures.
+    Stage("proxy.cost.budget", _is_counted),
 )
 # A body of more bytes than this is copied by an edit for so long that others have their turn after each stage.
 _LARGE_BYTES = 1_000_000

@@ -123,10 +123,6 @@ def _budgets(loaded: Config) -> None:
         raise ConfigError(
             "KEY_BUDGET_PER says when a budget starts again. Set KEY_BUDGET_USD, or remove it.", param="KEY_BUDGET_USD"
         )
-    if names and not any(provider.holds for provider in loaded.providers):
-        raise ConfigError(
-            f"{names[0]} limits calls that use the server's key, and there is none. Set {_ANY_KEY}.", param=names[0]
-        )
     if loaded.admin_key is not None and loaded.admin_key in (*loaded.proxy_key, *loaded.signing_secret):
         raise ConfigError("ADMIN_KEY must differ from the keys that callers have.", param="ADMIN_KEY")
 

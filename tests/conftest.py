@@ -16,12 +16,14 @@ from proxy.adapters.scf_web import ScfWebApp
 from tests.support.bundles import Bundles
 from tests.support.paths import ROOT
 from tests.support.server import Server, close_all
+from tests.support.store_fixtures import backend, rest_url, shared_redis
 from tests.support.upstream import Upstream, whole
 from tests.support.workers import Workers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+__all__ = ["backend", "rest_url", "shared_redis"]  # fixtures that are made elsewhere
 Serve = Callable[..., Server]
 # The machine decides how long an example takes, not the code under test.
 settings.register_profile("sluice", deadline=None)

@@ -78,7 +78,7 @@ _EXPOSED = (
     "x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
     "x-ratelimit-reset-tokens, retry-after, retry-after-ms, x-should-retry, x-sluice-request-id, "
     "x-sluice-buffered, x-sluice-truncated, x-sluice-dropped, x-sluice-dropped-messages, x-sluice-max-output-tokens, "
-    "x-sluice-cost-usd, x-sluice-usage, x-sluice-moderation"
+    "x-sluice-cost-usd, x-sluice-usage, x-sluice-moderation, x-sluice-budget-remaining-usd"
 )
 _EXPOSED_NAMES = frozenset(_EXPOSED.split(", "))
 # gzip among the encodings that a client accepts, unless its weight is 0 (RFC 9110, section 12.5.3).

@@ -20,6 +20,7 @@ from proxy.settings.parsers import SIGNED_KEY_PREFIX
 _REQUIRED_FIELDS = 3
 _UNLIMITED: tuple[Any, ...] = ("", "", 0, 0, "", 0, 0, 0)
 PERIODS = ("day", "month", "total")
+_MAX_LIMIT = 2**53 - 1  # what every store can count to
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
@@ -58,20 +59,29 @@ def read(text: str, secrets: Sequence[str]) -> Key:
         fields: list[Any] = list(_serializer(secrets).loads(text.removeprefix(SIGNED_KEY_PREFIX)))
         name, key_id, expires, *rest = [*fields, *_UNLIMITED[len(fields) - _REQUIRED_FIELDS :]]
         models, paths, max_output, budget, period, rpm, tpm, parallel = rest
-        limits = (int(budget) or None, _period(period), int(rpm) or None, int(tpm) or None, int(parallel) or None)
-        grant = Grant(parsers.commas(models), parsers.commas(paths), int(max_output) or None, *limits)
+        limits = (_limit(budget), _period(period, budget), _limit(rpm), _limit(tpm), _limit(parallel))
+        grant = Grant(parsers.commas(models), parsers.commas(paths), _limit(max_output), *limits)
         return Key(str(name), str(key_id), int(expires), grant)
-    except (BadData, ValueError, TypeError, AttributeError):  # all but BadData: signed by another version of Sluice
+    # All but BadData: signed by another version of Sluice.
+    except (BadData, ValueError, TypeError, AttributeError, OverflowError):
         raise KeyInvalid(
             "This endpoint did not sign the key that was sent, or the key is incomplete. Copy it again, or ask the "
             "endpoint's owner for a new one."
         ) from None
 
 
-def _period(value: str) -> str:
-    if value not in ("", *PERIODS):
-        raise ValueError("an unknown period")
-    return value
+def _limit(value: Any) -> int | None:
+    """A limit as it is in a key, where 0 means none. Nothing else that a number could be limits what a call may do."""
+    if type(value) is not int or not 0 <= value <= _MAX_LIMIT:
+        raise ValueError("not a limit")
+    return value or None
+
+
+def _period(value: Any, budget: Any) -> str:
+    """The period of a budget, and "" where there is none."""
+    if value not in (PERIODS if budget else ("",)):
+        raise ValueError("not the period of a budget")
+    return str(value)
 
 
 def admit(text: str, secrets: Sequence[str], revoked: Sequence[str], now: float) -> Key:

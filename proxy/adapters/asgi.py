@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from proxy import error_reply
-from proxy.adapters import log_output
+from proxy.adapters import asgi_http, log_output
 from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, check_head, refuse_websocket, send_reply
 from proxy.adapters.asyncio_host import Instance
 from proxy.adapters.http_rules import offer_http
@@ -32,6 +32,7 @@ class App(Instance):
 
     platform = "server"
     loads_tokens = True  # a server has time before its first call, and memory for the vocabularies
+    keeps_metrics = True  # False where a server is one of many instances
     exits_on_config_error = True  # False where nobody sees it: each call then answers with the error
 
     def __init__(
@@ -42,6 +43,15 @@ class App(Instance):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(os.environ if environ is None else environ, write or log_output.queue(), upstream, clock)
+
+    def start(self) -> tuple[Config, ClosableUpstream]:
+        """As Instance.start. The first call that succeeds begins the metrics."""
+        started = super().start()
+        if self.keeps_metrics and self.host.metrics_page is None:
+            from proxy import metrics  # functions have none
+
+            metrics.attach(self.host)
+        return started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as the ASGI specification describes it."""
@@ -81,7 +91,7 @@ class App(Instance):
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = IncomingBody(receive)
-        request = _request(scope, body)
+        request = asgi_http.request_of(scope, body)
         try:
             check_head(scope, request.headers)
         except ProxyError as error:
@@ -126,17 +136,3 @@ class App(Instance):
 
             if tokens.installed():
                 await self.host.clock.offload(tokens.load)
-
-
-def _request(scope: Scope, body: IncomingBody) -> Request:
-    """The request that an HTTP scope describes, with its path as sent where the server keeps it."""
-    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    return Request(
-        method=scope["method"],
-        path=path.decode("latin-1"),
-        query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=body,
-        origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
-    )

@@ -1,4 +1,4 @@
-"""HTTP over ASGI: checking a request's head, reading its body, noticing a disconnect, sending a reply.
+"""HTTP over ASGI: reading a request and checking its head, noticing a disconnect, sending a reply.
 
 The specification is asgi.readthedocs.io/en/latest/specs/www.html (HTTP & WebSocket version 2.5, read 2026-11-23).
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy.adapters.http_rules import MAX_HEAD_BYTES, check_framing, field_size, offer_http
 from proxy.errors import ClientGone, HeadersTooLarge, ProxyError
-from proxy.messages import Headers, Reply
+from proxy.messages import Headers, Reply, Request
 from proxy.relay import no_websocket
 
 Scope = MutableMapping[str, Any]
@@ -62,6 +62,22 @@ class IncomingBody:
         """Ignore disconnects from now on."""
         if self._watch is not None:
             self._watch.cancel()
+
+
+def request_of(scope: Scope, body: IncomingBody) -> Request:
+    """The request that an HTTP scope describes, with its path as sent where the server keeps it."""
+    client = scope.get("client")
+    headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
+    return Request(
+        method=scope["method"],
+        path=path.decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+        origin=f"{scope.get('scheme', 'http')}://{headers.get('host') or ''}",
+        peer=client[0] if client else None,
+    )
 
 
 def check_head(scope: Scope, headers: Headers) -> None:

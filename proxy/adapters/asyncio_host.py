@@ -122,6 +122,9 @@ class Instance:
     async def aclose(self) -> None:
         """Close the connections to the store and to upstreams."""
         if self.host.store is not None:
+            from proxy.cost import bookings
+
+            await bookings.flush(self.host, self._config)
             await self.host.store.aclose()
         if self._upstream is not None:
             await self._upstream.aclose()

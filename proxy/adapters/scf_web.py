@@ -40,6 +40,7 @@ class ScfWebApp(App):
     body_limit = int(number(PLATFORM, DOOR, "request body"))
     region_variable = "TENCENTCLOUD_REGION"
     loads_tokens = False
+    keeps_metrics = False
     exits_on_config_error = False  # callers of a process that has ended get a bare 405 or 446
 
     def adapt_request(self, request: Request) -> None:

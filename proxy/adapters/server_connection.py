@@ -34,6 +34,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = parser(self)
         self._transport: asyncio.Transport
         self._writer: Writer
+        self._peer: str | None = None
         self._trusts_proxy = False
         self._exchange: Exchange | None = None  # whose turn it is
         self._waiting: deque[Exchange] = deque()  # the requests behind it
@@ -49,7 +50,8 @@ class Connection(asyncio.BufferedProtocol):
         self._writer = Writer(self._transport, self._shared.default_lines)
         self._shared.state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes
         peer = transport.get_extra_info("peername")
-        self._trusts_proxy = (peer[0] if isinstance(peer, tuple) else None) in self._shared.trusted_proxies
+        self._peer = peer[0] if isinstance(peer, tuple) else None
+        self._trusts_proxy = self._peer in self._shared.trusted_proxies
         self._deadline.enter(Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,7 +104,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._incoming = exchange = Exchange(head, IncomingBody(self._body_wanted))
         if head.error is None:
-            exchange.request = head.request(self._trusts_proxy)
+            exchange.request = head.request(self._trusts_proxy, self._peer)
         else:
             exchange.refuse(self._shared.app.refuse(head.error))
         self._last = not head.keep_alive

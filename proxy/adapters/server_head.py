@@ -92,11 +92,11 @@ class Head:
         except BadRequest as error:
             self.error = error
 
-    def request(self, trusts_proxy: bool) -> Request:
-        """The request without its body. `trusts_proxy`: the caller is a proxy that may tell the scheme."""
+    def request(self, trusts_proxy: bool, peer: str | None) -> Request:
+        """The request without its body, from `peer`. `trusts_proxy`: that is a proxy that may tell the scheme."""
         scheme = "https" if trusts_proxy and self.scheme == "https" else "http"
         origin = f"{scheme}://{self.headers.get('host') or ''}"
-        return Request(self.method, self.path, self.query, self.headers, origin=origin)
+        return Request(self.method, self.path, self.query, self.headers, origin=origin, peer=peer)
 
     def _note(self, name: str, value: str) -> None:
         if name == "host":

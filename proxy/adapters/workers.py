@@ -10,20 +10,19 @@ from __future__ import annotations
 import contextlib
 import hmac  # for the snapshot: auth compares keys with it
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import js
 from pyodide.ffi import JsException, to_js
 
 from proxy import error_reply, startup
-from proxy.adapters.asyncio_host import make_host
+from proxy.adapters import workers_host
 from proxy.adapters.workers_settings import read_settings
 from proxy.adapters.workers_stream import readable_stream
 from proxy.cost import usage
 from proxy.errors import ClientGone, ConfigError
-from proxy.host import Host
 from proxy.messages import Headers, Reply, Request
-from proxy.platforms.limits import number
 from proxy.protocols import chat, completions, responses
 from proxy.relay import relay
 from proxy.settings.config import Config
@@ -38,13 +37,16 @@ _SNAPSHOT = (hmac, usage, deadline, chat, completions, responses)
 _NULL_BODY_STATUSES = (101, 204, 205, 304)
 
 
+_host = partial(workers_host.make, platform="cloudflare")
+
+
 class Worker:
     """One isolate. It reads its settings at the first call, because they come with calls only."""
 
     def __init__(self) -> None:
         self._config: Config | None = None
         self._config_error: ConfigError | None = None
-        self._host = _host(rewrites_stream=False)
+        self._host = _host(None, None)
 
     async def fetch(self, request: Any, env: Any) -> Any:
         """The runtime's Response to its Request. `env` holds variables and secrets as attributes."""
@@ -71,12 +73,12 @@ class Worker:
         try:
             # Pings would make each piece pass through Python, which costs CPU time here.
             settings = {"KEEPALIVE_SECONDS": "0", **read_settings(env)}
-            self._config = startup.load(settings)
+            config = startup.load(settings)
+            self._host = _host(config, request)
         except ConfigError as error:
             self._config_error = error
             return
-        self._host = _host(self._config.stream_guard)
-        self._host.region = _colo(request)
+        self._config = config
 
     def _upstream(self, settings: Config) -> tuple[Upstream, Callable[[], None]]:
         """The upstream for one call, and a function that cancels that call at once."""
@@ -86,17 +88,6 @@ class Worker:
             return DemoUpstream(self._host.clock), lambda: None
         upstream = FetchUpstream()
         return upstream, upstream.abort
-
-
-def _host(rewrites_stream: bool) -> Host:
-    limit = int(number("cloudflare", "Worker", "request body read"))
-    return make_host(platform="cloudflare", streams=True, body_limit=limit, rewrites_stream=rewrites_stream)
-
-
-def _colo(request: Any) -> str | None:
-    """The data centre that received the call, as an airport code; None outside Cloudflare's network."""
-    colo = getattr(getattr(request, "cf", None), "colo", None)
-    return colo if isinstance(colo, str) else None
 
 
 def _request(request: Any) -> Request:

@@ -1,4 +1,4 @@
-"""`python -m proxy keys mint|inspect`: signed keys for other people. They need no database, only SIGNING_SECRET."""
+"""`python -m proxy keys mint|inspect`: signed keys for other people. Both need no database, only SIGNING_SECRET."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from proxy import startup
 from proxy.access.signed_keys import NAME, Key, mint, read
 from proxy.call import Grant
+from proxy.cli import own_settings
 from proxy.cost.cost_limit import MIN_OUTPUT_TOKENS
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
@@ -42,7 +43,7 @@ class KeyRequest:
 
 def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
     """Create a key. Raises ConfigError for an invalid option."""
-    signing_secrets = _secrets(environ)
+    signed_with = signing_secrets(environ)
     if "" in (options.models, options.paths):
         raise ConfigError("--models and --paths must not be empty. Omit them to allow everything.")
     if not NAME.fullmatch(options.name):
@@ -57,7 +58,7 @@ def make(environ: Mapping[str, str], options: KeyRequest, now: float) -> str:
             f"--paths: unknown path {unknown[0]}. Valid are chat, embeddings, images/generations and others."
         )
     grant = Grant(models, paths, options.max_output_tokens, *_limits(options))
-    return mint(Key(options.name, secrets.token_hex(3), int(now + options.days * DAY), grant), signing_secrets)
+    return mint(Key(options.name, secrets.token_hex(3), int(now + options.days * DAY), grant), signed_with)
 
 
 def _limits(options: KeyRequest) -> tuple[int | None, str, int | None, int | None, int | None]:
@@ -78,7 +79,7 @@ def run_mint(environ: Mapping[str, str], options: KeyRequest) -> int:
     """Print a new key to stdout and what it allows to stderr. Returns 1 with a message if the key cannot be made."""
     try:
         text = make(environ, options, time.time())
-        key = read(text, _secrets(environ))
+        key = read(text, signing_secrets(environ))
         description = _describe(key, environ)
     except ProxyError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
@@ -91,7 +92,7 @@ def run_mint(environ: Mapping[str, str], options: KeyRequest) -> int:
 def run_inspect(environ: Mapping[str, str], text: str) -> int:
     """Print what a key allows; `-` reads it from stdin. Returns 1 if the key would be refused."""
     try:
-        key = read((sys.stdin.read() if text == "-" else text).strip(), _secrets(environ))
+        key = read((sys.stdin.read() if text == "-" else text).strip(), signing_secrets(environ))
         description = _describe(key, environ)
     except ProxyError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
@@ -105,7 +106,7 @@ def _describe(key: Key, environ: Mapping[str, str]) -> list[str]:
     limit = key.grant.max_output_tokens
     lines = [
         f"name     {key.name}",
-        f"id       {key.id}   (add it to REVOKED_KEYS to revoke the key)",
+        f"id       {key.id}   (to revoke it: python -m proxy keys revoke {key.id}; without STORE, REVOKED_KEYS)",
         f"expires  {expires}",
         f"models   {', '.join(key.grant.models) or 'all'}",
         f"paths    {', '.join(key.grant.paths) or 'all open paths'}",
@@ -117,13 +118,13 @@ def _describe(key: Key, environ: Mapping[str, str]) -> list[str]:
 
 def _described_limits(grant: Grant) -> list[str]:
     """The limits that hold for all calls of a key together. Those that a server gives to every key are not in it."""
-    lines = []
+    lines, counted = [], "   (counted in the endpoint's STORE)"
     if grant.budget is not None:
         period = "in all" if grant.period == "total" else f"per {grant.period}"
-        lines.append(f"budget   {usd(grant.budget)} US dollars {period}")
+        lines.append(f"budget   {usd(grant.budget)} US dollars {period}{counted}")
     rates = ((grant.rpm, "requests a minute"), (grant.tpm, "tokens a minute"), (grant.parallel, "calls at a time"))
     parts = [f"{limit} {what}" for limit, what in rates if limit is not None]
-    return [*lines, f"rates    {', '.join(parts)}"] if parts else lines
+    return [*lines, f"rates    {', '.join(parts)}{counted}"] if parts else lines
 
 
 def _refusal(key: Key, environ: Mapping[str, str]) -> str | None:
@@ -133,17 +134,20 @@ def _refusal(key: Key, environ: Mapping[str, str]) -> str | None:
     return "revoked" if key.id in revoked or key.name in revoked else None
 
 
-def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    signing_secrets = _settings(environ).signing_secret
-    if not signing_secrets:
+def signing_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets that sign and verify keys. Raises ConfigError if there is none."""
+    found = _settings(environ).signing_secret
+    if not found:
         raise ConfigError(
             "SIGNING_SECRET is not set. Create one, keep it, and set it here and on the endpoint: "
             f"export SIGNING_SECRET={secrets.token_urlsafe(32)}"
         )
-    return signing_secrets
+    if not startup.can_verify():
+        raise ConfigError(
+            "SIGNING_SECRET needs the package itsdangerous. Run `make setup`, or: pip install itsdangerous"
+        )
+    return found
 
 
 def _settings(environ: Mapping[str, str]) -> config.Config:
-    """The settings that matter for keys. DEMO stands in for an upstream, which keys do not need."""
-    names = ("SIGNING_SECRET", "REVOKED_KEYS")
-    return startup.load({"DEMO": "1", **{name: environ[name] for name in names if name in environ}})
+    return own_settings.read(environ, "SIGNING_SECRET", "REVOKED_KEYS")

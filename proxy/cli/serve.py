@@ -16,6 +16,7 @@ from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
 from proxy.endpoints.default_model import first_model, served_apis
 from proxy.errors import ConfigError
+from proxy.metrics import shared_files
 from proxy.settings import config
 from proxy.settings.provider_apis import APIS
 from proxy.settings.providers import DEFAULT, Provider
@@ -50,19 +51,26 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
     of processes that share the port.
     """
     try:
+        with shared_files.temporary_folder(workers) as folder:
+            return _run(host, port, demo, kind, workers, folder=folder)
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 1
+
+
+def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, folder: str | None) -> int:
+    """As `run`, with the `folder` in which several processes share their metrics. Raises ConfigError."""
+    try:
         import uvicorn
     except ModuleNotFoundError:
         print("sluice: uvicorn is not installed. Run `make setup`, or: pip install uvicorn", file=sys.stderr)
         return 1
     environ = dict(os.environ)
+    settings, temporary_key = prepare(environ, demo)
+    check_addresses(settings, host, port)
+    app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
     try:
-        settings, temporary_key = prepare(environ, demo)
-        check_addresses(settings, host, port)
-        app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
         listener = _listen(host, port)
-    except ConfigError as error:
-        print(f"sluice: {error.message}", file=sys.stderr)
-        return 1
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or "ports range from 0 to 65535"
         print(
@@ -79,11 +87,11 @@ def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C again after its shutdown
         if workers > 1:
-            from uvicorn.supervisors import Multiprocess
+            from proxy.cli.workers import Workers
 
             os.environ.update(environ)  # the workers need what prepare() added
             worker_config = uvicorn.Config(f"{__name__}:worker", factory=True, workers=workers, **options)
-            Multiprocess(worker_config, sockets=[listener]).run()
+            Workers(worker_config, listener, folder).run()
         else:
             uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
     return 0

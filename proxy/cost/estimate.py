@@ -8,7 +8,7 @@ from proxy.access import strict_body
 from proxy.call import Call
 from proxy.cost import price_table, prices
 from proxy.cost.prices import Price
-from proxy.errors import BadRequest, NotInstalled
+from proxy.errors import BadRequest
 from proxy.protocols import registry
 from proxy.routing import limit_fields
 from proxy.routing.model_field import requested_model
@@ -43,16 +43,10 @@ _MAX_COUNT = 1_000_000_000
 
 
 async def prompt_bound(call: Call) -> PromptBound:
-    """Bound the prompt's tokens by its bytes. Nothing is counted, so this is cheap.
-
-    Raises NotInstalled where this deployment cannot count.
-    """
+    """Bound the prompt's tokens by its bytes. Nothing is counted, so this is cheap."""
     state = call.state(BoundState)
     if state.bound is None:
-        try:
-            from proxy.cost import upper_bound
-        except ImportError:  # a Worker's bundle leaves out the files that count
-            raise NotInstalled from None
+        from proxy.cost import upper_bound
 
         size = len(call.body.outgoing)
         state.bound = await work.run(upper_bound.prompt_bound(strict_body.object_of(call), size), call.host.clock)

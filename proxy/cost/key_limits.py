@@ -34,8 +34,3 @@ def limits_of(caller: Caller, config: Config) -> Limits:
         config.key_tpm if grant.tpm is None else grant.tpm,
         config.key_parallel if grant.parallel is None else grant.parallel,
     )
-
-
-def counts(limits: Limits) -> bool:
-    """Whether there is any limit."""
-    return any(limit is not None for limit in (limits.budget, limits.requests, limits.tokens, limits.parallel))

@@ -64,12 +64,20 @@ class KeptAnswer:
         self._pieces.clear()
 
 
+class Settlement:
+    """How the settling of a call ended. `is_empty`: a stream without any text, of which nothing was reported."""
+
+    def __init__(self) -> None:
+        self.is_empty = False
+
+
 async def settle(call: Call, answer: KeptAnswer) -> None:
     """Complete the figures for the log, and set the headers in case the head is still to be sent."""
     outcome = call.outcome
     known = await _complete(call, answer)
-    answer.clear()
     usage = outcome.usage
+    call.state(Settlement).is_empty = not known and bool(call.is_sse) and await _is_empty(call, answer)
+    answer.clear()
     if not known:
         encoding = content_encoding.encoding(outcome.headers or Headers())
         if encoding in _CLOSED_ENCODINGS:
@@ -103,6 +111,8 @@ async def _complete(call: Call, answer: KeptAnswer) -> bool:
     """
     usage = call.outcome.usage
     reported = usage.output or 0
+    if call.endpoint is not None and not call.endpoint.generates:
+        return usage.input is not None  # such as embeddings
     if reported and not await _has_later_text(call, answer):
         if not usage.input:
             await _count_input(call)
@@ -118,6 +128,12 @@ async def _complete(call: Call, answer: KeptAnswer) -> bool:
         usage.source = "at_least"
     usage.cost_usd = None
     return True
+
+
+async def _is_empty(call: Call, answer: KeptAnswer) -> bool:
+    """Whether a stream has no text at all."""
+    kept = answer.all()
+    return not answer.is_partial and not await call.host.clock.offload(lambda: _messages(call, kept))
 
 
 async def _has_later_text(call: Call, answer: KeptAnswer) -> bool:

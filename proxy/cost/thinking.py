@@ -30,7 +30,7 @@ def separate_tokens(call: Call, request: dict[str, Any]) -> int:
     elif isinstance(budget, int) and 0 <= budget <= MILLION and not isinstance(budget, bool):
         return budget
     raise CostTooHigh(
-        "This endpoint's owner limits what one request may cost, and thinking is charged in addition to the answer. "
+        "This endpoint's owner limits what calls may cost, and thinking is charged in addition to the answer. "
         f"Send thinking_budget, a whole number of tokens up to {MILLION}.",
         param="thinking_budget",
     )

@@ -1,4 +1,4 @@
-"""Sluice's own paths: the console at `/`, `/healthz`, `/readyz`, tokens, what keys spend. Nothing goes upstream."""
+"""Sluice's own paths: the console at `/`, health, metrics, counting tokens, what keys spend. Nothing goes upstream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ SHORT_SECONDS = 5.0  # a time-out too short for any real answer; Lambda's and SC
 async def answer(call: Call, route: Route) -> Reply:
     """Answer one of Sluice's own paths.
 
-    Raises MethodNotAllowed, UnknownPath, for `?deep=1` the errors of `auth.admit`, and those of `report.answer`.
+    Raises MethodNotAllowed, UnknownPath, for `?deep=1` the errors of `auth.admit`, and those of `metrics.answer` and
+    `report.answer`.
     """
     if route.path == INPUT_TOKENS:
         return await _count_tokens(call)
@@ -42,6 +43,10 @@ async def answer(call: Call, route: Route) -> Reply:
         from proxy.endpoints.spending import report  # few calls come here
 
         return await report.answer(call)
+    if route.path == "metrics":
+        from proxy.endpoints import metrics  # few calls come here
+
+        return await metrics.answer(call)
     if not call.config.console:
         raise UnknownPath
     from proxy.endpoints.console import page  # a function's cold start does not need it

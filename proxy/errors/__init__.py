@@ -23,6 +23,9 @@
     │   ├── HeadersTooLarge       431  above the limit for headers
     │   ├── NotOffered            501  realtime over WebSocket
     │   └── NotInstalled          501  token counting, in a bundle without vocabularies
+    ├── CallerError             quota.py: what the caller's key may no longer use
+    │   ├── RateLimited           429  too many requests, tokens or calls at a time
+    │   └── QuotaSpent            429  the budget does not cover the call
     ├── UpstreamError           upstream.py: the upstream gave no usable answer
     │   ├── UpstreamUnreachable   502  no connection, or TLS failed
     │   ├── UpstreamDisconnected  502  the connection ended before the answer did
@@ -37,6 +40,7 @@
     ├── ResponseTooLarge        502  above the platform's limit for answers
     ├── NotCarried              502  a binary answer through a text-only entry point
     ├── DeadlineReached         504  the platform is about to stop the function
+    ├── StoreUnavailable        503  store/base.py: the store of budgets cannot be asked
     ├── ClientGone              499  appears in the log only
     ├── ConfigError             500  a setting is wrong; the message names it
     └── Unexpected              500  a bug in Sluice

@@ -10,7 +10,8 @@ from typing import Any
 class ProxyError(Exception):
     """An error with an HTTP status, a code and a message for the caller.
 
-    `retryable` says whether the same call may succeed when repeated unchanged.
+    `retryable` says whether the same call may succeed when repeated unchanged, `retry_after` in how many seconds at the
+    earliest.
     """
 
     status = 500
@@ -19,6 +20,7 @@ class ProxyError(Exception):
     message = "Sluice failed unexpectedly. Its log has the details under this answer's request ID."
     param: str | None = None
     retryable = True
+    retry_after: float | None = None
     # Whether it is part of normal operation, so that the log has no warning.
     is_expected = False
 
@@ -45,6 +47,8 @@ class ProxyError(Exception):
         pairs = [("content-type", "application/json; charset=utf-8")]
         if not self.retryable:
             pairs.append(("x-should-retry", "false"))
+        if self.retry_after is not None:
+            pairs.append(("retry-after", str(math.ceil(self.retry_after))))
         return pairs
 
 

@@ -15,10 +15,9 @@ EVERY_DOOR, UPLOAD = "every door", "upload"
 _HTTPX = ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "itsdangerous", "typing-extensions")
 _BEFORE_3_11 = ("exceptiongroup", "sniffio", "tomli")
 _ENGINES = ("proxy.transports.direct", "proxy.transports.httpx")
-_COUNTING = (
-    *("proxy.tokens.completion", "proxy.tokens.images", "proxy.tokens.prompt"),
-    *("proxy.tokens.vocabulary", "proxy.cost.upper_bound"),
-)
+# Stores that need a file system or a TCP connection. Where they are missing, a sentence says what to set instead.
+_STORES = ("proxy.store.redis_client", "proxy.store.sqlite")
+_COUNTING = (*("proxy.tokens.completion", "proxy.tokens.images", "proxy.tokens.prompt", "proxy.tokens.vocabulary"),)
 # tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
 _SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
 _SCF_LIMIT = int(number("tencent", UPLOAD, "unpacked bundle"))
@@ -58,7 +57,7 @@ PLATFORMS = (
                     prefix="/var/user",
                     limit=_SCF_LIMIT,
                     tiktoken=_SCF_TIKTOKEN,
-                    lacks=("proxy.adapters.server_httptools",),
+                    lacks=("proxy.adapters.server_httptools", "proxy.metrics"),
                 ),
             ),
             Function(
@@ -128,7 +127,7 @@ PLATFORMS = (
                     limit=int(number("cloudflare", UPLOAD, "Worker")),
                     origin="cloudflare",
                     sources="src",
-                    lacks=(*_ENGINES, *_COUNTING),
+                    lacks=(*_ENGINES, *_STORES, *_COUNTING),
                 ),
             ),
         ),

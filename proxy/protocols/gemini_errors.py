@@ -52,7 +52,7 @@ def _status(error: ProxyError) -> dict[str, Any]:
         own = error.fields()["code"]
         reason = own if isinstance(own, str) else error.code
         details = [{"@type": _INFO, "reason": reason.upper(), "domain": "sluice"}]
-    retry_after = error.retry_after if isinstance(error, UpstreamRefused) else None
+    retry_after = error.retry_after
     if retry_after is not None and not any(isinstance(one, dict) and one.get("@type") == _RETRY for one in details):
         details.append({"@type": _RETRY, "retryDelay": f"{round(retry_after, 3):.15g}s"})
     return {**status, "details": details} if details else status

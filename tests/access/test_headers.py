@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import startup
 from proxy.access import headers
 from proxy.messages import Headers
+from tests.support.paths import ROOT
 
 CONFIG = startup.load({})
 NAME = st.sampled_from(
@@ -68,3 +71,9 @@ def test_families_of_headers_are_exposed_when_they_occur() -> None:
     headers.cors(reply, Headers(), CONFIG)
     exposed = reply.get("access-control-expose-headers") or ""
     assert "openai-model" in exposed and "x-ratelimit-limit-images" in exposed and "x-request-id" in exposed
+
+
+def test_pages_of_other_origins_may_read_every_header_of_ours() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "proxy").rglob("*.py")]
+    ours = {name for source in sources for name in re.findall(r'"(x-sluice-[a-z-]*[a-z])"', source)}
+    assert len(ours) > 8 and ours <= headers._EXPOSED_NAMES

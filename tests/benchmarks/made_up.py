@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.budgets import Added
 from benchmarks.coldstart import Cold
 from benchmarks.results import BARE, DIRECT, NGINX, SILENT, SLUICE, Column, Results
 from benchmarks.stalls import Stalls
@@ -54,5 +55,9 @@ def results() -> Results:
             Cold("Sluice", [0.078, 0.090, 0.080], [0.080, 0.081, 0.082]),
         ],
         translations=[Spent("passed through", 1000, 0.002), Spent("translated", 1000, 0.013)],
+        budgets=[
+            Added("no store", [0.3, 0.5, 0.4], [1.1], 0.002, 10),
+            Added("SQLite", [0.7], [1.6], 0.004, 10),
+        ],
         stalls=[Stalls("nobody else", [0.001]), Stalls("60 MB of text", [0.030, 0.034], [0.2, 0.3])],
     )

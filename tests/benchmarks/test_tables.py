@@ -50,6 +50,11 @@ def test_what_was_not_measured_is_a_dash() -> None:
     assert "of nginx)" not in table.relays(quick.columns)
 
 
+def test_budgets_are_beside_calls_without_a_store() -> None:
+    text = report.tables(results())
+    assert cells(text, "no store") == ["0.40", "1.10", "200"] and cells(text, "SQLite") == ["0.70", "1.60", "400"]
+
+
 def test_results_can_be_stored_and_read_again() -> None:
     made = results()
     assert Results.from_json(made.to_json()) == made

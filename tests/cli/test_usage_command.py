@@ -103,7 +103,9 @@ def test_a_wrong_option_is_exit_code_2(arguments: list[str], message: str, capsy
 
 def test_nothing_to_read_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal())
-    assert run() == 2 and "name log files" in capsys.readouterr().err
+    assert run() == 2
+    message = capsys.readouterr().err
+    assert "Name log files, or pipe a log" in message and "or set STORE" in message
 
 
 def test_stdin_is_read_without_a_file_or_with_a_dash(

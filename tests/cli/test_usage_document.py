@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from proxy import __main__ as main
+from proxy.cli.usage.from_store import DEFAULT_DAYS
 from proxy.cli.usage.grouping import MAX_GROUPS, WINDOW_CALLS
 from proxy.cli.usage.options import GROUPS
+from proxy.store import base
 from tests.support.documents import blocks
 from tests.support.log_exports import line
 from tests.support.paths import ROOT
+from tests.support.stores import Backend
 
 pytestmark = pytest.mark.any_python("the pages and what they show are the same on every Python")
 PAGES = ("docs/usage.md", "docs/usage.zh-CN.md")
@@ -61,7 +64,10 @@ def test_the_other_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "sluice.log").write_text(example())
     monkeypatch.chdir(tmp_path)
     commands = [text for block in blocks(PAGES[0], "sh") for text in block.splitlines() if "proxy usage" in text]
-    assert len(commands) == 3
+    store = Backend("sqlite", {"STORE": f"sqlite:{tmp_path / 'budgets.db'}"})
+    store.run(lambda opened: opened.keys())
+    monkeypatch.setenv("STORE", store.settings["STORE"])
+    assert len(commands) == 4
     for command in commands:
         assert main.main(shlex.split(command.partition(" > ")[0])[3:]) == 0
 
@@ -70,11 +76,19 @@ def test_both_pages_say_the_same() -> None:
     english, chinese = ((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     for language in ("sh", "text"):
         assert blocks(PAGES[0], language) == blocks(PAGES[1], language)
-    for pattern in (r"\n## ", r"\n- ", r"\n\| `--", r"\n\*\*", r"20,000|500,000|1,000|10,000|1,500,000|113 MB"):
+    for pattern in (
+        r"\n## ",
+        r"\n- ",
+        r"\n\| `--",
+        r"\n\*\*",
+        r"20,000|500,000|1,000|10,000|1,500,000|113 MB",
+    ):
         assert len(re.findall(pattern, english)) == len(re.findall(pattern, chinese)), pattern
     for text in (english, chinese):
         assert all(f"`{name}`" in text for name in GROUPS)
         assert f"{MAX_GROUPS:,}" in text and f"{WINDOW_CALLS:,}" in text
+        for figure in (DEFAULT_DAYS, base.KEPT_DAYS, base.MAX_MODELS, base.MAX_MODEL_LENGTH):
+            assert f" {figure} " in text
 
 
 def test_the_example_s_json_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.cost import cost_limit, price_table
+from proxy.cost import price_bounds, price_table
 from proxy.cost.prices import MILLION, Price, Tokens
 from tests.support.cost import CHAT, COST, send
 
@@ -31,7 +31,7 @@ def test_the_bound_holds_for_every_model_of_the_table() -> None:
             figures = price.figures(1000, at)
             if figures is None or "output" not in figures:
                 continue
-            prices = cost_limit._highest_prices({}, price, at, None, (1000, True))
+            prices = price_bounds._highest_prices({}, price, at, None, (1000, True))
             bound = (prices[0] * 1000 + prices[1] * 500) / MILLION
             for split in SPLITS:
                 cost = price.cost(Tokens(1000, 500, **split), at)

@@ -47,7 +47,7 @@ RUN = {
     r"curl -N http://127\.0\.0\.1:9000/v1/chat/completions ": "test_a_readme_s_curl_line_streams_an_answer",
     r"curl http://127\.0\.0\.1:9000/v1/chat/completions/input_tokens ": "test_the_lines_about_tokens_count",
     r"python -m proxy tokens |echo .* \| python -m proxy tokens ": "test_the_lines_about_tokens_count",
-    r"python -m proxy keys ": "test_the_lines_about_keys_make_one",
+    r"python -m proxy keys ": "test_the_lines_about_keys_make_one, tests/cli/test_keys_document.py",
     r"(SLUICE_KEY=\S+ )?python -m proxy doctor": "tests/cli/test_doctor_url.py, tests/cli/test_doctor_local.py",
     r"python -m proxy (serve|bundle)": "tests/cli/test_serve.py, tests/cli/test_bundle.py",
     r"python -m proxy usage ": "tests/cli/test_usage_document.py",
@@ -86,7 +86,7 @@ def test_every_command_in_a_document_is_run_or_has_its_reason() -> None:
 
 
 def test_the_lines_about_keys_make_one() -> None:
-    secret, mint, inspect = lines(ROOT / "docs" / "keys.md")
+    secret, mint, inspect, *_ = lines(ROOT / "docs" / "keys.md")
     printed = shell(f"{secret}\nkey=$({mint})\n{inspect.replace('sk-sluice-…', '$key')}")
     assert "name     alice" in printed and "models   gpt-5.4*, deepseek-*" in printed and "refused" not in printed
 

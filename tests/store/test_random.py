@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.store.base import Claim, Holder, Limits, Spending, Store
-from tests.store.model import Model
+from tests.support.store_model import Model
 from tests.support.stores import NOW, Backend, opened
 
 _RUNS = itertools.count()

@@ -1,10 +1,10 @@
-"""`python -m proxy usage [FILE…|-]`: reads log files, and prints who spent what."""
+"""`python -m proxy usage [FILE…|-]`: reads log files, or else the store, and prints who spent what."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -13,7 +13,12 @@ from proxy.cli.usage.extract import Extractor
 from proxy.cli.usage.grouping import WINDOW_CALLS, Table, Window
 from proxy.cli.usage.options import Options
 from proxy.cli.usage.rows import UNKNOWN, Row
+from proxy.errors import ConfigError
 
+_NOTHING_TO_READ = (
+    "there is nothing to read. Name log files, or pipe a log into this command (docs/usage.md says how), or set STORE "
+    "as it is set on the endpoint, to read what the store has booked."
+)
 _NO_CALLS = (
     "no calls were found. Is it the endpoint's log, and is LOG_LEVEL `info` there? Of other levels, calls that "
     "succeeded are not in the log."
@@ -31,15 +36,28 @@ class _Counts:
     errors: list[str] = field(default_factory=list)
 
 
-def run(options: Options, out: TextIO | None = None) -> int:
+def run(environ: Mapping[str, str], options: Options, out: TextIO | None = None) -> int:
     """Print the table to stdout, and to stderr what was left out. Returns the exit code.
 
-    0: all was read. 1: something could not be read; the table has the rest. 2: there is nothing to read from.
+    Without files, it is the store that STORE names; without that too, stdin. 0: all was read. 1: something could not be
+    read; the table has the rest. 2: there is nothing to read from, or an option does not fit it.
     """
     out = out or sys.stdout
-    if not options.files and sys.stdin.isatty():
-        print("sluice: name log files, or pipe a log into this command (docs/usage.md says how)", file=sys.stderr)
-        return 2
+    if not options.files:
+        from proxy.cli import open_store  # a log needs none of it
+
+        try:
+            config = open_store.settings(environ)
+        except ConfigError as error:
+            print(f"sluice: {error.message}", file=sys.stderr)
+            return 2
+        if config.store is not None:
+            from proxy.cli.usage import from_store
+
+            return from_store.run(config, options, out)
+        if sys.stdin.isatty():
+            print(f"sluice: {_NOTHING_TO_READ}", file=sys.stderr)
+            return 2
     table, counts = Table(options.by), _Counts()
     for row in read(options, counts):
         table.add(row)

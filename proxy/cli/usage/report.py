@@ -5,56 +5,62 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.cli.usage import text_table
 from proxy.cli.usage.grouping import Sums, Table
 
-# Of Sums, what is shown, by the name in CSV and JSON, with the head of its column in the table.
-_COUNTS = {
+# Each column's name in CSV and JSON, with its head in the table.
+_HEADS = {
     "calls": "calls",
     "failed_calls": "failed",
     "input_tokens": "input",
     "cached_input_tokens": "cached",
     "output_tokens": "output",
+    "cost_usd": "US dollars",
+    "estimated_share": "estimated",
+    "unpriced_calls": "unpriced",
 }
-_HEADS = (*_COUNTS.values(), "US dollars", "estimated", "unpriced")
-_FIGURES = (*_COUNTS, "cost_usd", "estimated_share", "unpriced_calls")
+COLUMNS = tuple(_HEADS)
 # Spreadsheets take a cell that begins like this for a formula, which may send the others to somebody
 # (owasp.org/www-community/attacks/CSV_Injection, read 2026-11-27).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def text(table: Table, columns: int | None) -> str:
-    """The table, with the total in its last row. `columns` is the screen's width, None for no limit."""
+def text(table: Table, width: int | None, columns: Sequence[str] = COLUMNS) -> str:
+    """The table, with the total in its last row. `width` is the screen's, None for no limit.
+
+    `columns` are those of COLUMNS whose figures are known, here and below.
+    """
     groups = table.groups()
-    rows = [[*table.by, *_HEADS]]
-    rows += [[*(text_table.printable(name) for name in names), *_cells(sums)] for names, sums in groups]
-    rows.append(["total", *[""] * (len(table.by) - 1), *_cells(table.total())])
-    return "\n".join(text_table.lines(rows, len(table.by), columns)) + "\n"
+    rows = [[*table.by, *(_HEADS[column] for column in columns)]]
+    rows += [[*(text_table.printable(name) for name in names), *_cells(sums, columns)] for names, sums in groups]
+    rows.append(["total", *[""] * (len(table.by) - 1), *_cells(table.total(), columns)])
+    return "\n".join(text_table.lines(rows, len(table.by), width)) + "\n"
 
 
-def _cells(sums: Sums) -> list[str]:
-    share = sums.estimated_share
-    return [
-        *(f"{sums[name]:,}" for name in _COUNTS),
-        f"{sums['cost_usd']:,.6f}",
-        "-" if share is None else f"{share * 100:.1f} %",
-        f"{sums['unpriced_calls']:,}",
-    ]
+def _cells(sums: Sums, columns: Sequence[str]) -> list[str]:
+    return [_cell(sums, column) for column in columns]
 
 
-def csv_text(table: Table) -> str:
+def _cell(sums: Sums, column: str) -> str:
+    if column == "estimated_share":
+        share = sums.estimated_share
+        return "-" if share is None else f"{share * 100:.1f} %"
+    return f"{sums[column]:,.6f}" if column == "cost_usd" else f"{sums[column]:,}"
+
+
+def csv_text(table: Table, columns: Sequence[str] = COLUMNS) -> str:
     """The groups as CSV, without a total, which a spreadsheet would add to its own."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*(name.replace("-", "_") for name in table.by), *_FIGURES])
+    writer.writerow([*(name.replace("-", "_") for name in table.by), *columns])
     for names, sums in table.groups():
-        figures = _figures(sums)
-        share = figures["estimated_share"]
-        figures["estimated_share"] = "" if share is None else f"{share:.4f}"
-        writer.writerow([*map(_safe_cell, names), *figures.values()])
+        figures = _figures(sums, columns)
+        if (share := figures.get("estimated_share")) is not None:
+            figures["estimated_share"] = f"{share:.4f}"
+        writer.writerow([*map(_safe_cell, names), *figures.values()])  # None becomes an empty cell
     return out.getvalue()
 
 
@@ -64,19 +70,20 @@ def _safe_cell(name: str) -> str:
     return f"'{name}" if name.startswith(_FORMULA) and name != "-" else name
 
 
-def json_text(table: Table, counts: dict[str, int]) -> str:
-    """One JSON object: `groups`, the `total`, and `counts` of what was read. Dollars are a text, which stays exact."""
+def json_text(table: Table, about: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> str:
+    """One JSON object: `groups`, the `total`, and `about` what was read. Dollars are a text, which stays exact."""
     by: Sequence[str] = [name.replace("-", "_") for name in table.by]
-    groups = [{**dict(zip(by, names, strict=True)), **_figures(sums)} for names, sums in table.groups()]
-    document = {"by": by, "groups": groups, "total": _figures(table.total()), **counts}
+    groups = [{**dict(zip(by, names, strict=True)), **_figures(sums, columns)} for names, sums in table.groups()]
+    document = {"by": by, "groups": groups, "total": _figures(table.total(), columns), **about}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _figures(sums: Sums) -> dict[str, Any]:
-    share = sums.estimated_share
-    return {
-        **{name: sums[name] for name in _COUNTS},
-        "cost_usd": f"{sums['cost_usd']:f}",
-        "estimated_share": None if share is None else round(share, 4),
-        "unpriced_calls": sums["unpriced_calls"],
-    }
+def _figures(sums: Sums, columns: Sequence[str]) -> dict[str, Any]:
+    return {column: _figure(sums, column) for column in columns}
+
+
+def _figure(sums: Sums, column: str) -> Any:
+    if column == "estimated_share":
+        share = sums.estimated_share
+        return None if share is None else round(share, 4)
+    return f"{sums[column]:f}" if column == "cost_usd" else sums[column]

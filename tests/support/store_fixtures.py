@@ -1,4 +1,4 @@
-"""Each kind of store, empty."""
+"""Fixtures for each kind of store, empty. tests/conftest.py makes them known."""
 
 from __future__ import annotations
 
