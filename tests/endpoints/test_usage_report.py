@@ -9,7 +9,7 @@ import pytest
 
 from proxy.endpoints.spending import report
 from proxy.store.base import NANO_PER_USD
-from tests.support.core import Listed
+from tests.support.core import JSON_HEAD, Listed
 from tests.support.spending import ADMIN_KEY, BUDGET, EXPIRES, HELD, PROXY_KEY, Spent, asked, filled, key
 from tests.support.stores import NOW
 
@@ -70,6 +70,20 @@ def test_a_key_sees_its_own_rows_limits_and_balance(settings: dict[str, str]) ->
         ],
         "rows_left_out": 0,
     }
+
+
+@pytest.mark.parametrize("sent", [key(), PROXY_KEY], ids=["signed", "proxy"])
+def test_what_a_call_has_cost_is_what_its_key_sees(tmp_path: Path, sent: str) -> None:
+    settings = {**HELD, **filled(tmp_path / "budgets.db", []), "KEY_BUDGET_USD": "5"}
+    answer = b'{"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":500}}'
+    upstream = Listed(answer, headers=JSON_HEAD)
+    body = b'{"model":"gpt-4o-mini","max_tokens":500,"messages":[{"role":"user","content":"Hello"}]}'
+    assert asked(settings, "/v1/chat/completions", "", sent, "POST", upstream, body=body)[0].status == 200
+    value = usage(settings, sent=sent)
+    assert value["rows"] == [{"day": "2026-11-27", "model": "gpt-4o-mini", **value["totals"]}]
+    assert value["totals"] == {"calls": 1, "input": 1000, "output": 500, "cost_usd": "0.00045"}
+    assert value["balance"] == {"spent_usd": "0.00045", "reserved_usd": "0", "left_usd": "4.99955"}
+    assert asked(settings, "/dashboard/billing/usage", "", sent)[1]["total_usage"] == 0.045
 
 
 def test_a_proxy_key_has_neither_end_nor_budget(settings: dict[str, str]) -> None:

@@ -83,8 +83,10 @@ def asked(
     method: str = "GET",
     upstream: Listed | None = None,
     reserved: int = 0,
+    body: bytes = b"",
 ) -> tuple[Reply, Any]:
     """The endpoint's reply at noon, and its body as a value; `reserved` nano-dollars of alice's are claimed before."""
+    headers = (*(bearer(sent) if sent else ()), *((("content-type", "application/json"),) if body else ()))
 
     async def go() -> tuple[Reply, bytes]:
         host, config, up = core.host(), startup.load(settings), upstream or Listed(b"")
@@ -94,14 +96,17 @@ def asked(
                 made = store.of(config, up, host)
                 assert made is not None
                 await made.reserve(Holder("id-alice", "alice", EXPIRES), UNLIMITED, claim("c", reserved), NOW)
-            request = core.request(path, b"", headers=bearer(sent) if sent else (), method=method)
+            request = core.request(path, body, headers=headers, method=method)
             request.query = query
             reply = await relay(request, config, up, host)
-            body = reply.body
-            return reply, body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+            if isinstance(reply.body, bytes):
+                return reply, reply.body
+            data = b"".join([piece async for piece in reply.body])
+            await reply.body.aclose()  # the call is booked
+            return reply, data
         finally:
             if host.store is not None:
                 await host.store.aclose()
 
-    reply, body = fake_clock.run(go())
-    return reply, json.loads(body)
+    reply, data = fake_clock.run(go())
+    return reply, json.loads(data)
