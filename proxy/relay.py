@@ -19,7 +19,7 @@ from proxy.streaming.buffering import buffer
 from proxy.streaming.delivery import open_reply, seal
 from proxy.upstream import Outgoing, Upstream, timeouts
 from proxy.wire.path_table import GEMINI
-from proxy.wire.paths import check_query, normalise_path, of_google
+from proxy.wire.paths import BILLING_PATHS, check_query, normalise_path, of_google
 
 
 async def relay(request: Request, config: Config, upstream: Upstream, host: Host) -> Reply:
@@ -57,6 +57,10 @@ async def _answer(call: Call) -> Reply:
         call.request = request = auth.without_query_key(request)
     caller = auth.admit(request.headers, config, call.host.clock.wall())
     call.admit(caller)
+    if route.path in BILLING_PATHS and not caller.own_key:
+        from proxy.endpoints.spending import billing  # few calls come here
+
+        return await billing.answer(call)
     auth.check_path(caller, request.method, route, config)
     if models.applies(call):
         return await models.answer(call)

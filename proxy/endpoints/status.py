@@ -1,4 +1,4 @@
-"""Sluice's own paths: the console at `/`, `/healthz`, `/readyz`, `/metrics`, counting tokens. None goes upstream."""
+"""Sluice's own paths: the console at `/`, health, metrics, counting tokens, what keys spend. Nothing goes upstream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from proxy.routing import failover, targets
 from proxy.settings import regions
 from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire.path_table import INPUT_TOKENS
-from proxy.wire.paths import HELLO, Route
+from proxy.wire.paths import HELLO, USAGE, Route
 
 MAX_BODY_BYTES = 100_000
 _COUNTED = Route("chat/completions", own=False)  # the path whose requests are counted
@@ -26,7 +26,8 @@ SHORT_SECONDS = 5.0  # a time-out too short for any real answer; Lambda's and SC
 async def answer(call: Call, route: Route) -> Reply:
     """Answer one of Sluice's own paths.
 
-    Raises MethodNotAllowed, UnknownPath, for `?deep=1` the errors of `auth.admit`, and those of `metrics.answer`.
+    Raises MethodNotAllowed, UnknownPath, for `?deep=1` the errors of `auth.admit`, and those of `metrics.answer` and
+    `report.answer`.
     """
     if route.path == INPUT_TOKENS:
         return await _count_tokens(call)
@@ -38,6 +39,10 @@ async def answer(call: Call, route: Route) -> Reply:
         return _json(200, {"message": "hello"})
     if route.path == "readyz":
         return await _ready(call)
+    if route.path == USAGE:
+        from proxy.endpoints.spending import report  # few calls come here
+
+        return await report.answer(call)
     if route.path == "metrics":
         from proxy.endpoints import metrics  # few calls come here
 
@@ -46,7 +51,7 @@ async def answer(call: Call, route: Route) -> Reply:
         raise UnknownPath
     from proxy.endpoints.console import page  # a function's cold start does not need it
 
-    return Reply(200, Headers(page.headers()), page.render(call.request, call.config, call.host))
+    return Reply(200, Headers(page.headers(call.config)), page.render(call.request, call.config, call.host))
 
 
 async def _count_tokens(call: Call) -> Reply:

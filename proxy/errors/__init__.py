@@ -14,6 +14,7 @@
     │   │   └── Telemetry              a client's telemetry
     │   ├── NotServed             404  no configured upstream serves the API
     │   ├── NoUpstream            404  no configured upstream serves the model
+    │   ├── NotCounted            404  no store, so no balance
     │   ├── MethodNotAllowed      405  wrong method for a page of Sluice or for a limited call
     │   ├── RequestTimeout        408  the request was never sent completely
     │   ├── BodyTooLarge          413  above the limit of this server or platform
@@ -73,6 +74,7 @@ from proxy.errors.caller import (
     KeyMissing,
     MethodNotAllowed,
     ModelNotAllowed,
+    NotCounted,
     NotInstalled,
     NotOffered,
     NotProtected,
@@ -119,6 +121,7 @@ __all__ = [
     "NoUpstream",
     "NoWebSocket",
     "NotCarried",
+    "NotCounted",
     "NotInstalled",
     "NotOffered",
     "NotProtected",

@@ -158,6 +158,17 @@ class NotServed(CallerError):
         )
 
 
+class NotCounted(CallerError):
+    """There is no budget or spending to show: no store, or calls that the caller pays for itself."""
+
+    status = 404
+    code = "not_counted"
+    message = (
+        "This endpoint does not count what keys spend, so there is no balance to show. Its owner can set STORE, which "
+        "keeps budgets."
+    )
+
+
 class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"

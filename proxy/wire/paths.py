@@ -16,7 +16,10 @@ from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOK
 
 # Paths that Sluice answers itself.
 HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
-LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELLO, INPUT_TOKENS})
+USAGE = "sluice/usage"  # what a key has spent
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELLO, INPUT_TOKENS, USAGE})
+# Where apps look for a key's balance. With a server-held key Sluice answers these; they open nothing else below them.
+BILLING_PATHS = frozenset(f"dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants"))
 # Where Claude Code sends its telemetry and looks for its user's account (seen with 2.1.332).
 _TELEMETRY = re.compile(r"api/(?:claude|event_logging|oauth|web)")
 # Prefixes that gateways and other proxies put before /v1. After one of these any path is relayed.
@@ -39,7 +42,7 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
 _SEGMENT_ENDS = re.compile(r"[;?#]")
 # Access rules, limits and moderation apply below these. A different spelling, which an upstream might take for the same
 # path, must not bypass them.
-_WATCHED = frozenset(row.path.partition("/")[0] for row in ENDPOINTS) - {GEMINI_VERSION}
+_WATCHED = frozenset(path.partition("/")[0] for path in (*_ENDPOINTS, *BILLING_PATHS)) - {GEMINI_VERSION}
 # Google's API: its versions, which all lead to the same one here, and the first segments after them.
 _GEMINI_VERSIONS = (GEMINI_VERSION, "v1", "v1alpha")
 _GEMINI_FAMILIES = frozenset(
@@ -160,16 +163,22 @@ def _below_v1(segments: list[str]) -> list[str]:
         prefix, rest = lowered[:at], segments[at + 1 :]
         while rest and rest[0].lower() == "v1":
             rest = rest[1:]
-        if all(segment in _STAGES for segment in prefix) or (rest and rest[0] in FAMILIES):
+        if all(segment in _STAGES for segment in prefix) or _is_known(rest):
             return rest
         raise UnknownPath
     if _TELEMETRY.match("/".join(segments)):
         raise Telemetry
     while segments and segments[0].lower() in _STAGES and segments[0] not in FAMILIES:
         segments = segments[1:]
-    if not segments or segments[0] in FAMILIES or "/".join(segments) in LOCAL_PATHS:
+    if not segments or _is_known(segments) or "/".join(segments) in LOCAL_PATHS:
         return segments
     return _after_base_path(segments)
+
+
+def _is_known(segments: list[str]) -> bool:
+    """Whether these, after any prefix and `/v1`, are a path of the API, of a key's balance or of what it has spent."""
+    path = "/".join(segments)
+    return path.partition("/")[0] in FAMILIES or path in BILLING_PATHS or path == USAGE
 
 
 def _gemini_path(segments: list[str]) -> str | None:
@@ -228,6 +237,6 @@ def _after_endpoint(segments: list[str]) -> list[str] | None:
             rest = segments[pasted.count("/") + 1 :]
             while rest and rest[0].lower() == "v1":
                 rest = rest[1:]
-            if rest and rest[0] in FAMILIES and (pasted, rest[0]) not in _SUBRESOURCES:
+            if rest and _is_known(rest) and (pasted, rest[0]) not in _SUBRESOURCES:
                 return rest
     return None

@@ -55,6 +55,10 @@ HELD = (
     _refused("a stored prompt", _MODEL % b'"prompt":{"id":"pmpt_1"}'),
     _refused("an MCP server", _MODEL % b'"input":"x","tools":[{"type":"mcp","server_url":"https://e.example"}]'),
     _refused("a job in the background", _MODEL % b'"input":"x","background":true'),
+    *(
+        local(f"held: the owner's balance at {path}", Ask("GET", path, bearer("pk-one"), b""), 404, "not_counted", BOTH)
+        for path in ("/dashboard/billing/usage", "/v1/dashboard/billing/subscription", "/sluice/usage")
+    ),
     _refused("in other letters", _MODEL % b'"input":[{"content":[{"File_ID":"file-1"}]}]'),
     Case(
         "held: a file that the owner has opened",

@@ -110,6 +110,7 @@ SPELLINGS = (
     reaches("/openai/deployments/my-gpt/embeddings", "embeddings"),
     reaches("/openai/deployments/my-gpt/audio/speech", "audio/speech"),
     reaches("/api/v3/responses", "responses"),
+    reaches("/release/dashboard/billing/usage", "dashboard/billing/usage"),
 )
 
 PATHS = (

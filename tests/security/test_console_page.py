@@ -20,6 +20,8 @@ from proxy.endpoints.console.page import base_url
 from proxy.messages import Headers, Request
 from tests.support import core
 
+COUNTING = {"STORE": "sqlite:budgets.db", "ADMIN_KEY": "canary-0123456789abcdef"}
+
 
 def shown(path: str, host: str = "relay.example") -> str:
     return base_url(Request("GET", path, "", Headers([("host", host)]))).removeprefix("https://")
@@ -47,16 +49,17 @@ def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
 
 def rendered(path: str = "/", host: str = "relay.example", **settings: str) -> tuple[str, dict[str, str]]:
     asked = Request("GET", path, "", Headers([("host", host)]))
-    page_text = page.render(asked, startup.load(settings), core.host()).decode()
-    return page_text, dict(page.headers())
+    config = startup.load(settings)
+    return page.render(asked, config, core.host()).decode(), dict(page.headers(config))
 
 
 def element(text: str, start: str, end: str) -> str:
     return text.split(start, 1)[1].split(end, 1)[0]
 
 
-def test_the_policy_allows_the_very_bytes_that_are_served_and_nothing_else() -> None:
-    text, headers = rendered()
+@pytest.mark.parametrize("settings", [{}, COUNTING], ids=["no store", "store"])
+def test_the_policy_allows_the_very_bytes_that_are_served_and_nothing_else(settings: dict[str, str]) -> None:
+    text, headers = rendered(**settings)
     policy = dict(part.partition(" ")[::2] for part in headers["content-security-policy"].split("; "))
     for name, found in (
         ("script-src", element(text, "\n<script>", "</script>")),
@@ -71,9 +74,10 @@ def test_the_policy_allows_the_very_bytes_that_are_served_and_nothing_else() -> 
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    assert not re.search(r"<[^>]* (style|on[a-z]+)=", text.replace(page.script(), ""))
-    assert not re.search(r"(src|href)=[\"'](?!data:)", text.replace(page.script(), ""))
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function", page.script())
+    script = element(text, "\n<script>", "</script>")
+    assert not re.search(r"<[^>]* (style|on[a-z]+)=", text.replace(script, ""))
+    assert not re.search(r"(src|href)=[\"'](?!data:)", text.replace(script, ""))
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function", script)
 
 
 def test_the_server_s_data_can_end_no_element() -> None:
@@ -90,17 +94,20 @@ def test_what_a_caller_sends_is_nowhere_on_the_page(host: str) -> None:
 
 
 def test_no_key_of_the_server_is_on_the_page() -> None:
-    text, _ = rendered(OPENAI_API_KEY="sk-canary-up", PROXY_KEY="pk-canary", SIGNING_SECRET="s" * 40 + "canary")
+    keys = {"OPENAI_API_KEY": "sk-canary-up", "PROXY_KEY": "pk-canary", "SIGNING_SECRET": "s" * 40 + "canary"}
+    text, _ = rendered(**keys, **COUNTING, STORE_TOKEN="token-canary")
     assert "canary" not in text and "THE-PROXY-KEY" in text
 
 
 def test_the_page_is_light() -> None:
     text, _ = rendered()
-    assert len(text.encode()) < 64_000
+    assert len(text.encode()) < 64_000 and "usage" not in element(text, "<main>", "<script")
+    text, _ = rendered(**COUNTING)
+    assert len(text.encode()) < 80_000 and 'id="tab-usage"' in text
 
 
 def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, headers = rendered()
+    pages = rendered(), rendered(**COUNTING)
     shutil.copytree(page.HERE, tmp_path / "console", ignore=shutil.ignore_patterns("__pycache__"))
     sources.pack_console(tmp_path / "console")
     assert {path.suffix for path in (tmp_path / "console").iterdir() if path.is_file()} == {".py"}
@@ -110,4 +117,4 @@ def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(page, "HERE", tmp_path / "nowhere")
     for part in (page.script, page.style):
         part.cache_clear()
-    assert rendered() == (text, headers)
+    assert (rendered(), rendered(**COUNTING)) == pages

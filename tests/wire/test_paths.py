@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import BadRequest, UnknownPath
 from proxy.wire.path_table import FAMILIES, endpoint, is_listing
-from proxy.wire.paths import LOCAL_PATHS, check_query, normalise_path
+from proxy.wire.paths import BILLING_PATHS, LOCAL_PATHS, USAGE, check_query, normalise_path
 
 SEGMENT = st.one_of(
     st.sampled_from(
@@ -128,7 +128,10 @@ def test_behind_a_provider_s_own_path_is_a_call_of_the_table_or_nothing(base: st
         "/deployments/x/chat/completions",
         "/api/v3",
         "/api/v9",
-        "/dashboard/billing/usage",
+        "/dashboard/billing",
+        "/dashboard/billing/invoices",
+        "/api/v3/dashboard/billing/usage",
+        "/prod/my-own/v1/dashboard/billing",
         "/api/v3x/chat/completions",
         "/api/v33/chat/completions",
     ],
@@ -136,6 +139,13 @@ def test_behind_a_provider_s_own_path_is_a_call_of_the_table_or_nothing(base: st
 def test_other_paths_of_providers_stay_unknown(path: str) -> None:
     with pytest.raises(UnknownPath):
         normalise_path(path)
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1", "/release", "/prod/my-own/v1", "/v1/chat/completions"])
+def test_a_balance_and_what_was_spent_are_behind_every_spelling(prefix: str) -> None:
+    for path in (*BILLING_PATHS, USAGE):
+        route = normalise_path(f"{prefix}/{path}")
+        assert (route.path, route.own) == (path, path == USAGE)
 
 
 @pytest.mark.parametrize(

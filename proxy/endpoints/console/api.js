@@ -8,10 +8,10 @@ const ENDPOINT = (() => {
   return { base: location.origin + word, api: `${word}/v1/` };
 })();
 
-// Calls a path with the reader's key, if there is one.
-async function callApi(path, { body, signal } = {}) {
+// Calls a path with `given`, or else with the reader's key, if there is one.
+async function callApi(path, { body, signal, given } = {}) {
   const headers = { Accept: "*/*" };
-  const key = byId("key").value.trim();
+  const key = given || byId("key").value.trim();
   // The browser would refuse such a header with an error that does not mention the key.
   if (!/^[\x21-\x7e]*$/.test(key)) throw Object.assign(new Error(), { name: "BadKey" });
   if (key) headers.Authorization = `Bearer ${key}`;

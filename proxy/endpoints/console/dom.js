@@ -12,6 +12,13 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+function svg(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 // Some private windows have no storage. The page then works without remembering anything.
 const storage = {
   get(name, store = () => localStorage) {

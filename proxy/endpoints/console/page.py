@@ -26,8 +26,10 @@ from proxy.settings.example_models import PRICED
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     *("texts.js", "dom.js", "api.js", "markdown.js", "stream.js", "report.js"),
-    *("chat.js", "clients.js", "tokens.js", "limits.js", "start.js"),
+    *("chat.js", "clients.js", "tokens.js", "limits.js"),
 )
+USAGE_SCRIPTS = ("usage_texts.js", "usage_plot.js", "usage.js")
+LAST_SCRIPT = "start.js"  # it needs all the others
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 # One path segment before /v1, which is not /v1 itself.
 _STAGE = re.compile(r"/*?((?!/v1/*$)/[A-Za-z0-9_-]+)?(?:/+v1)?/*", re.IGNORECASE)
@@ -63,17 +65,20 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         ],
         "limits": limits.card(host.platform),
     }
-    values = {"style": style(), "script": script(), "data": inert(data), "base": escape(base)}
+    counts = has_usage(config)
+    values = {"style": style(counts), "script": script(counts), "data": inert(data), "base": escape(base)}
+    values |= {name: read(f"{name}.html") if counts else "" for name in ("usage", "usage_tab")}
     # One pass, so that a value cannot contain a placeholder for another one.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], read("page.html"))
     return page.encode()
 
 
-def headers() -> list[tuple[str, str]]:
+def headers(config: Config) -> list[tuple[str, str]]:
     """The page's headers. Browsers run only the script and apply only the styles that are hashed here."""
+    counts = has_usage(config)
     policy = (
-        f"default-src 'none'; script-src '{_hashed(script())}'; style-src '{_hashed(style())}'; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src '{_hashed(script(counts))}'; style-src '{_hashed(style(counts))}'; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return [
         ("content-type", "text/html; charset=utf-8"),
@@ -90,16 +95,22 @@ def inert(data: Any) -> str:
     return re.sub(r"[<>&\u2028\u2029\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-@lru_cache(maxsize=1)
-def script() -> str:
-    """All scripts in one function scope, without comments and indentation."""
-    return '(() => {\n"use strict";\n' + "".join(compact(name, read(name)) for name in SCRIPTS) + "})();"
+def has_usage(config: Config) -> bool:
+    """Whether the page has the tab Usage. Without a store there is nothing to show, and the page stays small."""
+    return config.store is not None
 
 
-@lru_cache(maxsize=1)
-def style() -> str:
+@lru_cache(maxsize=2)
+def script(counts: bool) -> str:
+    """All scripts in one function scope, without comments and indentation. `counts`: with those of the tab Usage."""
+    names = (*SCRIPTS, *(USAGE_SCRIPTS if counts else ()), LAST_SCRIPT)
+    return '(() => {\n"use strict";\n' + "".join(compact(name, read(name)) for name in names) + "})();"
+
+
+@lru_cache(maxsize=2)
+def style(counts: bool) -> str:
     """The style sheet without comments and indentation."""
-    return compact("style.css", read("style.css"))
+    return "".join(compact(name, read(name)) for name in ("style.css", *(["usage.css"] if counts else [])))
 
 
 def compact(name: str, text: str) -> str:

@@ -63,12 +63,6 @@ function renderReport() {
 // A plot of characters over time, with a point for each piece.
 function plot(call) {
   const [width, height, left, foot] = [720, 150, 8, 24];
-  const svg = (tag, attributes, ...children) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    node.append(...children);
-    return node;
-  };
   const total = call.pieces.reduce((sum, piece) => sum + piece.characters, 0);
   const x = (at) => left + ((width - 2 * left) * at) / (call.duration || 1);
   const y = (count) => height - foot - ((height - foot - 22) * count) / (total || 1);

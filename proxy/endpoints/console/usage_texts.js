@@ -1,0 +1,31 @@
+// The texts of the tab Usage in both languages.
+Object.assign(TEXTS.en, {
+  tabUsage: "Usage",
+  usageHint: "What a key has spent here, by day and model. Days are in UTC, costs in US dollars. The owner enters ADMIN_KEY and sees every key.",
+  usageKey: "Key to ask about (not stored)", usageKeyHint: "empty: the one under “Try it”", days: "Days", lastDays: (count) => `${count} days`,
+  showUsage: "Show", loading: "Loading …", nothingSpent: "Nothing was spent in these days.",
+  budget: "Budget", periods: { day: "a day", month: "a month", total: "in total" }, spentNow: "Spent in this period", reserved: "Reserved by running calls",
+  left: "Left", startsAgain: "Starts again", validUntil: "Valid until", noBudget: "no limit",
+  rpm: "Requests a minute", tpm: "Tokens a minute", parallel: "Calls at a time", keyName: "Key", calls: "Calls", input: "Input tokens", output: "Output tokens",
+  budgetUsed: (percent) => `${percent} % of the budget is spent or reserved`,
+  spentBy: { model: "Spent by day and model", key: "Spent by day and key" }, series: { model: "Model", key: "Key" },
+  usagePlot: (since, until, total) => `From ${since} to ${until}, ${total} in total. The table below has the same figures.`,
+  day: "Day", total: "Total", others: "all others", keysTitle: "Keys", state: "State", states: { active: "active", expired: "expired", revoked: "revoked" }, lastUsed: "Last used",
+  never: "never", leftOut: (count) => `${count} older rows are not shown, but the totals count them. Choose fewer days to see every row.`,
+  keysLeftOut: (count) => `${count} more keys, which spent least, are not shown.`,
+});
+Object.assign(TEXTS.zh, {
+  tabUsage: "用量",
+  usageHint: "密钥在这里花了多少，按日期和模型列出。日期为 UTC，费用单位为美元。管理员填写 ADMIN_KEY 可查看所有密钥。",
+  usageKey: "要查询的密钥（不会保存）", usageKeyHint: "留空则使用「试一试」里的密钥", days: "天数", lastDays: (count) => `${count} 天`,
+  showUsage: "查询", loading: "正在加载 …", nothingSpent: "这段时间没有花费。",
+  budget: "预算", periods: { day: "每天", month: "每月", total: "总计" }, spentNow: "本周期已用", reserved: "进行中的调用已预留",
+  left: "剩余", startsAgain: "下次重置", validUntil: "有效期至", noBudget: "不限",
+  rpm: "每分钟请求数", tpm: "每分钟 token 数", parallel: "同时调用数", keyName: "密钥", calls: "调用次数", input: "输入 token", output: "输出 token",
+  budgetUsed: (percent) => `预算已用或预留 ${percent}%`,
+  spentBy: { model: "按日期和模型的花费", key: "按日期和密钥的花费" }, series: { model: "模型", key: "密钥" },
+  usagePlot: (since, until, total) => `${since} 至 ${until}，共 ${total}。下表列出相同的数字。`,
+  day: "日期", total: "合计", others: "其他", keysTitle: "密钥", state: "状态", states: { active: "有效", expired: "已过期", revoked: "已吊销" }, lastUsed: "最近使用",
+  never: "永不过期", leftOut: (count) => `另有 ${count} 行较早的记录未显示，但已计入合计。减少天数即可查看全部。`,
+  keysLeftOut: (count) => `另有 ${count} 个花费最少的密钥未显示。`,
+});
