@@ -125,7 +125,7 @@ def _budgets(loaded: Config) -> None:
         )
     if loaded.demo and (loaded.store or "").startswith("http"):
         raise ConfigError(
-            "STORE=https://… does not work with DEMO=1, which answers every call itself. Use sqlite:FILE, or remove it.",
+            "STORE=https://… does not work with DEMO=1, which answers every call itself. Use sqlite:FILE.",
             param="STORE",
         )
     if loaded.admin_key is not None and loaded.admin_key in (*loaded.proxy_key, *loaded.signing_secret):
