@@ -35,11 +35,20 @@ Loader.add_multi_constructor("!", short_form)
 OPENAI = ("Not", [("Equals", [("Ref", "OpenAIApiKey"), "none"])])
 URLS = {f"{name.upper()}_BASE_URL": f"{name}BaseUrl" for name in ("OpenAI", "Anthropic", "Gemini")}
 MORE_KEYS = {"ANTHROPIC_API_KEY": "AnthropicApiKey", "GEMINI_API_KEY": "GeminiApiKey"}
+# Budgets are of keys that are signed; the token is no parameter that the guide would hide.
+STORE = {"STORE": "Store", "STORE_TOKEN": "StoreToken"}
 WAYS = {
     "template.yaml": {"OPENAI_API_KEY": "OpenAIApiKey", "PROXY_KEY": "ProxyKey"},
     "template.pass-through.yaml": {},
     "template.signed-keys.yaml": {"OPENAI_API_KEY": "OpenAIApiKey", "SIGNING_SECRET": "SigningSecret"},
 }
+
+
+def _more(name: str) -> dict[str, str]:
+    """The settings that a template leaves to the user, and that not all templates have."""
+    if name == "template.signed-keys.yaml":
+        return MORE_KEYS | STORE
+    return MORE_KEYS if WAYS[name] else {}
 
 
 def read(name: str) -> Any:
@@ -91,7 +100,7 @@ def test_a_template_asks_only_for_what_its_way_needs(name: str) -> None:
     """And a secret has no default: SAM's guide ignores it and asks until something is typed."""
     found, own = read(name), WAYS[name]
     parameters = found["Parameters"]
-    more = MORE_KEYS if own else {}
+    more = _more(name)
     assert set(parameters) == {*own.values(), *more.values(), *URLS.values(), "ReservedConcurrency"}
     for secret in own.values():
         assert parameters[secret]["NoEcho"] is True and "Default" not in parameters[secret]
@@ -111,7 +120,7 @@ def test_the_templates_differ_in_who_may_call_and_in_nothing_else() -> None:
     for name, own in WAYS.items():
         found = read(name)
         del found["Description"]
-        for setting, parameter in (own | (MORE_KEYS if own else {})).items():
+        for setting, parameter in (own | _more(name)).items():
             del found["Parameters"][parameter]
             del found["Globals"]["Function"]["Environment"]["Variables"][setting]
         del found["Globals"]["Function"]["Environment"]["Variables"]["ACCESS"]
@@ -127,6 +136,8 @@ def test_the_templates_differ_in_who_may_call_and_in_nothing_else() -> None:
         ("template.yaml", "ProxyKey", ["a" * 16, REFERENCE], ["", "a" * 15, "a" * 16 + ":", "sk-sluice-" + "a" * 16]),
         ("template.yaml", "AnthropicApiKey", ["", REFERENCE], ["sk-ant-1", "none", "{{resolve:x}} y"]),
         ("template.signed-keys.yaml", "GeminiApiKey", ["", REFERENCE], ["AIza1"]),
+        ("template.signed-keys.yaml", "Store", ["", "https://x.upstash.io"], ["redis://x", "x.upstash.io", "http://x"]),
+        ("template.signed-keys.yaml", "StoreToken", ["", REFERENCE], ["AX1"]),
         ("template.signed-keys.yaml", "SigningSecret", ["a" * 24, REFERENCE], ["", "a" * 23, "a b" * 10]),
     ],
 )
