@@ -95,7 +95,8 @@ def test_the_page_leads_through_the_guide(page: str, mode: int, asked: set[str],
         terminal.close()
     assert code == 1 and "this account is made up" in terminal.seen, terminal.seen
     more = ("AnthropicApiKey", "GeminiApiKey") if asked else ()
-    left_empty = dict.fromkeys(("OpenAIBaseUrl", "AnthropicBaseUrl", "GeminiBaseUrl", *more), "")
+    store = ("Store", "StoreToken") if "SigningSecret" in asked else ()
+    left_empty = dict.fromkeys(("OpenAIBaseUrl", "AnthropicBaseUrl", "GeminiBaseUrl", *more, *store), "")
     assert api.change_set() == {**secrets, **left_empty, "ReservedConcurrency": "0"}
     # Neither on the screen nor in a file.
     kept = (project / "samconfig.toml").read_text()

@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.any_python("Tencent's tool runs in Node")
 ENVIRONMENT = {"ACCESS": "proxy-key", "OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk"}
 
-
+BUDGETS = {"SIGNING_SECRET": "7f3c9a51e0b24d6895aa31c4", "STORE": "https://x.example", "STORE_TOKEN": "sk-store"}
 # The lines that are off: "# NAME: value" among the variables.
 OFF = re.compile(r"^ {6}# (?=[A-Z_]+: )", re.MULTILINE)
 
@@ -27,7 +27,7 @@ def inputs_of(name: str, everything: bool = False) -> dict[str, Any]:
     """What a file says; `everything`: also with its lines that are off."""
     text = (ROOT / name).read_text(encoding="utf-8")
     text = OFF.sub(" " * 6, text) if everything else re.sub(r"^ *#.*", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(?<!\w)\$\{env:([A-Z_]+)\}", lambda match: ENVIRONMENT.get(match[1], "sk-other"), text)
+    text = re.sub(r"(?<!\w)\$\{env:([A-Z_]+)\}", lambda match: (ENVIRONMENT | BUDGETS).get(match[1], "sk-other"), text)
     inputs: dict[str, Any] = yaml.safe_load(text)["inputs"]
     return inputs
 
@@ -89,10 +89,10 @@ def test_what_the_template_sets_is_neither_open_nor_dead_in_silence(environ: dic
 
 
 @pytest.mark.parametrize("name", ["serverless.yml", "serverless.event.yml"])
-def test_the_lines_that_are_off_are_the_other_providers_settings(name: str) -> None:
+def test_the_lines_that_are_off_are_the_other_providers_settings_and_those_of_budgets(name: str) -> None:
     variables = inputs_of(name, everything=True)["environment"]["variables"]
     names = {setting.name for setting in config.SETTINGS if re.search("_(API_KEY|BASE_URL)$", setting.name)}
-    assert set(variables) == {"ACCESS", "PROXY_KEY", *names - {"MODERATION_OPENAI_BASE_URL"}}
+    assert set(variables) == {"ACCESS", "PROXY_KEY", *BUDGETS, *names - {"MODERATION_OPENAI_BASE_URL"}}
     assert startup.load(variables).anthropic_api_key == ("sk-other",)
     keys = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "sk-other"}
     loaded = startup.load({**ENVIRONMENT, **keys})

@@ -427,9 +427,15 @@ def test_texts_without_end_are_counted_until_the_budget_is_spent() -> None:
     assert found.certainty == "at_least" and found.tokens < 20
 
 
-def test_a_deployment_that_cannot_count_refuses_what_would_have_to_be_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Worker's bundle leaves out the files that count."""
-    monkeypatch.setitem(sys.modules, "proxy.cost.upper_bound", None)
-    monkeypatch.delattr("proxy.cost.upper_bound", raising=False)
-    status, error, went_up = send(chat())
+def test_a_deployment_that_cannot_count_bounds_by_bytes_and_refuses_what_it_would_have_to_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Worker's bundle leaves out the files that count, and not the bound by bytes."""
+
+    def missing() -> Any:
+        raise NotInstalled
+
+    monkeypatch.setattr("proxy.tokens._vocabulary", missing)
+    assert send(chat("Hi", max_tokens=20))[0] == 200
+    status, error, went_up = send(chat(LONG))
     assert (status, went_up) == (501, None) and error is not None and error["code"] == NotInstalled.code

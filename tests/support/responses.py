@@ -89,9 +89,10 @@ def custom(given: Any = "", name: Any = "c", call_id: Any = "call_1") -> dict[st
 
 
 def stream(*events: Any) -> bytes:
-    return b"".join(
-        b"event: %s\ndata: %s\n\n" % (str(each.get("type")).encode(), json.dumps(each).encode()) for each in events
-    )
+    # A type may be any text here, also half a surrogate pair.
+    names = [str(event.get("type")).encode("utf-8", "replace") for event in events]
+    pairs = zip(names, events, strict=True)
+    return b"".join(b"event: %s\ndata: %s\n\n" % (name, json.dumps(event).encode()) for name, event in pairs)
 
 
 def read(data: bytes) -> dict[str, Any]:
