@@ -13,7 +13,7 @@ from proxy.protocols import registry
 from proxy.routing import limit_fields
 from proxy.routing.model_field import requested_model
 from proxy.wire import work
-from proxy.wire.path_table import Endpoint, protocol_below
+from proxy.wire.path_table import OPENAI, Endpoint, protocol_below
 
 if TYPE_CHECKING:
     from proxy.cost.upper_bound import PromptBound
@@ -48,8 +48,12 @@ async def prompt_bound(call: Call) -> PromptBound:
     if state.bound is None:
         from proxy.cost import upper_bound
 
-        size = len(call.body.outgoing)
-        state.bound = await work.run(upper_bound.prompt_bound(strict_body.object_of(call), size), call.host.clock)
+        request, size = strict_body.object_of(call), len(call.body.outgoing)
+        if call.api != OPENAI and all(target.api == OPENAI for target in call.plan.targets):
+            from proxy.protocols.translate import hosted_tools  # Codex lists web_search in every call
+
+            request = hosted_tools.without(call.api, request)
+        state.bound = await work.run(upper_bound.prompt_bound(request, size), call.host.clock)
     return state.bound
 
 

@@ -17,7 +17,12 @@ from proxy.wire.json_window import UNIT
 from proxy.wire.work import SLICE, Slices
 
 MAX_BYTES = 50_000_000  # no provider accepts as much
-_SCHEMAS = ("parameters", "input_schema", "schema")
+# Google's API has two kinds of schemas for parameters, and others for results and answers, in two spellings each
+# (ai.google.dev/api/caching#FunctionDeclaration, ai.google.dev/api/generate-content#GenerationConfig, read 2026-11-27).
+_SCHEMAS = frozenset(
+    "parameters input_schema schema parametersJsonSchema parameters_json_schema response responseJsonSchema "
+    "response_json_schema responseSchema response_schema".split()
+)
 _NUMBER_BYTES = 24
 _INDEX_DIGITS = 8
 

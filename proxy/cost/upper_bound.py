@@ -31,6 +31,8 @@ _HOSTED_TOOLS = frozenset(
     "codeexecution computeruse enterprisewebsearch filesearch googlemaps googlesearch googlesearchretrieval retrieval "
     "urlcontext websearch".split()
 )
+# The member of a tool in Google's API that lists functions.
+_DECLARATIONS = "functiondeclarations"
 _CLIENT_ENVIRONMENTS = ("local", None)
 # Members that add content from outside the request, by their names alone.
 _EXTERNAL = frozenset(account_references.KINDS) - frozenset(
@@ -182,6 +184,8 @@ def _add_text(bound: PromptBound, name: str, value: str, kind: str | None) -> No
 
 
 def _add_tool(bound: PromptBound, tool: dict[str, Any]) -> None:
+    if all(letters(name) == _DECLARATIONS for name in tool):
+        return
     types = [value for name, value in tool.items() if name[:64].casefold() == "type" and value is not None]
     kind = types[0] if types else None if "name" in tool or "function" in tool else next(iter(tool), None)
     hosted = next((name for name in tool if letters(name) in _HOSTED_TOOLS), None)

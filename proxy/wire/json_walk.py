@@ -10,8 +10,8 @@ from typing import Any
 
 # Members that contain data: keys inside them have no meaning to an API. Those of a schema are a function's parameters.
 _DATA = frozenset(
-    "action annotations arguments citations client_metadata input_schema logit_bias metadata properties schema "
-    "sources".split()
+    "action annotations arguments citations client_metadata input_schema logit_bias metadata parametersJsonSchema "
+    "parameters_json_schema properties schema sources".split()
 )
 # At the top level only these contain data; all other names are the request's own.
 _DATA_AT_TOP = frozenset("client_metadata logit_bias metadata".split())

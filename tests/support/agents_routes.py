@@ -27,7 +27,9 @@ PROXY_KEY = "pk-gate-0123456789abcdef"
 ROUTES = ("own-key", "held-key", "lambda", "scf")
 WORKER = "worker"
 ONLY_CHAT = "-to-chat"
-HOLDS_KEYS = frozenset({"held-key", "lambda"})
+# As held-key, for a key with a budget.
+BUDGET = "budget"
+HOLDS_KEYS = frozenset({"held-key", "lambda", BUDGET})
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def route(name: str, upstream: str, folder: Path, bundles: Bundles) -> Iterator[
     port, held = free_port(), name in HOLDS_KEYS
     clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | parts.coverage()
     environ = {**clean, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **settings(upstream, held, only_chat)}
+    if name == BUDGET:
+        environ |= _budget(folder)
     if name == "scf":
         command = [_scf(folder, bundles, port)]
         del environ["PYTHONPATH"]
@@ -85,6 +89,14 @@ def route(name: str, upstream: str, folder: Path, bundles: Bundles) -> Iterator[
     log = folder / "log"
     with log.open("wb") as file, _running(command, port, log, env=environ, cwd=folder, stdout=file, stderr=file):
         yield Route(_url(port), PROXY_KEY if held else KEY, lambda: log.read_text(encoding="utf-8").splitlines())
+
+
+def _budget(folder: Path) -> dict[str, str]:
+    """The settings of a budget that no test uses up. The upstream's models have no price but this one."""
+    prices = folder / "prices.json"
+    prices.write_text(json.dumps({"models": [{"match": ["*"], "input": 1, "output": 1}]}))
+    store = {"STORE": f"sqlite:{folder / 'budgets.db'}", "STORE_TIMEOUT_MS": "60000"}
+    return {"PRICES_FILE": str(prices), "KEY_BUDGET_USD": "1000", **store}
 
 
 def worker_route(workers: Workers, upstream: str) -> Route:

@@ -30,12 +30,13 @@ def _last(values: Iterable[str]) -> str:
     return ["", *values][-1]
 
 
-def _codex(websockets: bool = False, model: str = "m") -> Agent:
+def _codex(websockets: bool = False, model: str = "m", more: str = "") -> Agent:
     def set_up(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
         config = f"""
 model = "{model}"
 model_provider = "sluice"
 check_for_update_on_startup = false
+{more}
 [model_providers.sluice]
 name = "Sluice"
 base_url = "{url}/v1"
@@ -131,6 +132,7 @@ AGENTS = {
     # Codex chooses its tools by its model. For a name that it does not know: functions, some in a namespace.
     "codex": _codex(),
     "codex-websockets": _codex(websockets=True),
+    "codex-no-search": _codex(more='web_search = "disabled"'),  # as docs/clients.md says for servers with limits
     # A custom apply_patch with a grammar, and tool_search.
     "codex-gpt-5.5": _codex(model="gpt-5.5"),
     # All in namespaces in an item `additional_tools`, its shell as a custom tool that runs JavaScript.

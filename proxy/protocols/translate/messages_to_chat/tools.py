@@ -18,6 +18,11 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 SERVER_MEMBERS = ("mcp_servers", "container")
 
 
+def is_of_server(kind: str) -> bool:
+    """Whether Anthropic's servers run tools of this type."""
+    return _SERVER.match(kind) is not None
+
+
 def tool_members(request: dict[str, Any], dropped: Dropped) -> dict[str, Any]:
     """The members `tools`, `tool_choice` and `parallel_tool_calls`. Raises BadRequest for tools that cannot work."""
     functions, server_tools = [], []
@@ -56,7 +61,7 @@ def _function(tool: Any, where: str, dropped: Dropped) -> dict[str, Any] | None:
             where,
         )
     schema = tool.get("input_schema")
-    if kind not in (None, "custom") and (_SERVER.match(kind) or not isinstance(schema, dict)):
+    if kind not in (None, "custom") and (is_of_server(kind) or not isinstance(schema, dict)):
         return None
     name = tool.get("name")
     if not isinstance(name, str) or not name:

@@ -37,6 +37,11 @@ _COMMAND = {
 _COMMAND_TEXT = "Runs a command on the user's machine and returns its output."
 
 
+def hosted_name(kind: str) -> str | None:
+    """The name of a tool that only OpenAI's servers run, by its type; None for every other tool."""
+    return TOOL_SEARCH if kind == TOOL_SEARCH else next((name for name in _HOSTED if kind.startswith(name)), None)
+
+
 class Tool(NamedTuple):
     """A tool: its kind, one of the constants above, its name and its namespace."""
 
@@ -104,7 +109,7 @@ class Tools:
                 "it, or call a model that is served through the Responses API.",
                 where,
             )
-        hosted = TOOL_SEARCH if kind == TOOL_SEARCH else next((name for name in _HOSTED if kind.startswith(name)), None)
+        hosted = hosted_name(kind)
         if hosted is None:
             raise refused(f"This model's provider has no equal for a tool of type {quoted(kind)}. Remove it.", where)
         self.hosted.append(hosted)
