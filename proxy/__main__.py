@@ -151,7 +151,15 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="model to call (default: a cheap one that the endpoint offers)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
-    command.add_argument("--lang", choices=("en", "zh"), help="language of the report (default: from the locale)")
+    command.add_argument("--lang", choices=("en", "zh"), help="language of the output (default: from the locale)")
+    command.add_argument(
+        "--report",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write a report to share, as Markdown, to FILE or to stdout; it has no key, address or answer in it",
+    )
+    command.add_argument("--with-host", action="store_true", help="name the host in the report")
 
 
 def _keys(options: argparse.Namespace) -> int:
@@ -174,7 +182,16 @@ def _doctor(options: argparse.Namespace) -> int:
 
     return command.run(
         os.environ,
-        command.Options(options.url, options.key, options.model, options.json, options.size, options.lang),
+        command.Options(
+            options.url,
+            options.key,
+            options.model,
+            options.json,
+            options.size,
+            options.lang,
+            options.report,
+            options.with_host,
+        ),
     )
 
 

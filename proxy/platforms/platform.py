@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Door:
     """A way by which calls come in. `name` is its name in the limits table; pages for people write it in Chinese too.
 
-    `streams` says whether an answer passes through it piece by piece.
+    `streams` says whether an answer passes through it piece by piece. `hosts` are patterns (`*`) of the host names that
+    the platform itself gives out for this door; a function behind a domain of its owner's has none of them.
     """
 
     name: str
     name_zh: str
     streams: bool
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ _COUNTING = (*("proxy.tokens.completion", "proxy.tokens.images", "proxy.tokens.p
 _SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
 _SCF_LIMIT = int(number("tencent", UPLOAD, "unpacked bundle"))
 
+# Host names that AWS gives out. Both kinds of API share one.
+_FUNCTION_URL, _API_GATEWAY, _ALB = "*.lambda-url.*.on.aws", "*.execute-api.*.amazonaws.com", "*.elb.amazonaws.com"
 # Both functions of each AWS template share one bundle. All of its packages are pure Python but tiktoken, which is taken
 # for both architectures, so one zip serves arm64 and x86_64.
 _AWS = Bundle(
@@ -86,10 +88,10 @@ PLATFORMS = (
                 "aws-lambda-buffered",
                 "proxy.adapters.aws_buffered",
                 (
-                    Door("function URL", "函数 URL", streams=False),
-                    Door("HTTP API", "API Gateway HTTP API", streams=False),
-                    Door("REST API", "API Gateway REST", streams=False),
-                    Door("ALB", "负载均衡 ALB", streams=False),
+                    Door("function URL", "函数 URL", streams=False, hosts=(_FUNCTION_URL,)),
+                    Door("HTTP API", "API Gateway HTTP API", streams=False, hosts=(_API_GATEWAY,)),
+                    Door("REST API", "API Gateway REST", streams=False, hosts=(_API_GATEWAY,)),
+                    Door("ALB", "负载均衡 ALB", streams=False, hosts=(_ALB,)),
                 ),
                 _AWS,
             ),
@@ -97,8 +99,8 @@ PLATFORMS = (
                 "aws-lambda-stream",
                 "proxy.adapters.aws_stream",
                 (
-                    Door("function URL stream", "函数 URL", streams=True),
-                    Door("REST API stream", "API Gateway REST", streams=True),
+                    Door("function URL stream", "函数 URL", streams=True, hosts=(_FUNCTION_URL,)),
+                    Door("REST API stream", "API Gateway REST", streams=True, hosts=(_API_GATEWAY,)),
                 ),
                 _AWS,
             ),

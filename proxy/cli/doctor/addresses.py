@@ -10,6 +10,17 @@ from urllib.parse import urlsplit, urlunsplit
 _TAIL = re.compile(
     r"(/(chat/completions|completions|responses|embeddings|models|readyz|healthz)|/v1)?/*$", re.IGNORECASE
 )
+_REGION = re.compile(
+    r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$"
+    r"|\.execute-api\.([a-z0-9-]+)\.amazonaws\.com$|\.([a-z0-9-]+)\.elb\.amazonaws\.com$"
+)
+# The words of AWS's and Tencent's regions: ap-southeast-1, us-gov-west-1, na-siliconvalley, ap-shanghai-fsi.
+_AREAS = frozenset("af ap ca cn eu il me mx na sa us".split())
+_PLACES = frozenset(
+    "north south east west central northeast southeast northwest southwest gov 1 2 3 4 5 6 7 8 9 "
+    "guangzhou shanghai nanjing beijing chengdu chongqing shenzhen hongkong fsi "
+    "singapore bangkok jakarta seoul tokyo mumbai siliconvalley ashburn toronto frankfurt moscow saopaulo".split()
+)
 
 
 class InvalidPort(ValueError):
@@ -58,7 +69,13 @@ def is_plain(root: str) -> bool:
 
 
 def region_of(root: str) -> str | None:
-    """The region in the host name of a function URL."""
-    host = urlsplit(root).hostname or ""
-    match = re.search(r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$", host)
-    return (match[1] or match[2]) if match else None
+    """The region in a host name that a platform gives out: the text that stands there, whatever it is."""
+    match = _REGION.search(urlsplit(root).hostname or "")
+    return next(filter(None, match.groups()), None) if match else None
+
+
+def known_region(root: str) -> str | None:
+    """The region in a host name, if it is made of the words of which regions are made; else None."""
+    region = region_of(root) or ""
+    area, *places = region.split("-")
+    return region if area in _AREAS and places and set(places) <= _PLACES else None

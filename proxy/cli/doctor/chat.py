@@ -153,18 +153,18 @@ def _report_stream(stream: Stream, endpoint: Endpoint, model: str, report: Repor
     if not stream.done:
         report.add("stream.no_end", events=events)
     first = round(stream.times[0] * 1000) if events else response.ms
+    gaps = stream.gaps
+    measured = {"events": events, "first": first, "gaps_ms": gaps}
     if not endpoint.streams or response.headers.get("x-sluice-buffered"):
-        report.add("stream.by_design", events=events, first=first)
+        report.add("stream.by_design", **measured)
     elif events < MIN_EVENTS:
-        report.add("stream.few", events=events)
+        report.add("stream.few", **measured)
     elif stream.times[-1] - stream.times[0] < MIN_STREAM_SECONDS:
-        report.add("stream.at_once", events=events, first=first, gaps_ms=stream.gaps)
-    elif events >= BATCH_EVENTS * stream.batches and max(stream.gaps) >= BATCH_WAIT_MS:
-        report.add("stream.lumps", events=events, lumps=stream.batches, gaps_ms=stream.gaps)
+        report.add("stream.at_once", **measured)
+    elif events >= BATCH_EVENTS * stream.batches and max(gaps) >= BATCH_WAIT_MS:
+        report.add("stream.lumps", lumps=stream.batches, **measured)
     else:
-        gaps = stream.gaps
-        summary = {"median": round(statistics.median(gaps)), "longest": round(max(gaps))}
-        report.add("stream.ok", events=events, first=first, gaps_ms=gaps, **summary)
+        report.add("stream.ok", median=round(statistics.median(gaps)), longest=round(max(gaps)), **measured)
 
 
 def _report_chinese(text: str, stream: Stream, report: Report) -> None:

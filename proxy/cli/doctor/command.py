@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 from proxy import __version__
@@ -14,6 +17,7 @@ from proxy.cli.doctor import messages_en, messages_zh
 from proxy.cli.doctor.report import Finding, Report
 from proxy.errors import ConfigError
 
+STDOUT = "-"  # in place of a file
 ROOT = Path(__file__).resolve().parents[3]
 # The mark of each state, the same in ASCII, and its ANSI colour.
 _MARKS = {"ok": ("✓", "+", "32"), "warning": ("!", "!", "33"), "failed": ("✗", "x", "31"), "skipped": ("·", "-", "2")}
@@ -21,7 +25,10 @@ _MARKS = {"ok": ("✓", "+", "32"), "warning": ("!", "!", "33"), "failed": ("✗
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line. `key` is None, or `-` to read standard input: a shell's history must not hold a key."""
+    """The command line. `key` is None, or `-` to read standard input: a shell's history must not hold a key.
+
+    `report` is the file for the report that can be shared, `-` for standard output; None writes none.
+    """
 
     url: str | None = None
     key: str | None = None
@@ -29,6 +36,8 @@ class Options:
     as_json: bool = False
     size: bool = False
     language: str | None = None
+    report: str | None = None
+    with_host: bool = False
 
 
 def run(environ: Mapping[str, str], options: Options) -> int:
@@ -46,16 +55,11 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     from proxy.cli.doctor import addresses, bundles, chat, keys, local, remote
     from proxy.transports.tls import tls_context
 
-    if options.key not in (None, "-"):
-        print(f"sluice: {messages.INVALID_KEY_OPTION} {messages.KEY_HINT}", file=sys.stderr)
-        return 2
-    try:
-        root = addresses.root_of(options.url) if options.url is not None else ""
-    except ValueError as error:
-        problem = messages.INVALID_PORT if isinstance(error, addresses.InvalidPort) else messages.INVALID_URL
+    if problem := _mistake(options, messages):
         print(f"sluice: {problem}", file=sys.stderr)
         return 2
-    output = Output(sys.stdout, sys.stderr, environ, language, silent=options.as_json)
+    root = addresses.root_of(options.url) if options.url is not None else ""
+    output = Output(sys.stdout, sys.stderr, environ, language, silent=options.as_json or options.report == STDOUT)
     report = Report(output.finding, output.progress)
     costs = [messages.COST_URL.format(tokens=chat.MAX_TOKENS) if root else messages.COST_LOCAL]
     costs += [messages.COST_SIZE] if root and options.size else []
@@ -77,23 +81,60 @@ def run(environ: Mapping[str, str], options: Options) -> int:
         return 130
     finally:
         output.clear()
+    written = _share(report, root, options, messages) if options.report is not None else True
     if options.as_json:
         ascii_only = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
         print(json.dumps(as_object(report, root, costs, language), ensure_ascii=ascii_only))
     else:
-        output.line(messages.SUMMARY.format(**counts(report)))
-    return 1 if report.failed else 0
+        output.line(messages.SUMMARY.format(**report.counts))
+    if written and options.report not in (None, STDOUT):
+        output.line(messages.REPORT_WRITTEN.format(file=options.report))
+    return 1 if report.failed or not written else 0
+
+
+def _mistake(options: Options, messages: ModuleType) -> str:
+    """What is wrong with the command line, as a sentence; '' if nothing is."""
+    from proxy.cli.doctor import addresses
+
+    if options.key not in (None, "-"):
+        return f"{messages.INVALID_KEY_OPTION} {messages.KEY_HINT}"
+    if options.with_host and options.report is None:
+        return str(messages.HOST_NEEDS_REPORT)
+    if options.report is not None and options.url is None:
+        return str(messages.REPORT_NEEDS_URL)
+    if options.report == STDOUT and options.as_json:
+        return str(messages.REPORT_NEEDS_FILE)
+    try:
+        addresses.root_of("localhost" if options.url is None else options.url)
+    except addresses.InvalidPort:
+        return str(messages.INVALID_PORT)
+    except ValueError:
+        return str(messages.INVALID_URL)
+    return ""
+
+
+def _share(report: Report, root: str, options: Options, messages: ModuleType) -> bool:
+    """Write the report that can be shared. Returns whether that worked, and says on standard error why not."""
+    from proxy.cli.doctor import shareable
+
+    today = datetime.fromtimestamp(time.time(), timezone.utc).date()
+    text = shareable.markdown(report, shareable.Scope(root, today, options.size, options.with_host))
+    if options.report == STDOUT:
+        print(text, end="", flush=True)
+        return True
+    try:
+        Path(str(options.report)).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        print(f"sluice: {messages.REPORT_NOT_WRITTEN.format(file=options.report, why=why)}", file=sys.stderr)
+        return False
+    return True
 
 
 def language_of(environ: Mapping[str, str]) -> str:
     """`zh` or `en`, by the environment's locale."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return "zh" if locale.lower().startswith("zh") else "en"
-
-
-def counts(report: Report) -> dict[str, int]:
-    """The number of findings in each state."""
-    return {state: sum(finding.state == state for finding in report.findings) for state in _MARKS}
 
 
 def as_object(report: Report, root: str, costs: list[str], language: str) -> dict[str, Any]:
@@ -104,7 +145,7 @@ def as_object(report: Report, root: str, costs: list[str], language: str) -> dic
         fields = {"check": finding.check, "state": finding.state, "code": finding.code}
         findings.append({**fields, "message": message, "advice": advice, "values": finding.values})
     url = f"{root}/v1" if root else None
-    summary = {"version": __version__, "url": url, "ok": not report.failed, "counts": counts(report)}
+    summary = {"version": __version__, "url": url, "ok": not report.failed, "counts": report.counts}
     return {**summary, "cost": " ".join(costs), "findings": findings}
 
 

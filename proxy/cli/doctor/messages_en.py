@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
+STATES = (OK, WARNING, FAILED, SKIPPED)
 COPY_AGAIN = "Copy the base URL again from your deployment; it ends in /v1."
 KEY_HINT = "Set SLUICE_KEY (or PROXY_KEY) to the key that callers send, or pipe the key in and add --key -."
 INVALID_KEY_OPTION = "--key accepts only -, which reads the key from standard input."
@@ -11,6 +12,11 @@ INVALID_PORT = "--url has an invalid port; ports range from 0 to 65535."
 COST_URL = "This calls the model twice, for at most {tokens} tokens each: a fraction of a cent."
 COST_SIZE = "--size sends two bodies near the size limit. Neither reaches the model, so they cost no tokens."
 COST_LOCAL = "This costs no tokens: it only asks the upstream for its list of models."
+REPORT_NEEDS_URL = "--report needs --url: it is about a deployed endpoint."
+REPORT_NEEDS_FILE = "--json and --report both write to standard output. Name a file: --report report.md"
+HOST_NEEDS_REPORT = "--with-host needs --report: it adds the host name to the report."
+REPORT_NOT_WRITTEN = "{file} cannot be written: {why}. Name another file: --report report.md"
+REPORT_WRITTEN = "The report is in {file}. Read it, then share it as docs/verified.md says."
 SUMMARY = "{ok} ok, {warning} to check, {failed} to fix, {skipped} skipped"
 
 TEXTS: dict[str, tuple[str, str, str]] = {

@@ -10,6 +10,11 @@ INVALID_PORT = "--url 的端口无效：端口范围是 0 到 65535。"
 COST_URL = "本次检查会调用模型两次，每次最多生成 {tokens} 个 token，费用远不到一美分。"
 COST_SIZE = "--size 会发送两个接近上限的请求体，都不会到达模型，不消耗 token。"
 COST_LOCAL = "本次检查不消耗 token：只向上游查询模型列表。"
+REPORT_NEEDS_URL = "--report 需要 --url：报告针对已部署的接口。"
+REPORT_NEEDS_FILE = "--json 和 --report 都会写到标准输出。请指定文件：--report report.md"
+HOST_NEEDS_REPORT = "--with-host 需要 --report：它把主机名写进报告。"
+REPORT_NOT_WRITTEN = "无法写入 {file}：{why}。请换一个文件：--report report.md"
+REPORT_WRITTEN = "报告已写入 {file}。请先自己读一遍，再按 docs/verified.zh-CN.md 的说明提交。"
 SUMMARY = "正常 {ok} 项，提醒 {warning} 项，需要处理 {failed} 项，跳过 {skipped} 项"
 
 TEXTS: dict[str, tuple[str, str]] = {

@@ -69,6 +69,11 @@ class Report:
         return value
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The number of findings in each state."""
+        return {state: sum(finding.state == state for finding in self.findings) for state in messages_en.STATES}
+
+    @property
     def failed(self) -> bool:
         """Whether anything needs fixing."""
         return any(finding.state == "failed" for finding in self.findings)
