@@ -464,8 +464,9 @@ BOMB = {
 def test_functions_of_google_s_api_have_a_bound() -> None:
     path = "/v1beta/models/gemini-2.5-flash:generateContent"
     schema = {"type": "object", "properties": {"search_query": {"type": "string"}, "ttl": {"type": "string"}}}
-    for tool in (declared(parametersJsonSchema=schema), declared(parameters=schema), {"function_declarations": []}):
-        assert send(gemini(tool), GEMINI, path)[0] == 200
+    declarations = [declared(parametersJsonSchema=schema), declared(parameters=schema)]
+    for functions in (*declarations, {"function_declarations": []}):
+        assert send(gemini(functions), GEMINI, path)[0] == 200
     hosted = [{"googleSearch": {}}, {"codeExecution": {}}, {**declared(), "googleSearch": {}}, {"unheardOf": {}}]
     refused: list[Any] = [
         *hosted,
