@@ -6,6 +6,8 @@ import ipaddress
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from proxy.platforms.clouds import CLOUDS
+
 # What people paste along with the base URL: the path of one call, or of one of our own pages.
 _TAIL = re.compile(
     r"(/(chat/completions|completions|responses|embeddings|models|readyz|healthz)|/v1)?/*$", re.IGNORECASE
@@ -58,7 +60,7 @@ def is_plain(root: str) -> bool:
 
 
 def region_of(root: str) -> str | None:
-    """The region in the host name of a function URL."""
+    """The region in the host name of a platform's default domain."""
     host = urlsplit(root).hostname or ""
-    match = re.search(r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$", host)
-    return (match[1] or match[2]) if match else None
+    matches = (re.search(f"{cloud.domain}$", host) for cloud in CLOUDS if cloud.domain)
+    return next((match[1] for match in matches if match), None)
