@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from proxy.adapters import server
+from proxy.adapters import header_limit, server
 from proxy.adapters.asgi import App
 from proxy.messages import Headers, Request
 from proxy.platforms.limits import number
@@ -18,17 +18,6 @@ PLATFORM, DOOR = "tencent", "web function"
 HOST, PORT = "0.0.0.0", 9000
 # The platform's proxy keeps its connections to us. Closing one while it sends a request means a 502 for the caller.
 KEEP_ALIVE_SECONDS = 300
-# Prefixes of the headers that are dropped first if a reply has too many; callers miss the last of these most.
-DROP_ORDER = (
-    "openai-",
-    "x-ratelimit-",
-    "access-control-expose-headers",
-    "etag",
-    "accept-ranges",
-    "retry-after-ms",
-    "content-disposition",
-    "x-request-id",
-)
 # Tencent's names of regions: ap-guangzhou, na-siliconvalley, ap-shanghai-fsi.
 _REGION = re.compile(r"[a-z]{2}-[a-z]{3,20}(-[a-z]{2,10})?")
 
@@ -58,17 +47,8 @@ class ScfWebApp(App):
         request.plain_limit = int(number(PLATFORM, DOOR, "response body, not streamed"))
 
     def fit_headers(self, headers: Headers) -> None:
-        """Drop headers in DROP_ORDER until names and values are within the platform's limit."""
-        limit = number(PLATFORM, DOOR, "response headers")
-        for prefix in DROP_ORDER:
-            if _size(headers) <= limit:
-                return
-            headers.remove_all({name for name, _ in headers if name.startswith(prefix)})
-
-
-def _size(headers: Headers) -> int:
-    """Bytes of names and values, with 4 for each line's punctuation and 200 for what the server adds."""
-    return 200 + sum(len(name) + len(value) + 4 for name, value in headers)
+        """Drop headers until the rest is within the platform's limit."""
+        header_limit.fit(headers, number(PLATFORM, DOOR, "response headers"))
 
 
 def main() -> None:

@@ -58,8 +58,9 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
 silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
-path. Documents that contradict each other: one of Tencent's pages gives an instance 2 to 100 concurrent calls
-(583/47183), another a single SSE connection (583/90617).
+path; how large an answer of Aliyun's web function may be, in one piece or streamed, how long it may stay silent, and
+whether its gateway changes an encoded path. Documents that contradict each other: one of Tencent's pages gives an
+instance 2 to 100 concurrent calls (583/47183), another a single SSE connection (583/90617).
 """
 _FOOT = """
 `python -m proxy limits` prints this table; `--platform aws` prints one platform.

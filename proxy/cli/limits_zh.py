@@ -30,7 +30,7 @@ INTRODUCTION = """# 限制一览
 - **腾讯事件函数**：通过函数 URL、负载均衡（CLB）和旧的 API 网关（2026-10-30 起分批关停）调用时上限相同；函数 URL 只能传输文本，二进制会变为 502。
 
 文档没有说明、因此未知：腾讯 Web 函数最多可以流式传输多少字节、允许静默多久；腾讯的函数启动过慢时返回什么；自定义域名的网关是否会改动编码过的
-路径。文档说法不一：腾讯的一页文档写每个实例可同时处理 2 至 100 个调用（583/47183），另一页写每个实例只有一个 SSE 连接（583/90617）。
+路径；阿里云 Web 函数的回答（一次返回或流式）最多多大、允许静默多久，以及它的网关是否会改动编码过的路径。文档说法不一：腾讯的一页文档写每个实例可同时处理 2 至 100 个调用（583/47183），另一页写每个实例只有一个 SSE 连接（583/90617）。
 """
 FOOT = """
 `python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
@@ -41,6 +41,8 @@ SOURCES = {
     "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge": "AWS 的 Runtime Interface Emulator，Function.ResponseSizeTooLarge",
     "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.md 说明内存需要容纳它的三份副本",
     "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用 3 MB",
+    "PyPI alibabacloud-fc20230330 4.8.3, CreateFunctionInput": "PyPI 的 alibabacloud-fc20230330 4.8.3，CreateFunctionInput",
+    "github.com/devsapp/fc3, docs/zh/yaml/readme.md": "github.com/devsapp/fc3 的 docs/zh/yaml/readme.md",
     "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
     "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
 }

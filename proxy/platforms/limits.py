@@ -27,6 +27,9 @@ class Limit:
 
 # Pages that several rows name.
 _SCF = "cloud.tencent.com/document/product/583/11637"
+_FC = "help.aliyun.com/zh/functioncompute/product-overview/limits-of-usage"
+_FC_WEB = "help.aliyun.com/en/functioncompute/web-functions"
+_FC_API = "PyPI alibabacloud-fc20230330 4.8.3, CreateFunctionInput"
 _BEGIN = "docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
 _LAMBDA = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 _RIE = "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge"
@@ -36,7 +39,7 @@ _REST = "docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execut
 _TRANSFER = "docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html"
 _ALB = "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"
 _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
-_READ, _READ_LATER = "2026-11-23", "2026-11-24"
+_READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
 LIMITS: tuple[Limit, ...] = (
     Limit("server", "http", "request body", 100_000_000, "bytes", False, "413 body_too_large",
@@ -73,6 +76,26 @@ LIMITS: tuple[Limit, ...] = (
     Limit("tencent", "upload", "environment", 4_096, "bytes", True, "the upload is refused", _SCF, _READ),
     Limit("tencent", "upload", "name or value of a variable", 64, "bytes", True,
           "may be refused; longer ones are in use", "cloud.tencent.com/document/product/583/32748", _READ),
+    Limit("aliyun", "web function", "request body", 32_000_000, "bytes", True, "400 from the platform",
+          _FC_WEB, _READ_FC),
+    Limit("aliyun", "web function", "request headers", 8_192, "bytes", True, "400 from the platform",
+          _FC_WEB, _READ_FC),
+    Limit("aliyun", "web function", "path and query", 4_096, "bytes", True, "400 from the platform",
+          _FC_WEB, _READ_FC),
+    Limit("aliyun", "web function", "response headers", 8_192, "bytes", True, "502 from the platform",
+          _FC_WEB, _READ_FC),
+    Limit("aliyun", "web function", "time-out", 3, "seconds", False, "the function is stopped", _FC_API, _READ_FC),
+    Limit("aliyun", "web function", "time-out, set by the console", 60, "seconds", False, "the function is stopped",
+          "help.aliyun.com/zh/functioncompute/user-guide/manage-functions", _READ_FC),
+    Limit("aliyun", "web function", "longest time-out", 86_400, "seconds", True, "the function is stopped",
+          _FC_API, _READ_FC),
+    Limit("aliyun", "web function", "start-up", 120, "seconds", True, "the platform's own error",
+          "alibabacloud.com/help/en/functioncompute/fc/principles-1", _READ_FC),
+    Limit("aliyun", "web function", "calls at once in an instance", 100, "calls", True, "another instance starts",
+          "github.com/devsapp/fc3, docs/zh/yaml/readme.md", _READ_FC),
+    Limit("aliyun", "upload", "zip", 500_000_000, "bytes", False, "the upload is refused", _FC, _READ_FC),
+    Limit("aliyun", "upload", "environment", 4_096, "bytes", True, "the upload is refused",
+          "alibabacloud.com/help/en/functioncompute/fc/environment-variables", _READ_FC),
     Limit("aws", "every door", "start-up", 10, "seconds", True, "it starts once more, within the call's own time",
           _BEGIN, _READ_LATER),
     Limit("aws", "every door", "time-out", 3, "seconds", False, "the function is stopped", _LAMBDA, _READ),

@@ -18,8 +18,12 @@ _ENGINES = ("proxy.transports.direct", "proxy.transports.httpx")
 # Stores that need a file system or a TCP connection. Where they are missing, a sentence says what to set instead.
 _STORES = ("proxy.store.redis_client", "proxy.store.sqlite")
 _COUNTING = (*("proxy.tokens.completion", "proxy.tokens.images", "proxy.tokens.prompt", "proxy.tokens.vocabulary"),)
-# tiktoken has had no wheel for an older glibc since 0.12; Tencent's Python 3.10 has 2.28, by what its pages say.
-_SCF_TIKTOKEN = ("x86_64-manylinux_2_28",)
+# What runs our own server, and what such a function does without: the faster parser starts more slowly than h11.
+_SERVER = ("click", "uvicorn")
+_WEB_LACKS = ("proxy.adapters.server_httptools", "proxy.metrics")
+# tiktoken has had no wheel for an older glibc since 0.12. Tencent's Python 3.10 has 2.28, by what its pages say, and
+# Debian 11 and 12, which Aliyun's Python 3.12 runs on, have 2.31 and 2.36.
+_GLIBC_2_28 = ("x86_64-manylinux_2_28",)
 _SCF_LIMIT = int(number("tencent", UPLOAD, "unpacked bundle"))
 
 # Host names that AWS gives out. Both kinds of API share one.
@@ -53,13 +57,13 @@ PLATFORMS = (
                     "scf-web",
                     python="3.10",
                     wheels="x86_64-manylinux2014",
-                    packages=(*_HTTPX, *_BEFORE_3_11, "click", "uvicorn"),
+                    packages=(*_HTTPX, *_BEFORE_3_11, *_SERVER),
                     files=("handler.py",),
                     bootstrap="scf_bootstrap",
                     prefix="/var/user",
                     limit=_SCF_LIMIT,
-                    tiktoken=_SCF_TIKTOKEN,
-                    lacks=("proxy.adapters.server_httptools", "proxy.metrics"),
+                    tiktoken=_GLIBC_2_28,
+                    lacks=_WEB_LACKS,
                 ),
             ),
             Function(
@@ -74,7 +78,31 @@ PLATFORMS = (
                     files=("handler.py",),
                     prefix="/var/user",
                     limit=_SCF_LIMIT,
-                    tiktoken=_SCF_TIKTOKEN,
+                    tiktoken=_GLIBC_2_28,
+                ),
+            ),
+        ),
+    ),
+    Platform(
+        "aliyun",
+        "Aliyun Function Compute (FC)",
+        "阿里云函数计算 FC",
+        (
+            Function(
+                "aliyun-fc",
+                "proxy.adapters.aliyun_fc",
+                (Door("web function", "Web 函数", streams=True),),
+                Bundle(
+                    "aliyun",
+                    python="3.12",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_SERVER),
+                    files=("handler.py",),
+                    bootstrap="aliyun_bootstrap",
+                    prefix="/code",
+                    limit=int(number("aliyun", UPLOAD, "zip")),  # no page says how much it may be unpacked
+                    tiktoken=_GLIBC_2_28,
+                    lacks=_WEB_LACKS,
                 ),
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from proxy.platforms.clouds import CLOUDS
 from proxy.wire.path_table import ENDPOINTS
 
 # The moderators. Each is a module of that name in moderation/checkers/.
@@ -42,8 +43,8 @@ _NEVER_FORWARDED = frozenset(
     "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# Platforms add these: callers' addresses and, on Tencent, temporary secrets of the function's role.
-_PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
+# Platforms add these: callers' addresses and, on Tencent and Aliyun, temporary secrets of the function's role.
+_PLATFORM_PREFIXES = ("x-forwarded-", *(prefix for cloud in CLOUDS for prefix in cloud.header_prefixes))
 
 
 def text(value: str) -> str:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from proxy.platforms.clouds import CLOUDS
 from proxy.settings.config import Config
 
-# Tencent's regions in mainland China and Hong Kong. OpenAI serves neither, and calls from there can block an account
-# (help.openai.com/en/articles/5347006, read 2026-11-23).
-_UNSERVED = (
-    "ap-guangzhou",
-    "ap-shanghai",
-    "ap-nanjing",
-    "ap-beijing",
-    "ap-chengdu",
-    "ap-chongqing",
-    "ap-shenzhen",
-    "ap-hongkong",
-)
-# Cloudflare's data centres there, named after airports.
-_UNSERVED_COLOS = ("HKG", "MFM")
+_UNSERVED = tuple(prefix for cloud in CLOUDS for prefix in cloud.unserved)
+_UNSERVED_COLOS = next(cloud.unserved for cloud in CLOUDS if cloud.name == "cloudflare")
 REFUSED = "unsupported_country_region_territory"
-ADVICE = "Deploy in ap-singapore, ap-tokyo or na-siliconvalley instead, or choose a provider that serves this region."
+ADVICE = "Deploy in Singapore, Tokyo or Silicon Valley instead, or choose a provider that serves this region."
 PLACEMENT = (
     'Set "placement": {"region": "aws:ap-southeast-1"} in wrangler.jsonc, or choose a provider that serves this region.'
 )
@@ -34,7 +23,7 @@ def advice(platform: str) -> str:
 
 def warning(region: str | None, config: Config) -> str | None:
     """A warning if the configuration calls OpenAI from a region that OpenAI does not serve; else None."""
-    if region is None or config.demo or not region.startswith(_UNSERVED + _UNSERVED_COLOS):
+    if region is None or config.demo or not region.startswith(_UNSERVED):
         return None
     hosts = [urlsplit(provider.base_url).hostname or "" for provider in config.providers]
     if not any(host == "openai.com" or host.endswith(".openai.com") for host in hosts):

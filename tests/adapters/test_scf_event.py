@@ -289,7 +289,7 @@ def test_a_region_that_openai_does_not_serve_is_warned_of(
     answer = make(lines, **settings)(event, {**CONTEXT, "tencentcloud_region": region})
     assert bool(json.loads(answer["body"])["warnings"]) == warned
     assert any('"event": "region"' in line for line in lines) == warned
-    assert "ap-singapore" in lines[0] or not warned
+    assert "Singapore" in lines[0] or not warned
 
 
 def test_an_upstream_s_region_error_gets_a_hint_in_the_log_and_keeps_its_body(upstream: Upstream, make: Make) -> None:
@@ -298,7 +298,7 @@ def test_an_upstream_s_region_error_gets_a_hint_in_the_log_and_keeps_its_body(up
     lines: list[str] = []
     answer = make(lines)(recorded("scf-function-url"), CONTEXT)
     assert (answer["statusCode"], answer["body"]) == (403, error.decode())
-    assert "ap-singapore" in json.loads(lines[-1])["hint"]
+    assert "Singapore" in json.loads(lines[-1])["hint"]
 
 
 def test_ten_calls_share_one_loop_and_one_connection(upstream: Upstream, make: Make) -> None:

@@ -15,13 +15,16 @@ SOURCES = {
     for path in (ROOT / "proxy" / "adapters").glob("*.py")
     if path.stem != "__init__"
 }
-SHARED = {"asyncio_host", "asyncio_pump", "event_fields", "http_rules", "later_work", "log_output"}  # for all
+SHARED = {  # for all
+    *("asyncio_host", "asyncio_pump", "event_fields", "header_limit", "http_rules", "later_work", "log_output"),
+}
 SERVER = {name for name in SOURCES if name.partition("_")[0] == "server"}  # our HTTP server is not a platform
 NAMED = {name for name, source in SOURCES.items() if re.search(r'\bplatform ?= ?"', source)}
 PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters whose names begin with the same word
 ALSO = {
     "asyncio_host": {"asyncio_pump"},
-    "scf_web": {"asgi", "server"},  # it is the app behind our server
+    "aliyun_fc": {"asgi", "server"},  # it is the app behind our server
+    "scf_web": {"asgi", "server"},
     **dict.fromkeys(SERVER, SERVER),
 }
 
@@ -61,6 +64,6 @@ def test_the_checks_above_see_what_they_check() -> None:
     assert count("a\n\n  \nb\n") == 2
     source = "from proxy.adapters import aws_events\ndef f():\n    import proxy.adapters.asgi\n"
     assert imported(source) == {"aws_events", "asgi"}
-    assert {"asgi", "aws_buffered", "aws_stream", "scf_event", "scf_web", "workers"} <= NAMED
+    assert {"aliyun_fc", "asgi", "aws_buffered", "aws_stream", "scf_event", "scf_web", "workers"} <= NAMED
     assert {*SOURCES} >= SHARED
     assert {"server", "server_connection", "server_h11", "server_httptools"} <= SERVER

@@ -21,7 +21,7 @@ from proxy.cli.bundle.command import build_bundle
 from proxy.cli.bundle.sources import ROOT, add_sources
 from proxy.endpoints.console import page
 from proxy.platforms.registry import BOOTSTRAPS, BUNDLES
-from tests.support import parts
+from tests.support import nginx, parts
 from tests.support.bundles import COUNTING, Bundles
 from tests.support.client import Connection, call
 from tests.support.events import recorded
@@ -61,11 +61,12 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert {"handler.py", "proxy", "httpx", "httpcore", "h11", "anyio", "certifi", "LICENSE"} <= tops
     assert not tops & {"tests", "benchmarks", "requests", "regex", "pip", "uv", "bin", "docs"}
     assert {"tiktoken", "tiktoken_ext"} <= tops
-    assert ("mangum" in tops, "aws_bootstrap" in names) == ((True, True) if name == "aws" else (False, False))
-    assert ("exceptiongroup" in tops) == (name != "aws"), "it belongs to Python 3.10 alone"
+    assert ("mangum" in tops) == (name == "aws")
+    assert names & {*BOOTSTRAPS} == {one for one in (BUNDLES[name].bootstrap,) if one}
+    assert ("exceptiongroup" in tops) == (BUNDLES[name].python == "3.10"), "it belongs to Python 3.10 alone"
     assert not [one for one in names if one.startswith(("proxy/cli/", "proxy/__main__"))]
     assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
-    assert ("uvicorn" in tops, "scf_bootstrap" in names) == ((True, True) if name == "scf-web" else (False, False))
+    assert ("uvicorn" in tops) == (name in ("scf-web", "aliyun"))
     assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
     assert {mode for one, mode in modes.items() if "bootstrap" in one} <= {0o755}
     assert dates == {(1980, 1, 1, 0, 0, 0)}
@@ -73,7 +74,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert len(roots) > 100, "certificates that OpenSSL finds by name"
     systems = {one.rpartition("-")[0].rpartition("cpython-")[2] for one in names if one.endswith(".so")}
     both = {"313-aarch64-linux", "313-x86_64-linux"}  # one zip for every architecture
-    assert systems == (both if name == "aws" else {"310-x86_64-linux"})
+    assert systems == (both if name == "aws" else {f"{BUNDLES[name].python.replace('.', '')}-x86_64-linux"})
     assert len(metadata) == len([one for one in tops if one.endswith(".dist-info")])
 
 
@@ -187,26 +188,7 @@ def test_many_calls_at_once_on_one_instance(function: int, upstream: Upstream) -
 
 @pytest.fixture(scope="module")
 def behind_nginx(function: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Debian's nginx in front of the function, buffering as it does unless it is told otherwise."""
-    nginx = parts.need("nginx")
-    folder = tmp_path_factory.mktemp("nginx")
-    port = free_port()
-    (folder / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 64; }}
-http {{
-  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port};
-    # HTTP/1.0 to the function: what comes in HTTP chunks nginx hands on at once even where it buffers.
-    proxy_buffering on; proxy_http_version 1.0;
-    location / {{ proxy_pass http://127.0.0.1:{function}; }}
-  }}
-}}
-""")
-    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-    with process(command, port):
+    with nginx.buffering(function, tmp_path_factory.mktemp("nginx")) as port:
         yield port
 
 

@@ -8,8 +8,10 @@ from email.utils import format_datetime
 
 import pytest
 
+from proxy.adapters.aliyun_fc import FcApp
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.doctor import endpoint
+from proxy.messages import Headers
 from tests.conftest import Serve
 from tests.support.doctor import (
     GUARDED,
@@ -30,6 +32,34 @@ def test_three_seconds_and_a_region_that_openai_does_not_serve() -> None:
     assert findings.of("ready.timeout")["seconds"] == 3
     assert "ap-guangzhou" in findings.of("ready.region")["message"]
     assert findings.bad == ["ready.timeout", "ready.region", "access.closed"]
+
+
+def test_aliyun_s_three_seconds_and_its_default_domain() -> None:
+    """The API's default time-out, a region that OpenAI does not serve, and browsers that download each answer."""
+
+    class FcDefaultDomain(FcApp):
+        def fit_headers(self, headers: Headers) -> None:
+            headers.set("content-disposition", "attachment")
+
+    environ = {"OPENAI_API_KEY": "sk-canary-own", "LOG_LEVEL": "off", "FC_REGION": "cn-hangzhou"}
+    with running(adding(FcDefaultDomain(environ, write=lambda _: None), (b"x-fc-function-timeout", b"3"))) as url:
+        findings = probe(url, key="")
+    assert findings.of("platform.ok")["platform"] == "aliyun-fc"
+    assert "cn-hangzhou" in findings.of("ready.region")["message"]
+    assert findings.bad == ["page.download", "ready.timeout", "ready.region", "access.closed"]
+
+
+def test_a_function_that_aliyun_cannot_start(upstream: Upstream) -> None:
+    body = b'{"ErrorCode":"FunctionNotStarted","ErrorMessage":"dial tcp 21.0.5.7:9000: connection refused"}'
+    upstream.choose = lambda _: whole(body, 502, ("x-fc-request-id", "1-67adb489"))
+    findings = probe(f"http://127.0.0.1:{upstream.port}")
+    assert findings.bad == ["platform.fc"] and findings.of("platform.fc")["what"] == "FunctionNotStarted"
+
+
+def test_another_function_of_aliyun_s_is_no_failure_of_the_platform(upstream: Upstream) -> None:
+    """Its header is on every answer, and only the platform's own errors have a code."""
+    upstream.choose = lambda _: whole(b'{"ErrorCode":1}', 200, ("x-fc-request-id", "1-67adb489"))
+    assert "platform.other" in probe(f"http://127.0.0.1:{upstream.port}").bad
 
 
 def test_an_invalid_setting_that_stops_the_function_is_reported() -> None:

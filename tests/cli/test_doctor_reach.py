@@ -155,6 +155,9 @@ def test_a_socks_proxy_is_reported_only_if_it_would_be_used(serve: Serve, monkey
         ("ap-guangzhou", "tencentscf.com", "region.unserved"),
         ("ap-singapore", "tencentscf.com", "region.ok"),
         ("ap-east-1", "on.aws", "region.unserved"),
+        ("cn-hangzhou", "fcapp.run", "region.unserved"),
+        ("cn-hongkong", "fcapp.run", "region.unserved"),
+        ("ap-northeast-1", "fcapp.run", "region.ok"),
     ],
 )
 def test_the_region_in_an_address(
@@ -163,7 +166,7 @@ def test_the_region_in_an_address(
     port = serve(**GUARDED).port
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: real("127.0.0.1", *more, **named))
-    host = f"1-abc.{region}.{suffix}" if suffix == "tencentscf.com" else f"abc.lambda-url.{region}.{suffix}"
+    host = f"abc.lambda-url.{region}.{suffix}" if suffix == "on.aws" else f"1-abc.{region}.{suffix}"
     findings = probe(f"http://{host}:{port}", key="")
     assert findings.of(code)["region"] == region and "url.plain" in findings.bad
 

@@ -10,8 +10,10 @@ import pytest
 from proxy.cli.bundle.imports import modules
 from proxy.cli.bundle.packages import subset
 from proxy.cli.bundle.sources import own_files
+from proxy.cli.doctor.addresses import region_of
 from proxy.cli.doctor.extras import body_limit
 from proxy.endpoints.console import limits
+from proxy.platforms.clouds import CLOUDS
 from proxy.platforms.limits import LIMITS
 from proxy.platforms.platform import Function
 from proxy.platforms.registry import BUNDLES, FUNCTIONS, PLATFORMS, adapters, platform_of
@@ -71,3 +73,28 @@ def test_what_a_bundle_names_exists(name: str) -> None:
     assert set(bundle.lacks) <= modules(ROOT).keys()
     assert [one for one in own_files(bundle) if not (ROOT / bundle.origin / one).is_file()] == []
     assert subset((ROOT / "requirements.txt").read_text(encoding="utf-8"), bundle.packages)
+
+
+def test_each_cloud_is_a_platform_and_names_its_own_headers_and_regions() -> None:
+    assert {cloud.name for cloud in CLOUDS} == {one.name for one in PLATFORMS} - {"server"}
+    prefixes = [prefix for cloud in CLOUDS for prefix in cloud.header_prefixes]
+    assert len({*prefixes}) == len(prefixes) and all(prefix.islower() for prefix in prefixes)
+    assert all(cloud.header_prefixes for cloud in CLOUDS)
+    served = ("ap-singapore", "ap-tokyo", "na-siliconvalley", "ap-southeast-1", "ap-northeast-1", "us-west-1", "SIN")
+    assert not [region for cloud in CLOUDS for region in served if region.startswith(cloud.unserved or ("-",))]
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("1250000000-abc.ap-guangzhou.tencentscf.com", "ap-guangzhou"),
+        ("sluice-abcdefghij.ap-northeast-1.fcapp.run", "ap-northeast-1"),
+        ("sluice-abcdefghij.cn-shanghai-finance-1.fcapp.run", "cn-shanghai-finance-1"),
+        ("sluice-abcdefghij.cn-hangzhou-vpc.fcapp.run", "cn-hangzhou"),
+        ("abc.lambda-url.eu-west-1.on.aws", "eu-west-1"),
+        ("ap-northeast-1.fcapp.run.example.com", None),
+        ("example.com", None),
+    ],
+)
+def test_a_default_domain_tells_its_region(host: str, region: str | None) -> None:
+    assert region_of(f"https://{host}") == region

@@ -33,6 +33,9 @@ NOT_RUN = {
     r"(OPENAI_\w+=\S+ )+make run": "needs a real key",
     r"aws (logs|s3) |tccli |kubectl |journalctl ": "a log elsewhere; test_usage_formats.py reads what each prints",
     r"npm install -g serverless-cloud-framework|scf deploy": "Tencent's cloud; test_scf_deploy.py asks its tool",
+    r"npm install -g @serverless-devs/s|s (config|deploy|version|alias|remove)\b": (
+        "Aliyun's cloud; test_aliyun_deploy.py asks its tool and its SDK"
+    ),
     r"sam deploy": "test_aws_guided.py types what the page says, up to the call that needs an account",
     r"aws iam|aws lambda|curl -o .*aws lambda|sleep": "AWS's; test_aws_template.py reads its templates",
     r"gh attestation|sha256sum": "a release, which only GitHub makes; test_supply_chain.py reads how",

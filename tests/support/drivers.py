@@ -10,11 +10,13 @@ from typing import Protocol
 
 import pytest
 
+from proxy.adapters.aliyun_fc import FcApp
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
+from tests.support import aliyun
 from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
@@ -52,6 +54,23 @@ class ScfWebDriver:
         added = (("X-Scf-Timeout", "300000"), ("X-Scf-Region", "ap-singapore"), ("X-Scf-Remote-Addr", "192.0.2.1:9"))
         port = self._serve(ScfWebApp, **dict(settings)).port
         return call(port, ask.method, ask.path, (*ask.headers, *added), ask.body)
+
+    def close(self) -> None:
+        """The servers are stopped by those who gave them."""
+
+
+class AliyunFcDriver:
+    """Aliyun's web function: its app behind the server that it starts, with the headers that the platform adds."""
+
+    function = "aliyun-fc"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        port = self._serve(FcApp, **dict(settings)).port
+        return call(port, ask.method, ask.path, (*ask.headers, *aliyun.ADDED), ask.body)
 
     def close(self) -> None:
         """The servers are stopped by those who gave them."""
@@ -205,6 +224,7 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "scf-web": ScfWebDriver,
     "scf-event": ScfEventDriver,
     "scf-gateway": ScfGatewayDriver,
+    "aliyun-fc": AliyunFcDriver,
     "aws-function-url": LambdaDriver,
     "aws-http-api": HttpApiDriver,
     "aws-rest-api": RestApiDriver,

@@ -6,19 +6,18 @@ import ipaddress
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from proxy.platforms.clouds import CLOUDS
+
 # What people paste along with the base URL: the path of one call, or of one of our own pages.
 _TAIL = re.compile(
     r"(/(chat/completions|completions|responses|embeddings|models|readyz|healthz)|/v1)?/*$", re.IGNORECASE
 )
-_REGION = re.compile(
-    r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com$|\.lambda-url\.([a-z0-9-]+)\.on\.aws$"
-    r"|\.execute-api\.([a-z0-9-]+)\.amazonaws\.com$|\.([a-z0-9-]+)\.elb\.amazonaws\.com$"
-)
-# The words of AWS's and Tencent's regions: ap-southeast-1, us-gov-west-1, na-siliconvalley, ap-shanghai-fsi.
+# The words of regions: ap-southeast-1, us-gov-west-1, na-siliconvalley, ap-shanghai-fsi, cn-hangzhou.
 _AREAS = frozenset("af ap ca cn eu il me mx na sa us".split())
 _PLACES = frozenset(
     "north south east west central northeast southeast northwest southwest gov 1 2 3 4 5 6 7 8 9 "
     "guangzhou shanghai nanjing beijing chengdu chongqing shenzhen hongkong fsi "
+    "hangzhou qingdao zhangjiakou huhehaote wulanchabu heyuan hongkong "
     "singapore bangkok jakarta seoul tokyo mumbai siliconvalley ashburn toronto frankfurt moscow saopaulo".split()
 )
 
@@ -69,9 +68,10 @@ def is_plain(root: str) -> bool:
 
 
 def region_of(root: str) -> str | None:
-    """The region in a host name that a platform gives out: the text that stands there, whatever it is."""
-    match = _REGION.search(urlsplit(root).hostname or "")
-    return next(filter(None, match.groups()), None) if match else None
+    """The region in the host name of a platform's default domain: the text that stands there, whatever it is."""
+    host = urlsplit(root).hostname or ""
+    matches = (re.search(f"(?:{cloud.domain})$", host) for cloud in CLOUDS if cloud.domain)
+    return next((region for match in matches if match for region in match.groups() if region), None)
 
 
 def known_region(root: str) -> str | None:

@@ -14,8 +14,7 @@ from proxy.settings import regions
 
 SKEW_SECONDS = 60
 COLD_MS = 700  # more than any network adds: a process had to start
-# AWS's and Azure's names for Hong Kong; settings/regions.py has Tencent's and Cloudflare's.
-_UNSERVED_ELSEWHERE = ("ap-east-1", "eastasia")
+_AZURE_HONG_KONG = "eastasia"  # platforms/clouds.py has the names of the clouds that Sluice has an adapter for
 _TIMEOUT = re.compile(r"time-out is (\d+) s")
 
 
@@ -48,11 +47,16 @@ def examine(client: Client, report: Report) -> Endpoint | None:
         if first.error.get("code") == "configuration_error":
             report.add("platform.stopped", message=first.error.get("message", ""))
             return None
+        if "x-fc-request-id" in first.headers and isinstance(refusal := first.json.get("ErrorCode"), str):
+            report.add("platform.fc", what=refusal)  # every answer of the platform has that header, also a function's
+            return None
         report.add("platform.failed" if first.status >= 500 else "platform.other", what=first.summary)
         return Endpoint() if first.status < 500 else None
     endpoint = Endpoint(str(ready.get("platform")), str(ready["access"]), ready.get("streams") is not False)
     code = "platform.ok" if endpoint.streams else "platform.buffered"
     report.add(code, version=str(ready.get("version")), platform=endpoint.platform)
+    if later.headers.get("content-disposition", "").startswith("attachment"):
+        report.add("page.download")
     warnings = ready.get("warnings")
     region_warned = _warnings([str(text) for text in warnings] if isinstance(warnings, list) else [], report)
     if not region_warned:
@@ -102,4 +106,4 @@ def _region(client: Client, report: Report) -> None:
 
 def is_unserved(region: str) -> bool:
     """Whether OpenAI does not serve this region."""
-    return regions.warning(region, startup.load({})) is not None or region in _UNSERVED_ELSEWHERE
+    return regions.warning(region, startup.load({})) is not None or region == _AZURE_HONG_KONG

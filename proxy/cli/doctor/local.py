@@ -33,7 +33,7 @@ UPSTREAM_SECONDS = 20.0
 _TIMEOUT = re.compile(r"^\s*timeout:\s*(\d+)\s*(?:#.*)?$", re.IGNORECASE | re.MULTILINE)
 _REGION = re.compile(r"^\s*region:\s*([a-z0-9-]+)\s*(?:#.*)?$", re.MULTILINE)
 MANIFESTS = (
-    *("serverless.yml", "serverless.event.yml"),
+    *("serverless.yml", "serverless.event.yml", "s.yaml"),
     *("template.yaml", "template.pass-through.yaml", "template.signed-keys.yaml"),
 )
 

@@ -55,7 +55,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         FAILED, "{file}: time-out {seconds} s", "No model answers that quickly. Set it to 300."),
     "region.unserved": (
         WARNING, "region {region}: OpenAI does not serve it and may block accounts that call from there",
-        "If the upstream is OpenAI, deploy in ap-singapore, ap-tokyo or na-siliconvalley. Other providers are fine."),
+        "If the upstream is OpenAI, deploy in Singapore, Tokyo or Silicon Valley. Other providers are fine."),
     "region.ok": (OK, "region {region}", ""),
     "bundle.none": (SKIPPED, "no bundle in {folder}", ""),
     "bundle.ok": (OK, "bundle {name}: {size:.1f} MB unpacked", ""),
@@ -107,6 +107,12 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "platform.other": (
         WARNING, "this is not a Sluice endpoint ({what})", "Fine if you meant to check another service. " + COPY_AGAIN),
     "platform.failed": (FAILED, "no usable response: {what}", "Check the function's log. " + COPY_AGAIN),
+    "platform.fc": (FAILED, "Aliyun Function Compute cannot start the function: {what}",
+                    ("Set the runtime to custom.debian11, the startup command to /bin/bash /code/aliyun_bootstrap, "
+                     "and the port to 9000 (docs/deploy-aliyun.md), and check the function's log.")),
+    "page.download": (WARNING, "browsers download every answer instead of showing it",
+                      ("The platform's default domain asks them to. Apps are not affected. To open the page at /, bind "
+                       "a domain of your own.")),
     "platform.stopped": (FAILED, "the function cannot start: {message}", "Correct the setting and deploy again."),
     "ready.timeout": (FAILED, "the platform stops the function after {seconds} s", "Set its time-out to 300 s."),
     "ready.region": (FAILED, "the endpoint warns: {message}", "Deploy in another region, or use another provider."),
@@ -151,7 +157,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "models.ending": (WARNING, "the list has models that end within 90 days or have ended ({count}): {list}",
                       "Name others in your apps and settings: the provider shuts these down on that day."),
     "models.region": (FAILED, "the provider refuses calls from this region",
-                      "Deploy in ap-singapore, ap-tokyo or na-siliconvalley, or use another provider."),
+                      "Deploy in Singapore, Tokyo or Silicon Valley, or use another provider."),
     # Other APIs.
     "apis.own_key": (SKIPPED, "which APIs it serves is not probed: your own key might reach another provider",
                      "docs/clients.md has the lines for coding agents."),
@@ -212,7 +218,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "utf8.unknown": (SKIPPED, "the answer contains no Chinese, so its encoding was not checked", ""),
     "cors.ok": (OK, "web pages can call it (CORS)", ""),
     "cors.none": (WARNING, "web pages cannot call it (CORS): {what}",
-                  "Only apps that run in a browser need this. See ALLOW_ORIGINS."),
+                  ("Only apps that run in a browser need this. See ALLOW_ORIGINS. On Aliyun, allow the method OPTIONS "
+                   "in the HTTP trigger.")),
     "cors.doubled": (FAILED, "CORS headers are sent twice, which browsers refuse",
                      "Turn off CORS in the platform's console: Sluice sends these headers itself."),
     "paths.ok": (OK, "every spelling of the base URL works: {list}", ""),

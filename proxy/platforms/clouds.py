@@ -1,0 +1,48 @@
+"""What each cloud does to calls and where it runs: its headers, its default domain, its regions.
+
+Light, because functions import it at a cold start; `registry.py` has what only the tools need.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Cloud(NamedTuple):
+    """`name` is the platform's name in the registry.
+
+    `header_prefixes` are how the names of the headers begin that it adds to requests. `unserved` are how the names of
+    its regions begin that OpenAI does not serve. `domain` is a pattern for the end of its default domains, with the
+    region as its only group that matches; empty if they have no region.
+    """
+
+    name: str
+    header_prefixes: tuple[str, ...]
+    unserved: tuple[str, ...] = ()
+    domain: str = ""
+
+
+# OpenAI serves neither mainland China nor Hong Kong and Macao, and calls from there can block an account
+# (help.openai.com/en/articles/5347006, read 2026-11-23).
+CLOUDS = (
+    Cloud(
+        "tencent",
+        ("x-scf-",),
+        (
+            *("ap-guangzhou", "ap-shanghai", "ap-nanjing", "ap-beijing"),
+            *("ap-chengdu", "ap-chongqing", "ap-shenzhen", "ap-hongkong"),
+        ),
+        r"\.([a-z]{2}-[a-z0-9-]+)\.tencentscf\.com",
+    ),
+    # Every region in mainland China begins with cn-, and cn-hongkong does (help.aliyun.com/en/functioncompute/regions,
+    # read 2026-11-27). The address inside a VPC has -vpc after the region.
+    Cloud("aliyun", ("x-fc-",), ("cn-",), r"\.([a-z0-9-]+?)(?:-vpc)?\.fcapp\.run"),
+    Cloud(
+        "aws",
+        ("x-amz",),
+        ("ap-east-1",),
+        r"\.lambda-url\.([a-z0-9-]+)\.on\.aws|\.execute-api\.([a-z0-9-]+)\.amazonaws\.com"
+        r"|\.([a-z0-9-]+)\.elb\.amazonaws\.com",
+    ),
+    Cloud("cloudflare", ("cf-",), ("HKG", "MFM")),  # its data centres, named after airports
+)
