@@ -32,6 +32,8 @@ TEXTS_ZH = {
     "upstream silence": "上游静默",
     "time-out": "超时",
     "longest time-out": "最长超时",
+    "longest time-out, Hobby": "最长超时，Hobby 套餐",
+    "longest time-out, Pro": "最长超时，Pro 套餐",
     "calls at once in an instance": "单实例并发",
     "unpacked bundle": "解压后的部署包",
     "zip": "zip",
@@ -82,6 +84,7 @@ TEXTS_ZH = {
     "it starts once more, within the call's own time": "重新启动，计入该次调用的时间",
     "the next one waits": "下一个需要等待",
     "it is cancelled": "被取消",
+    "504 from the platform": "平台的 504",
 }
 
 

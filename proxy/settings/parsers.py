@@ -42,8 +42,8 @@ _NEVER_FORWARDED = frozenset(
     "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# Platforms add these: callers' addresses and, on Tencent, temporary secrets of the function's role.
-_PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-")
+# Platforms add these: callers' addresses, temporary secrets of the function's role (Tencent), its identity (Vercel).
+_PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-", "x-vercel-")
 
 
 def text(value: str) -> str:
