@@ -37,6 +37,7 @@ NOT_RUN = {
     r"aws iam|aws lambda|sleep": "AWS's cloud; test_aws_template.py reads the templates, test_bundle.py makes the zip",
     r"gh attestation|sha256sum": "a release, which only GitHub makes; test_supply_chain.py reads how",
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
+    r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"(claude|codex|gemini)\b": "a coding agent; its settings are read below",
