@@ -17,7 +17,7 @@ _FORWARDED = frozenset(
     "forwarded via x-real-ip x-client-ip x-cluster-client-ip x-original-host x-original-url true-client-ip "
     "fastly-client-ip cdn-loop".split()
 )
-_FORWARDED_PREFIXES = ("x-forwarded", "x-original-forwarded", "x-envoy-", "x-amz", "cf-", "l5d-")
+_FORWARDED_PREFIXES = ("x-forwarded", "x-original-forwarded", "x-envoy-", "x-amz", "x-vercel-", "cf-", "l5d-")
 
 
 def admit(request: Request, config: Config) -> None:

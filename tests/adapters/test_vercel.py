@@ -67,6 +67,14 @@ def test_a_region_that_openai_does_not_serve_is_warned_of(serve: Serve) -> None:
     assert not call(serve(VercelApp, VERCEL_REGION="iad1").port, "GET", "/readyz").json()["warnings"]
 
 
+def test_a_region_that_the_provider_refuses_is_changed_in_vercel_json(serve: Serve, upstream: Upstream) -> None:
+    upstream.play(whole(b'{"error":{"code":"unsupported_country_region_territory","message":"no"}}', 403))
+    server = serve(VercelApp)
+    result = call(server.port, "POST", "/v1/chat/completions", KEY, CHAT)
+    assert result.status == 403
+    assert "vercel.json" in server.line(result.header("x-sluice-request-id"))["hint"]
+
+
 def test_a_request_above_the_platform_s_limit_is_refused(serve: Serve) -> None:
     result = call(serve(VercelApp, MAX_BODY_MB="50").port, "POST", "/v1/files", KEY, b"x" * 4_500_001)
     assert result.status == 413 and "4.5 MB" in result.json()["error"]["message"]
