@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from proxy import error_reply
 from proxy.adapters import asgi_http, log_output
-from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, check_head, send_reply
+from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, answer_websocket, check_head, send_reply
 from proxy.adapters.asyncio_host import Instance
 from proxy.adapters.http_rules import offer_http
 from proxy.adapters.later_work import LaterWork
@@ -60,7 +60,7 @@ class App(Instance):
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await answer_websocket(scope, receive, send, self.respond)
 
     async def respond(self, request: Request) -> Reply:
         """Answer a request. Our own server calls this without the detour over ASGI."""
@@ -107,15 +107,6 @@ class App(Instance):
                 raise
         finally:
             body.stop_watching()
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with 426 or 501 where the server can. Otherwise close before accepting: the server sends 403."""
-        await receive()
-        if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": 1003})
-            return
-        reply = await self.respond(asgi_http.websocket_request(scope))
-        await asgi_http.send_in_place_of_websocket(reply, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":

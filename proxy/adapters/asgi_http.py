@@ -114,15 +114,17 @@ async def send_reply(reply: Reply, send: Send, before_end: Callable[[], None]) -
         await reply.body.aclose()
 
 
-def websocket_request(scope: Scope) -> Request:
-    """The GET that asked for a WebSocket. Every answer to it is an error, whole."""
+async def answer_websocket(
+    scope: Scope, receive: Receive, send: Send, respond: Callable[[Request], Awaitable[Reply]]
+) -> None:
+    """Answer 426 or 501 if the server can send a response. Otherwise close before accepting: the server sends 403."""
+    await receive()
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1003})
+        return
     request = request_of({"query_string": b"", "headers": (), **scope, "method": "GET"}, b"")
     request.headers.set("upgrade", "websocket")  # a server may have taken it out
-    return request
-
-
-async def send_in_place_of_websocket(reply: Reply, send: Send) -> None:
-    """Send a whole reply, where the server has the extension `websocket.http.response`."""
+    reply = await respond(request)  # an error, and so whole
     await send({"type": "websocket.http.response.start", "status": reply.status, "headers": _raw(reply.headers)})
     await send({"type": "websocket.http.response.body", "body": reply.body})
 

@@ -22,6 +22,7 @@ PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters who
 ALSO = {
     "asyncio_host": {"asyncio_pump"},
     "scf_web": {"asgi", "server"},  # it is the app behind our server
+    "vercel": {"asgi"},  # the app behind the platform's own
     **dict.fromkeys(SERVER, SERVER),
 }
 

@@ -64,6 +64,7 @@ class Function:
     def __init__(self, environ: Mapping[str, str], command: list[str] | None = None, folder: Path = ROOT) -> None:
         self.messages: list[dict[str, Any]] = []
         self._changed = threading.Condition()
+        package = runtime()
         self._place = tempfile.mkdtemp(prefix="vercel")
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(os.path.join(self._place, "ipc.sock"))
@@ -75,7 +76,7 @@ class Function:
             cwd=folder,
             env={
                 **clean,
-                "PYTHONPATH": os.pathsep.join((str(folder), str(runtime()))),
+                "PYTHONPATH": os.pathsep.join((str(folder), str(package))),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "VERCEL_IPC_PATH": listening.getsockname(),
                 "__VC_HANDLER_MODULE_NAME": MODULE,
