@@ -43,7 +43,7 @@ _NEVER_FORWARDED = frozenset(
 )
 
 # Platforms add these: callers' addresses, temporary secrets of the function's role (Tencent), its identity (Vercel).
-_PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-", "x-vercel-")
+PLATFORM_PREFIXES = ("x-scf-", "x-amz", "cf-", "x-forwarded-", "x-vercel-")
 
 
 def text(value: str) -> str:
@@ -243,7 +243,7 @@ def header_names(value: str) -> tuple[str, ...]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(f"has an invalid header name: {name!r}")
-        if name in _NEVER_FORWARDED or name.startswith(_PLATFORM_PREFIXES):
+        if name in _NEVER_FORWARDED or name.startswith(PLATFORM_PREFIXES):
             raise ValueError(f"must not include {name!r}, which Sluice handles itself")
     return names
 
