@@ -9,6 +9,7 @@ from proxy.access import auth
 from proxy.errors import KeyInvalid, KeyMissing, PathNotAllowed
 from proxy.messages import Headers, Request
 from proxy.settings.config import Config
+from proxy.settings.parsers import PLATFORM_PREFIXES
 
 # Names of loopback in `Host`. A page whose own name leads to 127.0.0.1 (DNS rebinding) sends that name.
 _LOCAL_HOST = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
@@ -17,7 +18,7 @@ _FORWARDED = frozenset(
     "forwarded via x-real-ip x-client-ip x-cluster-client-ip x-original-host x-original-url true-client-ip "
     "fastly-client-ip cdn-loop".split()
 )
-_FORWARDED_PREFIXES = ("x-forwarded", "x-original-forwarded", "x-envoy-", "x-amz", "cf-", "l5d-")
+_FORWARDED_PREFIXES = (*PLATFORM_PREFIXES, "x-forwarded", "x-original-forwarded", "x-envoy-", "l5d-")
 
 
 def admit(request: Request, config: Config) -> None:

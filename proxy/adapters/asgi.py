@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from proxy import error_reply
 from proxy.adapters import asgi_http, log_output
-from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, check_head, refuse_websocket, send_reply
+from proxy.adapters.asgi_http import IncomingBody, Receive, Scope, Send, answer_websocket, check_head, send_reply
 from proxy.adapters.asyncio_host import Instance
 from proxy.adapters.http_rules import offer_http
 from proxy.adapters.later_work import LaterWork
@@ -60,7 +60,7 @@ class App(Instance):
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await refuse_websocket(scope, receive, send)
+            await answer_websocket(scope, receive, send, self.respond)
 
     async def respond(self, request: Request) -> Reply:
         """Answer a request. Our own server calls this without the detour over ASGI."""

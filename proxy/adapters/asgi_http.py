@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from proxy.adapters.http_rules import MAX_HEAD_BYTES, check_framing, field_size, offer_http
-from proxy.errors import ClientGone, HeadersTooLarge, ProxyError
+from proxy.adapters.http_rules import MAX_HEAD_BYTES, check_framing, field_size
+from proxy.errors import ClientGone, HeadersTooLarge
 from proxy.messages import Headers, Reply, Request
-from proxy.relay import no_websocket
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -64,7 +63,7 @@ class IncomingBody:
             self._watch.cancel()
 
 
-def request_of(scope: Scope, body: IncomingBody) -> Request:
+def request_of(scope: Scope, body: IncomingBody | bytes) -> Request:
     """The request that an HTTP scope describes, with its path as sent where the server keeps it."""
     client = scope.get("client")
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
@@ -115,20 +114,19 @@ async def send_reply(reply: Reply, send: Send, before_end: Callable[[], None]) -
         await reply.body.aclose()
 
 
-async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_websocket(
+    scope: Scope, receive: Receive, send: Send, respond: Callable[[Request], Awaitable[Reply]]
+) -> None:
     """Answer 426 or 501 if the server can send a response. Otherwise close before accepting: the server sends 403."""
     await receive()
-    try:
-        error = no_websocket(scope["path"])
-    except ProxyError as unknown_path:
-        error = unknown_path
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1003})
         return
-    headers = Headers(error.headers())
-    offer_http(error.status, headers)
-    await send({"type": "websocket.http.response.start", "status": error.status, "headers": _raw(headers)})
-    await send({"type": "websocket.http.response.body", "body": error.body()})
+    request = request_of({"query_string": b"", "headers": (), **scope, "method": "GET"}, b"")
+    request.headers.set("upgrade", "websocket")  # a server may have taken it out
+    reply = await respond(request)  # an error, and so whole
+    await send({"type": "websocket.http.response.start", "status": reply.status, "headers": _raw(reply.headers)})
+    await send({"type": "websocket.http.response.body", "body": reply.body})
 
 
 def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -55,12 +55,17 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   `data: [DONE]` shows it. With `STREAM_GUARD=1` an error event is sent.
 - **A Tencent event function** has the same limits with a function URL, a load balancer (CLB) and the old API Gateway
   (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
+- **Vercel** limits neither the size of a stream nor that of any other answer of a Python function, because all of them
+  may stream.
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
 silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
 path; how large an answer of Aliyun's web function may be, in one piece or streamed, how long it may stay silent, and
 whether its gateway changes an encoded path. Documents that contradict each other: one of Tencent's pages gives an
 instance 2 to 100 concurrent calls (583/47183), another a single SSE connection (583/90617).
+
+Not documented by Vercel: whether a Python function is told that its caller has left, how long a stream may stay silent,
+how many calls one instance takes at once, and whether an encoded path reaches the function unchanged.
 """
 _FOOT = """
 `python -m proxy limits` prints this table; `--platform aws` prints one platform.

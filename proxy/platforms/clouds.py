@@ -13,13 +13,15 @@ class Cloud(NamedTuple):
 
     `header_prefixes` are how the names of the headers begin that it adds to requests. `unserved` are how the names of
     its regions begin that OpenAI does not serve. `domain` is a pattern for the end of its default domains, with the
-    region as its only group that matches; empty if they have no region.
+    region as its only group that matches; empty if they have no region. `advice` says how to move elsewhere, where that
+    is not to deploy in another region.
     """
 
     name: str
     header_prefixes: tuple[str, ...]
     unserved: tuple[str, ...] = ()
     domain: str = ""
+    advice: str = ""
 
 
 # OpenAI serves neither mainland China nor Hong Kong and Macao, and calls from there can block an account
@@ -44,5 +46,17 @@ CLOUDS = (
         r"\.lambda-url\.([a-z0-9-]+)\.on\.aws|\.execute-api\.([a-z0-9-]+)\.amazonaws\.com"
         r"|\.([a-z0-9-]+)\.elb\.amazonaws\.com",
     ),
-    Cloud("cloudflare", ("cf-",), ("HKG", "MFM")),  # its data centres, named after airports
+    Cloud(
+        "cloudflare",
+        ("cf-",),
+        ("HKG", "MFM"),  # its data centres, named after airports
+        advice='Set "placement": {"region": "aws:ap-southeast-1"} in wrangler.jsonc, or choose a provider that serves '
+        "this region.",
+    ),
+    Cloud(
+        "vercel",
+        ("x-vercel-",),
+        ("hkg1",),  # vercel.com/docs/regions, read 2026-11-27
+        advice='Set "regions": ["sin1"] in vercel.json and deploy again, or choose a provider that serves this region.',
+    ),
 )

@@ -34,6 +34,8 @@ TEXTS_ZH = {
     "time-out": "超时",
     "longest time-out": "最长超时",
     "time-out, set by the console": "超时（由控制台设置时）",
+    "longest time-out, Hobby": "最长超时，Hobby 套餐",
+    "longest time-out, Pro": "最长超时，Pro 套餐",
     "calls at once in an instance": "单实例并发",
     "unpacked bundle": "解压后的部署包",
     "zip": "zip",
@@ -87,6 +89,7 @@ TEXTS_ZH = {
     "the next one waits": "下一个需要等待",
     "another instance starts": "启动另一个实例",
     "it is cancelled": "被取消",
+    "504 from the platform": "平台的 504",
 }
 
 

@@ -39,6 +39,8 @@ _REST = "docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execut
 _TRANSFER = "docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html"
 _ALB = "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"
 _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
+_VERCEL = "vercel.com/docs/functions/limitations"
+_VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
 _READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
 LIMITS: tuple[Limit, ...] = (
@@ -158,6 +160,21 @@ LIMITS: tuple[Limit, ...] = (
           f"{_WORKERS}: 64 MB; older pages 3 MB, which is kept", _READ_LATER),
     Limit("cloudflare", "upload", "one variable", 5_000, "bytes", True, "the upload is refused",
           _WORKERS, _READ_LATER),
+    Limit("vercel", "function", "request body", 4_500_000, "bytes", True, "413 from the platform", _VERCEL,
+          "2026-11-27"),
+    Limit("vercel", "function", "request headers", 32_768, "bytes", True, "the platform's own error",
+          "vercel.com/docs/errors/REQUEST_HEADER_TOO_LARGE", "2026-11-27"),
+    Limit("vercel", "function", "time-out", 300, "seconds", False, "504 from the platform", _VERCEL_TIME, "2026-11-27"),
+    Limit("vercel", "function", "longest time-out, Hobby", 300, "seconds", True, "504 from the platform",
+          _VERCEL_TIME, "2026-11-27"),
+    Limit("vercel", "function", "longest time-out, Pro", 800, "seconds", True, "504 from the platform",
+          _VERCEL_TIME, "2026-11-27"),
+    Limit("vercel", "function", "memory", 2_000_000_000, "bytes", False, "the function is stopped",
+          _VERCEL, "2026-11-27"),
+    Limit("vercel", "upload", "unpacked bundle", 500_000_000, "bytes", True, "the upload is refused",
+          "vercel.com/kb/guide/troubleshooting-function-250mb-limit", "2026-11-27"),
+    Limit("vercel", "upload", "environment", 65_536, "bytes", True, "the upload is refused",
+          "vercel.com/docs/environment-variables", "2026-11-27"),
 )  # fmt: skip
 
 

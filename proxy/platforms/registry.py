@@ -163,6 +163,30 @@ PLATFORMS = (
         ),
     ),
     Platform(
+        "vercel",
+        "Vercel Functions",
+        "Vercel Functions",
+        (
+            Function(
+                "vercel",
+                "proxy.adapters.vercel",
+                (Door("function", "函数", streams=True),),
+                Bundle(
+                    "vercel",
+                    python="3.13",
+                    wheels="x86_64-manylinux2014",
+                    packages=_HTTPX,
+                    files=("app.py", "pyproject.toml", "vercel.json"),
+                    prefix="/var/task",
+                    limit=int(number("vercel", UPLOAD, "unpacked bundle")),
+                    origin="vercel",
+                    tiktoken=("x86_64-manylinux_2_28",),
+                    lacks=("proxy.metrics",),
+                ),
+            ),
+        ),
+    ),
+    Platform(
         "server",
         "A server of your own",
         "自己的服务器",

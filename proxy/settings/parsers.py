@@ -43,8 +43,8 @@ _NEVER_FORWARDED = frozenset(
     "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# Platforms add these: callers' addresses and, on Tencent and Aliyun, temporary secrets of the function's role.
-_PLATFORM_PREFIXES = ("x-forwarded-", *(prefix for cloud in CLOUDS for prefix in cloud.header_prefixes))
+# Platforms add these: callers' addresses, and secrets or the identity of the function (Tencent, Aliyun, Vercel).
+PLATFORM_PREFIXES = ("x-forwarded-", *(prefix for cloud in CLOUDS for prefix in cloud.header_prefixes))
 
 
 def text(value: str) -> str:
@@ -244,7 +244,7 @@ def header_names(value: str) -> tuple[str, ...]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(f"has an invalid header name: {name!r}")
-        if name in _NEVER_FORWARDED or name.startswith(_PLATFORM_PREFIXES):
+        if name in _NEVER_FORWARDED or name.startswith(PLATFORM_PREFIXES):
             raise ValueError(f"must not include {name!r}, which Sluice handles itself")
     return names
 

@@ -15,12 +15,12 @@ from tests.support.paths import ROOT
 CONFIG = startup.load({})
 NAME = st.sampled_from(
     "authorization cookie host content-length transfer-encoding connection x-scf-secret-key cf-ray x-amzn-trace-id "
-    "x-fc-security-token x-real-ip forwarded x-forwarded-for content-type user-agent x-stainless-os "
+    "x-fc-security-token x-real-ip forwarded x-forwarded-for x-vercel-id content-type user-agent x-stainless-os "
     "openai-organization api-key".split()
 ) | st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
 PAIRS = st.lists(st.tuples(NAME, st.text(max_size=12)), max_size=12)
 FORBIDDEN = {"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "api-key"}
-FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-")
+FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-", "x-vercel-")
 
 
 @given(PAIRS, st.booleans(), st.booleans())

@@ -46,7 +46,7 @@ def test_nobody_else_s_address_is_taken_for_it(peer: str | None) -> None:
     [
         *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-client-ip"),
         *("cf-ray", "cf-connecting-ip", "cdn-loop", "true-client-ip", "x-amzn-trace-id", "x-envoy-attempt-count"),
-        *("origin", "x-original-forwarded-for", "l5d-client-id"),
+        *("origin", "x-original-forwarded-for", "l5d-client-id", "x-vercel-id"),
     ],
 )
 def test_what_a_proxy_or_a_web_page_passes_on_is_not_local(name: str) -> None:

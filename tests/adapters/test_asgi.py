@@ -105,6 +105,7 @@ def test_a_websocket_is_answered_with_a_status_where_the_server_can(path: str, s
     sent = Session({"type": "websocket.connect"}).run(asgi.App({}), scope)
     assert (sent[0]["status"], json.loads(sent[1]["body"])["error"]["code"]) == (status, code)
     assert ((b"upgrade", b"HTTP/1.1") in sent[0]["headers"]) == (status == 426)
+    assert {b"access-control-allow-origin", b"x-sluice-request-id"} <= {name for name, _ in sent[0]["headers"]}
     sent = Session({"type": "websocket.connect"}).run(asgi.App({}), {"type": "websocket", "path": path})
     assert sent == [{"type": "websocket.close", "code": 1003}]
 

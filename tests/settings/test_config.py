@@ -38,6 +38,7 @@ from tests.support.paths import ROOT
         ("FORWARD_HEADERS", "Authorization"),
         ("FORWARD_HEADERS", "bad name"),
         ("FORWARD_HEADERS", "X-Scf-Secret-Key"),
+        ("FORWARD_HEADERS", "X-Vercel-Oidc-Token"),
         ("ACCESS", "open"),
         ("MAX_BODY_MB", "-1"),
         ("TIMEOUT_SECONDS", "ten"),

@@ -16,7 +16,7 @@ from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.support import aliyun
+from tests.support import aliyun, vercel
 from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
@@ -217,6 +217,30 @@ class AsgiHttpxDriver(AsgiDriver):
     engine = "httpx"
 
 
+class VercelDriver:
+    """Vercel's function in processes of its own: its app behind the uvicorn of Vercel's own runtime."""
+
+    function = "vercel"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._functions: dict[tuple[tuple[str, str], ...], vercel.Function] = {}
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        if settings not in self._functions:
+            self._functions[settings] = vercel.Function(dict(settings))
+        port = self._functions[settings].port
+        result = call(port, ask.method, ask.path, (*ask.headers, *vercel.headers()), ask.body)
+        # Vercel's proxy writes its own name there.
+        result.headers = [pair for pair in result.headers if pair != ("server", "uvicorn")]
+        return result
+
+    def close(self) -> None:
+        for function in self._functions.values():
+            function.close()
+            print(function.log)  # where the other functions' processes have written it
+
+
 # All but the Worker, which takes the host that runs it.
 DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "asgi": AsgiDriver,
@@ -230,12 +254,14 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "aws-rest-api": RestApiDriver,
     "aws-alb": AlbDriver,
     "aws-stream": LambdaStreamDriver,
+    "vercel": VercelDriver,
 }
 
 _PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
 _LAMBDA = pytest.mark.any_python("the Lambda bundle needs Python 3.12; here the function URL stands for its doors")
 _ONCE = {
     **dict.fromkeys(("workers", "workers-guarded"), _PYODIDE),
+    "vercel": pytest.mark.any_python("Vercel's runtime needs Python 3.12"),
     **dict.fromkeys(("aws-http-api", "aws-rest-api", "aws-alb", "aws-stream"), _LAMBDA),
 }
 # The names of all, as parameters of a test.

@@ -35,7 +35,7 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
         (folder / name).write_bytes((folder / name).read_bytes().replace(b"\r\n", b"\n"))
     _copy(ROOT / "LICENSE", folder / "LICENSE")
     own = ROOT / "sluice.toml"
-    if own.is_file() and "handler.py" in bundle.files:
+    if own.is_file() and bundle.sources == ".":  # where Sluice looks for it
         print("      with your sluice.toml: keys that stand in it are in the zip too")
         _copy(own, folder / own.name)
 

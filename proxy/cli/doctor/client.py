@@ -62,7 +62,8 @@ class Response:
             return f"HTTP {self.status}, {message}"
         content_type = self.headers.get("content-type", "").partition(";")[0]
         location = self.headers.get("location")
-        parts = (f"HTTP {self.status}", content_type, f"→ {location}" if location else "")
+        code = self.headers.get("x-vercel-error", "")
+        parts = (f"HTTP {self.status}", code, content_type, f"→ {location}" if location else "")
         return ", ".join(part for part in parts if part)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from proxy import startup
+from proxy.cli.doctor import vercel
 from proxy.cli.doctor.addresses import origin_of, region_of
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
@@ -34,6 +35,8 @@ def examine(client: Client, report: Report) -> Endpoint | None:
     if not first.status:
         report.add("platform.failed", what=first.summary)
         return None
+    if vercel.examine(first, report):
+        return None
     _clock(first, report)
     later = client.request("/readyz", key="")
     report.add("start.cold" if first.ms > later.ms + COLD_MS else "start.ok", first=first.ms, later=later.ms)
@@ -60,7 +63,7 @@ def examine(client: Client, report: Report) -> Endpoint | None:
     warnings = ready.get("warnings")
     region_warned = _warnings([str(text) for text in warnings] if isinstance(warnings, list) else [], report)
     if not region_warned:
-        _region(client, report)
+        _region(region_of(client.root) or vercel.region_of(later), report)
     return endpoint
 
 
@@ -98,8 +101,7 @@ def _warnings(warnings: list[str], report: Report) -> bool:
     return about_region
 
 
-def _region(client: Client, report: Report) -> None:
-    region = region_of(client.root)
+def _region(region: str | None, report: Report) -> None:
     if region is not None:
         report.add("region.unserved" if is_unserved(region) else "region.ok", region=region)
 

@@ -231,6 +231,22 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "size.passed": (WARNING, "a body of {size} bytes, above the documented limit, is accepted", ""),
     "size.lost": (WARNING, "a body of {size} bytes: {what}", "The platform closes the connection without an error."),
     "size.unknown": (SKIPPED, "sizes: no documented limit to test on {platform}", ""),
+    "vercel.protected": (
+        FAILED, "Vercel asks for a login before the function is called (Deployment Protection)",
+        "Use the production address, or turn Vercel Authentication off in the project's settings: Sluice checks keys."),
+    "vercel.missing": (
+        FAILED, "nothing is deployed at this address ({error})",
+        "Copy the production address from Vercel's dashboard, and run npx vercel deploy --prod."),
+    "vercel.crashed": (
+        FAILED, "the function did not start or has ended ({error})",
+        "npx vercel logs shows why. Deploy the folder build/vercel, or a clone of the repository as it is."),
+    "vercel.timeout": (
+        FAILED, "Vercel has stopped the function ({error})",
+        "Raise maxDuration in vercel.json: up to 300 on the Hobby plan, 800 on Pro."),
+    "vercel.large": (FAILED, "the request is larger than the 4.5 MB that Vercel takes ({error})", "Send less."),
+    "vercel.paused": (
+        FAILED, "Vercel has paused this deployment ({error})",
+        "Its owner's dashboard says why, such as a spending limit or a used-up free plan."),
     "status.ok": (OK, "status.openai.com: {message}", ""),
     "status.trouble": (WARNING, "status.openai.com: {message}", "Some of these problems may go away by themselves."),
     "status.unknown": (SKIPPED, "status.openai.com cannot be reached from here", ""),
