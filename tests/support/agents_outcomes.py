@@ -19,6 +19,9 @@ from tests.support.lock import locked
 
 WRONG_KEY = "sk-wrong-0123456789abcdef"
 # Sessions, messages, processes, times and dates: they differ from run to run.
+# Gemini CLI lists its skills in the order in which it has read their files.
+_SKILL = r"<skill>.*?</skill>"
+_SKILLS = re.compile(rf"{_SKILL}(?:(?:\s|\\n)*{_SKILL})+", re.DOTALL)
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{64}\b|\bses_\w+"
     r"|(?<=Chunk ID: )\w+|(?<=Wall time: )[\d.]+|(?<=PGID: )\d+|1[6-9]\d{11}"
@@ -39,7 +42,8 @@ class Outcome:
     def plain(self, value: Any) -> str:
         """JSON without what differs from run to run."""
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=0)
-        return _VOLATILE.sub("*", text.replace(str(self.run.folder), "FOLDER").replace(self.url, "URL"))
+        text = text.replace(str(self.run.folder), "FOLDER").replace(self.url, "URL")
+        return _VOLATILE.sub("*", _SKILLS.sub(_sorted_skills, text))
 
     def calls(self) -> list[tuple[str, dict[str, str]]]:
         """The calls upstream, each as its plain text and its plain headers. Two at once have no order."""
@@ -51,6 +55,10 @@ class Outcome:
             for one in self.received
             if one.method == "POST"
         )
+
+
+def _sorted_skills(match: re.Match[str]) -> str:
+    return "\n".join(sorted(re.findall(_SKILL, match[0], re.DOTALL)))
 
 
 def carry_out(name: str, scenario: str, folder: Path, upstream: AgentUpstream, url: str, key: str) -> Outcome:
