@@ -42,8 +42,11 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`. With 0, let every other task that is ready run first."""
 
-    async def offload(self, work: Callable[[], T]) -> T:
-        """Run `work` without blocking other calls, where the platform allows it, and return its result."""
+    async def offload(self, work: Callable[[], T], lane: str = "") -> T:
+        """Run `work` without blocking other calls, where the platform allows it, and return its result.
+
+        Work waits only for other work of its lane. That of a named lane is done in order, one after the other.
+        """
 
 
 class Capabilities(NamedTuple):

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proxy import error_reply, log, startup, transports
@@ -174,15 +174,15 @@ class AsyncioClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def offload(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread."""
+    async def offload(self, work: Callable[[], T], lane: str = "") -> T:
+        """Run `work` in a thread of its lane."""
         if sys.platform == "emscripten":  # pragma: no cover — Pyodide has no threads, and a Worker counts no tokens
             return work()
-        return await asyncio.get_running_loop().run_in_executor(_threads(), work)
+        return await asyncio.get_running_loop().run_in_executor(_threads(lane), work)
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor  # only deployments that count tokens need it
+@cache
+def _threads(lane: str) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # only deployments that count tokens or have a store need it
 
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="sluice")
+    return ThreadPoolExecutor(1 if lane else _THREADS, thread_name_prefix=f"sluice-{lane}")

@@ -1,13 +1,13 @@
 """A store in a SQLite file, for the processes of one server. Each operation is one transaction.
 
-It runs where the clock's `offload` runs it, a thread on most hosts, because it may have to wait for other processes.
+They run in a lane of the clock's `offload`, a thread on most hosts, because they may have to wait for other processes.
+Were it the lane that counts tokens, a few long texts would keep everybody waiting for the store, and then refused.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from threading import Lock
 from typing import TypeVar
 
 from proxy.host import Clock
@@ -26,6 +26,7 @@ from proxy.store.base import (
 )
 
 T = TypeVar("T")
+_LANE = "store"
 # By what SQLite's messages say (sqlite.org/rescode.html, read 2026-11-27): Python has had names for them since 3.11.
 _REASONS = {
     "locked": "busy",
@@ -47,7 +48,6 @@ class SqliteStore:
     def __init__(self, path: str, clock: Clock, seconds: float) -> None:
         self._path, self._clock, self._seconds = path, clock, seconds
         self._db: sqlite3.Connection | None = None
-        self._lock = Lock()
 
     async def reserve(self, holder: Holder, limits: Limits, claim: Claim, now: float) -> Balance | Refusal:
         """See base.Store."""
@@ -85,28 +85,24 @@ class SqliteStore:
         return await self._run(lambda db: sqlite_operations.note_threshold(db, holder_id, period_key, percent, now))
 
     async def aclose(self) -> None:
-        """Close the file once the operation that is running has ended."""
-        await self._clock.offload(self._close_locked)
+        """Close the file once the operations that have begun to wait have ended."""
+        await self._clock.offload(self._close, _LANE)
 
     async def _run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         due = self._clock.now() + self._seconds
-        return await self._clock.offload(lambda: self._transaction(operation, due))
+        return await self._clock.offload(lambda: self._transaction(operation, due), _LANE)
 
     def _transaction(self, operation: Callable[[sqlite3.Connection], T], due: float) -> T:
         """Carry out an operation. Raises StoreUnavailable, then without any effect.
 
         One that waited too long for its turn does not begin: its caller is gone.
         """
-        if not self._lock.acquire(timeout=max(0.0, due - self._clock.now())):
+        if self._clock.now() >= due:
             raise StoreUnavailable("busy")
         try:
-            if self._clock.now() >= due:
-                raise StoreUnavailable("busy")
             return self._committed(operation)
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(_reason(error)) from None
-        finally:
-            self._lock.release()
 
     def _committed(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -119,10 +115,6 @@ class SqliteStore:
             self._close()  # which rolls back; and the next operation may find the file repaired or replaced
             raise
         return result
-
-    def _close_locked(self) -> None:
-        with self._lock:
-            self._close()
 
     def _close(self) -> None:
         db, self._db = self._db, None

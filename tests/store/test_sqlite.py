@@ -9,14 +9,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from proxy.adapters.asyncio_host import AsyncioClock
 from proxy.store.base import Balance, Refusal, Store, StoreUnavailable
 from proxy.store.sqlite import SqliteStore
-from tests.support import fake_clock
-from tests.support.fake_clock import FakeClock
 from tests.support.parts import coverage
 from tests.support.paths import ROOT
 from tests.support.stores import NOW, UNLIMITED, Backend, claim, holder, limits, spending
@@ -67,15 +67,25 @@ def test_a_locked_file_is_waited_for_until_the_limit(backend: Backend, path: Pat
 
 def test_an_operation_whose_turn_comes_too_late_does_not_begin(path: Path) -> None:
     async def go() -> None:
-        store = SqliteStore(str(path), FakeClock(), 0.0)
+        store = SqliteStore(str(path), AsyncioClock(), 0.0)
         assert await reason(store) == "busy"
-        store._lock.acquire()
-        assert await reason(store) == "busy"
-        store._lock.release()
         await store.aclose()
 
-    fake_clock.run(go())
+    asyncio.run(go())
     assert not path.exists()
+
+
+def test_texts_that_are_counted_do_not_keep_the_store_from_answering(backend: Backend) -> None:
+    """Both threads that count are taken; only afterwards does anybody let them go."""
+    clock, go_on = AsyncioClock(), threading.Event()
+
+    async def test(store: Store) -> None:
+        counts = [asyncio.ensure_future(clock.offload(lambda: go_on.wait(CEILING))) for _ in range(2)]
+        assert await store.settle(WHO, UNLIMITED, "c1", spending(), NOW) == Balance(5, 0, None)
+        go_on.set()
+        assert await asyncio.gather(*counts) == [True, True]
+
+    backend.run(test, clock)
 
 
 def test_the_file_is_for_this_user_only(backend: Backend, path: Path) -> None:

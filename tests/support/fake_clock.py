@@ -26,7 +26,7 @@ class FakeClock(AsyncioClock):
         except RuntimeError:  # no loop runs, and so no time passes
             return 0.0
 
-    async def offload(self, work: Callable[[], T]) -> T:
+    async def offload(self, work: Callable[[], T], lane: str = "") -> T:
         return work()
 
 
