@@ -11,16 +11,14 @@ import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import load, relays
+from benchmarks import alone, load, relays
 from benchmarks.cores import Cores
 from benchmarks.markdown import markdown, number
-from benchmarks.noise import Others
 from benchmarks.upstream import BURST
 
 ROUNDS, SECONDS = 5, 1.0
@@ -111,18 +109,5 @@ def told(measured: Sequence[Added]) -> str:
     return markdown(rows)
 
 
-def main() -> int:
-    """Measure and print; 1 with the reason on stderr where that is not possible."""
-    cores, others = Cores(), Others()
-    try:
-        with cores.load(), relays.upstream() as up:
-            measured = measure(up.port, ROUNDS, SECONDS, cores)
-    except (load.LoadError, relays.StartError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{time.strftime('%Y-%m-%d')} · {ROUNDS} rounds · {others.told()}\n\n{told(measured)}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone.run(ROUNDS, lambda up, cores: told(measure(up, ROUNDS, SECONDS, cores))))

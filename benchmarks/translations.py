@@ -8,16 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import load, relays
+from benchmarks import alone, load, relays
 from benchmarks.cores import Cores
 from benchmarks.markdown import markdown, number
-from benchmarks.noise import Others
 from benchmarks.upstream import BURST
 
 ROUNDS, EVENTS = 5, 20_000
@@ -96,18 +94,5 @@ def told(spent: Sequence[Spent]) -> str:
     return markdown(rows)
 
 
-def main() -> int:
-    """Measure and print; 1 with the reason on stderr where that is not possible."""
-    cores, others = Cores(), Others()
-    try:
-        with cores.load(), relays.upstream() as up:
-            spent = measure(up.port, ROUNDS, EVENTS, cores)
-    except (load.LoadError, relays.StartError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{time.strftime('%Y-%m-%d')} · {ROUNDS} rounds · {others.told()}\n\n{told(spent)}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone.run(ROUNDS, lambda up, cores: told(measure(up, ROUNDS, EVENTS, cores))))

@@ -19,7 +19,6 @@ from proxy.settings.parsers import SIGNED_KEY_PREFIX
 # The number of fields in every key, and the values of those that may be omitted at its end.
 _REQUIRED_FIELDS = 3
 _UNLIMITED: tuple[Any, ...] = ("", "", 0, 0, "", 0, 0, 0)
-PERIODS = ("day", "month", "total")
 _MAX_LIMIT = 2**53 - 1  # what every store can count to
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
@@ -79,7 +78,7 @@ def _limit(value: Any) -> int | None:
 
 def _period(value: Any, budget: Any) -> str:
     """The period of a budget, and "" where there is none."""
-    if value not in (PERIODS if budget else ("",)):
+    if value not in (parsers.PERIODS if budget else ("",)):
         raise ValueError("not the period of a budget")
     return str(value)
 

@@ -46,11 +46,7 @@ class FcApp(App):
 
 def main() -> None:
     """Serve until the platform stops the instance, on the port that the function is configured with."""
-    import uvicorn
-
-    port = int(os.environ.get("FC_CUSTOM_LISTEN_PORT") or PORT)
-    settings = server.settings(host=HOST, port=port, timeout_keep_alive=KEEP_ALIVE_SECONDS)
-    uvicorn.Server(uvicorn.Config(FcApp(), **settings)).run()
+    server.run(FcApp(), HOST, int(os.environ.get("FC_CUSTOM_LISTEN_PORT") or PORT), KEEP_ALIVE_SECONDS)
 
 
 if __name__ == "__main__":

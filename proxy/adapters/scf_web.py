@@ -53,10 +53,7 @@ class ScfWebApp(App):
 
 def main() -> None:
     """Serve until the platform stops the instance."""
-    import uvicorn
-
-    settings = server.settings(host=HOST, port=PORT, timeout_keep_alive=KEEP_ALIVE_SECONDS)
-    uvicorn.Server(uvicorn.Config(ScfWebApp(), **settings)).run()
+    server.run(ScfWebApp(), HOST, PORT, KEEP_ALIVE_SECONDS)
 
 
 if __name__ == "__main__":

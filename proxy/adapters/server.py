@@ -40,6 +40,13 @@ def settings(**more: Any) -> dict[str, Any]:
     }
 
 
+def run(app: Any, host: str, port: int, keep_alive: int) -> None:
+    """Serve `app` until the platform stops the instance. Idle connections stay open for `keep_alive` seconds."""
+    import uvicorn
+
+    uvicorn.Server(uvicorn.Config(app, **settings(host=host, port=port, timeout_keep_alive=keep_alive))).run()
+
+
 def __getattr__(name: str) -> Connections:
     """Make `Protocol` on first use: the parent process of several workers needs no parser."""
     if name == "Protocol":

@@ -16,13 +16,12 @@ from proxy.cli import own_settings
 from proxy.cost.cost_limit import MIN_OUTPUT_TOKENS
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings import config, parsers
-from proxy.store.base import NANO_PER_USD, usd
+from proxy.store.base import NANO_PER_USD, REVOKED_DAYS, usd
 from proxy.wire.path_table import FAMILIES
 
 DAY = 86_400  # seconds
-MAX_DAYS = 3660
-MIN_BUDGET_USD, MAX_BUDGET_USD = 0.000001, 1_000_000
-MAX_RATES = {"rpm": 1_000_000, "tpm": 1_000_000_000, "parallel": 1_000}  # as KEY_RPM and its siblings
+MAX_DAYS = REVOKED_DAYS  # or a revocation could end before its key
+_MAX_RATES = {"rpm": parsers.MAX_RPM, "tpm": parsers.MAX_TPM, "parallel": parsers.MAX_PARALLEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,11 @@ def _limits(options: KeyRequest) -> tuple[int | None, str, int | None, int | Non
     """The budget, its period, and the rates. Raises ConfigError for an invalid option."""
     if options.per is not None and options.budget_usd is None:
         raise ConfigError("--per says when a budget starts again. Add --budget-usd, or omit --per.")
-    if options.budget_usd is not None and not MIN_BUDGET_USD <= options.budget_usd <= MAX_BUDGET_USD:
-        raise ConfigError(f"--budget-usd must be from {MIN_BUDGET_USD:f} to {MAX_BUDGET_USD}.")
-    for name in ("rpm", "tpm", "parallel"):
-        value, highest = getattr(options, name), MAX_RATES[name]
+    lowest, highest = parsers.MIN_BUDGET_USD, parsers.MAX_BUDGET_USD
+    if options.budget_usd is not None and not lowest <= options.budget_usd <= highest:
+        raise ConfigError(f"--budget-usd must be from {lowest:f} to {highest}.")
+    for name, highest in _MAX_RATES.items():
+        value = getattr(options, name)
         if value is not None and not 1 <= value <= highest:
             raise ConfigError(f"--{name} must be from 1 to {highest}.")
     budget = None if options.budget_usd is None else round(options.budget_usd * NANO_PER_USD)

@@ -15,13 +15,15 @@ from proxy.call import Call
 from proxy.cost import budget_alerts
 from proxy.cost.settlement import KeptAnswer, Settlement, settle
 from proxy.errors import DeadlineReached, ProxyError, UpstreamTimeout
-from proxy.host import Host
+from proxy.host import Clock, Host
 from proxy.settings.config import Config
 from proxy.store.base import MAX_AMOUNT, NANO_PER_USD, Balance, Claim, Holder, Limits, Spending, Store, StoreUnavailable
 
 # What waits for a store that cannot be reached, in calls. Each takes about a kilobyte.
 MAX_PENDING = 10_000
-_AT_ONCE = 20  # tried again after each call
+# How long a call goes on with what others have left, in seconds, and a server that stops. The last attempt may take
+# longer by what an operation of the store may take.
+_RETRY_SECONDS, _FLUSH_SECONDS = 0.05, 5.0
 
 
 class Booking:
@@ -106,19 +108,19 @@ class Bookings:
                 raise
             call.outcome.details["store_error"], call.outcome.details["advice"] = error.reason, error.advice
             return None
-        await self._retry(_AT_ONCE)
+        await self._retry(call.host.clock, _RETRY_SECONDS)
         return result
 
-    async def flush(self) -> int:
-        """Try everything that is pending. Returns how much is left."""
-        await self._retry(self.pending)
+    async def flush(self, clock: Clock) -> int:
+        """Try everything that is pending, for some seconds at most. Returns how much is left."""
+        await self._retry(clock, _FLUSH_SECONDS)
         return self.pending
 
-    async def _retry(self, count: int) -> None:
-        for _ in range(min(count, len(self._pending))):
-            claim_id = next(iter(self._pending), None)
-            if claim_id is None:  # another call has taken the rest
-                return
+    async def _retry(self, clock: Clock, seconds: float) -> None:
+        """Try what is pending until one attempt fails or the time is over."""
+        until = clock.now() + seconds
+        while self._pending and clock.now() < until:
+            claim_id = next(iter(self._pending))
             work = self._pending.pop(claim_id)
             try:
                 await work()
@@ -138,7 +140,7 @@ class Bookings:
 
 async def flush(host: Host, config: Config | None) -> None:
     """Book what is still pending when a server stops, and say what could not be booked."""
-    left = await host.state(Bookings).flush()
+    left = await host.state(Bookings).flush(host.clock)
     if left:
         fields = {"event": "bookings_lost", "calls": left, "advice": "Their cost is in the log lines of these calls."}
         log.line(host, config.log_level if config else "info", "error", fields)

@@ -17,6 +17,10 @@ REFERENCES = (
 )
 SIGNED_KEY_PREFIX = "sk-sluice-"  # of keys that `keys mint` makes
 MIN_SECRET = 24  # characters
+# The limits that a key may have, by the settings and by `keys mint`.
+MIN_BUDGET_USD, MAX_BUDGET_USD = 0.000001, 1_000_000
+MAX_RPM, MAX_TPM, MAX_PARALLEL = 1_000_000, 1_000_000_000, 1_000
+PERIODS = ("day", "month", "total")
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 SHORT_KEY = 16  # characters; shorter keys cause a warning

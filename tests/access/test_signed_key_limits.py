@@ -9,10 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.access import signed_keys
-from proxy.access.signed_keys import PERIODS
 from proxy.call import Grant
 from proxy.errors import KeyInvalid
-from proxy.settings.parsers import SIGNED_KEY_PREFIX
+from proxy.settings.parsers import PERIODS, SIGNED_KEY_PREFIX
 
 SECRET = "s" * 32
 LATER = 4_000_000_000  # Unix time

@@ -139,6 +139,29 @@ def test_a_caller_who_leaves_while_the_call_is_booked_is_booked() -> None:
     assert [one.cost for one in endpoint.booked] == [COST] and endpoint.reserved == 0
 
 
+def test_a_call_does_not_work_off_for_long_what_others_have_left() -> None:
+    endpoint = Endpoint()
+    endpoint.store.broken = {"settle"}
+    for _ in range(5):
+        endpoint.run(whole(), chat(), SENT)
+    endpoint.store.broken, endpoint.store.seconds = set(), 0.02
+    pending = []
+    for _ in range(3):
+        endpoint.run(whole(), chat(), SENT)
+        pending.append(endpoint.host.state(Bookings).pending)
+    assert pending == [2, 0, 0] and len(endpoint.booked) == 8
+
+
+def test_a_server_that_stops_does_not_wait_for_a_slow_store_for_long() -> None:
+    endpoint = Endpoint()
+    endpoint.store.broken = {"settle"}
+    for _ in range(20):
+        endpoint.run(whole(), chat(), SENT)
+    endpoint.store.broken, endpoint.store.seconds = set(), 0.4
+    fake_clock.run(bookings.flush(endpoint.host, endpoint.config))
+    assert endpoint.host.state(Bookings).pending == 7 and endpoint.line["calls"] == 7
+
+
 def test_attempts_of_calls_that_end_together_do_not_meet() -> None:
     endpoint = Endpoint()
     endpoint.store.broken = {"settle"}
@@ -150,7 +173,9 @@ def test_attempts_of_calls_that_end_together_do_not_meet() -> None:
         await asyncio.gather(*(endpoint.call(whole(), chat(), SENT) for _ in range(3)))
 
     fake_clock.run(go())
-    assert len(endpoint.booked) == 7 and endpoint.store.done.count("settle") == 4 + 3 + 4
+    # Each has taken one, for one takes longer than they go on.
+    assert len(endpoint.booked) == 3 + 3 and endpoint.store.done.count("settle") == 4 + 3 + 3
+    assert endpoint.host.state(Bookings).pending == 1
 
 
 def test_a_cancelled_attempt_is_not_lost() -> None:

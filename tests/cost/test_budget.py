@@ -88,7 +88,8 @@ def test_an_empty_budget_is_the_provider_s_word_and_nothing_goes_up() -> None:
 def test_a_budget_of_a_period_says_when_it_starts_again() -> None:
     endpoint = Endpoint()
     sent = key(budget_usd=0.00246, period="day")  # once, not twice
-    assert endpoint.run(whole({**ANSWER, "usage": {"prompt_tokens": 8, "completion_tokens": 4_000}}), chat(), sent)[0]
+    answer = whole({**ANSWER, "usage": {"prompt_tokens": 8, "completion_tokens": 4_000}})
+    assert endpoint.run(answer, chat(), sent)[0].status == 200
     reply, _ = endpoint.run(whole(), chat(), sent)
     error = error_of(reply)
     assert (reply.status, error["code"]) == (429, "insufficient_quota") and "per day" in error["message"]

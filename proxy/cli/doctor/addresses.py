@@ -17,7 +17,7 @@ _AREAS = frozenset("af ap ca cn eu il me mx na sa us".split())
 _PLACES = frozenset(
     "north south east west central northeast southeast northwest southwest gov 1 2 3 4 5 6 7 8 9 "
     "guangzhou shanghai nanjing beijing chengdu chongqing shenzhen hongkong fsi "
-    "hangzhou qingdao zhangjiakou huhehaote wulanchabu heyuan hongkong "
+    "hangzhou qingdao zhangjiakou huhehaote wulanchabu heyuan "
     "singapore bangkok jakarta seoul tokyo mumbai siliconvalley ashburn toronto frankfurt moscow saopaulo".split()
 )
 
