@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from proxy.host import Host
+from proxy.host import Host, Stateful
 from proxy.messages import Headers, Request, media_type
 from proxy.protocols import registry
 from proxy.protocols.base import Protocol, StreamState
@@ -179,7 +179,7 @@ class Outcome:
         self.is_sse = media_type(headers) == "text/event-stream" and "content-encoding" not in headers
 
 
-class Call:
+class Call(Stateful):
     """`started` and `ends_at` are seconds on the host's clock; `ends_at` is None where nothing stops the function.
 
     `upstream` is there for a stage's own calls. `route` is what the path means here, None before it is read. From it
@@ -209,14 +209,7 @@ class Call:
         self.body = Body()
         self.plan = Plan()
         self.outcome = Outcome()
-        self._states: dict[type[Any], Any] = {}
-
-    def state(self, kind: type[T]) -> T:
-        """What a feature remembers of this call: the one `kind()` of it, made when it is first asked for."""
-        if kind not in self._states:
-            self._states[kind] = kind()
-        state: T = self._states[kind]
-        return state
+        self._states = {}
 
     def forget(self, *kinds: type[Any]) -> None:
         """Drop what `state` keeps of these kinds: the request has changed."""

@@ -76,7 +76,20 @@ _MAX_LESSONS, _MAX_NAME_LENGTH = 1000, 200
 _LESSON_SECONDS = 3_600.0  # then ask again: an upstream may have been updated
 
 
-class Host:
+class Stateful:
+    """A process or a call, for which features remember something of their own."""
+
+    _states: dict[type[Any], Any]
+
+    def state(self, kind: type[T]) -> T:
+        """What a feature remembers: the one `kind()` of this process or call, made when it is first asked for."""
+        if kind not in self._states:
+            self._states[kind] = kind()
+        state: T = self._states[kind]
+        return state
+
+
+class Host(Stateful):
     """One process on one platform.
 
     `cold` is True until the first call arrives. `region` is the cloud's name of its region. `defer` does work that
@@ -118,14 +131,7 @@ class Host:
         self.store: Any = None
         self.observer: Observer | None = None
         self.metrics_page: Callable[[], bytes] | None = None
-        self._states: dict[type[Any], Any] = {}
-
-    def state(self, kind: type[T]) -> T:
-        """What a feature remembers in this process: the one `kind()` of it, made when it is first asked for."""
-        if kind not in self._states:
-            self._states[kind] = kind()
-        state: T = self._states[kind]
-        return state
+        self._states = {}
 
     def learn(self, lessons: dict[tuple[str, str], float], upstream: str, model: str) -> None:
         """Remember for an hour that `lessons` holds for a model at an upstream.
