@@ -33,9 +33,14 @@ class ProxyError(Exception):
             self.param = param
         super().__init__(self.message)
 
+    @property
+    def explained(self) -> str:
+        """The message for the caller, with the place on this endpoint that explains the error."""
+        return f"{self.message} See /help#{self.code} on this endpoint."
+
     def fields(self) -> dict[str, Any]:
         """The four members of OpenAI's `error` object."""
-        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"message": self.explained, "type": self.type, "param": self.param, "code": self.code}
 
     def body(self) -> bytes:
         """The answer's body: JSON in UTF-8."""

@@ -17,7 +17,9 @@ from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOK
 # Paths that Sluice answers itself.
 HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
 USAGE = "sluice/usage"  # what a key has spent
-LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELLO, INPUT_TOKENS, USAGE})
+HELP = "help"  # what each error means; errors refer to it
+DOCUMENTS = ("llms.txt", "llms-full.txt")  # this project's documents, for language models (llmstxt.org)
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELP, *DOCUMENTS, HELLO, INPUT_TOKENS, USAGE})
 # Where apps look for a key's balance. With a server-held key Sluice answers these; they open nothing else below them.
 BILLING_PATHS = frozenset(f"dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants"))
 # Where Claude Code sends its telemetry and looks for its user's account (seen with 2.1.332).

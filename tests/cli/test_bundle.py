@@ -248,12 +248,14 @@ def test_no_module_of_a_bundle_needs_one_that_was_left_out(name: str, tmp_path: 
 
 
 def test_every_bundle_has_the_whole_console(built: Path) -> None:
-    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json")}
+    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json", ".txt")}
     for name in NAMES:
         assert {path.name for path in (built / name / "proxy" / "endpoints" / "console").iterdir()} >= files, name
     folder = built / "cloudflare" / "src" / "proxy" / "endpoints" / "console"
     assert {path.suffix for path in folder.iterdir()} == {".py"}
-    packed = runpy.run_path(str(folder / "packed.py"))["FILES"]
+    modules = {name: runpy.run_path(str(folder / name))["FILES"] for name in ("packed.py", "packed_documents.py")}
+    assert set(modules["packed_documents.py"]) == {"llms.txt", "llms-full.txt"}  # which the page must not load
+    packed = {name: text for files in modules.values() for name, text in files.items()}
     assert packed == {name: page.compact(name, page.read(name)) for name in files}
 
 

@@ -77,7 +77,7 @@ def headers(config: Config) -> list[tuple[str, str]]:
     """The page's headers. Browsers run only the script and apply only the styles that are hashed here."""
     counts = has_usage(config)
     policy = (
-        f"default-src 'none'; script-src '{_hashed(script(counts))}'; style-src '{_hashed(style(counts))}'; "
+        f"default-src 'none'; script-src '{hashed(script(counts))}'; style-src '{hashed(style(counts))}'; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return [
@@ -120,12 +120,17 @@ def compact(name: str, text: str) -> str:
 
 
 def read(name: str) -> str:
-    """A file in this folder. Workers only have Python files, so their bundle has the others in a module."""
+    """A file in this folder. Workers only have Python files, so their bundle has the others in two modules."""
     path = HERE / name
     if path.exists():
         return path.read_text(encoding="utf-8")
-    text: str = import_module("proxy.endpoints.console.packed").FILES[name]
+    text: str = import_module(packed_module(name)).FILES[name]
     return text
+
+
+def packed_module(name: str) -> str:
+    """The module that has a file in a bundle of Python alone. The long documents are apart, and rarely loaded."""
+    return f"proxy.endpoints.console.packed{'_documents' if name.endswith('.txt') else ''}"
 
 
 def base_url(request: Request) -> str:
@@ -143,5 +148,6 @@ def base_url(request: Request) -> str:
     return f"{scheme}://{host}{stage[1] or '' if stage else ''}"
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """The source of a script or a style sheet in a content security policy."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
