@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
 
 from proxy.cli.doctor import messages_en
 from proxy.endpoints.console import help as help_page
+from proxy.platforms.limits import LIMITS
+from proxy.platforms.registry import DOORS
 from tests.support.documents import anchors
-from tools import llms, troubleshooting
+from tools import llms, pictures, troubleshooting
 
 pytestmark = pytest.mark.any_python("the documents are the same on every Python")
 
@@ -33,3 +37,21 @@ def test_llms_full_txt_has_the_pages_that_users_need() -> None:
     for path in ("README.md", "docs/deploy-tencent.md", "docs/configuration.md", "docs/troubleshooting.md"):
         assert f"<!-- {path} -->" in text
     assert "zh-CN.md -->" not in text and "docs/style.md -->" not in text
+
+
+@pytest.mark.parametrize("language", pictures.LANGUAGES)
+def test_the_pictures_show_the_tables_as_they_are(language: str) -> None:
+    for name, draw in (("flow", pictures.flow), ("platforms", pictures.platforms)):
+        drawn = draw(language)
+        written = (pictures.DOCS / f"{name}-{language}.svg").read_text(encoding="utf-8")
+        assert written == drawn, "run `python -m tools.pictures`"
+        ET.fromstring(drawn)
+
+
+def test_the_picture_of_platforms_has_every_way_in() -> None:
+    drawn = pictures.platforms("en")
+    doors = {
+        door for door in DOORS if any((row.platform, row.door, row.what) == (*door, "request body") for row in LIMITS)
+    }
+    assert drawn.count('class="pipe"') == len(doors) > 10
+    assert drawn.count('class="held"') == sum(not DOORS[door].streams for door in doors) > 0
