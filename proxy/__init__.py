@@ -1,3 +1,3 @@
 """Sluice: your own LLM endpoint on any cloud function. One stateless core, thin adapters."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
