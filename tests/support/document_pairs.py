@@ -15,7 +15,7 @@ _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _ITEM = re.compile(r"^ *(-|\d+\.) ", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_MONTH = re.compile(r"(20\d\d) 年 \d+ 月")  # which has a name in English
+_MONTH = re.compile(r"(20\d\d) 年 \d+ 月(?:和 \d+ 月)?")  # which has a name in English
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 # What a block may have in the reader's own language: comments, the greeting of an example, the language of a report.
 _OWN_WORDS = re.compile(r"(?:(?<=\s)|^)#.*$| --lang zh|Hello|你好", re.MULTILINE)
