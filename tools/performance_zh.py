@@ -137,46 +137,46 @@ PATTERNS = {
 }
 
 
-def part(text: str) -> str:
-    """A part of a cell in Chinese. Raises KeyError for one that is not known."""
+def part(text: str) -> str | None:
+    """A part of a cell in Chinese; None for one that is not known."""
     if text in _NAMES or _PLAIN.fullmatch(text):
         return text
-    if text in TEXTS:
-        return TEXTS[text]
     for pattern, chinese in PATTERNS.items():
         if re.fullmatch(pattern, text):
             return re.sub(pattern, chinese, text)
-    raise KeyError(text)
+    return TEXTS.get(text)
 
 
-def unknown(document: str) -> Iterator[str]:
+def unknown(document: str) -> list[str]:
     """The texts of a page's tables that have no Chinese."""
-    for table in _TABLE.findall(document):
-        for text in _parts(table):
-            try:
-                part(text)
-            except KeyError:
-                yield text
+    parts = {text for table in _TABLE.findall(document) for text in _parts(table)}
+    return sorted(text for text in parts if part(text) is None)
 
 
 def rendered(chinese: str, english: str) -> str:
-    """The Chinese page with the tables of the English one. Raises ValueError where it has another number of them."""
+    """The Chinese page with the tables of the English one.
+
+    Raises ValueError where it has another number of them, or where a text has no Chinese.
+    """
+    if missing := unknown(english):
+        message = "\n".join(["Add these to TEXTS or PATTERNS in tools/performance_zh.py:", *missing])
+        raise ValueError(message)
     tables = [_translated(table) for table in _TABLE.findall(english)]
     if len(tables) != len(_TABLE.findall(chinese)):
-        message = f"{CHINESE.name} has another number of tables than {ENGLISH.name}; add or remove one there"
+        message = f"{CHINESE.name} has not as many tables as {ENGLISH.name}: add or remove one there."
         raise ValueError(message)
     replaced = iter(tables)
     return _TABLE.sub(lambda _: next(replaced), chinese)
 
 
 def main() -> int:
-    """Write the page; 1 if a text has no Chinese yet."""
+    """Write the page; 1 with the reason on stderr where that is not possible."""
     english = ENGLISH.read_text(encoding="utf-8")
-    missing = sorted({*unknown(english)})
-    if missing:
-        print("add to TEXTS or PATTERNS in tools/performance_zh.py:", *missing, sep="\n", file=sys.stderr)
+    try:
+        CHINESE.write_text(rendered(CHINESE.read_text(encoding="utf-8"), english), encoding="utf-8")
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 1
-    CHINESE.write_text(rendered(CHINESE.read_text(encoding="utf-8"), english), encoding="utf-8")
     return 0
 
 
@@ -192,7 +192,9 @@ def _parts(table: str) -> Iterator[str]:
 
 def _split(cell: str) -> list[str]:
     """The parts of a cell. A comma within code, or in a cell that has a text of its own, does not end one."""
-    return [cell] if cell in TEXTS else [text.strip() for text in re.findall(r"(?:`[^`]*`|[^`,]|,(?! ))+", cell)] or [""]
+    return (
+        [cell] if cell in TEXTS else [text.strip() for text in re.findall(r"(?:`[^`]*`|[^`,]|,(?! ))+", cell)] or [""]
+    )
 
 
 def _translated(table: str) -> str:
@@ -202,7 +204,7 @@ def _translated(table: str) -> str:
 def _line(line: str) -> str:
     if _RULE.fullmatch(line):
         return line
-    return "| " + " | ".join("，".join(map(part, _split(cell))) for cell in _cells(line)) + " |"
+    return "| " + " | ".join("，".join(part(text) or "" for text in _split(cell)) for cell in _cells(line)) + " |"
 
 
 if __name__ == "__main__":

@@ -54,12 +54,38 @@ def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
         assert path.endswith(pairs.CHINESE) or not pairs.chinese(target).exists(), f"{page.name}: {path}"
 
 
-PAIR = (
-    "# One\n\n[中文](x.zh-CN.md)\n\n- See [two](#two), [three](y.md#part) and `A_NAME` of 2026-11-27.\n\n"
-    "| a | b |\n|---|---|\n| 1 | 2 |\n\n## Two\n\n```sh\nrun  # now\n```\n",
-    "# 一\n\n[English](x.md)\n\n- 见[二](#二)、[三](y.zh-CN.md#部分)和 2026-11-27 的 `A_NAME`。\n\n"
-    "| 甲 | 乙 |\n|---|---|\n| 1 | 2 |\n\n## 二\n\n```sh\nrun  # 现在\n```\n",
-)
+ENGLISH_TEXT = """# One
+
+[中文](x.zh-CN.md)
+
+- See [two](#two), [three](y.md#part) and `A_NAME` of 2026-11-27.
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+## Two
+
+```sh
+run  # now
+```
+"""
+CHINESE_TEXT = """# 一
+
+[English](x.md)
+
+- 见[二](#二)、[三](y.zh-CN.md#部分)和 2026-11-27 的 `A_NAME`。
+
+| 甲 | 乙 |
+|---|---|
+| 1 | 2 |
+
+## 二
+
+```sh
+run  # 现在
+```
+"""
 CHANGES = {
     "headings": ("## 二", "### 二"),
     "lists": ("- 见", "见"),
@@ -83,16 +109,17 @@ def written(folder: Path, *texts: str) -> list[pairs.Page]:
 
 @pytest.mark.parametrize("part", CHANGES)
 def test_a_change_of_one_page_is_found(part: str, tmp_path: Path) -> None:
-    assert not list(pairs.differences(*written(tmp_path, *PAIR)))
-    found = list(pairs.differences(*written(tmp_path, PAIR[0], PAIR[1].replace(*CHANGES[part]))))
+    assert not list(pairs.differences(*written(tmp_path, ENGLISH_TEXT, CHINESE_TEXT)))
+    found = list(pairs.differences(*written(tmp_path, ENGLISH_TEXT, CHINESE_TEXT.replace(*CHANGES[part]))))
     assert part in found[0]
 
 
 def test_a_link_to_no_heading_is_found(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"x.zh-CN.md: #三 leads to no heading of x.zh-CN.md"):
-        written(tmp_path, PAIR[0], PAIR[1].replace("(#二)", "(#三)"))
+        written(tmp_path, ENGLISH_TEXT, CHINESE_TEXT.replace("(#二)", "(#三)"))
 
 
 def test_anchors_are_those_of_github() -> None:
-    text = "# `KEY_RPM`\n## What it costs\n## 谁可以调用？\n## What it costs\n```sh\n# no heading\n```\n## 用 SAM，两条命令\n"
+    titles = ("`KEY_RPM`", "What it costs", "谁可以调用？", "What it costs", "用 SAM，两条命令")
+    text = "".join(f"## {title}\n\n```sh\n# no heading\n```\n" for title in titles)
     assert pairs.anchors(text) == ["key_rpm", "what-it-costs", "谁可以调用", "what-it-costs-1", "用-sam两条命令"]

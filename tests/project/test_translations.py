@@ -1,4 +1,4 @@
-"""The tables of translation in docs/protocols.md and its Chinese page: the code's own, and the code does what they say."""
+"""The tables of translation in docs/protocols*.md: they are the code's own, and the code does what they say."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _ITEM = re.compile(r"^ *(-|\d+\.) ", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _MONTH = re.compile(r"(20\d\d) 年 \d+ 月(?:和 \d+ 月)?")  # which has a name in English
-_SETTING = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_CODE = re.compile(r"`([^`]+)`")
+_PLACE = re.compile(r"<[^<>]+>")  # for the reader's own value, in the reader's language
 # What a block may have in the reader's own language: comments, the greeting of an example, the language of a report.
 _OWN_WORDS = re.compile(r"(?:(?<=\s)|^)#.*$| --lang zh|Hello|你好", re.MULTILINE)
 
@@ -29,10 +30,11 @@ class Block(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a table: how many bars it has, and its figures."""
+    """A row of a table: how many bars it has, its figures and its code."""
 
     bars: int
     figures: list[str]
+    code: list[str]
 
 
 class Page(NamedTuple):
@@ -43,8 +45,8 @@ class Page(NamedTuple):
     tables: list[list[Row]]
     blocks: list[Block]
     links: Counter[str]  # without the language; an anchor is the number of its heading
-    settings: set[str]  # their names, and those of environment variables
-    figures: set[str]  # of two digits or more, outside blocks
+    code: set[str]  # in the text: settings, codes, headers, commands
+    figures: set[str]  # of two digits or more, in the text
 
 
 def chinese(page: Path) -> Path:
@@ -82,14 +84,24 @@ def read(page: Path) -> Page:
         tables=list(_tables(prose)),
         blocks=[Block(language, _block(language, inside)) for _, language, inside in _FENCE.findall(text)],
         links=Counter(_target(page, link) for link in _LINK.findall(prose)),
-        settings=set(_SETTING.findall(text)),
+        code=set(_code(prose)),
         figures={figure for figure in _figures(prose) if len(figure) > 1},
     )
 
 
 def _tables(prose: str) -> Iterator[list[Row]]:
     for table in re.findall(r"(?:^ *\|.*\n)+", prose + "\n", re.MULTILINE):
-        yield [Row(len(re.findall(r"(?<!\\)\|", line)), _figures(line)) for line in table.splitlines()]
+        yield [_row(line) for line in table.splitlines()]
+
+
+def _row(line: str) -> Row:
+    return Row(len(re.findall(r"(?<!\\)\|", line)), _figures(line), sorted({*_code(line)}))
+
+
+def _code(prose: str) -> Iterator[str]:
+    for paragraph in re.split(r"\n\s*\n", prose):
+        for code in _CODE.findall(paragraph):
+            yield _PLACE.sub("<>", " ".join(code.split())).replace(CHINESE, ".md")
 
 
 def _figures(text: str) -> list[str]:
@@ -123,7 +135,8 @@ def differences(ours: Page, theirs: Page) -> Iterator[str]:
         yield f"the headings have the levels {ours.headings} in English and {theirs.headings} in Chinese"
     if ours.items != theirs.items:
         yield f"the lists have {ours.items} items in English and {theirs.items} in Chinese"
-    for number, (table, other) in enumerate(zip_longest(ours.tables, theirs.tables, fillvalue=[]), 1):
+    no_rows: list[Row] = []
+    for number, (table, other) in enumerate(zip_longest(ours.tables, theirs.tables, fillvalue=no_rows), 1):
         for line, (row, its) in enumerate(zip_longest(table, other), 1):
             if row != its:
                 yield f"line {line} of table {number} is {row} in English and {its} in Chinese"
@@ -133,7 +146,7 @@ def differences(ours: Page, theirs: Page) -> Iterator[str]:
     for name, missing in (("Chinese", ours.links - theirs.links), ("English", theirs.links - ours.links)):
         if missing:
             yield f"the {name} page lacks the links {sorted(missing.elements())}"
-    names, their_names = ours.settings | ours.figures, theirs.settings | theirs.figures
+    names, their_names = ours.code | ours.figures, theirs.code | theirs.figures
     for name, left in (("Chinese", names - their_names), ("English", their_names - names)):
         if left:
             yield f"the {name} page does not have {sorted(left)}"
