@@ -42,10 +42,10 @@ FOOT = """
 SOURCES = {
     "6 MB less base64's third": "6 MB 减去 base64 多占的部分",
     "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge": "AWS 的 Runtime Interface Emulator，Function.ResponseSizeTooLarge",
-    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.md 说明内存需要容纳它的三份副本",
-    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用 3 MB",
+    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.zh-CN.md 说明内存需要容纳它的三份副本",
+    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用后者",
     "PyPI alibabacloud-fc20230330 4.8.3, CreateFunctionInput": "PyPI 的 alibabacloud-fc20230330 4.8.3，CreateFunctionInput",
     "github.com/devsapp/fc3, docs/zh/yaml/readme.md": "github.com/devsapp/fc3 的 docs/zh/yaml/readme.md",
-    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
-    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
+    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.zh-CN.md 的 MAX_BODY_MB",
+    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.zh-CN.md 的 TIMEOUT_SECONDS",
 }

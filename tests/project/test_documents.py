@@ -106,7 +106,7 @@ def test_the_lines_about_tokens_count(serve: Serve) -> None:
 
 
 def test_the_settings_on_other_pages_are_valid() -> None:
-    for name in ("upstreams.md", "moderation.md"):
+    for name in ("upstreams.md", "moderation.md"):  # their Chinese pages have the same blocks
         text = made("\n".join(lines(ROOT / "docs" / name)))
         found = re.findall(r"^export (\w+)=(?:'([^']*)'|(\S*))$", text, re.MULTILINE)
         given = {one: quoted or plain for one, quoted, plain in found}
@@ -128,21 +128,11 @@ def test_both_readmes_tell_the_same() -> None:
     assert names[0] == names[1]
 
 
-def test_chinese_has_its_own_punctuation() -> None:
-    """Half-width marks between Chinese characters look like a mistake."""
-    sources = [
-        ROOT / "proxy" / name for name in ("platforms/limit_texts.py", "cli/limits_zh.py", "transports/demo_model.py")
-    ]
-    for path in [*ROOT.glob("*.zh-CN.md"), *(ROOT / "docs").glob("*.zh-CN.md"), *sources]:
-        text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))
-        found = re.findall(r"[\u4e00-\u9fff][,:;!?][\u4e00-\u9fff]", text)
-        assert not found, f"{path.name}: {found[:5]}"
-
-
-def test_the_index_has_every_document() -> None:
-    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", READMES)
+def test_the_index_has_every_document(name: str) -> None:
+    index = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for document in (ROOT / "docs").glob("*.md"):
-        assert document.name == "README.md" or f"({document.name})" in index, document.name
+        assert document.name in READMES or f"({document.name})" in index, document.name
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -19,7 +19,9 @@ ENDING = re.compile(
     r"(?<![\w.-])(gpt-5(-mini|-nano)?|o3|gpt-4o(-mini)?|gpt-4\.1(-mini|-nano)?)(?:-20\d\d-\d\d-\d\d)?(?![\w.-]*\w)"
 )
 # These tell what was measured with such models or has changed for them; only their commands and code are examples.
-ABOUT_THEM = ("docs/tokens.md", "docs/performance.md", "CHANGELOG.md")
+ABOUT_THEM = (
+    *("docs/tokens.md", "docs/tokens.zh-CN.md", "docs/performance.md", "docs/performance.zh-CN.md", "CHANGELOG.md"),
+)
 _BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 READERS = sorted(
     path.relative_to(ROOT).as_posix()
