@@ -155,9 +155,9 @@ def test_every_make_target_is_one_call_of_dev_py() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = re.search(r"^([a-z ]+):\n\t@\$\(PYTHON\) dev\.py \$@$", makefile, re.MULTILINE)
     assert targets
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for target in targets[1].split():
-        assert f"| `make {target}` | `python dev.py {target}` |" in readme
+        assert f"| `make {target}` | `python dev.py {target}` |" in commands
         done = subprocess.run([sys.executable, "dev.py"], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 2 and target in done.stdout
 
