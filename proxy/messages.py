@@ -117,6 +117,7 @@ class Request:
     - `body`: may be an unread iterator. The core reads it only after it has accepted the caller.
     - `deadline`: seconds until the platform stops the function; None if nothing does.
     - `origin`: the address that the caller used (`https://host`), if the adapter knows it.
+    - `silence`: seconds after which the platform gives up on an answer that sends nothing; None if it waits.
     - `native`: the body as the platform's own stream, which can be sent upstream without reading `body`; else None.
     - `envelope`: how an entry point that returns a single value will encode the answer; None for those that stream.
     - `plain_limit`: the largest answer, in bytes, that is not an event stream, on streaming platforms with such a
@@ -131,6 +132,7 @@ class Request:
     body: bytes | AsyncIterable[bytes] = b""
     deadline: float | None = None
     origin: str | None = None
+    silence: float | None = None
     native: Any = None
     envelope: Envelope | None = None
     plain_limit: int | None = None

@@ -57,6 +57,8 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
 - **Vercel** limits neither the size of a stream nor that of any other answer of a Python function, because all of them
   may stream.
+- **Azure Functions** end a call that sends nothing for 230 s. Sluice answers 504 a few seconds before that; a stream
+  goes on, because its pings end the silence. No size of an answer is documented as a limit.
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
 silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
@@ -66,6 +68,10 @@ instance 2 to 100 concurrent calls (583/47183), another a single SSE connection 
 
 Not documented by Vercel: whether a Python function is told that its caller has left, how long a stream may stay silent,
 how many calls one instance takes at once, and whether an encoded path reaches the function unchanged.
+
+Not documented by Microsoft: whether a stream that goes on sending may last longer than 230 s (they are "the maximum
+amount of time that an HTTP triggered function can take to respond", but the reason given is an idle time-out), whether
+its front end passes each piece on at once and tells the host that a caller has left, and how large a package may be.
 """
 _FOOT = """
 `python -m proxy limits` prints this table; `--platform aws` prints one platform.

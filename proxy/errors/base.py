@@ -100,15 +100,20 @@ class NotCarried(ProxyError):
 
 
 class DeadlineReached(ProxyError):
-    """The platform is about to stop the function; `limit` is the function's timeout in seconds, if known."""
+    """The platform is about to stop the function; `limit` is the function's timeout in seconds, if known.
+
+    `is_fixed`: it is a limit of the platform's that no setting raises.
+    """
 
     status = 504
     type = "timeout_error"
     code = "deadline"
     retryable = False
 
-    def __init__(self, limit: float | None = None) -> None:
-        if limit is not None and limit <= 5:
+    def __init__(self, limit: float | None = None, is_fixed: bool = False) -> None:
+        if is_fixed:
+            advice = 'Use "stream": true, or ask for a shorter answer.'
+        elif limit is not None and limit <= 5:
             advice = f"This function's time-out is {math.ceil(limit)} s; set it to 300."
         else:
             advice = 'Use "stream": true, ask for a shorter answer, or raise the function\'s time-out.'

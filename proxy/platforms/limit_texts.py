@@ -24,6 +24,7 @@ TEXTS_ZH = {
     "response headers": "响应头",
     "request headers": "请求头",
     "path and query": "路径加查询串",
+    "query": "查询串",
     "binary body": "二进制内容",
     "payload": "请求或响应",
     "streamed response": "流式响应",
@@ -47,6 +48,7 @@ TEXTS_ZH = {
     "start-up": "启动",
     "start-up, set by the scf tool": "启动（由 scf 工具设置时）",
     "most memory": "最大内存",
+    "temporary files": "临时文件",
     "upstream connections at once": "并发上游连接数",
     "work after the answer": "回答后的后台工作",
     "CPU time a call": "每次调用的 CPU 时间",
@@ -90,6 +92,7 @@ TEXTS_ZH = {
     "another instance starts": "启动另一个实例",
     "it is cancelled": "被取消",
     "504 from the platform": "平台的 504",
+    "500, 502 or 504 from the platform": "平台的 500、502 或 504",
 }
 
 

@@ -41,6 +41,7 @@ _ALB = "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
 _VERCEL = "vercel.com/docs/functions/limitations"
 _VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
+_AZURE = "learn.microsoft.com/azure/azure-functions/functions-scale"
 _READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
 LIMITS: tuple[Limit, ...] = (
@@ -175,6 +176,21 @@ LIMITS: tuple[Limit, ...] = (
           "vercel.com/kb/guide/troubleshooting-function-250mb-limit", "2026-11-27"),
     Limit("vercel", "upload", "environment", 65_536, "bytes", True, "the upload is refused",
           "vercel.com/docs/environment-variables", "2026-11-27"),
+    Limit("azure", "function", "request body", 104_857_600, "bytes", False, "413 from the platform",
+          f"{_AZURE}: 210 MB since 2026; the host's own 100 MiB, which is kept", "2026-11-27"),
+    Limit("azure", "function", "path and query", 8_192, "bytes", True, "the platform's own error", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "function", "query", 4_096, "bytes", True, "the platform's own error", _AZURE, "2026-11-27"),
+    Limit("azure", "function", "silence", 230, "seconds", True, "500, 502 or 504 from the platform", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "function", "time-out", 1_800, "seconds", False, "the function is stopped", _AZURE, "2026-11-27"),
+    Limit("azure", "function", "start-up", 30, "seconds", False, "the platform's own error",
+          "github.com/Azure/azure-functions-host, HttpWorkerOptions.cs: 30 s; the documents say 60 s", "2026-11-27"),
+    Limit("azure", "function", "calls at once in an instance", 1, "calls", False, "another instance starts",
+          "learn.microsoft.com/azure/azure-functions/functions-concurrency", "2026-11-27"),
+    Limit("azure", "function", "memory", 2_048_000_000, "bytes", False, "the function is stopped", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "upload", "temporary files", 800_000_000, "bytes", True, "not documented", _AZURE, "2026-11-27"),
 )  # fmt: skip
 
 

@@ -187,6 +187,30 @@ PLATFORMS = (
         ),
     ),
     Platform(
+        "azure",
+        "Azure Functions",
+        "Azure Functions",
+        (
+            Function(
+                "azure-functions",
+                "proxy.adapters.azure_functions",
+                (Door("function", "函数", streams=True),),
+                Bundle(
+                    "azure",
+                    python="3.13",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_SERVER),
+                    files=("app.py", "host.json", "requirements.txt", "sluice/function.json"),
+                    prefix="/home/site/wwwroot",
+                    limit=int(number("azure", UPLOAD, "temporary files")),  # no page says how large a package may be
+                    origin="azure",
+                    tiktoken=("x86_64-manylinux_2_28",),
+                    lacks=_WEB_LACKS,
+                ),
+            ),
+        ),
+    ),
+    Platform(
         "server",
         "A server of your own",
         "自己的服务器",

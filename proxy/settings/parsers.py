@@ -47,7 +47,7 @@ _NEVER_FORWARDED = frozenset(
     "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# Platforms add these: callers' addresses, and secrets or the identity of the function (Tencent, Aliyun, Vercel).
+# Platforms add these: callers' addresses, and secrets or the identity of the function (Tencent, Aliyun, Vercel, Azure).
 PLATFORM_PREFIXES = ("x-forwarded-", *(prefix for cloud in CLOUDS for prefix in cloud.header_prefixes))
 
 

@@ -16,11 +16,11 @@ CONFIG = startup.load({})
 NAME = st.sampled_from(
     "authorization cookie host content-length transfer-encoding connection x-scf-secret-key cf-ray x-amzn-trace-id "
     "x-fc-security-token x-real-ip forwarded x-forwarded-for x-vercel-id content-type user-agent x-stainless-os "
-    "openai-organization api-key".split()
+    "x-ms-token-aad-id-token openai-organization api-key".split()
 ) | st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
 PAIRS = st.lists(st.tuples(NAME, st.text(max_size=12)), max_size=12)
 FORBIDDEN = {"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "api-key"}
-FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-", "x-vercel-")
+FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-", "x-vercel-", "x-ms-token-")
 
 
 @given(PAIRS, st.booleans(), st.booleans())

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.any_python("only files are read")
 ENGLISH = sorted(path for path in (ROOT / "docs").glob("deploy-*.md") if ".zh-CN" not in path.name)
 SECTIONS = {"Report that it works": "报告结果", "Upgrade": "升级", "Roll back": "回滚"}
 ONE_CLICK = ("One-click deploy", "一键部署")
-PLATFORMS = ("tencent", "aws", "cloudflare")
+PLATFORMS = ("tencent", "aws", "cloudflare", "azure")
 
 
 def chinese(page: Path) -> Path:

@@ -41,6 +41,7 @@ NOT_RUN = {
     r"gh attestation|sha256sum": "a release, which only GitHub makes; test_supply_chain.py reads how",
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
+    r"az (login|group|storage|functionapp)\b": "Azure's cloud; test_azure_deploy.py holds them to what is deployed",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"git (pull|checkout v0\.1\.0)$": "a deployer's own checkout",

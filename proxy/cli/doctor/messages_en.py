@@ -247,6 +247,29 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "vercel.paused": (
         FAILED, "Vercel has paused this deployment ({error})",
         "Its owner's dashboard says why, such as a spending limit or a used-up free plan."),
+    "azure.not_running": (
+        FAILED, "Azure's host runs, but the function does not (HTTP {status})",
+        ("Deploy the zip unchanged to an app whose runtime is Python 3.13; the log stream in the portal shows why it "
+         "does not start (docs/deploy-azure.md).")),
+    "azure.crashed": (
+        FAILED, "Azure's host got no answer from the function (HTTP {status} without a body)",
+        "The log stream in the portal shows why. Deploy the zip unchanged (docs/deploy-azure.md)."),
+    "azure.route": (
+        FAILED, "Azure's host knows no function for this path (HTTP {status} without a body)",
+        "Deploy the zip unchanged: its host.json takes every path. With another host.json the address ends in /api."),
+    "azure.key": (
+        FAILED, "Azure asks for a function key before it calls the function (HTTP {status} without a body)",
+        "Deploy the zip unchanged: its function.json says anonymous, because Sluice checks keys."),
+    "azure.login": (
+        FAILED, "Azure asks for a login before it calls the function",
+        "Turn App Service authentication off in the app's settings (Authentication): Sluice checks keys."),
+    "azure.stopped": (FAILED, "the function app is stopped (HTTP {status})", "Start it in the portal."),
+    "azure.blocked": (
+        FAILED, "Azure does not let your address in (HTTP {status})",
+        "Allow it in the app's settings: Networking, public network access and access restrictions."),
+    "azure.silent": (
+        FAILED, "Azure has ended a call that sent nothing for 230 s (HTTP {status})",
+        'Use "stream": true, and leave KEEPALIVE_SECONDS on.'),
     "status.ok": (OK, "status.openai.com: {message}", ""),
     "status.trouble": (WARNING, "status.openai.com: {message}", "Some of these problems may go away by themselves."),
     "status.unknown": (SKIPPED, "status.openai.com cannot be reached from here", ""),
