@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[\d.,+≥≤–() ]*(?: ?MB)?[\d.,() ]*|`[^`]*`")
 _NAMES = {
     *("CPU", "p50", "p99", "nginx", "nginx 1.22", "Sluice", "Portkey 1.15.2", "LiteLLM 1.108.7"),
     *("chat completions", "completions", "embeddings", "Messages", "Responses", "METERING=on", "SQLite"),
-    *("scf-web", "scf-event", "aliyun", "cloudflare"),
+    *("scf-web", "scf-event", "aliyun", "azure", "cloudflare"),
 }
 # A cell, or a part of one, which ends at a comma and a space.
 TEXTS = {
