@@ -12,6 +12,7 @@ from tests.support import agents
 from tests.support.agents_cases import CASES, IN_CLOUDS, calls_of, carry_out_through, check, check_calls
 from tests.support.agents_outcomes import DirectRuns
 from tests.support.agents_routes import HOLDS_KEYS, ROUTES
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.any_python("the agents are programs of their own; tests/contract covers what serves them")
 # Only a run that hangs takes so much longer: a busy machine may, and pauses before another try are random.
@@ -64,8 +65,10 @@ def test_agents_do_the_same_through_sluice(
 
 def test_the_table_names_the_versions_that_are_tested() -> None:
     table = (agents.FOLDER / "README.md").read_text(encoding="utf-8")
+    documents = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("agents.md", "agents.zh-CN.md")]
     wanted = json.loads((agents.FOLDER / "package.json").read_text())["dependencies"]
     locked = json.loads((agents.FOLDER / "package-lock.json").read_text())["packages"]
     for name, version in wanted.items():
         assert f"`{name}` {version}" in table
+        assert all(f" {version} |" in document for document in documents)
         assert locked[f"node_modules/{name}"]["version"] == version

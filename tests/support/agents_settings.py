@@ -129,16 +129,19 @@ def _gemini_error(lines: Lines) -> str:
 def _qwen(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
     settings = {
         "modelProviders": {"openai": [{"id": "m", "baseUrl": f"{url}/v1", "envKey": "SLUICE_KEY"}]},
+        "env": {"SLUICE_KEY": key},
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": "m"},
         "general": {"enableAutoUpdate": False},
         "memory": {"enableManagedAutoMemory": False},  # a call of its own after the answer
         "privacy": {"usageStatisticsEnabled": False},
         "telemetry": {"enabled": False},
+        # On a busy machine its terminal for the shell loses a short command's output.
+        "tools": {"shell": {"enableInteractiveShell": False}},
     }
     (home / ".qwen").mkdir()
     (home / ".qwen" / "settings.json").write_text(json.dumps(settings))
-    return ["-p", PROMPT, "--yolo", "-o", "stream-json"], {"SLUICE_KEY": key}
+    return ["-p", PROMPT, "--yolo", "-o", "stream-json"], {}
 
 
 def _qwen_text(lines: Lines) -> str:
