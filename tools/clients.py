@@ -69,10 +69,10 @@ def document(page: str, language: str) -> Path:
 def filled(text: str, page: str, language: str) -> str:
     """A document with its tables and snippets as the clients are now. Raises KeyError for an unknown mark.
 
-    The settings of coding agents, which are the clients that name the API they need, are on the page AGENTS.
+    The settings of coding agents are on the page AGENTS.
     """
     clients = {client["id"]: client for client in table()}
-    shown = [client for client in table() if ("api" in client) == (page == AGENTS)]
+    shown = [client for client in table() if (client["group"] == "agents") == (page == AGENTS)]
 
     def marked(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
