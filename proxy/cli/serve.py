@@ -30,7 +30,7 @@ DELIBERATE = {
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY"),
     *("GEMINI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"),
 }
-# How to start the coding agents that one line can point here. docs/clients.md has the others.
+# How to start the coding agents that one line can point here. docs/agents.md has the others.
 _AGENTS = {
     MESSAGES: "ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude",
     GEMINI: "GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini\n    In Gemini CLI, choose: Use Gemini API Key.",
@@ -199,7 +199,7 @@ def _examples(settings: config.Config, base: str, key: str) -> str:
     -d '{{"model": "{first_model(settings)}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
 """
     lines = [f"  {line.format(base=base, key=key)}\n" for api, line in _AGENTS.items() if api in apis]
-    return text + ("Coding agents (more: docs/clients.md):\n" + "".join(lines) if lines else "")
+    return text + ("Coding agents (more: docs/agents.md):\n" + "".join(lines) if lines else "")
 
 
 def _upstreams(settings: config.Config) -> str:

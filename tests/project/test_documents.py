@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from proxy import startup
 from tests.conftest import Serve
@@ -23,7 +24,7 @@ tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 pytestmark = pytest.mark.any_python("the documents and what they show are the same on every Python")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 ADDRESS = "http://127.0.0.1:9000"
-AGENTS = [one for one in clients.table() if "api" in one]
+AGENTS = [one for one in clients.table() if one["group"] == "agents"]
 
 
 READMES = ("README.md", "README.zh-CN.md")
@@ -45,7 +46,7 @@ NOT_RUN = {
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"git (pull|checkout v0\.1\.0)$": "a deployer's own checkout",
-    r"(claude|codex|gemini)\b": "a coding agent; its settings are read below",
+    r"(claude|codex|gemini|aider)\b": "a coding agent; its settings are read below",
     r"export \w+=": "a setting; test_config.py loads those of configuration.md, and below those of other pages",
     r"ACCESS=|#": "a setting, or words",
 }
@@ -144,8 +145,8 @@ def test_a_readme_s_curl_line_streams_an_answer(name: str, serve: Serve) -> None
     assert done.stdout.startswith('data: {"id":"chatcmpl-demo"') and done.stdout.endswith("data: [DONE]\n\n")
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_a_readme_s_snippet_prints_an_answer(name: str, serve: Serve) -> None:
+@pytest.mark.parametrize("name", ["docs/clients.md", "docs/clients.zh-CN.md"])
+def test_the_snippet_of_python_prints_an_answer(name: str, serve: Serve) -> None:
     (snippet,) = blocks(name, "python")
     code = snippet.replace(ADDRESS, serve(DEMO="1").url)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
@@ -163,18 +164,20 @@ def test_every_make_target_is_one_call_of_dev_py() -> None:
         assert done.returncode == 2 and target in done.stdout
 
 
-@pytest.mark.parametrize("language", clients.DOCUMENTS)
-def test_the_apps_document_says_what_the_console_s_table_says(language: str) -> None:
-    written = clients.DOCUMENTS[language].read_text(encoding="utf-8")
-    assert written == clients.filled(written, language), "the table has changed: run `python -m tools.clients`"
+@pytest.mark.parametrize("language", clients.LANGUAGES)
+@pytest.mark.parametrize("page", [clients.APPS, clients.AGENTS])
+def test_a_document_says_what_the_console_s_table_says(page: str, language: str) -> None:
+    written = clients.document(page, language).read_text(encoding="utf-8")
+    assert written == clients.filled(written, page, language), "the table has changed: run `python -m tools.clients`"
     marks = re.findall(r"<!-- ([a-z-]+) -->", written)
-    assert marks == [
-        mark for one in ("settings", *(agent["id"] for agent in AGENTS), "notes", "pings") for mark in (one, "end")
-    ]
+    snippets = [agent["id"] for agent in AGENTS if "code" in agent]
+    wanted = {clients.APPS: ["settings", "notes", "pings"], clients.AGENTS: ["settings", *snippets]}[page]
+    assert marks == [mark for one in wanted for mark in (one, "end")]
 
 
-def test_both_apps_documents_have_the_same_sections_and_names() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in clients.DOCUMENTS.values()]
+@pytest.mark.parametrize("page", [clients.APPS, clients.AGENTS])
+def test_both_languages_have_the_same_sections_and_names(page: str) -> None:
+    texts = [clients.document(page, language).read_text(encoding="utf-8") for language in clients.LANGUAGES]
     assert len({text.count("\n#") for text in texts}) == 1
     assert len({text.count("\n- ") for text in texts}) == 1
     names = [set(re.findall(r"`([A-Z]+_[A-Z_]+)", text)) for text in texts]
@@ -183,8 +186,9 @@ def test_both_apps_documents_have_the_same_sections_and_names() -> None:
 
 def test_every_app_in_the_table_says_what_the_page_needs() -> None:
     table = clients.table()
-    assert len({one["id"] for one in table}) == len(table) == 16
+    assert len({one["id"] for one in table}) == len(table) == 22
     for one in table:
+        assert one["group"] in (("agents",) if "api" in one else ("agents", "apps", "code")), one["id"]
         assert one["v1"] in ("with", "without", "either", "full") and bool(one["fields"]) != ("code" in one), one["id"]
         assert date(2026, 11, 1) <= date.fromisoformat(one["read"]) and one["source"] and one["pings"], one["id"]
         more = one.get("more", {"en": "-", "zh": "-", "code": ""})
@@ -215,17 +219,31 @@ def test_the_table_s_own_curl_runs(serve: Serve) -> None:
 
 def test_the_agents_settings_can_be_read() -> None:
     codes = {
-        one["id"]: [clients.code(one["code"]), clients.code(one.get("more", {}).get("code", ""))] for one in AGENTS
+        one["id"]: [clients.code(one["code"]), clients.code(one.get("more", {}).get("code", ""))]
+        for one in AGENTS
+        if "code" in one
     }
     (provider,) = json.loads(codes["opencode"][0])["provider"].values()
     assert provider["options"] == {"baseURL": "https://llm.example.com/v1", "apiKey": "YOUR-KEY"}
     settings = tomllib.loads(codes["codex"][0])
     assert settings["model_providers"][settings["model_provider"]]["base_url"] == "https://llm.example.com/v1"
     assert json.loads(codes["gemini-cli"].pop()) == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
-    for name in ("claude-code", "gemini-cli"):
+    settings = json.loads(codes["qwen-code"][0])
+    (model,) = settings["modelProviders"][settings["security"]["auth"]["selectedType"]]
+    assert model["baseUrl"] == "https://llm.example.com/v1" and settings["env"][model["envKey"]] == "YOUR-KEY"
+    assert model["id"] == settings["model"]["name"]
+    (provider,) = json.loads(codes["crush"][0])["providers"].values()
+    assert (provider["base_url"], provider["api_key"]) == ("https://llm.example.com/v1", "YOUR-KEY")
+    (model,) = yaml.safe_load(codes["continue"][0])["models"]
+    assert (model["provider"], model["apiBase"], model["apiKey"]) == (
+        "openai",
+        "https://llm.example.com/v1",
+        "YOUR-KEY",
+    )
+    for name in ("claude-code", "gemini-cli", "aider"):
         lines = "\n".join(codes[name]).splitlines()
-        assert all(re.fullmatch(r"export \w+=[^ ]+|(claude|gemini)( .*)?", line) for line in lines if line), name
-        assert any(line.endswith("_BASE_URL=https://llm.example.com") for line in lines)
+        assert all(re.fullmatch(r"export \w+=[^ ]+|(claude|gemini|aider)( .*)?", line) for line in lines if line), name
+        assert any(re.search(r"_(BASE_URL|API_BASE)=https://llm\.example\.com(/v1)?$", line) for line in lines)
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

@@ -160,9 +160,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
                       "Deploy in Singapore, Tokyo or Silicon Valley, or use another provider."),
     # Other APIs.
     "apis.own_key": (SKIPPED, "which APIs it serves is not probed: your own key might reach another provider",
-                     "docs/clients.md has the lines for coding agents."),
+                     "docs/agents.md has the lines for coding agents."),
     "chat_api.served": (OK, "chat completions: served",
-                        "opencode: baseURL {base}/v1 with @ai-sdk/openai-compatible (docs/clients.md)"),
+                        "opencode: baseURL {base}/v1 with @ai-sdk/openai-compatible (docs/agents.md)"),
     "chat_api.none": (SKIPPED, "chat completions: not served, so no model is called", ""),
     "chat_api.unknown": (SKIPPED, "chat completions: {what}", ""),
     "responses_api.served": (

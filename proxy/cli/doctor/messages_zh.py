@@ -120,9 +120,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请在应用和设置中改用其他模型：厂商会在该日期停止服务。",
     ),
     "models.region": ("厂商拒绝来自该地域的调用", "请部署到新加坡、东京或硅谷，或改用其他厂商。"),
-    "apis.own_key": ("未探测支持哪些 API：你自己的密钥可能会被发给其他厂商", "编程助手的设置见 docs/clients.zh-CN.md。"),
+    "apis.own_key": ("未探测支持哪些 API：你自己的密钥可能会被发给其他厂商", "编程助手的设置见 docs/agents.zh-CN.md。"),
     "chat_api.served": ("chat completions：支持",
-                        "opencode：baseURL 填 {base}/v1，用 @ai-sdk/openai-compatible（docs/clients.zh-CN.md）"),
+                        "opencode：baseURL 填 {base}/v1，用 @ai-sdk/openai-compatible（docs/agents.zh-CN.md）"),
     "chat_api.none": ("chat completions：不支持，因此不调用模型", ""),
     "chat_api.unknown": ("chat completions：{what}", ""),
     "responses_api.served": (

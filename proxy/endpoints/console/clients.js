@@ -1,4 +1,4 @@
-// Settings to paste into apps. docs/clients.md is generated from the same table.
+// Settings to paste into apps. docs/clients.md and docs/agents.md are made from the same table.
 let chosen = DATA.clients[0].id;
 
 function filled(text, api) {
