@@ -108,18 +108,20 @@ AGENTS = {
 }
 
 
+PROXY = {"OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk-0123456789abcdef"}
+
+
 @pytest.mark.parametrize(
     ("locale", "not_served"),
     [
-        ("en-US", "Not served: no upstream of this endpoint has the API that this app calls."),
-        ("zh-CN", "暂不可用：这个接口的上游都不提供该应用所需的 API。"),
+        ("en-US", "No upstream of this endpoint has the API that this app calls (Gemini)."),
+        ("zh-CN", "这个接口的上游都不提供该应用所需的 API（Gemini）。"),
     ],
 )
 def test_agents_have_their_lines_and_are_told_what_is_not_served(
     browser: Browser, serve: Serve, locale: str, not_served: str
 ) -> None:
-    keys = {"OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk-0123456789abcdef"}
-    url = serve(**keys, OPENAI_BASE_URL="https://api.deepseek.com").url
+    url = serve(**PROXY, OPENAI_BASE_URL="https://api.deepseek.com").url
     with opened(browser, url, locale=locale) as visit:
         page = visit.page
         open_tab(page, "apps")
@@ -127,12 +129,61 @@ def test_agents_have_their_lines_and_are_told_what_is_not_served(
             page.click(f"#app-list [data-app={name}]")
             shown = "\n".join(page.locator("#app pre").all_inner_texts())
             assert first.format(url=url) in shown and second.format() in shown, shown
-            expect(page.locator(f"#app .hint:text-is('{not_served}')")).to_have_count(int(name == "gemini-cli"))
+            hint = page.locator("#app .hint", has_text=not_served)
+            expect(hint).to_have_count(int(name == "gemini-cli"))
+            if name == "gemini-cli":
+                expect(hint).to_contain_text("GEMINI_API_KEY")
         page.click("#app-list [data-app=claude-code]")
-        page.click("#app .code >> nth=1 >> .copy")
+        page.click("#app .code:has-text('ANTHROPIC_MODEL') >> nth=0 >> .copy")
         expect(page.locator("#app .copy.done")).to_have_count(1)
         assert page.evaluate("navigator.clipboard.readText()").startswith("export ANTHROPIC_MODEL=deepseek-chat\n")
         visit.check(url)
+
+
+# What the tab says of each API: of chat completions, Responses, Messages and Gemini.
+SERVED = {
+    "deepseek": ({**PROXY, "OPENAI_BASE_URL": "https://api.deepseek.com"}, "yes", "yes", "yes", "no"),
+    "openai": ({**PROXY, "OPENAI_BASE_URL": "https://api.openai.com/v1"}, "yes", "yes", "translated", "no"),
+    "untranslated": (
+        {**PROXY, "OPENAI_BASE_URL": "https://api.mistral.ai/v1", "TRANSLATE": "off"},
+        *("yes", "no", "no", "no"),
+    ),
+    "own key": ({"OPENAI_BASE_URL": ""}, *["your key"] * 4),
+    "demo": ({"DEMO": "1"}, *["yes"] * 4),
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_each_agent_s_api_is_named_and_whether_it_is_served(browser: Browser, serve: Serve, name: str) -> None:
+    settings, *answers = SERVED[name]
+    apps = {
+        "opencode": "Chat completions /v1/chat/completions",
+        "codex": "Responses /v1/responses",
+        "claude-code": "Messages /v1/messages",
+        "gemini-cli": "Gemini /v1beta/models/…",
+    }
+    with opened(browser, serve(**settings).url) as visit:
+        page = visit.page
+        open_tab(page, "apps")
+        for (app, path), answer in zip(apps.items(), answers, strict=True):
+            page.click(f"#app-list [data-app={app}]")
+            expect(page.locator("#app dt:text-is('API') + dd")).to_have_text(path)
+            served = page.locator("#app dt:text-is('Served here') + dd")
+            expect(served).to_have_text(answer) if answer in ("yes", "no") else expect(served).to_contain_text(answer)
+
+
+def test_lines_for_a_shell_are_there_for_powershell_too(browser: Browser, demo: str) -> None:
+    with opened(browser, demo) as visit:
+        page = visit.page
+        open_tab(page, "apps")
+        page.click("#app-list [data-app=claude-code]")
+        page.click("#app summary >> nth=0")
+        shown = page.locator("#app details pre >> nth=0").inner_text()
+        assert shown.splitlines() == [
+            f'$env:ANTHROPIC_BASE_URL = "{demo}"',
+            '$env:ANTHROPIC_AUTH_TOKEN = "any-text"',
+            "claude",
+        ]
 
 
 def test_without_a_clipboard_api_copying_still_works(browser: Browser, demo: str) -> None:

@@ -201,6 +201,7 @@ def test_every_app_in_the_table_says_what_the_page_needs() -> None:
     table = clients.table()
     assert len({one["id"] for one in table}) == len(table) == 16
     for one in table:
+        assert one["group"] in (("agents",) if "api" in one else ("agents", "apps", "code")), one["id"]
         assert one["v1"] in ("with", "without", "either", "full") and bool(one["fields"]) != ("code" in one), one["id"]
         assert date(2026, 11, 1) <= date.fromisoformat(one["read"]) and one["source"] and one["pings"], one["id"]
         more = one.get("more", {"en": "-", "zh": "-", "code": ""})

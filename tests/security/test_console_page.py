@@ -101,9 +101,9 @@ def test_no_key_of_the_server_is_on_the_page() -> None:
 
 def test_the_page_is_light() -> None:
     text, _ = rendered()
-    assert len(text.encode()) < 64_000 and "usage" not in element(text, "<main>", "<script")
+    assert len(text.encode()) < 82_000 and "usage" not in element(text, "<main>", "<script")
     text, _ = rendered(**COUNTING)
-    assert len(text.encode()) < 80_000 and 'id="tab-usage"' in text
+    assert len(text.encode()) < 97_000 and 'id="tab-usage"' in text
 
 
 def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

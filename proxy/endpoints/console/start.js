@@ -17,8 +17,10 @@ for (const [index, tab] of tabs.entries()) {
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
   });
   tab.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step) openTab(tabs[(index + step + tabs.length) % tabs.length], true);
+    const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    openTab(tabs.at(to % tabs.length), true);
   });
 }
 
@@ -39,6 +41,7 @@ byId("language").addEventListener("click", () => {
   storage.set("sluice-language", language);
   render();
 });
+startChoices();
 startChat();
 startTokens();
 render();
