@@ -46,7 +46,7 @@ function renderApi() {
   const api = byId("api").value;
   const served = serving(api);
   byId("api-status").className = served === "none" ? "small bad" : "small muted";
-  byId("api-status").replaceChildren(element("code", {}, `POST ${API_PATHS[api]}`), ` · ${t("here")}: ${t("serving")[served]}`);
+  byId("api-status").replaceChildren(element("code", {}, `POST ${API_PATHS[api]}`), ` · ${t("here")}${t("colon")}${t("serving")[served]}`);
 }
 
 function startChoices() {

@@ -2,8 +2,8 @@
 // `see` is a place in the documents that says more.
 const FIXES = [
   { of: "missing_api_key invalid_api_key revoked_key expired_key authentication_error 401", see: "configuration.md#who-pays-and-who-may-call",
-    en: () => `Check the key. ${t("access")[DATA.access]}${DATA.access.startsWith("own-key") ? "" : " If it is right, the provider refuses the server's own key: tell the owner."}`,
-    zh: () => `检查密钥。${t("access")[DATA.access]}${DATA.access.startsWith("own-key") ? "" : "如果密钥没错，就是厂商拒绝了服务器自己的密钥，请联系管理员。"}` },
+    en: () => keyFix("Check the key.", " ", "If it is right, the provider refuses the server's own key: tell the owner.", "The provider refuses the server's own key: tell the owner."),
+    zh: () => keyFix("检查密钥。", "", "如果密钥没错，就是厂商拒绝了服务器自己的密钥，请联系管理员。", "厂商拒绝了服务器自己的密钥，请联系管理员。") },
   { of: "badKey", en: "Copy the key again, with nothing before or after it.", zh: "重新复制密钥，前后不要带其他字符。" },
   { of: "proxy_not_protected", see: "configuration.md#proxy_key", en: "The owner sets PROXY_KEY, or ALLOW_ANONYMOUS=1 to let everyone in.", zh: "请管理员设置 PROXY_KEY；要对所有人开放，则设置 ALLOW_ANONYMOUS=1。" },
   { of: "unsupported_country_region_territory", en: "The provider does not serve this function's region. The owner deploys it in another region or chooses another provider.", zh: "厂商不向这个函数所在的地域提供服务。请管理员换一个地域部署，或换一家厂商。" },
@@ -24,7 +24,7 @@ const FIXES = [
   { of: "upstream_unreachable upstream_redirected upstream_malformed upstream_not_readable", see: "configuration.md#openai_base_url", en: "Send it again. If that does not help, the owner checks OPENAI_BASE_URL and the function's network.", zh: "重新发送。如果仍然失败，请管理员检查 OPENAI_BASE_URL 和函数的网络。" },
   { of: "store_unavailable", see: "budgets.md#when-the-store-is-not-there", en: "Try again in a moment. If that does not help, the owner finds the reason in the log.", zh: "稍后再试。如果仍然失败，管理员可以在日志里找到原因。" },
   { of: "tokens_not_installed notInstalled", see: "tokens.md#before-a-call", en: "The owner can rebuild the bundle without --no-tokens.", zh: "管理员可以去掉 --no-tokens 重新打包。" },
-  { of: "cutShort upstream", see: "limits.md#what-sluice-does-before-a-limit-is-reached", en: "Send it again. If it always breaks after the same time, a time limit cuts it: see “Limits”.", zh: "重新发送。如果每次都在同样的时间断开，说明受到时间限制：见「限制」。" },
+  { of: "cutShort upstream upstream_disconnected", see: "limits.md#what-sluice-does-before-a-limit-is-reached", en: "Send it again. If it always breaks after the same time, a time limit cuts it: see “Limits”.", zh: "重新发送。如果每次都在同样的时间断开，说明受到时间限制：见「限制」。" },
   { of: "unreachable", en: "Check your network and whether the function runs, then try again.", zh: "检查网络，确认函数在运行，然后重试。" },
   { of: "noJson", en: "Open this page's address without a VPN, login page or gateway in between.", zh: "不要经过 VPN、登录页或其他网关，直接打开本页地址。" },
   { of: "empty", en: "Send it again, or choose another model.", zh: "重新发送，或换一个模型。" },
@@ -32,3 +32,9 @@ const FIXES = [
   { of: "404", see: "upstreams.md#apis", en: "Check the model's name, or choose another API.", zh: "检查模型名称，或换一种 API。" },
   { of: "4xx", en: "Change what the message names. Another API or model may accept it.", zh: "按提示修改。换一种 API 或模型也可能解决。" },
 ];
+
+// Whose key is wrong depends on who may call.
+function keyFix(check, space, other, held) {
+  if (DATA.access === "open") return held;
+  return [check, t("access")[DATA.access], ...(DATA.access.startsWith("own-key") ? [] : [other])].join(space);
+}

@@ -41,7 +41,7 @@ const ENDINGS = {
 const isText = (value) => typeof value === "string";
 
 function readError(call, error) {
-  call.error = { ...problemOf(isText(error) ? { message: error } : error), status: error.status || call.status, id: call.id };
+  call.error = { ...problemOf(isText(error) ? { message: error } : error), status: error.status || null, id: call.id };
 }
 
 function readChat(call, value, part) {
