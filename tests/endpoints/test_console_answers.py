@@ -1,4 +1,4 @@
-"""Answers on the console's page while they come: one that breaks, a very long one, another language in the middle."""
+"""Answers on the console's page while they come: one that breaks and very long ones."""
 
 from __future__ import annotations
 
@@ -217,64 +217,3 @@ def test_an_event_of_100_000_characters_is_read_in_its_many_parts(browser: Brows
         announced = page.locator("#announced").inner_text()
         assert announced.startswith("The answer is complete: word0 word1 ") and len(announced) < 1_100
         expect(page.locator("#facts dt:text-is('Cost')")).to_be_visible()
-
-
-def test_the_language_can_change_in_the_middle_of_an_answer(browser: Browser, upstream: Upstream, serve: Serve) -> None:
-    upstream.play(
-        (
-            SSE_HEAD,
-            chunk(piece("openai", "```\nx\n```\n\nhalf ")),
-            Wait(),
-            chunk(piece("openai", "more")),
-            Wait(),
-            Cut(),
-        )
-    )
-    with opened(browser, serve(**OWN_KEY).url) as visit:
-        page = visit.page
-        page.fill("#model", "gpt-5.4-mini")
-        say(page, "hi")
-        expect(page.locator(".assistant .body")).to_contain_text("half")
-        page.click("#language")
-        expect(page.locator("#stop")).to_have_text("停止")
-        expect(page.locator(".assistant .copy")).to_have_text("复制")
-        expect(page.locator(".user .who")).to_have_text("你")
-        upstream.proceed()
-        expect(page.locator(".assistant .body")).to_contain_text("half more")
-        upstream.proceed()
-        problem = page.locator(".failed")
-        expect(problem).to_contain_text("回答不完整")
-        expect(problem).to_contain_text("怎么办：重新发送。")
-        expect(page.locator("#facts dt:text-is('结束状态') + dd")).to_have_text("失败")
-        page.click("#language")
-        expect(problem).to_contain_text("The answer is incomplete")
-        expect(problem).to_contain_text("What to do: Send it again.")
-        assert fact(page, "Ending") == "failed"
-        expect(page.locator(".assistant .copy")).to_have_text("Copy")
-        expect(page.locator(".assistant .body")).to_contain_text("half more")
-        assert page.locator(".message").count() == 3
-        visit.check(serve(**OWN_KEY).url)
-
-
-def test_every_problem_follows_the_language(browser: Browser, demo: str) -> None:
-    with opened(browser, demo) as visit:
-        page = visit.page
-        page.route("**/v1/**", lambda route: route.abort())
-        page.click("#list-models")
-        page.click("#tab-tokens")
-        page.fill("#text", "one")
-        page.fill("#priced", "demo")
-        page.click("#count")
-        places = [page.locator("#models-status"), page.locator("#prices td")]
-        for place in places:
-            expect(place).to_contain_text("The endpoint could not be reached.")
-            expect(place).to_contain_text("What to do: Check your network")
-        page.click("#language")
-        for place in places:
-            expect(place).to_contain_text("无法连接接口。")
-            expect(place).to_contain_text("怎么办：检查网络")
-        page.fill("#text", "")
-        page.click("#count")
-        expect(page.locator("#counted")).to_have_text("还没有可计算的内容。")
-        page.click("#language")
-        expect(page.locator("#counted")).to_have_text("Nothing to count yet.")

@@ -33,12 +33,12 @@ function clientGroup(group) {
 }
 
 // Code with its copy button. Lines for a Unix shell also as PowerShell wants them.
-function clientCode(part, client) {
+function clientCode(part, client, label) {
   const text = filled(part.code, client.api);
-  const nodes = [codeBlock(text, client.name)];
+  const nodes = [codeBlock(text, label)];
   if (text.startsWith("export ")) {
     const lines = text.replace(/^export (\w+)=(.*)$/gm, '$env:$1 = "$2"');
-    nodes.push(element("details", {}, element("summary", {}, "PowerShell"), codeBlock(lines, `${client.name}, PowerShell`)));
+    nodes.push(element("details", {}, element("summary", {}, "PowerShell"), codeBlock(lines, `${label}, PowerShell`)));
   }
   return nodes;
 }
@@ -63,8 +63,8 @@ function renderClients() {
     element("dl", { class: "facts" }, ...facts.map(([name, nodes]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...nodes)))),
     ...(served === "none" ? [element("p", { class: "hint" }, t("notServed")(t("apis")[api], { messages: "ANTHROPIC_API_KEY", gemini: "GEMINI_API_KEY" }[api] || "OPENAI_API_KEY"))] : []),
     ...settings,
-    ...(client.code ? clientCode(client, client) : []),
-    ...(client.more ? [element("p", {}, ...inline(client.more[language])), ...clientCode(client.more, client)] : []),
+    ...(client.code ? clientCode(client, client, client.name) : []),
+    ...(client.more ? [element("p", {}, ...inline(client.more[language])), ...clientCode(client.more, client, `${client.name} (2)`)] : []),
     element("p", {}, ...inline(client.note[language])),
     element("p", { class: "muted small" }, `${client.confirmed ? "" : `${t("unconfirmed")} `}${t("source")(client.source, client.read)}`),
   );
