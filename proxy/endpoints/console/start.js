@@ -39,6 +39,7 @@ for (const button of document.querySelectorAll("button[data-from]")) {
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   storage.set("sluice-language", language);
+  announce("");
   render();
 });
 startChoices();

@@ -62,7 +62,7 @@ const TEXTS = {
       "own-key-and-proxy-key": "密钥：你的厂商密钥，加一个英文冒号，再加接口管理员提供的密钥。",
     },
     demo: "当前是演示模式：模型名为 demo，内容不会离开这台服务器。",
-    api: "API", apis: { openai: "Chat completions", responses: "Responses", messages: "Messages", gemini: "Gemini" }, here: "这里是否可用", colon: "：",
+    api: "API", apis: { openai: "Chat completions", responses: "Responses", messages: "Messages", gemini: "Gemini" }, here: "本接口", colon: "：",
     serving: { native: "可用", translated: "可用，自动转换后发给上游", own: "可用，需要支持这种 API 的厂商的密钥", none: "不可用" },
     model: "模型", key: "API 密钥", keyNone: "这里不需要", streamed: "流式输出", remember: "在这台设备上记住密钥",
     listModels: "列出模型", models: (count) => `共有 ${count} 个模型，可在上面的输入框里选择。`, noModels: "接口没有列出模型，请直接填写名称。",
