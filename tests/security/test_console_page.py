@@ -47,6 +47,14 @@ def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
     assert shown("/", host) == "this-address"
 
 
+@pytest.mark.parametrize(
+    ("sent", "scheme"), [("http", "http"), ("https, http", "https"), ("", "https"), ("javascript", "https")]
+)
+def test_a_proxy_s_scheme_is_taken_if_it_is_one(sent: str, scheme: str) -> None:
+    head = Headers([("host", "inside"), ("x-forwarded-host", "relay.example"), ("x-forwarded-proto", sent)])
+    assert base_url(Request("GET", "/", "", head)) == f"{scheme}://relay.example"
+
+
 def rendered(path: str = "/", host: str = "relay.example", **settings: str) -> tuple[str, dict[str, str]]:
     asked = Request("GET", path, "", Headers([("host", host)]))
     config = startup.load(settings)
