@@ -1,6 +1,6 @@
 """The project's tasks, with nothing but Python: `python dev.py TASK [more]`.
 
-TASK is run, setup, test, lint, bench, bundle, release, prices or lock.
+TASK is run, setup, test, lint, bench, bundle, release, prices, screenshots or lock.
 
 Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
 installs what the task needs: hashed, pinned, and again only when the list has changed.
@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
         "bundle": bundle,
         "release": release,
         "prices": prices,
+        "screenshots": screenshots,
         "lock": lock,
     }
     if sys.version_info < LEAST:
@@ -122,6 +123,12 @@ def prices(_: list[str]) -> int:
     """The table of prices, from the newest genai-prices that the list allows; Python 3.11 or newer."""
     install("requirements-dev.txt")
     return call("python", "-m", "tools.prices")
+
+
+def screenshots(_: list[str]) -> int:
+    """The pictures of the console in docs/; needs Chromium and a Chinese font."""
+    install("requirements-dev.txt")
+    return call("python", "-m", "tools.screenshots")
 
 
 def lock(_: list[str]) -> int:

@@ -25,8 +25,18 @@ from proxy.settings.example_models import PRICED
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    *("texts.js", "dom.js", "api.js", "markdown.js", "stream.js", "report.js"),
-    *("chat.js", "clients.js", "tokens.js", "limits.js"),
+    *(
+        "texts.js",
+        "fixes.js",
+        "dom.js",
+        "problems.js",
+        "api.js",
+        "markdown.js",
+        "answer.js",
+        "protocols.js",
+        "stream.js",
+    ),
+    *("report.js", "clients.js", "choices.js", "chat.js", "tokens.js", "limits.js"),
 )
 USAGE_SCRIPTS = ("usage_texts.js", "usage_plot.js", "usage.js")
 LAST_SCRIPT = "start.js"  # it needs all the others
@@ -58,6 +68,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "demo": config.demo,
         "model": default_model.first_model(config),
         "models": {api: default_model.first_model(config, api) for api in default_model.served_apis(config)},
+        "translated": default_model.translated_apis(config),
         "priced": ", ".join(PRICED),
         "clients": [
             {name: value for name, value in client.items() if name != "pings"}  # only docs/clients.md shows it
