@@ -1,6 +1,6 @@
 """Draws the pictures of the documents from the code's own tables: `python -m tools.pictures`.
 
-docs/flow-*.svg shows the way of a call, docs/platforms-*.svg which ways in pass an answer on piece by piece, and their
+docs/flow*.svg shows the way of a call, docs/platforms*.svg which ways in pass an answer on piece by piece, and their
 limits. Both are readable on light and dark pages, and by screen readers.
 """
 
@@ -148,11 +148,16 @@ def platforms(language: str) -> str:
     return _document(words["title"], " ".join(told), top + 6, parts)
 
 
+def place(name: str, language: str) -> Path:
+    """The file of a picture in one language."""
+    return DOCS / (f"{name}.svg" if language == "en" else f"{name}.{language}.svg")
+
+
 def main() -> int:
     """Write the pictures. Returns the exit code."""
     for name, draw in (("flow", flow), ("platforms", platforms)):
         for language in LANGUAGES:
-            path = DOCS / f"{name}-{language}.svg"
+            path = place(name, language)
             path.write_text(draw(language), encoding="utf-8", newline="\n")
             print(path.relative_to(DOCS.parent).as_posix())
     return 0

@@ -194,7 +194,8 @@ def test_an_api_that_is_not_served_is_marked_and_its_error_explained(browser: Br
         expect(page.locator(".failed")).to_contain_text("No upstream of this endpoint serves Anthropic's Messages API.")
         expect(page.locator(".failed")).to_contain_text("api_not_served")
         expect(page.locator(".failed")).to_contain_text("Choose another API above")
-        expect(page.locator(".failed .see")).to_have_text("More in docs/upstreams.md#apis")
+        expect(page.locator(".failed")).not_to_contain_text("/help")  # a link says it
+        expect(page.locator(".failed .see")).to_have_attribute("href", f"{server.url}/help?lang=en#api_not_served")
 
 
 def test_the_suggested_model_follows_the_api_unless_the_reader_has_named_one(browser: Browser, serve: Serve) -> None:

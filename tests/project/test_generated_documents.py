@@ -43,7 +43,7 @@ def test_llms_full_txt_has_the_pages_that_users_need() -> None:
 def test_the_pictures_show_the_tables_as_they_are(language: str) -> None:
     for name, draw in (("flow", pictures.flow), ("platforms", pictures.platforms)):
         drawn = draw(language)
-        written = (pictures.DOCS / f"{name}-{language}.svg").read_text(encoding="utf-8")
+        written = pictures.place(name, language).read_text(encoding="utf-8")
         assert written == drawn, "run `python -m tools.pictures`"
         ET.fromstring(drawn)
 

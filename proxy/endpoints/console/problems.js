@@ -1,11 +1,15 @@
 // What went wrong, as data, so that it can be shown again in the other language: `text` names a text of this page,
 // `message` is the server's own. What to do about it comes from FIXES.
 
+// How a message of Sluice ends: with the place that explains it, which this page shows as a link.
+const HELP = / See \/help#(\w+) on this endpoint\.$/;
+
 // An error object of any API. Some gateways put an object where the message belongs.
 function problemOf(error) {
   const { message, code, type } = error;
   const text = isText(message) || !message ? message : isText(message.message) ? message.message : JSON.stringify(message);
-  return { message: text || JSON.stringify(error), code: code || null, type: type || null };
+  const [, help] = HELP.exec(text) || [];
+  return { message: (text || JSON.stringify(error)).replace(HELP, ""), help: help || null, code: code || null, type: type || null };
 }
 
 // An error response with its status and request id.
@@ -48,8 +52,12 @@ function fixNode(problem) {
   const fix = fixOf(problem);
   if (!fix) return "";
   const advice = typeof fix[language] === "function" ? fix[language](problem) : fix[language];
-  const page = fix.see ? [" ", element("span", { class: "see" }, t("see"), element("code", {}, `docs/${fix.see}`))] : [];
-  return element("span", { class: "fix" }, element("b", {}, t("fix")), advice, ...page);
+  return element("span", { class: "fix" }, element("b", {}, t("fix")), advice, ...helpLink(problem));
+}
+
+function helpLink({ help }) {
+  if (!help) return [];
+  return [" ", element("a", { class: "see", href: `${ENDPOINT.base}/help?lang=${language}#${help}`, target: "_blank" }, t("see"))];
 }
 
 const problems = new WeakMap();
