@@ -3,6 +3,11 @@
 Read on 2026-11-26: api-docs.deepseek.com/guides/anthropic_api, platform.kimi.ai, docs.z.ai, docs.bigmodel.cn, Alibaba
 Model Studio, platform.minimax.io, docs.aws.amazon.com/bedrock, openrouter.ai/docs, docs.siliconflow.cn,
 learn.microsoft.com/azure/ai-foundry, platform.claude.com/docs/en/api/openai-sdk, ai.google.dev/gemini-api/docs/openai.
+Read on 2026-11-27: cloud.baidu.com/doc/qianfan-docs/s/6mh3e6gjp (Qianfan), tencentcloud.com/document/product/1300/78941
+(TokenHub; its page names the API, not the path), platform.stepfun.ai/docs/en/api-reference/chat/messages-create,
+docs.fireworks.ai/tools-sdks/anthropic-compatibility, docs.together.ai/docs/inference/openai-compatibility,
+docs.perplexity.ai/docs/agent-api/openai-compatibility, docs.x.ai/developers/rest-api-reference/inference/legacy, which
+withdraws Messages. Where Volcengine serves Messages stands in public code only (cc-switch and others, seen 2026-11-27).
 Imported only by calls of other APIs than chat.
 """
 
@@ -66,7 +71,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(r"api\.z\.ai|open\.bigmodel\.cn", {**_ZAI, RESPONSES: None}),
     Row(
-        r"dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
+        r"(?:[a-z-]+\.)?dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
         {
             MESSAGES: ("https://{host}/apps/anthropic/v1", AUTHORIZATION),
             RESPONSES: ("https://{host}/api/v2/apps/protocols/compatible-mode/v1", AUTHORIZATION),
@@ -87,8 +92,27 @@ ROWS: tuple[Row, ...] = (
     Row(
         r"api\.siliconflow\.(?:cn|com)", {MESSAGES: ("https://{host}/v1", AUTHORIZATION), RESPONSES: None, GEMINI: None}
     ),
-    Row(r"api\.x\.ai|api\.groq\.com", _OPENAI_ONLY),
-    Row(r"api\.mistral\.ai", _CHAT_ONLY),
+    Row(
+        r"ark\.[a-z0-9-]+\.volces\.com/api/coding.*",
+        {MESSAGES: ("https://{host}/api/coding/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(
+        r"ark\.[a-z0-9-]+\.volces\.com",
+        {MESSAGES: ("https://{host}/api/compatible/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(r"qianfan\.baidubce\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
+    Row(
+        r"tokenhub(?:-intl)?\.tencent(?:cloud)?maas\.(?:com|tech)",
+        {MESSAGES: ("https://{host}/v1", AUTHORIZATION), GEMINI: None},
+    ),
+    Row(
+        r"api\.stepfun\.(?:com|ai)/step_plan.*",
+        {MESSAGES: ("https://{host}/step_plan/v1", X_API_KEY), GEMINI: None},
+    ),
+    Row(r"api\.stepfun\.(?:com|ai)", {MESSAGES: ("https://{host}/v1", X_API_KEY), GEMINI: None}),
+    Row(r"api\.fireworks\.ai", {MESSAGES: ("https://{host}/inference/v1", AUTHORIZATION), GEMINI: None}),
+    Row(r"(?:us\.)?api\.x\.ai|api\.groq\.com|api\.perplexity\.ai", _OPENAI_ONLY),
+    Row(r"api\.mistral\.ai|api\.together\.(?:ai|xyz)", _CHAT_ONLY),
 )
 
 
