@@ -63,9 +63,10 @@ def test_a_choice_by_number_by_name_or_by_title(typed: str) -> None:
 
 
 def test_the_end_of_input_is_an_end() -> None:
-    for ask in (lambda one: one.ask("A"), lambda one: one.confirm("A"), lambda one: one.ask_secret("A")):
+    asked = terminal("")
+    for ask in (asked.ask, asked.confirm, asked.ask_secret):
         with pytest.raises(EOFError):
-            ask(terminal(""))
+            ask("What")
 
 
 def test_a_terminal_that_lacks_characters_gets_question_marks() -> None:
@@ -79,5 +80,5 @@ def test_a_secret_is_hidden_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     asked = terminal("from the pipe\n")
     assert asked.ask_secret("Key") == "from the pipe"
     monkeypatch.setattr(asked.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: f" hidden{prompt} ")
-    assert asked.ask_secret("Key") == "hidden"
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: f" hidden, {prompt} ")
+    assert asked.ask_secret("Key") == "hidden, Key:"

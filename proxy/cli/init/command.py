@@ -73,7 +73,7 @@ def _run(session: Session) -> int:
     settings = settings_for(choices)
     plan = recipes.Plan(session, choices.platform, choices.access, settings, path.name)
     recipes.check(plan)
-    _load(settings, None if options.toml else other)
+    _load(session, settings, None if options.toml else other)
     shown = recipes.lines(plan)
     _write(session, path, settings, replace)
     if other.exists():
@@ -86,10 +86,15 @@ def _run(session: Session) -> int:
     return 0
 
 
-def _load(settings: Mapping[str, str], toml: Path | None) -> None:
+def _load(session: Session, settings: Mapping[str, str], toml: Path | None) -> None:
     """Whatever is wrong must be said before anything is written. Raises ConfigError."""
-    text = text_file.read(toml, "CONFIG_FILE", named=False) if toml is not None and toml.exists() else None
-    startup.load(settings, text)
+    if toml is None or not toml.exists():
+        startup.load(settings)
+        return
+    try:
+        startup.load(settings, text_file.read(toml, "CONFIG_FILE", named=False))
+    except ConfigError as error:
+        raise session.stop("other.wrong", path=toml, message=error.message) from None
 
 
 def _write(session: Session, path: Path, settings: Mapping[str, str], replace: bool) -> None:

@@ -42,6 +42,11 @@ class Plan:
         return tuple(name for name, value in self.settings.items() if value)
 
     @property
+    def is_checkout(self) -> bool:
+        """Whether the folder has the files that deploy: those of the package alone do not."""
+        return (self.session.folder / "handler.py").exists()
+
+    @property
     def page(self) -> str:
         """The page about the platform, in the reader's language if it has one."""
         page = _PAGES.get(self.platform.name, f"docs/deploy-{self.platform.name}.md")
@@ -66,7 +71,8 @@ def check(plan: Plan) -> None:
 
 def lines(plan: Plan) -> list[str]:
     """What to print: sentences, and commands with two spaces before them."""
-    recipe = _RECIPES.get(plan.platform.name, _page)
+    has_files = plan.is_checkout or plan.platform.name == "server"
+    recipe = _RECIPES.get(plan.platform.name, _page) if has_files else _page
     shown = [plan.text("commands", folder=plan.session.folder), *recipe(plan)]
     if plan.is_toml and plan.platform.functions[0].bundle is not None:
         shown.append(plan.text("bundled"))
@@ -187,5 +193,4 @@ def _doctor(plan: Plan) -> str:
 
 def _config(plan: Plan) -> str:
     """Names the file where Sluice would not look for it by itself: outside of a checkout."""
-    is_checkout = (plan.session.folder / "handler.py").exists()
-    return "" if is_checkout or not plan.is_toml else f"CONFIG_FILE={plan.file} "
+    return "" if plan.is_checkout or not plan.is_toml else f"CONFIG_FILE={plan.file} "

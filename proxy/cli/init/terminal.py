@@ -26,9 +26,11 @@ class Terminal:
 
     def ask_secret(self, question: str) -> str:
         """Like `ask`, but a terminal does not show what is typed."""
+        if self.stdin.isatty():
+            # It asks after it has turned the echo off: what is typed at once is neither shown nor lost.
+            return getpass.getpass(f"{question}: ").strip()
         self._write(f"{question}: ")
-        # The prompt is written above: getpass cannot write characters that the terminal's encoding lacks.
-        return getpass.getpass("").strip() if self.stdin.isatty() else self.read_line()
+        return self.read_line()
 
     def confirm(self, question: str, default: bool = False) -> bool:
         """Yes or no."""

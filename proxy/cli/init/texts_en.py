@@ -67,6 +67,7 @@ TEXTS = {
         "{name} has a quotation mark, a backslash or a line break, which shells and other readers of .env read "
         "differently. Use --toml."
     ),
+    "other.wrong": "{path} exists, and these settings do not fit to it: {message} Move it away, or use --toml.",
     "other.exists": "{path} exists too, and what it sets also counts; .env comes before sluice.toml.",
     "file.written": "Wrote {path}, which only you can read. It holds keys: do not share or commit it.",
     "file.ignored": "Added {names} to .gitignore.",

@@ -63,6 +63,7 @@ TEXTS = {
     "toml.no_files": "{platform} 没有文件系统，不能使用 sluice.toml。请去掉 --toml。",
     "toml.needed": "{platform} 的模板没有 {names} 对应的参数。请加上 --toml，设置会放进部署包。",
     "value.unwritable": "{name} 里有引号、反斜杠或换行，shell 和其他程序读 .env 时会有差异。请使用 --toml。",
+    "other.wrong": "已有的 {path} 与这些设置冲突：{message} 请移走它，或使用 --toml。",
     "other.exists": "还有一个 {path}，其中的设置同样生效；.env 优先于 sluice.toml。",
     "file.written": "已写入 {path}，只有你能读取。里面有密钥，请勿分享或提交到代码库。",
     "file.ignored": "已把 {names} 加入 .gitignore。",
