@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from proxy import startup
 from proxy.__main__ import main
 from proxy.cli.doctor import local
+from proxy.cli.init.options import Options
 from proxy.cli.providers import table
 from proxy.cli.providers.entry import Entry
 from proxy.platforms import registry
 from proxy.platforms.platform import Platform
 from tests.support.doctor import findings_of, new_report
+from tests.support.documents import blocks
 from tests.support.init import KEY, run, write
+from tests.support.paths import ROOT
 
 
 def test_a_key_from_a_pipe(tmp_path: Path) -> None:
@@ -125,6 +129,22 @@ def test_a_file_that_exists_is_replaced_with_force_only(tmp_path: Path) -> None:
     assert outcome.code == 1 and "Add --force to replace it" in outcome.err
     assert (tmp_path / ".env").read_text() == "MINE=1\n"
     assert run(tmp_path, "--yes", "--provider", "own-keys", "--force").code == 0
+
+
+def test_the_document_s_lines_work_as_they_stand(tmp_path: Path) -> None:
+    lines = "".join(blocks("docs/configuration.md", "sh")).splitlines()
+    found = [line for line in lines if line.startswith("python -m proxy init --yes")]
+    assert len(found) == 2
+    for line in found:
+        arguments = shlex.split(line.partition(" < ")[0])[4:]
+        outcome = run(tmp_path, "--no-check", "--force", *arguments, answers=f"{KEY}\n")
+        assert outcome.code == 0 and startup.load(outcome.env)
+
+
+def test_the_document_names_every_option() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    section = text.split("\n## A first configuration\n")[1].split("\n## ")[0]
+    assert all(f"`--{name.replace('_', '-')}" in section for name in Options.__slots__)
 
 
 def test_a_key_is_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
