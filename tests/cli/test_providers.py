@@ -41,7 +41,8 @@ def test_every_row_is_complete(entry: Entry) -> None:
 
 @ENTRIES
 def test_the_program_knows_every_provider_but_local_ones(entry: Entry) -> None:
-    assert known_providers.is_known(entry.base_url) == (entry not in LOCAL)
+    guessed = known_providers.find(entry.base_url, GEMINI) is not None  # unknown servers are taken to serve everything
+    assert guessed == (entry in LOCAL or entry.name == "gemini")
 
 
 @ENTRIES
@@ -108,6 +109,16 @@ def test_a_name_or_a_title_finds_a_row() -> None:
 def test_where_these_providers_serve_other_apis(base_url: str, api: str, place: str | None) -> None:
     found = known_providers.find(base_url, api)
     assert (urlsplit(found.base_url).path if found else None) == place
+
+
+@ENTRIES
+def test_its_address_for_messages_leads_back_to_its_chat(entry: Entry) -> None:
+    """ANTHROPIC_BASE_URL alone also makes a relay for chat completions."""
+    place = places(entry)[MESSAGES]
+    if place is None or entry.name == "bedrock":  # there, Messages has another host
+        return
+    chat = known_providers.chat(place.base_url)
+    assert chat is None if entry in LOCAL else chat is not None and chat.base_url == entry.base_url
 
 
 def test_no_call_imports_the_table() -> None:
