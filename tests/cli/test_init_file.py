@@ -28,7 +28,7 @@ KEYS = st.text([*string.ascii_letters, *string.digits, *_MARKS], min_size=1, max
     lambda key: key[0] not in "`$" and key[-1] != "`" and "$(" not in key
 )
 ANYTHING = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-AMBIGUOUS = {*"'\\\x7f", *map(chr, range(32))}
+AMBIGUOUS = {*"'\\\u2028\u2029", *map(chr, (*range(32), *range(0x7F, 0xA0)))}
 posix = pytest.mark.skipif(os.name == "nt", reason="no POSIX shell, and no modes")
 
 

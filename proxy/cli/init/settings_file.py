@@ -12,8 +12,9 @@ from pathlib import Path
 
 # A shell, `docker --env-file` and readers of .env take these as they are, without quotation marks.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
-# In single quotes, all but these mean the same to a shell and to readers of .env.
-_AMBIGUOUS = re.compile(r"['\\\x00-\x1f\x7f]")
+# In single quotes, all but these mean the same to a shell and to readers of .env; some of those end lines where Unicode
+# does.
+_AMBIGUOUS = re.compile(r"['\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HEAD = "# Settings of Sluice. They hold keys: keep this file to yourself."
 
 
