@@ -27,6 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
         return limits.write() if options.write else limits.run(options.platform)
     if options.command == "keys":
         return _keys(options)
+    if options.command == "init":
+        from proxy.cli.init import command
+        from proxy.cli.init.options import options_of
+
+        return command.run(os.environ, options_of(options))
     if options.command == "tokens":
         from proxy.cli import tokens
 
@@ -57,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     tokens.add_argument("--model", default=EXAMPLE, help=f"model for input that does not name one (default: {EXAMPLE})")
     _add_usage(commands.add_parser("usage", help="add up calls, tokens and cost, from the log or the store"))
     _add_keys(commands.add_parser("keys", help="create, inspect, revoke or list keys for other people"))
+    _add_init(commands.add_parser("init", help="ask what a first configuration needs, and write it to .env"))
     _add_doctor(commands.add_parser("doctor", help="find problems in a deployed endpoint, or in the local setup"))
     limits = commands.add_parser("limits", help="show each platform's limits and what happens beyond them")
     limits.add_argument(
@@ -80,6 +86,12 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
     )
+
+
+def _add_init(command: argparse.ArgumentParser) -> None:
+    from proxy.cli.init.options import add_arguments
+
+    add_arguments(command)
 
 
 def _add_usage(command: argparse.ArgumentParser) -> None:

@@ -148,7 +148,7 @@ DEEPSEEK = '[{"name": "ds", "base_url": "https://api.deepseek.com/v1", "keys": "
         ),
         ({"OPENAI_API_KEY": "k", "SIGNING_SECRET": "s" * 32}, ("API key    $SIGNED_KEY     (create one",)),
         ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, ("API key    $PROXY_KEY     (the one in sluice.toml)",)),
-        ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-chat"',)),
+        ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-flash"',)),
     ],
 )
 def test_the_banner_names_what_is_configured(

@@ -68,9 +68,9 @@ def test_copy_buttons_copy(browser: Browser, demo: str) -> None:
 
 
 AGENTS = {
-    "claude-code": ("export ANTHROPIC_BASE_URL={url}\nexport ANTHROPIC_AUTH_TOKEN=THE-PROXY-KEY\n", "deepseek-chat"),
+    "claude-code": ("export ANTHROPIC_BASE_URL={url}\nexport ANTHROPIC_AUTH_TOKEN=THE-PROXY-KEY\n", "deepseek-flash"),
     "codex": ('base_url = "{url}/v1"', "export SLUICE_KEY=THE-PROXY-KEY"),
-    "opencode": ('"baseURL": "{url}/v1", "apiKey": "THE-PROXY-KEY"', '"deepseek-chat": {{}}'),
+    "opencode": ('"baseURL": "{url}/v1", "apiKey": "THE-PROXY-KEY"', '"deepseek-flash": {{}}'),
     "gemini-cli": ("export GOOGLE_GEMINI_BASE_URL={url}\n", "export GEMINI_API_KEY=THE-PROXY-KEY"),
 }
 
@@ -103,7 +103,7 @@ def test_agents_have_their_lines_and_are_told_what_is_not_served(
         page.click("#app-list [data-app=claude-code]")
         page.click("#app .code:has-text('ANTHROPIC_MODEL') >> nth=0 >> .copy")
         expect(page.locator("#app .copy.done")).to_have_count(1)
-        assert page.evaluate("navigator.clipboard.readText()").startswith("export ANTHROPIC_MODEL=deepseek-chat\n")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("export ANTHROPIC_MODEL=deepseek-flash\n")
         visit.check(url)
 
 

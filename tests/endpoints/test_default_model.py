@@ -17,7 +17,7 @@ from proxy.wire.path_table import GEMINI, MESSAGES, RESPONSES
     ("url", "model"),
     [
         ("https://api.openai.com/v1", "gpt-5.4-mini"),
-        ("https://api.deepseek.com", "deepseek-chat"),
+        ("https://api.deepseek.com", "deepseek-flash"),
         ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
         ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
         ("https://api.moonshot.cn/v1", "kimi-k2.6"),
@@ -57,7 +57,7 @@ def test_a_configured_name_is_taken_before_a_guess() -> None:
 def test_patterns_alone_leave_the_host() -> None:
     assert first_model(upstreams({"models": ["grok-*"]})) == "grok-4.3"
     default = {"name": "n9", "base_url": "https://api.deepseek.com"}
-    assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-chat"
+    assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-flash"
 
 
 def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:

@@ -56,6 +56,7 @@ RUN = {
     r"python -m proxy tokens |echo .* \| python -m proxy tokens ": "test_the_lines_about_tokens_count",
     r"python -m proxy keys ": "test_the_lines_about_keys_make_one, tests/cli/test_keys_document.py",
     r"(SLUICE_KEY=\S+ )?python -m proxy doctor": "tests/cli/test_doctor_url.py, tests/cli/test_doctor_local.py",
+    r"python -m proxy init": "tests/cli/test_init_pty.py, tests/cli/test_init_flags.py",
     r"python -m proxy (serve|bundle)": "tests/cli/test_serve.py, tests/cli/test_bundle.py",
     r"python -m proxy usage ": "tests/cli/test_usage_document.py",
     r"python -m proxy limits": "tests/platforms/test_limits.py",
