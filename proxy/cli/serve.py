@@ -180,12 +180,12 @@ def banner(settings: config.Config, host: str, port: int, temporary_key: str | N
         hint = "     (create one: python -m proxy keys mint --name me)"
     else:
         hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
-    upstream = "the embedded demo (model: demo); no key is set" if settings.demo else _upstreams(settings)
+    upstream = _upstreams(settings)
     warnings = "".join(f"\n  Warning    {message}" for message in startup.warnings(settings))
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}
-  Access     {_ACCESS[settings.access_mode]}
+  Access     {_access(settings)}
   Upstream   {upstream}{warnings}
 {_examples(settings, base, key)}Ctrl-C stops it; running streams get {GRACE_SECONDS} seconds to finish."""
 
@@ -202,8 +202,16 @@ def _examples(settings: config.Config, base: str, key: str) -> str:
     return text + ("Coding agents (more: docs/clients.md):\n" + "".join(lines) if lines else "")
 
 
+def _access(settings: config.Config) -> str:
+    """Who may call. The demo has no key to send upstream."""
+    access = _ACCESS[settings.access_mode]
+    return access.partition(";")[0] if settings.demo else access
+
+
 def _upstreams(settings: config.Config) -> str:
     """The upstreams' addresses, with their names if there are several. Skips API2D without keys: it is a default."""
+    if settings.demo:
+        return "the embedded demo (model: demo)" + ("" if startup.unused_in_demo(settings) else "; no key is set")
     shown = [provider for provider in settings.providers if provider.keys or not provider.key_prefixes]
     if len(shown) == 1:
         return shown[0].base_url

@@ -277,3 +277,13 @@ def test_an_upstream_that_answers_404_is_not_healthy(tmp_path: Path, upstream: U
     assert "upstream.no_list" in examine(tmp_path, **settings).codes
     upstream.choose = answers({}, answer({}, 503))
     assert "upstream.failed" in examine(tmp_path, **settings).codes
+
+
+def test_a_demo_with_a_key_for_callers_is_not_called_open(tmp_path: Path) -> None:
+    codes = examine(tmp_path, DEMO="1", PROXY_KEY="7f3c9a51e0b24d6895aa31c4").codes
+    assert "access.proxy-key" in codes and "access.demo" not in codes
+
+
+def test_settings_that_the_demo_does_not_use_are_reported(tmp_path: Path) -> None:
+    findings = examine(tmp_path, DEMO="1", OPENAI_API_KEY="sk-x")
+    assert findings.bad == ["settings.weak"] and "OPENAI_API_KEY is not used" in findings.of("settings.weak")["message"]

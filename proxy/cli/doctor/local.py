@@ -77,7 +77,8 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
     else:
         report.add("file.none", path=str(path))
     mode = settings.access_mode
-    report.add(f"access.{'demo' if settings.demo else 'anonymous' if mode == 'open' else mode}")
+    opened = "demo" if settings.demo else "anonymous"
+    report.add(f"access.{opened if mode == 'open' else mode}")
     for message in startup.warnings(settings):
         report.add("settings.weak", message=message)
     _timeouts(settings, report)

@@ -129,7 +129,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
                    "This slows down every answer. Look for a proxy, or for `Connection: close`."),
     # Access.
     "access.guarded": (OK, "calls without a key or with a wrong one are refused", ""),
-    "access.demo": (OK, "open to everyone, but it holds no key: only the built-in demo answers", ""),
+    "access.demo": (OK, "open to everyone, but only the built-in demo answers, which costs nothing", ""),
     "access.anonymous": (WARNING, "open on purpose (ALLOW_ANONYMOUS): anyone who finds it can spend your money",
                          "Set PROXY_KEY and remove ALLOW_ANONYMOUS."),
     "access.open": (FAILED, "no key is needed: anyone who finds it can spend your money",

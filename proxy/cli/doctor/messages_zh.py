@@ -97,7 +97,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reuse.ok": ("连接可以复用", ""),
     "reuse.none": ("每次调用都新建连接", "每次回答都会变慢；请检查 `Connection: close` 或中间的代理。"),
     "access.guarded": ("没有密钥或密钥错误的调用都会被拒绝", ""),
-    "access.demo": ("无需密钥，但服务器也没有配置密钥：只有内置演示会回答", ""),
+    "access.demo": ("无需密钥，但只有内置演示会回答，不产生费用", ""),
     "access.anonymous": ("主动开放（ALLOW_ANONYMOUS）：任何人找到它都能花你的钱", "请设置 PROXY_KEY，并删除 ALLOW_ANONYMOUS。"),
     "access.open": ("没有密钥也能调用：任何人找到它都能花你的钱", "请把 PROXY_KEY 设为 `openssl rand -hex 16` 的输出，并只告诉调用方。"),
     "access.any_key": ("任意编造的密钥也能通过", "请把 PROXY_KEY 设为 `openssl rand -hex 16` 的输出。"),
