@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from proxy.errors import ConfigError
-from proxy.settings import parsers, single_upstreams
+from proxy.settings import parsers, pasted_keys, single_upstreams
 from proxy.settings.providers import Provider, serving
 from proxy.settings.store_address import store_address
 
@@ -90,6 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_LEVEL", parsers.choice("debug", "info", "warning", "error", "off"), "info"),
     Setting("CONFIG_FILE", parsers.text, None),
 )
+# Sentences for people, which may be a quotation.
+_PROSE = ("MODERATION_MESSAGE",)
 ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 # easychen/openai-api-proxy has a TIMEOUT in milliseconds, which people keep when they move here.
 MILLISECONDS = "TIMEOUT"
@@ -233,6 +235,11 @@ def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text = texts.get(setting.name)
+        if text is not None and setting.name not in _PROSE and pasted_keys.is_quoted(text):
+            raise ConfigError(
+                f"{setting.name} must not have quotation marks around its value; docker --env-file keeps them.",
+                param=setting.name,
+            )
         try:
             values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
