@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from proxy import __version__
 from proxy.platforms import registry
 from proxy.settings.example_models import EXAMPLE, EXAMPLE_PATTERN
 
@@ -44,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m proxy", description="Your own LLM endpoint on any cloud function.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.add_argument("--version", action="version", version=f"Sluice {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_serve(commands.add_parser("serve", help="run the relay on this machine"))
     bundle = commands.add_parser("bundle", help="build what you upload to a platform")
     bundle.add_argument("name", choices=tuple(registry.BUNDLES))
@@ -78,8 +80,17 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
     command.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
+        "--workers", type=_processes, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
     )
+
+
+def _processes(text: str) -> int:
+    from proxy.cli import process_count
+
+    try:
+        return process_count.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_usage(command: argparse.ArgumentParser) -> None:

@@ -138,9 +138,16 @@ def chinese() -> str:
 
 
 def write() -> int:
-    """Write both documents. Returns the exit code."""
+    """Write both documents. Returns the exit code, 1 with a message if they cannot be written."""
     for name, text in (("limits.md", english()), ("limits.zh-CN.md", chinese())):
-        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+        try:
+            (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            print(
+                f"sluice: cannot write {DOCS / name}: {error.strerror}. Run this in a checkout of your own.",
+                file=sys.stderr,
+            )
+            return 1
         print(f"docs/{name}")
     return 0
 

@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import secrets
-import socket
 import sys
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from proxy import startup
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
 from proxy.cli.lambda_simulator import LambdaFront
+from proxy.cli.listener import listen
 from proxy.endpoints.default_model import first_model, served_apis
 from proxy.errors import ConfigError
 from proxy.metrics import shared_files
@@ -69,16 +69,7 @@ def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, folder: s
     settings, temporary_key = prepare(environ, demo)
     check_addresses(settings, host, port)
     app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
-    try:
-        listener = _listen(host, port)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or "ports range from 0 to 65535"
-        print(
-            f"sluice: cannot listen on {host}:{port}: {why}. Choose another port: python dev.py run --port 9001, or "
-            "--port 0 for any free one.",
-            file=sys.stderr,
-        )
-        return 1
+    listener = listen(host, port)
     write = log_output.queue()  # stdout may be blocked or closed
     write(banner(settings, host, listener.getsockname()[1], temporary_key))
     options = server.settings(
@@ -216,20 +207,3 @@ def _upstreams(settings: config.Config) -> str:
     if len(shown) == 1:
         return shown[0].base_url
     return ", ".join(f"{provider.name} {provider.base_url}" for provider in shown)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio only disables Nagle's algorithm, which delays each body by 40 ms, on sockets whose protocol is TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        # On Windows this option would let two servers share a port.
-        if os.name != "nt":  # pragma: no branch — tests run on one system at a time
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except (OSError, OverflowError):
-        listener.close()
-        raise
-    listener.set_inheritable(True)
-    return listener

@@ -122,3 +122,12 @@ def test_a_folder_that_is_no_environment_is_left_alone(project: Path) -> None:
     code, printed = setup(project, VENV="mine")
     assert code == 1 and "Set VENV to another folder" in printed and "Traceback" not in printed
     assert (project / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_nobody_may_write_to_is_named_with_the_way_out(project: Path) -> None:
+    """A file in the folder's place refuses everybody; a checkout without write permission does not refuse root."""
+    code, printed = setup(project, VENV="dev.py/inside")
+    assert code == 1 and "Traceback" not in printed and printed.count("\n") == 1, printed
+    assert (
+        printed.startswith(f"Cannot write to {project / 'dev.py' / 'inside'}: ") and "Set VENV to a folder" in printed
+    )
