@@ -7,11 +7,18 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy import __version__
+from proxy.errors import ConfigError
 from proxy.platforms import registry
 from proxy.settings.example_models import EXAMPLE, EXAMPLE_PATTERN
 
+if TYPE_CHECKING:
+    from proxy.cli.env_file import EnvFile
+
+# The commands that read settings, and so `.env`.
+_WITH_SETTINGS = ("serve", "doctor", "keys", "usage")
 ROOT = Path(__file__).resolve().parent.parent
 # What the commands import. A system Python may happen to have some of these.
 PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
@@ -20,6 +27,11 @@ PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns its exit code, 0 on success."""
     options = _parser().parse_args(arguments)
+    try:
+        env_file = _env_file(options)
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 1
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "limits":
@@ -40,7 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
         return build_bundle(options.name, options.output, tokens=not options.no_tokens)
     from proxy.cli import serve
 
-    return serve.run(options.host, options.port, options.demo, options.kind, options.workers)
+    return serve.run(options.host, options.port, options.demo, options.kind, options.workers, env_file=env_file)
+
+
+def _env_file(options: argparse.Namespace) -> EnvFile:
+    """What the current folder's `.env` added to the environment. Raises ConfigError if it cannot be read."""
+    from proxy.cli import env_file
+
+    return env_file.load(os.environ, Path()) if options.command in _WITH_SETTINGS else env_file.EnvFile()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import startup, tokens
+from proxy.cli import env_file
 from proxy.cli.doctor import endings, extras, reach, upstream
 from proxy.cli.doctor.client import Client
 from proxy.cli.doctor.endpoint import is_unserved
@@ -71,6 +72,8 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
     report.add("settings.ok", count=len(settings.given))
     if not settings.given & DELIBERATE:
         report.add("settings.demo")
+    if Path(env_file.NAME).is_file():  # __main__ has read it
+        report.add("file.found", path=env_file.NAME)
     path = Path(environ.get("CONFIG_FILE", "").strip() or root / "sluice.toml")
     if path.is_file():
         report.add("file.found", path=str(path))
