@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy import __version__
+from proxy.cli.language import LANGUAGES
 from proxy.errors import ConfigError
 from proxy.platforms import registry
 from proxy.settings.example_models import EXAMPLE, EXAMPLE_PATTERN
@@ -35,9 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "limits":
-        from proxy.cli import limits
-
-        return limits.write() if options.write else limits.run(options.platform)
+        return _limits(options)
     if options.command == "keys":
         return _keys(options)
     if options.command == "tokens":
@@ -83,8 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument(
         "--platform", choices=[platform.name for platform in registry.PLATFORMS], help="show only this one"
     )
+    _add_language(limits)
     limits.add_argument("--write", action="store_true", help="regenerate docs/limits.md and its Chinese version")
     return parser
+
+
+def _add_language(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lang", choices=LANGUAGES, help="language of the output (default: from the locale)")
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
@@ -181,7 +185,7 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="model to call (default: a cheap one that the endpoint offers)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
-    command.add_argument("--lang", choices=("en", "zh"), help="language of the output (default: from the locale)")
+    _add_language(command)
     command.add_argument(
         "--report",
         nargs="?",
@@ -190,6 +194,16 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
         help="write a report to share, as Markdown, to FILE or to stdout; it has no key, address or answer in it",
     )
     command.add_argument("--with-host", action="store_true", help="name the host in the report")
+
+
+def _limits(options: argparse.Namespace) -> int:
+    if options.write:
+        from proxy.cli import limits
+
+        return limits.write()
+    from proxy.cli import language, limits_table
+
+    return limits_table.run(options.platform, options.lang or language.language_of(os.environ))
 
 
 def _keys(options: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ INTRODUCTION = """# 限制一览
 Vercel 的文档没有说明：调用方断开时是否通知 Python 函数，流允许静默多久，单个实例可同时处理多少个调用，以及编码过的路径是否原样到达函数。
 """
 FOOT = """
-`python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
+`python -m proxy limits --lang zh` 按终端宽度打印这张表，`--platform aws` 只打印其中一个平台。
 """
 # Sources that are more than a page's name.
 SOURCES = {
