@@ -229,6 +229,35 @@ def test_a_folder_is_checked_as_it_would_be_uploaded(project: Path) -> None:
     assert findings.codes == ["bundle.ok"] and findings.of("bundle.ok")["size"] > 0
 
 
+def test_what_deploying_leaves_in_a_folder_is_not_counted(project: Path) -> None:
+    """`uv run` makes an environment in build/cloudflare, and npx vercel a folder of its own in build/vercel."""
+    for name, sources, left in (
+        ("cloudflare", "src", (".venv", ".venv-workers", "node_modules", ".wrangler")),
+        ("vercel", ".", (".vercel", ".venv", "node_modules", "__pycache__")),
+    ):
+        bundle, folder = registry.BUNDLES[name], project / "build" / name
+        for file in (*bundle.files, f"{sources}/proxy/relay.py"):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(b"x" * 100_000)
+        counted = bundles.uploaded(bundle, folder)
+        for other in left:
+            (folder / other).mkdir()
+            (folder / other / "large").write_bytes(b"x" * 4_000_000)
+        assert bundles.uploaded(bundle, folder) == counted != []
+    findings = examined(project)
+    assert [code for code in findings.codes if code != "bundle.stale"] == ["bundle.ok"] * 2
+    sizes = {finding.values["name"]: finding.values["size"] for finding in findings.all}
+    assert sizes == {"cloudflare": pytest.approx(0.2), "vercel": pytest.approx(0.4)}
+
+
+def test_what_is_uploaded_with_the_rest_is_counted(project: Path) -> None:
+    """Tencent's tool uploads the folder as it is."""
+    folder = project / "build" / "scf-web"
+    (folder / ".venv").mkdir(parents=True)
+    (folder / ".venv" / "large").write_bytes(b"x")
+    assert bundles.uploaded(registry.BUNDLES["scf-web"], folder) == [folder / ".venv" / "large"]
+
+
 @pytest.mark.parametrize("field", ["limit", "zip_limit"])
 def test_a_bundle_that_is_too_large(project: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     from dataclasses import replace
