@@ -32,7 +32,9 @@ NOT_RUN = {
     r"make (run|setup|test|lint|bench|bundle|release)\b": "held to dev.py's targets below, and what it does has tests",
     r"(OPENAI_\w+=\S+ )+make run": "needs a real key",
     r"aws (logs|s3) |tccli |kubectl |journalctl ": "a log elsewhere; test_usage_formats.py reads what each prints",
-    r"npm install -g serverless-cloud-framework|scf deploy": "Tencent's cloud; test_scf_deploy.py asks its tool",
+    r"pip install tccli|tccli (auth|scf)|python -m tools\.scf_requests|rm build/scf-": (
+        "Tencent's cloud; test_scf_requests.py writes the requests, test_scf_deploy.py asks Tencent's tool"
+    ),
     r"npm install -g @serverless-devs/s|s (config|deploy|version|alias|remove)\b": (
         "Aliyun's cloud; test_aliyun_deploy.py asks its tool and its SDK"
     ),
@@ -43,7 +45,7 @@ NOT_RUN = {
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
-    r"git (pull|checkout v0\.1\.0)$": "a deployer's own checkout",
+    r"git (pull|checkout v0\.1\.0|switch -)$": "a deployer's own checkout",
     r"(claude|codex|gemini)\b": "a coding agent; its settings are read below",
     r"export \w+=": "a setting; test_config.py loads those of configuration.md, and below those of other pages",
     r"ACCESS=|#": "a setting, or words",
