@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.cli import child  # which stops an older Python with a sentence
@@ -166,9 +167,22 @@ def install(requirements: str) -> None:
             )
     print(f"Installing {requirements} …", flush=True)
     if code := call("python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements):
+        if (variable := socks_variable(os.environ)) is not None:
+            print(
+                f"pip cannot use the SOCKS proxy that {variable} names. Run `unset {variable}`, or set "
+                "HTTPS_PROXY=http://host:port (with Clash, the same port), and try again.",
+                file=sys.stderr,
+            )
         sys.exit(code)
     done.write_text(wanted)
     begun.unlink()
+
+
+def socks_variable(environ: Mapping[str, str]) -> str | None:
+    """The variable that names the proxy for https, if that is a SOCKS proxy: pip brings nothing to speak to one."""
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    used = next((name for name in names if environ.get(name)), None)
+    return used if used is not None and environ[used].lower().startswith("socks") else None
 
 
 def has_pip() -> bool:
