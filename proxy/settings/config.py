@@ -245,7 +245,7 @@ def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
     given = frozenset(texts) | ({"UPSTREAMS"} if table is not None else set())
-    providers = _providers(Config(**values, given=given), values, environ, table, file)
+    providers = _providers(Config(**values, given=given), values, environ, table, file=file, name=name)
     return Config(**values, given=given, providers=providers)
 
 
@@ -263,7 +263,13 @@ def read_with_file(environ: Mapping[str, str]) -> Config:
 
 
 def _providers(
-    loaded: Config, values: dict[str, Any], environ: Mapping[str, str], table: list[Any] | None, file: str | None
+    loaded: Config,
+    values: dict[str, Any],
+    environ: Mapping[str, str],
+    table: list[Any] | None,
+    *,
+    file: str | None,
+    name: str,
 ) -> tuple[Provider, ...]:
     """The upstreams. Those of single settings join the ones of UPSTREAMS or a file only if a setting names them."""
     if loaded.demo:
@@ -276,7 +282,7 @@ def _providers(
         if loaded.upstreams is not None:
             listed = providers_file.from_json(loaded.upstreams, environ)
         else:
-            listed = providers_file.read(table or [], environ, file or "")
+            listed = providers_file.read(table or [], environ, file or "", name)
     providers = (*listed, *single_upstreams.read(values, loaded.given, is_listed))
     single_upstreams.check(providers)
     return providers

@@ -296,7 +296,8 @@ def test_an_upstream_that_answers_404_is_not_healthy(tmp_path: Path, upstream: U
     root = f"http://127.0.0.1:{upstream.port}"
     settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
     upstream.choose = answers({"GET /v1/models": answer({"data": []})}, answer({}, 404))
-    assert examine(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
+    expected = {"name": "default", "better": f"{root}/v1", "setting": "OPENAI_BASE_URL"}
+    assert examine(tmp_path, **settings).of("upstream.base") == expected
     upstream.choose = answers({}, answer({}, 404))
     assert examine(tmp_path, **settings).of("upstream.base")["better"] == "…/v1"
     assert examine(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"

@@ -144,7 +144,11 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
             headers = dict([*own, *provider.headers, *([authorization] if authorization else [])])
             response = client.request(f"/models{query}", key="", headers=headers)
             if response.status in (401, 403):
-                report.add("upstream.key" if key else "upstream.reached", name=name, what=response.summary)
+                if key:
+                    setting = upstream.setting_of(provider.name, "keys")
+                    report.add("upstream.key", name=name, what=response.summary, setting=setting)
+                else:
+                    report.add("upstream.reached", name=name, what=response.summary)
             elif response.status == 200:
                 report.add("upstream.ok", name=name, status=response.status, ms=response.ms)
                 if not is_listed:  # the other keys' lists are much the same
@@ -167,7 +171,8 @@ def _without_list(provider: Provider, name: str, client: Client, headers: dict[s
         not provider.base_url.endswith("/v1")
         and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
     )
-    report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1")
+    setting = upstream.setting_of(provider.name, "base_url")
+    report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1", setting=setting)
 
 
 def _used(provider: Provider) -> set[str]:
