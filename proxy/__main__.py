@@ -7,10 +7,19 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from proxy import __version__
+from proxy.cli.language import LANGUAGES
+from proxy.errors import ConfigError
 from proxy.platforms import registry
 from proxy.settings.example_models import EXAMPLE, EXAMPLE_PATTERN
 
+if TYPE_CHECKING:
+    from proxy.cli.env_file import EnvFile
+
+# The commands that read settings, and so `.env`.
+_WITH_SETTINGS = ("serve", "doctor", "keys", "usage")
 ROOT = Path(__file__).resolve().parent.parent
 # What the commands import. A system Python may happen to have some of these.
 PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
@@ -19,12 +28,15 @@ PACKAGES = ("httpx", "itsdangerous", "tiktoken", "uvicorn")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns its exit code, 0 on success."""
     options = _parser().parse_args(arguments)
+    try:
+        env_file = _env_file(options)
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 1
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "limits":
-        from proxy.cli import limits
-
-        return limits.write() if options.write else limits.run(options.platform)
+        return _limits(options)
     if options.command == "keys":
         return _keys(options)
     if options.command == "init":
@@ -44,12 +56,20 @@ def main(arguments: list[str] | None = None) -> int:
         return build_bundle(options.name, options.output, tokens=not options.no_tokens)
     from proxy.cli import serve
 
-    return serve.run(options.host, options.port, options.demo, options.kind, options.workers)
+    return serve.run(options.host, options.port, options.demo, options.kind, options.workers, env_file=env_file)
+
+
+def _env_file(options: argparse.Namespace) -> EnvFile:
+    """What the current folder's `.env` added to the environment. Raises ConfigError if it cannot be read."""
+    from proxy.cli import env_file
+
+    return env_file.load(os.environ, Path()) if options.command in _WITH_SETTINGS else env_file.EnvFile()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m proxy", description="Your own LLM endpoint on any cloud function.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.add_argument("--version", action="version", version=f"Sluice {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_serve(commands.add_parser("serve", help="run the relay on this machine"))
     bundle = commands.add_parser("bundle", help="build what you upload to a platform")
     bundle.add_argument("name", choices=tuple(registry.BUNDLES))
@@ -68,8 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument(
         "--platform", choices=[platform.name for platform in registry.PLATFORMS], help="show only this one"
     )
+    _add_language(limits)
     limits.add_argument("--write", action="store_true", help="regenerate docs/limits.md and its Chinese version")
     return parser
+
+
+def _add_language(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lang", choices=LANGUAGES, help="language of the output (default: from the locale)")
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
@@ -84,7 +109,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--demo", action="store_true", help="answer from the embedded demo upstream; needs no key")
     command.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
+        "--workers", type=_processes, default=1, metavar="N", help="processes to run, one per CPU core (default: 1)"
     )
 
 
@@ -92,6 +117,15 @@ def _add_init(command: argparse.ArgumentParser) -> None:
     from proxy.cli.init.options import add_arguments
 
     add_arguments(command)
+
+
+def _processes(text: str) -> int:
+    from proxy.cli import process_count
+
+    try:
+        return process_count.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_usage(command: argparse.ArgumentParser) -> None:
@@ -163,7 +197,7 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="model to call (default: a cheap one that the endpoint offers)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--size", action="store_true", help="also send bodies near the platform's limit (no tokens)")
-    command.add_argument("--lang", choices=("en", "zh"), help="language of the output (default: from the locale)")
+    _add_language(command)
     command.add_argument(
         "--report",
         nargs="?",
@@ -172,6 +206,16 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
         help="write a report to share, as Markdown, to FILE or to stdout; it has no key, address or answer in it",
     )
     command.add_argument("--with-host", action="store_true", help="name the host in the report")
+
+
+def _limits(options: argparse.Namespace) -> int:
+    if options.write:
+        from proxy.cli import limits
+
+        return limits.write()
+    from proxy.cli import language, limits_table
+
+    return limits_table.run(options.platform, options.lang or language.language_of(os.environ))
 
 
 def _keys(options: argparse.Namespace) -> int:

@@ -101,7 +101,9 @@ def is_admin(headers: Headers, config: Config) -> bool:
 
 
 def check_path(caller: Caller, method: str, route: Route, config: Config) -> None:
-    """Raise PathNotAllowed (403) for a path that is not open to this caller.
+    """Raise PathNotAllowed (403) for a path that is not open to this caller, UnknownPath (404) for a mistyped one.
+
+    A method that no call of the path has is MethodNotAllowed (405).
 
     With a server-held key only inference is open, because files and the like belong to the owner's whole account. A
     signed key may allow less than that.
@@ -113,13 +115,9 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
         raise PathNotAllowed(f"This key is not for /v1/{route.path}. It is for: {', '.join(granted)}.")
     if is_inference(method, route.path) or any(_opens(entry, route.path) for entry in config.allow_paths):
         return
-    family = route.path.partition("/")[0]
-    # The name of an inference path alone does not open what is below it (stored answers, batches).
-    family = f"{family}/*" if endpoint(family) else family
-    raise PathNotAllowed(
-        f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
-        f"The owner can open it with ALLOW_PATHS={family}, which opens it to every caller."
-    )
+    from proxy.access import closed_paths  # most calls do not need it
+
+    raise closed_paths.error(method, route.path)
 
 
 def _is_below(path: str, families: tuple[str, ...]) -> bool:

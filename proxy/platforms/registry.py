@@ -182,6 +182,8 @@ PLATFORMS = (
                     origin="vercel",
                     tiktoken=("x86_64-manylinux_2_28",),
                     lacks=("proxy.metrics",),
+                    # vercel.com/docs/builds/build-features#ignored-files-and-folders, read 2026-11-27
+                    not_uploaded=(".cache", ".git", ".vercel", ".venv", "__pycache__", "node_modules", "venv"),
                 ),
             ),
         ),

@@ -11,20 +11,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.support.client import call
+from tests.support.paths import ROOT
 from tests.support.upstream import CEILING
 
 
 @contextmanager
-def served(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and what it has printed before it serves."""
+def served(*arguments: str, folder: Path | str = ROOT, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and what it has printed before it serves; it reads the `.env` of `folder`."""
     clean = {
         name: value for name, value in os.environ.items() if name.startswith(("PATH", "SYSTEMROOT", "HOME", "COVERAGE"))
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "proxy", "serve", "--port", "0", *arguments],
-        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
+        cwd=folder,
+        env={**clean, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -47,6 +47,13 @@ def build_bundle(name: str, output: str, tokens: bool = True) -> int:
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(
+            f"sluice: cannot write {error.filename or folder}: {error.strerror or error}. Choose another folder: "
+            f"python -m proxy bundle {name} --output FOLDER",
+            file=sys.stderr,
+        )
+        return 1
     packed = (folder.parent / f"sluice-{name}.zip").stat().st_size
     print(
         f"{folder.parent / f'sluice-{name}.zip'}: {packed / 1e6:.2f} MB, unpacked {total_size(folder) / 1e6:.2f} MB "
