@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.__main__ import _parser
+from proxy.cli.arguments import parser
 from proxy.settings.example_models import BY_HOST, CHEAP, EXAMPLE, EXAMPLE_PATTERN, PRICED
 from proxy.wire.wildcards import matches
 from tests.support.paths import ROOT
@@ -68,9 +68,9 @@ def test_the_examples_of_openai_have_a_price() -> None:
 
 
 def test_the_commands_default_to_the_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _parser().parse_args(["tokens", "x"]).model == EXAMPLE
+    assert parser().parse_args(["tokens", "x"]).model == EXAMPLE
     with pytest.raises(SystemExit):
-        _parser().parse_args(["keys", "mint", "--help"])
+        parser().parse_args(["keys", "mint", "--help"])
     assert EXAMPLE_PATTERN in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.__main__ import _parser
+from proxy.cli.arguments import parser
 from proxy.cli.init import command
 from proxy.cli.init.options import options_of
 from tests.support.paths import ROOT
@@ -46,7 +46,7 @@ def run(folder: Path, *arguments: str, answers: str = "", **environ: str) -> Out
     for name in MANIFESTS:
         shutil.copy(ROOT / name, folder)
     (folder / "handler.py").touch()
-    options = options_of(_parser().parse_args(["init", *arguments]))
+    options = options_of(parser().parse_args(["init", *arguments]))
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stderr(err):
         code = command.run(environ, options, io.StringIO(answers), out, folder)

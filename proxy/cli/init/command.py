@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TextIO
 
 from proxy import startup
-from proxy.cli.doctor.command import language_of
 from proxy.cli.init import limits, questions, recipes, settings_file, texts_en, texts_zh
 from proxy.cli.init.choices import settings_for
 from proxy.cli.init.options import Options
 from proxy.cli.init.session import Session
 from proxy.cli.init.terminal import Terminal
+from proxy.cli.language import language_of
 from proxy.errors import ConfigError
 from proxy.settings import text_file
 
