@@ -20,7 +20,7 @@ from proxy.cli import env_file
 from proxy.errors import ConfigError
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
-# As serverless.yml and serverless.event.yml have them; tests/deploy/test_scf_deploy.py compares both.
+# As serverless.yml and serverless.event.yml have them; tests/deploy/test_scf_requests.py compares both.
 NAMES = {"web": "sluice", "event": "sluice-event"}
 PURPOSES = ("function", "url", "settings", "code")  # to create it, to open it, for new settings, for new code
 VARIABLES = ("ACCESS", "OPENAI_API_KEY", "PROXY_KEY")

@@ -164,6 +164,8 @@ def test_a_proxy_key_of_the_settings_file_is_still_told_from_it(monkeypatch: pyt
     assert "(the one in sluice.toml)" in serve.banner(settings, "127.0.0.1", 1, None)
     monkeypatch.setitem(os.environ, "PROXY_KEY", KEY)
     assert "(the one in" not in serve.banner(settings, "127.0.0.1", 1, None)
+    # serve has put what it read from .env into its own environment, which no other shell has.
+    assert "(the one in .env)" in serve.banner(settings, "127.0.0.1", 1, None, EnvFile(frozenset({"PROXY_KEY"})))
 
 
 def test_the_document_s_file_can_be_read() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.test_scf_deploy import inputs_of
 from tests.support import node
 from tests.support.paths import ROOT
+from tests.support.scf import inputs_of
 from tools import scf_requests
 
 pytestmark = pytest.mark.any_python("the requests are the same on every Python")
