@@ -40,7 +40,7 @@ Vercel 的文档没有说明：调用方断开时是否通知 Python 函数，�
 调用方断开告诉 Functions 主机，以及部署包最大可以多大。
 """
 FOOT = """
-`python -m proxy limits --lang zh` 按终端宽度打印这张表，`--platform aws` 只打印其中一个平台。
+`python -m proxy limits` 按终端宽度打印这张表。`--platform aws` 只打印其中一个平台，`--lang zh` 用中文打印。
 """
 # Sources that are more than a page's name.
 SOURCES = {

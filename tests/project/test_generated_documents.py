@@ -10,7 +10,7 @@ from proxy.cli.doctor import messages_en
 from proxy.endpoints.console import help as help_page
 from proxy.platforms.limits import LIMITS
 from proxy.platforms.registry import DOORS
-from tests.support.documents import anchors
+from tests.support.document_pairs import anchors
 from tools import llms, pictures, troubleshooting
 
 pytestmark = pytest.mark.any_python("the documents are the same on every Python")

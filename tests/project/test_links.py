@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import anchors
+from tests.support.document_pairs import anchors
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.any_python("the documents are the same on every Python")

@@ -60,7 +60,7 @@ def english(page: Path) -> Path:
 
 
 def anchors(text: str) -> list[str]:
-    """The anchors that GitHub gives to the headings of a page.
+    """The anchors that GitHub gives to the headings of a page, then those that the page sets itself.
 
     Letters become small, what is neither letter, digit, `_` nor `-` is dropped, a space becomes `-`, and a repeated one
     gets a number (docs.github.com/en/get-started/writing-on-github, "Section links", read 2026-11-27).
@@ -71,7 +71,7 @@ def anchors(text: str) -> list[str]:
         plain = re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")
         made.append(f"{plain}-{seen[plain]}" if seen[plain] else plain)
         seen[plain] += 1
-    return made
+    return made + re.findall(r'<a id="([^"]+)">', text)
 
 
 def read(page: Path) -> Page:
@@ -119,7 +119,7 @@ def _target(page: Path, link: str) -> str:
     if "://" in path or path.startswith("mailto:"):
         return link
     target = page.parent / path if path else page
-    where = path.replace(CHINESE, ".md") or "this page"
+    where = re.sub(r"\.zh-CN(?=\.\w+$)", "", path) or "this page"
     if not anchor:
         return where
     known = anchors(target.read_text(encoding="utf-8"))
