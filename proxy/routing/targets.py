@@ -117,9 +117,8 @@ def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: s
 
     Among several, one that serves the API itself comes first.
     """
-    only = configured[0]
-    if len(configured) == 1 and only.takes_all and not only.key_prefixes:  # as nearly always
-        return only
+    if len(configured) == 1 and configured[0].takes_all and not configured[0].key_prefixes:  # as nearly always
+        return configured[0]
     by_key = providers.of_key(configured, key)
     others = [provider for provider in providers.candidates(configured, model) if not provider.key_prefixes]
     if model is None and not others:  # a list of models, or a file: any upstream will do
