@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """One limit of one door of one platform.
 
     `number` counts `unit`s (bytes, seconds or calls). `hard` tells a limit that nobody can move from a default that a

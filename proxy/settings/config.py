@@ -196,6 +196,10 @@ class Config:
     def _served(self) -> dict[str, tuple[Provider, ...]]:
         return {}
 
+    @cached_property
+    def _lacking(self) -> dict[str, bool]:
+        return {}
+
     def serving(self, api: str) -> tuple[Provider, ...]:
         """The upstreams that serve an API."""
         if api not in self._served:
@@ -204,7 +208,9 @@ class Config:
 
     def lacks(self, api: str) -> bool:
         """Whether no upstream that takes every model serves this API."""
-        return not any(provider.takes_all for provider in self.serving(api))
+        if api not in self._lacking:
+            self._lacking[api] = not any(provider.takes_all for provider in self.serving(api))
+        return self._lacking[api]
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:

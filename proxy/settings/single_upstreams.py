@@ -96,8 +96,6 @@ def _with_chat(provider: Provider) -> Provider:
 
     Source: platform.claude.com/docs/en/api/openai-sdk, ai.google.dev/gemini-api/docs/openai, read 2026-11-26.
     """
-    from dataclasses import replace
-
     from proxy.settings import known_providers
 
     api, _ = NATIVE[provider.name]
@@ -106,7 +104,7 @@ def _with_chat(provider: Provider) -> Provider:
     if chat is None:
         chat = Api(f"{native.base_url}/openai" if api == GEMINI else native.base_url)
     kept = tuple((name, place) for name, place in provider.apis if name != OPENAI)
-    return replace(provider, apis=(*kept, (OPENAI, chat)))
+    return provider._replace(apis=(*kept, (OPENAI, chat)))
 
 
 def check(providers: tuple[Provider, ...]) -> None:

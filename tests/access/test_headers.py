@@ -50,11 +50,11 @@ def test_headers_keep_their_order_and_repetitions() -> None:
     original = Headers([("A", "1"), ("b", "2"), ("a", "3")])
     assert list(original) == [("a", "1"), ("b", "2"), ("a", "3")]
     assert original.get("a") == "1" and original.get("c", "x") == "x"
-    copied = original.copy()
-    copied.set("a", "9")
-    copied.add("d", "4")
-    assert list(copied) == [("b", "2"), ("a", "9"), ("d", "4")]
-    assert "a" in original and "d" not in original
+    original.set("a", "9")
+    original.add("d", "4")
+    original.set("e", "5")
+    assert list(original) == [("b", "2"), ("a", "9"), ("d", "4"), ("e", "5")]
+    assert original.get("a") == "9" and original.get("e") == "5"
 
 
 def test_a_repr_never_shows_a_value() -> None:
