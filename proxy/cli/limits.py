@@ -57,6 +57,7 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
 - **Vercel** limits neither the size of a stream nor that of any other answer of a Python function, because all of them
   may stream.
+- **Cloud Run** limits only answers in one piece. Sluice sends larger ones in chunks, so none is refused for its size.
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
 silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
@@ -66,6 +67,9 @@ instance 2 to 100 concurrent calls (583/47183), another a single SSE connection 
 
 Not documented by Vercel: whether a Python function is told that its caller has left, how long a stream may stay silent,
 how many calls one instance takes at once, and whether an encoded path reaches the function unchanged.
+
+Not documented by Google: how many headers Cloud Run takes, how long a stream may stay silent, and whether the service
+is told over HTTP/1 that its caller has left. Documented: some characters of an encoded path arrive decoded.
 """
 _FOOT = """
 `python -m proxy limits` prints this table; `--platform aws` prints one platform.

@@ -29,11 +29,15 @@ INTRODUCTION = """# 限制一览
 - **Cloudflare Workers 上原样转发的流**：上游断开时直接结束，不报错，只能从缺少 `data: [DONE]` 看出来。`STREAM_GUARD=1` 可以改为发送错误事件。
 - **腾讯事件函数**：通过函数 URL、负载均衡（CLB）和旧的 API 网关（2026-10-30 起分批关停）调用时上限相同；函数 URL 只能传输文本，二进制会变为 502。
 - **Vercel** 的 Python 函数都支持流式，因此流和其他回答都没有大小上限。
+- **Cloud Run** 只限制一次返回的回答。更大的回答由 Sluice 改用分块传输，不会因大小而失败。
 
 文档没有说明、因此未知：腾讯 Web 函数最多可以流式传输多少字节、允许静默多久；腾讯的函数启动过慢时返回什么；自定义域名的网关是否会改动编码过的
 路径；阿里云 Web 函数的回答（一次返回或流式）最多多大、允许静默多久，以及它的网关是否会改动编码过的路径。文档说法不一：腾讯的一页文档写每个实例可同时处理 2 至 100 个调用（583/47183），另一页写每个实例只有一个 SSE 连接（583/90617）。
 
 Vercel 的文档没有说明：调用方断开时是否通知 Python 函数，流允许静默多久，单个实例可同时处理多少个调用，以及编码过的路径是否原样到达函数。
+
+Google 的文档没有说明：Cloud Run 接受多少请求头，流允许静默多久，以及通过 HTTP/1 时服务能否得知调用方已断开。文档写明的是：编码过的路径里有些字符
+到达时已被解码。
 """
 FOOT = """
 `python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
@@ -46,6 +50,8 @@ SOURCES = {
     "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用 3 MB",
     "PyPI alibabacloud-fc20230330 4.8.3, CreateFunctionInput": "PyPI 的 alibabacloud-fc20230330 4.8.3，CreateFunctionInput",
     "github.com/devsapp/fc3, docs/zh/yaml/readme.md": "github.com/devsapp/fc3 的 docs/zh/yaml/readme.md",
+    "Cloud Run Admin API v1 in gcloud 528, RevisionSpec": "gcloud 528 自带的 Cloud Run Admin API v1，RevisionSpec",
+    "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js": "github.com/GoogleCloudPlatform/cloud-run-mcp 的 lib/deployment/constants.js",
     "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
     "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
 }

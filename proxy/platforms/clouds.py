@@ -59,4 +59,13 @@ CLOUDS = (
         ("hkg1",),  # vercel.com/docs/regions, read 2026-11-27
         advice='Set "regions": ["sin1"] in vercel.json and deploy again, or choose a provider that serves this region.',
     ),
+    # Of Google's regions, only Hong Kong is not served (docs.cloud.google.com/run/docs/locations, read 2026-11-27).
+    # x-serverless-authorization holds a caller's Google identity. Host names with a hash do not tell the region.
+    Cloud(
+        "cloudrun",
+        ("x-cloud-trace-", "x-serverless-"),
+        ("asia-east2",),
+        r"\.([a-z]+-[a-z]+[0-9]+)\.run\.app",
+        "Deploy with --region asia-southeast1 (Singapore), or choose a provider that serves this region.",
+    ),
 )

@@ -41,6 +41,8 @@ _ALB = "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
 _VERCEL = "vercel.com/docs/functions/limitations"
 _VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
+_RUN = "docs.cloud.google.com/run/quotas"
+_RUN_TIME = "docs.cloud.google.com/run/docs/configuring/request-timeout"
 _READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
 LIMITS: tuple[Limit, ...] = (
@@ -175,6 +177,20 @@ LIMITS: tuple[Limit, ...] = (
           "vercel.com/kb/guide/troubleshooting-function-250mb-limit", "2026-11-27"),
     Limit("vercel", "upload", "environment", 65_536, "bytes", True, "the upload is refused",
           "vercel.com/docs/environment-variables", "2026-11-27"),
+    Limit("cloudrun", "service", "request body", 33_554_432, "bytes", True, "413 from the platform", _RUN,
+          "2026-11-27"),
+    Limit("cloudrun", "service", "response body, not streamed", 33_554_432, "bytes", True,
+          "sent in chunks, which have no limit", _RUN, "2026-11-27"),
+    Limit("cloudrun", "service", "time-out", 300, "seconds", False, "504 from the platform", _RUN_TIME, "2026-11-27"),
+    Limit("cloudrun", "service", "longest time-out", 3_600, "seconds", True, "504 from the platform", _RUN_TIME,
+          "2026-11-27"),
+    Limit("cloudrun", "service", "start-up", 240, "seconds", True, "the revision gets no calls", _RUN, "2026-11-27"),
+    Limit("cloudrun", "service", "calls at once in an instance", 80, "calls", False, "another instance starts",
+          "Cloud Run Admin API v1 in gcloud 528, RevisionSpec", "2026-11-27"),
+    Limit("cloudrun", "service", "time to end after SIGTERM", 10, "seconds", True, "the process is killed",
+          "docs.cloud.google.com/run/docs/container-contract", "2026-11-27"),
+    Limit("cloudrun", "upload", "source without a build", 262_144_000, "bytes", True, "the upload is refused",
+          "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js", "2026-11-27"),
 )  # fmt: skip
 
 

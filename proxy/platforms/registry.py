@@ -187,6 +187,30 @@ PLATFORMS = (
         ),
     ),
     Platform(
+        "cloudrun",
+        "Google Cloud Run",
+        "Google Cloud Run",
+        (
+            Function(
+                "cloudrun",
+                "proxy.adapters.cloudrun",
+                (Door("service", "服务", streams=True, hosts=("*.run.app",)),),
+                Bundle(
+                    "cloudrun",
+                    python="3.13",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_SERVER),
+                    files=("main.py", "Procfile", ".python-version"),
+                    prefix="/workspace",
+                    limit=int(number("cloudrun", UPLOAD, "source without a build")),
+                    origin="cloudrun",
+                    tiktoken=_GLIBC_2_28,
+                    lacks=_WEB_LACKS,
+                ),
+            ),
+        ),
+    ),
+    Platform(
         "server",
         "A server of your own",
         "自己的服务器",

@@ -24,6 +24,7 @@ PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters who
 ALSO = {
     "asyncio_host": {"asyncio_pump"},
     "aliyun_fc": {"asgi", "server"},  # it is the app behind our server
+    "cloudrun": {"asgi", "server"},
     "scf_web": {"asgi", "server"},
     "vercel": {"asgi"},  # the app behind the platform's own
     **dict.fromkeys(SERVER, SERVER),

@@ -12,11 +12,12 @@ import pytest
 
 from proxy.adapters.aliyun_fc import FcApp
 from proxy.adapters.aws_buffered import BufferedFunction
+from proxy.adapters.cloudrun import CloudRunApp
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.support import aliyun, vercel
+from tests.support import aliyun, cloudrun, vercel
 from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
@@ -241,6 +242,23 @@ class VercelDriver:
             print(function.log)  # where the other functions' processes have written it
 
 
+class CloudRunDriver:
+    """The service: its app behind the server that it starts, with the headers that Google's front end adds."""
+
+    function = "cloudrun"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        port = self._serve(CloudRunApp, **dict(settings)).port
+        return call(port, ask.method, ask.path, (*ask.headers, *cloudrun.ADDED), ask.body)
+
+    def close(self) -> None:
+        """The servers are stopped by those who gave them."""
+
+
 # All but the Worker, which takes the host that runs it.
 DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "asgi": AsgiDriver,
@@ -255,6 +273,7 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "aws-alb": AlbDriver,
     "aws-stream": LambdaStreamDriver,
     "vercel": VercelDriver,
+    "cloudrun": CloudRunDriver,
 }
 
 _PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from proxy.cli.doctor import vercel
+from proxy.cli.doctor import platform_answers
 from proxy.cli.doctor.client import MAX_RESPONSE_BYTES, TIMEOUT, Client, Response, describe
 from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
@@ -32,7 +32,7 @@ def examine(client: Client, endpoint: Endpoint, model: str, report: Report) -> N
     text = _text(response.json) if response.status == 200 else ""
     if response.status != 200 or not isinstance(response.json.get("choices"), list):
         report.add("chat.failed", model=model, what=response.summary)
-        vercel.examine(response, report)
+        platform_answers.examine(response, report)
     else:
         report.add("chat.ok", model=model, ms=response.ms)
         if why := response.headers.get("x-sluice-truncated"):
@@ -151,7 +151,7 @@ def _report_stream(stream: Stream, endpoint: Endpoint, model: str, report: Repor
     response, events = stream.response, len(stream.times)
     if not stream.is_stream or stream.failure:
         report.add("stream.failed", model=model, what=stream.failure or response.summary)
-        vercel.examine(response, report)
+        platform_answers.examine(response, report)
         return
     if not stream.done:
         report.add("stream.no_end", events=events)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from proxy import startup
-from proxy.cli.doctor import vercel
+from proxy.cli.doctor import platform_answers, vercel
 from proxy.cli.doctor.addresses import origin_of, region_of
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
@@ -35,7 +35,7 @@ def examine(client: Client, report: Report) -> Endpoint | None:
     if not first.status:
         report.add("platform.failed", what=first.summary)
         return None
-    if vercel.examine(first, report):
+    if platform_answers.examine(first, report):
         return None
     _clock(first, report)
     later = client.request("/readyz", key="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.cli.doctor import platform_messages
+
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 STATES = (OK, WARNING, FAILED, SKIPPED)
 COPY_AGAIN = "Copy the base URL again from your deployment; it ends in /v1."
@@ -247,6 +249,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "vercel.paused": (
         FAILED, "Vercel has paused this deployment ({error})",
         "Its owner's dashboard says why, such as a spending limit or a used-up free plan."),
+    **platform_messages.ENGLISH,
     "status.ok": (OK, "status.openai.com: {message}", ""),
     "status.trouble": (WARNING, "status.openai.com: {message}", "Some of these problems may go away by themselves."),
     "status.unknown": (SKIPPED, "status.openai.com cannot be reached from here", ""),

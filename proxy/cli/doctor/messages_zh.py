@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.cli.doctor import platform_messages
+
 COPY_AGAIN = "请到部署平台重新复制接口地址，它以 /v1 结尾。"
 KEY_HINT = "请把调用方使用的密钥设为环境变量 SLUICE_KEY（或 PROXY_KEY），或加上 --key - 从标准输入读取。"
 INVALID_KEY_OPTION = "--key 只接受 -，表示从标准输入读取密钥。"
@@ -187,6 +189,7 @@ TEXTS: dict[str, tuple[str, str]] = {
                        "请调大 vercel.json 里的 maxDuration：Hobby 套餐最多 300，Pro 最多 800。"),
     "vercel.large": ("请求超过 Vercel 的 4.5 MB 上限（{error}）", "请减少内容。"),
     "vercel.paused": ("Vercel 暂停了这个部署（{error}）", "原因见项目所有者的控制台，例如达到支出上限或免费额度用完。"),
+    **platform_messages.CHINESE,
     "status.ok": ("status.openai.com：{message}", ""),
     "status.trouble": ("status.openai.com：{message}", "这里的部分问题可能会自行恢复。"),
     "status.unknown": ("无法连接 status.openai.com", ""),
