@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,7 +17,7 @@ import pytest
 import yaml
 
 from proxy import startup
-from proxy.adapters import cloudrun as adapter
+from proxy.adapters import server
 from proxy.adapters.cloudrun import CloudRunApp
 from proxy.cli import container
 from proxy.errors import ConfigError
@@ -28,7 +31,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.any_python("Google's tool brings its own Python, and the rest only reads files")
 PAGES = ("docs/deploy-cloudrun.md", "docs/deploy-cloudrun.zh-CN.md")
-PLACES = {"your-image": "made-up-image", "your-project": "made-up", "your-region": "us-central1"}
+VARIABLES = {"IMAGE": "made-up-image", "PROJECT": "made-up", "REGION": "us-central1"}
 VALUES = {"OPENAI_API_KEY": "sk-x", "PROXY_KEY": "pk-0123456789abcdef"}
 
 
@@ -37,14 +40,17 @@ def gcloud(tmp_path: Path) -> Gcloud:
     return Gcloud(tmp_path)
 
 
-def service_file(folder: Path, **changes: str) -> Path:
-    """service.yaml with its places filled in, and with changes."""
-    text = (ROOT / "cloudrun" / "service.yaml").read_text(encoding="utf-8")
-    for old, new in {**PLACES, **changes}.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    (folder / "service.yaml").write_text(text, encoding="utf-8")
-    return folder / "service.yaml"
+def service_file(folder: Path, old: str = "", new: str = "") -> Path:
+    """service.yaml with its places filled in by the page's own line, and with one change."""
+    (line,) = [one for one in "".join(blocks(PAGES[0], "sh")).splitlines() if one.startswith("sed ")]
+    target = folder / "service.yaml"
+    environ = {**VARIABLES, "PATH": os.environ["PATH"]}
+    done = line.replace(">build/service.yaml", f">'{target}'")
+    subprocess.run(["bash", "-euc", done], cwd=ROOT, env=environ, check=True, timeout=60)
+    text = target.read_text(encoding="utf-8")
+    assert old in text and "value: your-" not in text
+    target.write_text(text.replace(old, new), encoding="utf-8")
+    return target
 
 
 def made(gcloud: Gcloud) -> dict[str, Any]:
@@ -66,11 +72,12 @@ def environment(service: dict[str, Any], secrets: dict[str, str] = VALUES) -> di
     return given
 
 
-def command(page: str, words: str) -> list[str]:
-    """The words of the only command of a page that begins with these, in one line or several."""
-    lines = "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
-    (found,) = {" ".join(line.partition("  #")[0].split()) for line in lines if line.startswith(words)}
-    return shlex.split(found.replace("$REGION", "us-central1"))
+def commands(page: str) -> list[list[str]]:
+    """The words of each gcloud command of a page, with the variables that the page sets."""
+    text = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
+    for name, value in VARIABLES.items():
+        text = text.replace(f"${name}", value)
+    return [shlex.split(line[line.index("gcloud ") :]) for line in text.splitlines() if "gcloud " in line]
 
 
 def test_gcloud_knows_every_name_in_the_file(gcloud: Gcloud, tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ def test_gcloud_knows_every_name_in_the_file(gcloud: Gcloud, tmp_path: Path) -> 
 def test_a_name_or_a_type_that_gcloud_does_not_know_is_found(
     gcloud: Gcloud, tmp_path: Path, old: str, new: str
 ) -> None:
-    path = service_file(tmp_path, **{old: new})
+    path = service_file(tmp_path, old, new)
     done = gcloud.run("run", "services", "replace", str(path), "--region", "us-central1", "--async")
     assert done.returncode != 0 and gcloud.calls == []
 
@@ -105,10 +112,8 @@ def test_a_name_or_a_type_that_gcloud_does_not_know_is_found(
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_s_command_makes_the_same_service_as_the_file(gcloud: Gcloud, tmp_path: Path, page: str) -> None:
     """All but the upload: that takes Google's storage and its builder, so an image stands for the source."""
-    words = command(page, "gcloud run deploy sluice --source build/cloudrun --region")
-    at = words.index("--source")
-    assert words[0] == "gcloud" and words[at + 1] == "build/cloudrun"
-    done = gcloud.run(*words[1:at], "--image", PLACES["your-image"], *words[at + 2 :], "--async")
+    words = next(one for one in commands(page) if one[1:3] == ["run", "deploy"])
+    done = gcloud.run(*from_image(words), "--async")
     assert done.returncode == 0, done.stderr
     ours, theirs = made(gcloud), yaml.safe_load(service_file(tmp_path).read_text(encoding="utf-8"))
     assert environment(ours) == environment(theirs)
@@ -120,6 +125,32 @@ def test_the_page_s_command_makes_the_same_service_as_the_file(gcloud: Gcloud, t
     assert ours["spec"]["serviceAccountName"] in (account, account.partition("@")[0]), "gcloud takes the name alone too"
     assert ours["spec"]["containers"][0]["resources"]["limits"]["memory"] == "512Mi"
     assert ours["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"] == "3"
+
+
+def from_image(words: list[str]) -> list[str]:
+    """The command with an image in place of the source."""
+    at = words.index("--source")
+    assert words[at + 1] == "build/cloudrun"
+    return [*words[1:at], "--image", VARIABLES["IMAGE"], *words[at + 2 :]]
+
+
+@pytest.mark.parametrize("page", PAGES[:1])
+def test_each_line_of_the_page_is_one_that_gcloud_takes(gcloud: Gcloud, tmp_path: Path, page: str) -> None:
+    """Both pages have the same lines. `builds submit` alone is left out: it begins with Google's storage."""
+    deploys = 0
+    for words in commands(page):
+        if words[1:3] == ["builds", "submit"]:
+            continue
+        arguments = words[1:]
+        if "--source" in words:
+            arguments, deploys = from_image(words), deploys + 1
+        elif arguments[:3] == ["run", "services", "replace"]:
+            arguments[3] = str(service_file(tmp_path))
+        done = gcloud.run(*arguments, given="made-up" if "--data-file=-" in words else None)
+        assert done.returncode == 0, (words, done.stderr)
+    assert deploys == 2, "once to deploy, and once to upgrade"
+    secrets = [body["payload"]["data"] for _, target, body in gcloud.calls if ":addVersion" in target]
+    assert [base64.b64decode(secret) for secret in secrets] == [b"made-up"] * 2
 
 
 def test_gcloud_uploads_the_folder_as_it_is(gcloud: Gcloud, bundles: Bundles, tmp_path: Path) -> None:
@@ -174,7 +205,7 @@ def _on_cloud_run(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_on_cloud_run")
 def test_the_image_knows_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(adapter.server, "run", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr(server, "run", lambda *arguments: seen.append(arguments))
     monkeypatch.setenv("DEMO", "1")
     assert container.main(["serve"]) == 0
     assert isinstance(seen[0][0], CloudRunApp) and seen[0][1:3] == ("0.0.0.0", 8080)
@@ -184,7 +215,7 @@ def test_the_image_knows_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_image_does_not_start_without_a_word_on_access(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(adapter.server, "run", lambda *_: pytest.fail("it has started"))
+    monkeypatch.setattr(server, "run", lambda *_: pytest.fail("it has started"))
     assert container.main(["serve"]) == 1
     assert capsys.readouterr().err.startswith("sluice: No settings.")
 

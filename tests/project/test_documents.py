@@ -41,6 +41,7 @@ NOT_RUN = {
     r"gh attestation|sha256sum": "a release, which only GitHub makes; test_supply_chain.py reads how",
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
+    r"gcloud builds submit": "Google's cloud; test_container.py runs the Dockerfile's steps",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"git (pull|checkout v0\.1\.0)$": "a deployer's own checkout",
@@ -56,6 +57,7 @@ RUN = {
     r"(SLUICE_KEY=\S+ )?python -m proxy doctor": "tests/cli/test_doctor_url.py, tests/cli/test_doctor_local.py",
     r"python -m proxy (serve|bundle)": "tests/cli/test_serve.py, tests/cli/test_bundle.py",
     r"python -m proxy usage ": "tests/cli/test_usage_document.py",
+    r"((printf|openssl) .* \| )?gcloud |sed .* cloudrun/service.yaml ": "tests/deploy/test_cloudrun_deploy.py",
     r"python -m proxy limits": "tests/platforms/test_limits.py",
 }
 

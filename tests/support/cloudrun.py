@@ -60,10 +60,42 @@ def started(folder: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[byt
         yield one, port
 
 
+# What Google answers to gcloud's calls, by a part of their addresses; the first that fits counts. What is missing here
+# does not exist yet when it is asked for, and is accepted as it is when it is made.
+DONE = {"name": "projects/made-up/locations/us-central1/operations/1", "done": True, "response": {}}
+READY = {
+    "apiVersion": "serving.knative.dev/v1",
+    "kind": "Service",
+    "metadata": {"name": "sluice", "namespace": "made-up", "generation": 1},
+    "spec": {
+        "template": {"spec": {"containers": [{"image": "made-up"}]}},
+        "traffic": [{"latestRevision": True, "percent": 100}],
+    },
+    "status": {
+        "conditions": [{"type": name, "status": "True"} for name in ("Ready", "ConfigurationsReady", "RoutesReady")],
+        "latestReadyRevisionName": "sluice-00001-abc",
+        "observedGeneration": 1,
+        "traffic": [{"revisionName": "sluice-00001-abc", "percent": 100}],
+        "url": "https://sluice-123456789012.us-central1.run.app",
+    },
+}
+ANSWERS: dict[str, Any] = {
+    "/services/run.googleapis.com": {"state": "ENABLED"},
+    ":batchEnable": {**DONE, "name": "operations/1"},
+    ":getIamPolicy": {},
+    ":setIamPolicy": {},
+    ":access": {"payload": {"data": "cGstMDEyMzQ1Njc4OWFiY2RlZg=="}},
+    "/repositories": DONE,
+    "/operations": DONE,
+    "/revisions": {"items": [], "metadata": {}},
+    ":addVersion": {"name": "projects/made-up/secrets/made-up/versions/1"},
+}
+
+
 class Gcloud:
     """Google's own command line tool, whose calls go to a server here in place of Google's.
 
-    `calls` are those that changed something: method, path and body. What it asks for does not exist yet.
+    `calls` are those that changed something: method, path and body. The service exists once it has been made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,16 +103,16 @@ class Gcloud:
         if self.program is None:
             pytest.skip("gcloud is not on this machine, and neither PyPI nor npm has it")
         self.calls: list[tuple[str, str, Any]] = []
+        self._deployed = False
         self._folder = folder
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command as somebody with an account would, as far as gcloud can tell."""
+    def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command as somebody with an account would, as far as gcloud can tell. `given` is its standard input."""
         token = self._folder / "token"
         token.write_text("made-up")
-        apis = ("RUN", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER")
+        apis = ("ARTIFACTREGISTRY", "CLOUDRESOURCEMANAGER", "IAM", "RUN", "SECRETMANAGER", "SERVICEUSAGE")
         with running() as google:
             google.choose = self._answer
-            proxy = f"http://127.0.0.1:{google.port}"
             environ = {
                 "PATH": os.environ["PATH"],
                 "HOME": str(self._folder),
@@ -92,17 +124,30 @@ class Gcloud:
                 "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
                 # It puts the region before the host's name, so only a proxy can be the one to answer.
                 **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"http://{api.lower()}.test/" for api in apis},
-                "http_proxy": proxy,
-                "https_proxy": "http://127.0.0.1:1",  # nothing leaves this machine
+                "http_proxy": f"http://127.0.0.1:{google.port}",
+                "https_proxy": "http://127.0.0.1:9",  # nothing leaves this machine
             }
             assert self.program is not None
-            line = [self.program, *arguments]
-            return subprocess.run(line, env=environ, capture_output=True, text=True, timeout=120, check=False)
+            return subprocess.run(
+                [self.program, *arguments],
+                env=environ,
+                input=given,
+                stdin=subprocess.DEVNULL if given is None else None,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
 
     def _answer(self, call: Received) -> Script:
-        if call.method == "GET" and "serviceusage.test" in call.target:
-            return whole(b'{"state": "ENABLED"}')
+        if call.method != "GET":
+            self.calls.append((call.method, call.target, json.loads(call.body)))
+            self._deployed = self._deployed or "/namespaces/made-up/services" in call.target
+        for part, answer in ANSWERS.items():
+            if part in call.target:
+                return whole(json.dumps(answer).encode())
+        if self._deployed and call.method == "GET" and "/services/sluice" in call.target:
+            return whole(json.dumps(READY).encode())
         if call.method == "GET":
             return whole(b'{"error": {"code": 404, "status": "NOT_FOUND", "message": "It is new."}}', 404)
-        self.calls.append((call.method, call.target, json.loads(call.body)))
         return whole(call.body)
