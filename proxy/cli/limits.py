@@ -70,6 +70,9 @@ how many calls one instance takes at once, and whether an encoded path reaches t
 
 Not documented by Google: how many headers Cloud Run takes, how long a stream may stay silent, and whether the service
 is told over HTTP/1 that its caller has left. Documented: some characters of an encoded path arrive decoded.
+
+Not documented for Python functions of EdgeOne Pages: the size of an answer, how long a stream may stay silent, calls at
+once in an instance, and what its network does to streams and paths. The sizes are those of its Node.js functions.
 """
 _FOOT = """
 `python -m proxy limits` prints this table; `--platform aws` prints one platform.

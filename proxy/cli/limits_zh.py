@@ -38,6 +38,8 @@ Vercel 的文档没有说明：调用方断开时是否通知 Python 函数，�
 
 Google 的文档没有说明：Cloud Run 接受多少请求头，流允许静默多久，以及通过 HTTP/1 时服务能否得知调用方已断开。文档写明的是：编码过的路径里有些字符
 到达时已被解码。
+
+EdgeOne Pages 的文档没有说明 Python 函数的回答大小、流允许静默多久、单实例并发，以及它的网络如何处理流和路径。表中的大小是它的 Node.js 函数的。
 """
 FOOT = """
 `python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
@@ -52,6 +54,9 @@ SOURCES = {
     "github.com/devsapp/fc3, docs/zh/yaml/readme.md": "github.com/devsapp/fc3 的 docs/zh/yaml/readme.md",
     "Cloud Run Admin API v1 in gcloud 528, RevisionSpec": "gcloud 528 自带的 Cloud Run Admin API v1，RevisionSpec",
     "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js": "github.com/GoogleCloudPlatform/cloud-run-mcp 的 lib/deployment/constants.js",
+    "github.com/TencentEdgeOne/edgeone-pages-skills, skills/edgeone-pages-dev/SKILL.md": "github.com/TencentEdgeOne/edgeone-pages-skills 的 skills/edgeone-pages-dev/SKILL.md",
+    "not documented; measured in public code on 2026-10-10, with Node.js": "文档未说明；公开代码于 2026-10-10 用 Node.js 测得",
+    "npm edgeone 1.4.9, cloudFunctions.python.maxDuration": "npm 的 edgeone 1.4.9，cloudFunctions.python.maxDuration",
     "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
     "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
 }

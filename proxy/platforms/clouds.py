@@ -68,4 +68,6 @@ CLOUDS = (
         r"\.([a-z]+-[a-z]+[0-9]+)\.run\.app",
         "Deploy with --region asia-southeast1 (Singapore), or choose a provider that serves this region.",
     ),
+    # It runs in Tencent's regions, whose row is above.
+    Cloud("edgeone", ("eo-",)),
 )

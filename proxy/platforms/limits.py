@@ -42,6 +42,7 @@ _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
 _VERCEL = "vercel.com/docs/functions/limitations"
 _VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
 _RUN = "docs.cloud.google.com/run/quotas"
+_EDGEONE = "github.com/TencentEdgeOne/edgeone-pages-skills, skills/edgeone-pages-dev/SKILL.md"
 _RUN_TIME = "docs.cloud.google.com/run/docs/configuring/request-timeout"
 _READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
@@ -191,6 +192,14 @@ LIMITS: tuple[Limit, ...] = (
           "docs.cloud.google.com/run/docs/container-contract", "2026-11-27"),
     Limit("cloudrun", "upload", "source without a build", 262_144_000, "bytes", True, "the upload is refused",
           "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js", "2026-11-27"),
+    Limit("edgeone", "function", "request body", 6_000_000, "bytes", True, "the platform's own error", _EDGEONE,
+          "2026-11-27"),
+    Limit("edgeone", "function", "time-out", 30, "seconds", False, "504 from the platform",
+          "not documented; measured in public code on 2026-10-10, with Node.js", "2026-11-27"),
+    Limit("edgeone", "function", "longest time-out", 120, "seconds", True, "504 from the platform",
+          "npm edgeone 1.4.9, cloudFunctions.python.maxDuration", "2026-11-27"),
+    Limit("edgeone", "upload", "unpacked bundle", 128_000_000, "bytes", True, "the upload is refused", _EDGEONE,
+          "2026-11-27"),
 )  # fmt: skip
 
 

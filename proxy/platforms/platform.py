@@ -46,6 +46,8 @@ class Bundle:
     # Empty where the platform has no room for counting tokens.
     tiktoken: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    # The platform's own tool installs the packages: a requirements.txt in `sources` names the locked versions for it.
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,32 @@ PLATFORMS = (
         ),
     ),
     Platform(
+        "edgeone",
+        "EdgeOne Pages",
+        "EdgeOne Pages",
+        (
+            Function(
+                "edgeone",
+                "proxy.adapters.edgeone",
+                (Door("function", "函数", streams=True, hosts=("*.edgeone.cool",)),),
+                Bundle(
+                    "edgeone",
+                    python="",  # its tool takes sources alone, for Python 3.10
+                    wheels="x86_64-manylinux2014",
+                    packages=("certifi", "click", "h11", "itsdangerous", "typing-extensions", "uvicorn"),
+                    files=("edgeone.json", "cloud-functions/index.py"),
+                    prefix="/var/user",
+                    limit=int(number("edgeone", UPLOAD, "unpacked bundle")),
+                    origin="edgeone",
+                    sources="cloud-functions",
+                    # Its tool refuses modules that are called like well-known packages, httpx among them.
+                    lacks=(*_ENGINES[1:], *_STORES, *_COUNTING, "proxy.metrics"),
+                    listed=True,
+                ),
+            ),
+        ),
+    ),
+    Platform(
         "server",
         "A server of your own",
         "自己的服务器",

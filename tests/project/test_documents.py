@@ -42,6 +42,7 @@ NOT_RUN = {
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
     r"gcloud builds submit": "Google's cloud; test_container.py runs the Dockerfile's steps",
+    r"cd build/edgeone|npx edgeone ": "EdgeOne's cloud; test_edgeone_build.py builds with its tool, up to the login",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"git (pull|checkout v0\.1\.0)$": "a deployer's own checkout",

@@ -18,6 +18,15 @@ ENGLISH = {
         "gcloud run services logs read sluice shows why. A setting that is missing is named there."),
     "cloudrun.timeout": (
         "failed", "Cloud Run has ended the call ({status})", "Raise --timeout: up to 3600 seconds."),
+    "edgeone.token": (
+        "failed", "EdgeOne asks for a token in the address ({status}): edgeone.cool is for previews",
+        "Bind a domain of your own in the project's settings, and use that as the base URL."),
+    "edgeone.timeout": (
+        "failed", "EdgeOne has ended the call, or the function sent nothing for too long ({status})",
+        "Set maxDuration to 120 in edgeone.json, use streams, and set KEEPALIVE_FIRST_SECONDS=5."),
+    "edgeone.failed": (
+        "failed", "the function did not start, or the request is larger than 6 MB ({status})",
+        "The project's log in the console shows why. Deploy the folder build/edgeone as it is."),
 }  # fmt: skip
 CHINESE = {
     "cloudrun.private": ("Google 拒绝没有 Google 身份的调用方（{status}），请求没有到达 Sluice",
@@ -30,4 +39,10 @@ CHINESE = {
     "cloudrun.crashed": ("实例没有启动，或已经退出（{status}）",
                          "原因见 gcloud run services logs read sluice，缺少的设置也写在那里。"),
     "cloudrun.timeout": ("Cloud Run 终止了调用（{status}）", "请调大 --timeout，最多 3600 秒。"),
+    "edgeone.token": ("EdgeOne 要求地址里带有令牌（{status}）：edgeone.cool 只用于预览",
+                      "请在项目设置里绑定自己的域名，并把它用作接口地址。"),
+    "edgeone.timeout": ("EdgeOne 终止了调用，或函数太久没有返回内容（{status}）",
+                        "请把 edgeone.json 里的 maxDuration 设为 120，使用流式，并设置 KEEPALIVE_FIRST_SECONDS=5。"),
+    "edgeone.failed": ("函数没有启动，或请求超过 6 MB（{status}）",
+                       "原因见控制台里项目的日志。请原样部署 build/edgeone 文件夹。"),
 }  # fmt: skip
