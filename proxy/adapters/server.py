@@ -40,11 +40,15 @@ def settings(**more: Any) -> dict[str, Any]:
     }
 
 
-def run(app: Any, host: str, port: int, keep_alive: int) -> None:
-    """Serve `app` until the platform stops the instance. Idle connections stay open for `keep_alive` seconds."""
+def run(app: Any, host: str, port: int, keep_alive: int, grace: int | None = None) -> None:
+    """Serve `app` until the platform stops the instance. Idle connections stay open for `keep_alive` seconds.
+
+    `grace` is how many seconds running calls get after SIGTERM; None if they get all that they need.
+    """
     import uvicorn
 
-    uvicorn.Server(uvicorn.Config(app, **settings(host=host, port=port, timeout_keep_alive=keep_alive))).run()
+    options = settings(host=host, port=port, timeout_keep_alive=keep_alive, timeout_graceful_shutdown=grace)
+    uvicorn.Server(uvicorn.Config(app, **options)).run()
 
 
 def __getattr__(name: str) -> Connections:

@@ -33,6 +33,11 @@ def main(arguments: list[str]) -> int:
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr, flush=True)
         return 1
+    if "K_SERVICE" in os.environ:  # Google Cloud Run, in whose variables nothing names the region or several processes
+        from proxy.adapters import cloudrun
+
+        cloudrun.main()
+        return 0
     # uvicorn raises the signal again after its shutdown. A container that was told to stop has not failed.
     signal.signal(signal.SIGTERM, _stop)
     return serve.run(HOST, port, demo=False, workers=workers)

@@ -58,6 +58,7 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   may stream.
 - **Azure Functions** end a call that sends nothing for 230 s. Sluice answers 504 a few seconds before that; a stream
   goes on, because its pings end the silence. No size of an answer is documented as a limit.
+- **Cloud Run** limits only answers in one piece. Sluice sends larger ones in chunks, so none is refused for its size.
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
 silent; what Tencent answers if a function starts too slowly; whether a custom domain's gateway changes an encoded
@@ -71,6 +72,12 @@ how many calls one instance takes at once, and whether an encoded path reaches t
 Not documented by Microsoft: whether a stream that goes on sending may last longer than 230 s (they are "the maximum
 amount of time that an HTTP triggered function can take to respond", but the reason given is an idle time-out), whether
 its front end passes each piece on at once and tells the host that a caller has left, and how large a package may be.
+
+Not documented by Google: how many headers Cloud Run takes, how long a stream may stay silent, and whether the service
+is told over HTTP/1 that its caller has left. Documented: some characters of an encoded path arrive decoded.
+
+Not documented for Python functions of EdgeOne Pages: the size of an answer, how long a stream may stay silent, calls at
+once in an instance, and what its network does to streams and paths. The sizes are those of its Node.js functions.
 """
 _FOOT = """
 `python -m proxy limits` prints this table, fitted to the terminal. `--platform aws` prints one platform, and

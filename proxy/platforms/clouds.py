@@ -72,4 +72,15 @@ CLOUDS = (
         r"\.([a-z0-9]+)-[0-9]{2}\.azurewebsites\.net",
         "Create the app in another region, such as southeastasia, or choose a provider that serves this region.",
     ),
+    # Of Google's regions, only Hong Kong is not served (docs.cloud.google.com/run/docs/locations, read 2026-11-27).
+    # x-serverless-authorization holds a caller's Google identity. Host names with a hash do not tell the region.
+    Cloud(
+        "cloudrun",
+        ("x-cloud-trace-", "x-serverless-"),
+        ("asia-east2",),
+        r"\.([a-z]+-[a-z]+[0-9]+)\.run\.app",
+        "Deploy with --region asia-southeast1 (Singapore), or choose a provider that serves this region.",
+    ),
+    # It runs in Tencent's regions, whose row is above.
+    Cloud("edgeone", ("eo-",)),
 )

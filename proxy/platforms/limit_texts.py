@@ -38,6 +38,8 @@ TEXTS_ZH = {
     "longest time-out, Hobby": "最长超时，Hobby 套餐",
     "longest time-out, Pro": "最长超时，Pro 套餐",
     "calls at once in an instance": "单实例并发",
+    "time to end after SIGTERM": "收到 SIGTERM 后的结束时间",
+    "source without a build": "不经构建直接部署的源代码",
     "unpacked bundle": "解压后的部署包",
     "zip": "zip",
     "environment": "全部环境变量",
@@ -93,6 +95,9 @@ TEXTS_ZH = {
     "it is cancelled": "被取消",
     "504 from the platform": "平台的 504",
     "500, 502 or 504 from the platform": "平台的 500、502 或 504",
+    "sent in chunks, which have no limit": "改用分块传输，没有上限",
+    "the revision gets no calls": "该修订版本不接收调用",
+    "the process is killed": "进程被强制结束",
 }
 
 

@@ -41,6 +41,9 @@ _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
 _VERCEL = "vercel.com/docs/functions/limitations"
 _VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
 _AZURE = "learn.microsoft.com/azure/azure-functions/functions-scale"
+_RUN = "docs.cloud.google.com/run/quotas"
+_EDGEONE = "github.com/TencentEdgeOne/edgeone-pages-skills, skills/edgeone-pages-dev/SKILL.md"
+_RUN_TIME = "docs.cloud.google.com/run/docs/configuring/request-timeout"
 _READ, _READ_LATER, _READ_FC = "2026-11-23", "2026-11-24", "2026-11-27"
 
 LIMITS: tuple[Limit, ...] = (
@@ -190,6 +193,28 @@ LIMITS: tuple[Limit, ...] = (
     Limit("azure", "function", "memory", 2_048_000_000, "bytes", False, "the function is stopped", _AZURE,
           "2026-11-27"),
     Limit("azure", "upload", "temporary files", 800_000_000, "bytes", True, "not documented", _AZURE, "2026-11-27"),
+    Limit("cloudrun", "service", "request body", 33_554_432, "bytes", True, "413 from the platform", _RUN,
+          "2026-11-27"),
+    Limit("cloudrun", "service", "response body, not streamed", 33_554_432, "bytes", True,
+          "sent in chunks, which have no limit", _RUN, "2026-11-27"),
+    Limit("cloudrun", "service", "time-out", 300, "seconds", False, "504 from the platform", _RUN_TIME, "2026-11-27"),
+    Limit("cloudrun", "service", "longest time-out", 3_600, "seconds", True, "504 from the platform", _RUN_TIME,
+          "2026-11-27"),
+    Limit("cloudrun", "service", "start-up", 240, "seconds", True, "the revision gets no calls", _RUN, "2026-11-27"),
+    Limit("cloudrun", "service", "calls at once in an instance", 80, "calls", False, "another instance starts",
+          "Cloud Run Admin API v1 in gcloud 528, RevisionSpec", "2026-11-27"),
+    Limit("cloudrun", "service", "time to end after SIGTERM", 10, "seconds", True, "the process is killed",
+          "docs.cloud.google.com/run/docs/container-contract", "2026-11-27"),
+    Limit("cloudrun", "upload", "source without a build", 262_144_000, "bytes", True, "the upload is refused",
+          "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js", "2026-11-27"),
+    Limit("edgeone", "function", "request body", 6_000_000, "bytes", True, "the platform's own error", _EDGEONE,
+          "2026-11-27"),
+    Limit("edgeone", "function", "time-out", 30, "seconds", False, "504 from the platform",
+          "not documented; measured in public code on 2026-10-10, with Node.js", "2026-11-27"),
+    Limit("edgeone", "function", "longest time-out", 120, "seconds", True, "504 from the platform",
+          "npm edgeone 1.4.9, cloudFunctions.python.maxDuration", "2026-11-27"),
+    Limit("edgeone", "upload", "unpacked bundle", 128_000_000, "bytes", True, "the upload is refused", _EDGEONE,
+          "2026-11-27"),
 )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Bundle:
     tiktoken: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     not_uploaded: tuple[str, ...] = ()
+    # The platform's own tool installs the packages: a requirements.txt in `sources` names the locked versions for it.
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,56 @@ PLATFORMS = (
         ),
     ),
     Platform(
+        "cloudrun",
+        "Google Cloud Run",
+        "Google Cloud Run",
+        (
+            Function(
+                "cloudrun",
+                "proxy.adapters.cloudrun",
+                (Door("service", "服务", streams=True, hosts=("*.run.app",)),),
+                Bundle(
+                    "cloudrun",
+                    python="3.13",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_SERVER),
+                    files=("main.py", "Procfile", ".python-version"),
+                    prefix="/workspace",
+                    limit=int(number("cloudrun", UPLOAD, "source without a build")),
+                    origin="cloudrun",
+                    tiktoken=_GLIBC_2_28,
+                    lacks=_WEB_LACKS,
+                ),
+            ),
+        ),
+    ),
+    Platform(
+        "edgeone",
+        "EdgeOne Pages",
+        "EdgeOne Pages",
+        (
+            Function(
+                "edgeone",
+                "proxy.adapters.edgeone",
+                (Door("function", "函数", streams=True, hosts=("*.edgeone.cool",)),),
+                Bundle(
+                    "edgeone",
+                    python="",  # its tool takes sources alone, for Python 3.10
+                    wheels="x86_64-manylinux2014",
+                    packages=("certifi", "click", "h11", "itsdangerous", "typing-extensions", "uvicorn"),
+                    files=("edgeone.json", "cloud-functions/index.py"),
+                    prefix="/var/user",
+                    limit=int(number("edgeone", UPLOAD, "unpacked bundle")),
+                    origin="edgeone",
+                    sources="cloud-functions",
+                    # Its tool refuses modules that are called like well-known packages, httpx among them.
+                    lacks=(*_ENGINES[1:], *_STORES, *_COUNTING, "proxy.metrics"),
+                    listed=True,
+                ),
+            ),
+        ),
+    ),
+    Platform(
         "server",
         "A server of your own",
         "自己的服务器",

@@ -25,6 +25,8 @@ ALSO = {
     "asyncio_host": {"asyncio_pump"},
     "aliyun_fc": {"asgi", "server"},  # it is the app behind our server
     "azure_functions": {"asgi", "server"},
+    "cloudrun": {"asgi", "server"},
+    "edgeone": {"asgi", "asgi_http"},  # the app behind the platform's own
     "scf_web": {"asgi", "server"},
     "vercel": {"asgi"},  # the app behind the platform's own
     **dict.fromkeys(SERVER, SERVER),

@@ -59,7 +59,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
         dates = {entry.date_time for entry in archive.infolist()}
     tops = {one.partition("/")[0] for one in names}
     assert {
-        "app.py" if name in ("azure", "vercel") else "handler.py",
+        {"azure": "app.py", "cloudrun": "main.py", "vercel": "app.py"}.get(name, "handler.py"),
         "proxy",
         "httpx",
         "httpcore",
@@ -75,7 +75,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert ("exceptiongroup" in tops) == (BUNDLES[name].python == "3.10"), "it belongs to Python 3.10 alone"
     assert not [one for one in names if one.startswith(("proxy/cli/", "proxy/__main__"))]
     assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
-    assert ("uvicorn" in tops) == (name in ("scf-web", "aliyun", "azure"))
+    assert ("uvicorn" in tops) == (name in ("scf-web", "aliyun", "azure", "cloudrun"))
     assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
     assert {mode for one, mode in modes.items() if "bootstrap" in one} <= {0o755}
     assert dates == {(1980, 1, 1, 0, 0, 0)}

@@ -80,7 +80,17 @@ def test_each_cloud_is_a_platform_and_names_its_own_headers_and_regions() -> Non
     prefixes = [prefix for cloud in CLOUDS for prefix in cloud.header_prefixes]
     assert len({*prefixes}) == len(prefixes) and all(prefix.islower() for prefix in prefixes)
     assert all(cloud.header_prefixes for cloud in CLOUDS)
-    served = ("ap-singapore", "ap-tokyo", "na-siliconvalley", "ap-southeast-1", "ap-northeast-1", "us-west-1", "SIN")
+    served = (
+        "ap-singapore",
+        "ap-tokyo",
+        "na-siliconvalley",
+        "ap-southeast-1",
+        "ap-northeast-1",
+        "us-west-1",
+        "SIN",
+        "asia-east1",
+        "us-central1",
+    )
     assert not [region for cloud in CLOUDS for region in served if region.startswith(cloud.unserved or ("-",))]
 
 
@@ -92,6 +102,8 @@ def test_each_cloud_is_a_platform_and_names_its_own_headers_and_regions() -> Non
         ("sluice-abcdefghij.cn-shanghai-finance-1.fcapp.run", "cn-shanghai-finance-1"),
         ("sluice-abcdefghij.cn-hangzhou-vpc.fcapp.run", "cn-hangzhou"),
         ("abc.lambda-url.eu-west-1.on.aws", "eu-west-1"),
+        ("sluice-123456789012.us-central1.run.app", "us-central1"),
+        ("sluice-abcdefghij-uc.a.run.app", None),
         ("ap-northeast-1.fcapp.run.example.com", None),
         ("example.com", None),
     ],

@@ -45,6 +45,8 @@ NOT_RUN = {
     r"cd build/cloudflare|uv run pywrangler|npx wrangler": "Cloudflare's cloud; test_workers_deploy.py runs it dry",
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
     r"az (login|group|storage|functionapp)\b": "Azure's cloud; test_azure_deploy.py holds them to what is deployed",
+    r"gcloud builds submit": "Google's cloud; test_container.py runs the Dockerfile's steps",
+    r"cd build/edgeone|npx edgeone ": "EdgeOne's cloud; test_edgeone_build.py builds with its tool, up to the login",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
     r"git (pull|checkout v0\.1\.0|switch -)$": "a deployer's own checkout",
@@ -61,6 +63,7 @@ RUN = {
     r"python -m proxy init": "tests/cli/test_init_pty.py, tests/cli/test_init_flags.py",
     r"python -m proxy (serve|bundle)": "tests/cli/test_serve.py, tests/cli/test_bundle.py",
     r"python -m proxy usage ": "tests/cli/test_usage_document.py",
+    r"((printf|openssl) .* \| )?gcloud |sed .* cloudrun/service.yaml ": "tests/deploy/test_cloudrun_deploy.py",
     r"python -m proxy limits": "tests/platforms/test_limits.py",
 }
 

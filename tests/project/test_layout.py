@@ -12,7 +12,7 @@ from tests.support.paths import ROOT, TESTS
 
 # Subjects without a folder in proxy/, and what is no test.
 OTHERS = {"agents", "benchmarks", "contract", "deploy", "project", "sdk", "security", "support"}
-DATA = {"clients", "events", "node", "sam", "streams", "vercel", "wrangler"}
+DATA = {"clients", "edgeone", "events", "node", "sam", "streams", "vercel", "wrangler"}
 # Folders of proxy/ without tests of their own: data, and errors, which are tested where they are raised.
 UNTESTED = {"data", "errors"}
 

@@ -13,11 +13,13 @@ import pytest
 from proxy.adapters.aliyun_fc import FcApp
 from proxy.adapters.aws_buffered import BufferedFunction
 from proxy.adapters.azure_functions import FunctionsApp
+from proxy.adapters.cloudrun import CloudRunApp
+from proxy.adapters.edgeone import EdgeOneApp
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.support import aliyun, azure, vercel
+from tests.support import aliyun, azure, cloudrun, edgeone, vercel
 from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
@@ -259,6 +261,43 @@ class AzureDriver:
         """The servers are stopped by those who gave them."""
 
 
+class CloudRunDriver:
+    """The service: its app behind the server that it starts, with the headers that Google's front end adds."""
+
+    function = "cloudrun"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        port = self._serve(CloudRunApp, **dict(settings)).port
+        return call(port, ask.method, ask.path, (*ask.headers, *cloudrun.ADDED), ask.body)
+
+    def close(self) -> None:
+        """The servers are stopped by those who gave them."""
+
+
+class EdgeOneDriver:
+    """EdgeOne's function: its app behind a server, with the headers that the platform adds.
+
+    tests/deploy/test_edgeone_build.py runs the same cases behind the platform's own runtime.
+    """
+
+    function = "edgeone"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        port = self._serve(EdgeOneApp, **dict(settings)).port
+        return call(port, ask.method, ask.path, (*ask.headers, *edgeone.ADDED), ask.body)
+
+    def close(self) -> None:
+        """The servers are stopped by those who gave them."""
+
+
 # All but the Worker, which takes the host that runs it.
 DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "asgi": AsgiDriver,
@@ -274,6 +313,8 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "aws-stream": LambdaStreamDriver,
     "vercel": VercelDriver,
     "azure-functions": AzureDriver,
+    "cloudrun": CloudRunDriver,
+    "edgeone": EdgeOneDriver,
 }
 
 _PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")

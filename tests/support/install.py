@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import agents, node, sam
+from tests.support import agents, edgeone, node, sam
 from tests.support.paths import TESTS
 from tests.support.workers import install_sdk
 
@@ -11,5 +11,6 @@ if __name__ == "__main__":
         node.packages(parts.parent)
     node.node_at_least((22, 12), TESTS / "wrangler")
     agents.install()
+    edgeone.install()
     install_sdk()
     sam.install()

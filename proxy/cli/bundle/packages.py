@@ -25,7 +25,17 @@ _LEFT_OUT_PATHS = ("uvicorn/protocols",)  # our server has connections of its ow
 
 
 def add_packages(bundle: Bundle, folder: Path) -> None:
-    """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here."""
+    """Unpack the locked wheels of the bundle's packages for the platform's Python, whatever runs here.
+
+    Where the platform installs them itself, their locked versions are written down for it instead.
+    """
+    if bundle.listed:
+        locked = subset((ROOT / "requirements.txt").read_text(), bundle.packages)
+        (folder / bundle.sources).mkdir(parents=True)
+        versions = re.findall(r"^[a-z0-9-]+==[0-9a-z.]+", locked, re.MULTILINE)
+        text = "".join(f"{version}\n" for version in versions)
+        (folder / bundle.sources / "requirements.txt").write_text(text, encoding="utf-8", newline="\n")
+        return
     _install(bundle, bundle.packages, bundle.wheels, folder / bundle.sources)
     for position, system in enumerate(bundle.tiktoken):
         if not position:

@@ -27,7 +27,7 @@ def add_sources(bundle: Bundle, folder: Path) -> None:
     proxy = folder / bundle.sources / "proxy"
     if bundle.sources != ".":
         pack_console(proxy / "endpoints" / "console")
-    if "certifi" in bundle.packages:
+    if "certifi" in bundle.packages and not bundle.listed:
         hash_folder(folder / "certifi" / "cacert.pem", proxy / "transports" / "certificates")
     for name in own_files(bundle):
         _copy(ROOT / bundle.origin / name, folder / name)

@@ -12,10 +12,10 @@ from proxy.platforms.clouds import CLOUDS
 _TAIL = re.compile(
     r"(/(chat/completions|completions|responses|embeddings|models|readyz|healthz)|/v1)?/*$", re.IGNORECASE
 )
-# The words of regions: ap-southeast-1, us-gov-west-1, na-siliconvalley, ap-shanghai-fsi, cn-hangzhou.
-_AREAS = frozenset("af ap ca cn eu il me mx na sa us".split())
+# The words of regions: ap-southeast-1, us-gov-west-1, na-siliconvalley, ap-shanghai-fsi, cn-hangzhou, us-central1.
+_AREAS = frozenset("af ap ca cn eu il me mx na sa us africa asia australia europe northamerica southamerica".split())
 _PLACES = frozenset(
-    "north south east west central northeast southeast northwest southwest gov 1 2 3 4 5 6 7 8 9 "
+    "north south east west central northeast southeast northwest southwest gov "
     "guangzhou shanghai nanjing beijing chengdu chongqing shenzhen hongkong fsi "
     "hangzhou qingdao zhangjiakou huhehaote wulanchabu heyuan "
     "singapore bangkok jakarta seoul tokyo mumbai siliconvalley ashburn toronto frankfurt moscow saopaulo".split()
@@ -86,4 +86,5 @@ def known_region(root: str) -> str | None:
     """The region in a host name, if it is made of the words of which regions are made; else None."""
     region = region_of(root) or ""
     area, *places = region.split("-")
-    return region if region in _WHOLE or (area in _AREAS and places and set(places) <= _PLACES) else None
+    words = {re.sub(r"[0-9]{1,2}$", "", place) for place in places} - {""}  # Google writes the number after the word
+    return region if region in _WHOLE or (area in _AREAS and words and words <= _PLACES) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.cli.doctor import platform_messages
+
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 STATES = (OK, WARNING, FAILED, SKIPPED)
 COPY_AGAIN = "Copy the base URL again from your deployment; it ends in /v1."
@@ -231,45 +233,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "size.passed": (WARNING, "a body of {size} bytes, above the documented limit, is accepted", ""),
     "size.lost": (WARNING, "a body of {size} bytes: {what}", "The platform closes the connection without an error."),
     "size.unknown": (SKIPPED, "sizes: no documented limit to test on {platform}", ""),
-    "vercel.protected": (
-        FAILED, "Vercel asks for a login before the function is called (Deployment Protection)",
-        "Use the production address, or turn Vercel Authentication off in the project's settings: Sluice checks keys."),
-    "vercel.missing": (
-        FAILED, "nothing is deployed at this address ({error})",
-        "Copy the production address from Vercel's dashboard, and run npx vercel deploy --prod."),
-    "vercel.crashed": (
-        FAILED, "the function did not start or has ended ({error})",
-        "npx vercel logs shows why. Deploy the folder build/vercel, or a clone of the repository as it is."),
-    "vercel.timeout": (
-        FAILED, "Vercel has stopped the function ({error})",
-        "Raise maxDuration in vercel.json: up to 300 on the Hobby plan, 800 on Pro."),
-    "vercel.large": (FAILED, "the request is larger than the 4.5 MB that Vercel takes ({error})", "Send less."),
-    "vercel.paused": (
-        FAILED, "Vercel has paused this deployment ({error})",
-        "Its owner's dashboard says why, such as a spending limit or a used-up free plan."),
-    "azure.not_running": (
-        FAILED, "Azure's host runs, but the function does not (HTTP {status})",
-        ("Deploy the zip unchanged to an app whose runtime is Python 3.13; the log stream in the portal shows why it "
-         "does not start (docs/deploy-azure.md).")),
-    "azure.crashed": (
-        FAILED, "Azure's host got no answer from the function (HTTP {status} without a body)",
-        "The log stream in the portal shows why. Deploy the zip unchanged (docs/deploy-azure.md)."),
-    "azure.route": (
-        FAILED, "Azure's host knows no function for this path (HTTP {status} without a body)",
-        "Deploy the zip unchanged: its host.json takes every path. With another host.json the address ends in /api."),
-    "azure.key": (
-        FAILED, "Azure asks for a function key before it calls the function (HTTP {status} without a body)",
-        "Deploy the zip unchanged: its function.json says anonymous, because Sluice checks keys."),
-    "azure.login": (
-        FAILED, "Azure asks for a login before it calls the function",
-        "Turn App Service authentication off in the app's settings (Authentication): Sluice checks keys."),
-    "azure.stopped": (FAILED, "the function app is stopped (HTTP {status})", "Start it in the portal."),
-    "azure.blocked": (
-        FAILED, "Azure does not let your address in (HTTP {status})",
-        "Allow it in the app's settings: Networking, public network access and access restrictions."),
-    "azure.silent": (
-        FAILED, "Azure has ended a call that sent nothing for 230 s (HTTP {status})",
-        'Use "stream": true, and leave KEEPALIVE_SECONDS on.'),
+    **platform_messages.ENGLISH,
     "status.ok": (OK, "status.openai.com: {message}", ""),
     "status.trouble": (WARNING, "status.openai.com: {message}", "Some of these problems may go away by themselves."),
     "status.unknown": (SKIPPED, "status.openai.com cannot be reached from here", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.cli.doctor import platform_messages
+
 COPY_AGAIN = "请到部署平台重新复制接口地址，它以 /v1 结尾。"
 KEY_HINT = "请把调用方使用的密钥设为环境变量 SLUICE_KEY（或 PROXY_KEY），或加上 --key - 从标准输入读取。"
 INVALID_KEY_OPTION = "--key 只接受 -，表示从标准输入读取密钥。"
@@ -177,28 +179,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "size.passed": ("{size} 字节的请求体超过文档规定的上限，却被接收", ""),
     "size.lost": ("{size} 字节的请求体：{what}", "平台直接断开连接，没有返回错误。"),
     "size.unknown": ("请求体大小：{platform} 没有可以测试的文档上限", ""),
-    "vercel.protected": ("调用函数之前，Vercel 要求登录（Deployment Protection）",
-                         "请使用项目的生产环境地址，或在 Settings → Deployment Protection 里关闭 Vercel Authentication：Sluice 自己会检查密钥。"),
-    "vercel.missing": ("这个地址上没有部署（{error}）",
-                       "请从 Vercel 控制台复制生产环境地址，并运行 npx vercel deploy --prod。"),
-    "vercel.crashed": ("函数没有启动，或已经退出（{error}）",
-                       "原因见 npx vercel logs。请部署 build/vercel 文件夹，或未改动的仓库副本。"),
-    "vercel.timeout": ("Vercel 终止了函数（{error}）",
-                       "请调大 vercel.json 里的 maxDuration：Hobby 套餐最多 300，Pro 最多 800。"),
-    "vercel.large": ("请求超过 Vercel 的 4.5 MB 上限（{error}）", "请减少内容。"),
-    "vercel.paused": ("Vercel 暂停了这个部署（{error}）", "原因见项目所有者的控制台，例如达到支出上限或免费额度用完。"),
-    "azure.not_running": ("Azure 的主机在运行，但函数没有启动（HTTP {status}）",
-                          "请把 zip 原样部署到运行时为 Python 3.13 的应用；原因见门户里的日志流（docs/deploy-azure.zh-CN.md）。"),
-    "azure.crashed": ("Azure 的主机没有收到函数的响应（HTTP {status}，没有正文）",
-                      "原因见门户里的日志流。请原样部署 zip（docs/deploy-azure.zh-CN.md）。"),
-    "azure.route": ("Azure 的主机不知道由哪个函数处理这个路径（HTTP {status}，没有正文）",
-                    "请原样部署 zip：其中的 host.json 接收所有路径。换成别的 host.json 时，地址以 /api 结尾。"),
-    "azure.key": ("调用函数之前，Azure 要求函数密钥（HTTP {status}，没有正文）",
-                  "请原样部署 zip：其中的 function.json 写的是 anonymous，密钥由 Sluice 检查。"),
-    "azure.login": ("调用函数之前，Azure 要求登录", "请在应用设置的「身份验证」里关闭应用服务身份验证：密钥由 Sluice 检查。"),
-    "azure.stopped": ("函数应用已停止（HTTP {status}）", "请在门户里启动它。"),
-    "azure.blocked": ("Azure 不允许你的 IP 地址访问（HTTP {status}）", "请在应用设置的「网络」里检查公用网络访问和访问限制。"),
-    "azure.silent": ("Azure 终止了静默 230 秒的调用（HTTP {status}）", '请使用 "stream": true，并且不要关闭 KEEPALIVE_SECONDS。'),
+    **platform_messages.CHINESE,
     "status.ok": ("status.openai.com：{message}", ""),
     "status.trouble": ("status.openai.com：{message}", "这里的部分问题可能会自行恢复。"),
     "status.unknown": ("无法连接 status.openai.com", ""),
