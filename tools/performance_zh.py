@@ -21,10 +21,11 @@ _PLAIN = re.compile(r"[\d.,+≥≤–() ]*(?: ?MB)?[\d.,() ]*|`[^`]*`")
 _NAMES = {
     *("CPU", "p50", "p99", "nginx", "nginx 1.22", "Sluice", "Portkey 1.15.2", "LiteLLM 1.108.7"),
     *("chat completions", "completions", "embeddings", "Messages", "Responses", "METERING=on", "SQLite"),
-    *("scf-web", "scf-event", "aliyun", "azure", "cloudflare"),
+    *("scf-web", "scf-event", "aliyun", "azure", "cloudflare", "cloudrun"),
 }
 # A cell, or a part of one, which ends at a comma and a space.
 TEXTS = {
+    "edgeone (sources alone)": "edgeone（只有源码）",
     "ms": "毫秒",
     "µs": "微秒",
     "s": "秒",

@@ -15,7 +15,7 @@ _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _ITEM = re.compile(r"^ *(-|\d+\.) ", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_MONTH = re.compile(r"(20\d\d) 年 \d+ 月(?:和 \d+ 月)?")  # which has a name in English
+_MONTH = re.compile(r"(20\d\d) 年 \d+ 月(?:[和至] \d+ 月)?")  # which has a name in English
 _CODE = re.compile(r"`([^`]+)`")
 _PLACE = re.compile(r"<[^<>]+>")  # for the reader's own value, in the reader's language
 # What a block may have in the reader's own language: comments, the greeting of an example, the language of a report.
