@@ -1,6 +1,6 @@
 """The project's tasks, with nothing but Python: `python dev.py TASK [more]`.
 
-TASK is run, setup, test, lint, bench, bundle, release, prices or lock.
+TASK is run, setup, test, lint, bench, bundle, release, prices, screenshots or lock.
 
 Creates `.venv` in the project's root (or where the variable VENV says) with the interpreter that runs this file, and
 installs what the task needs: hashed, pinned, and again only when the list has changed.
@@ -14,15 +14,15 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
-from proxy.cli import child
+from proxy.cli import child  # which stops an older Python with a sentence
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / os.environ.get("VENV", ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-LEAST = (3, 10)
 MAX_TEST_PROCESSES = 4  # each has its own browser, servers and Worker
 
 
@@ -37,11 +37,9 @@ def main(arguments: list[str]) -> int:
         "bundle": bundle,
         "release": release,
         "prices": prices,
+        "screenshots": screenshots,
         "lock": lock,
     }
-    if sys.version_info < LEAST:
-        print("Sluice needs Python 3.10 or newer; this is", sys.version.split()[0], file=sys.stderr)
-        return 2
     if not arguments or arguments[0] not in tasks:
         print(__doc__)
         return 2
@@ -98,7 +96,7 @@ def bench(more: list[str]) -> int:
 
 def bundle(more: list[str]) -> int:
     """One platform's folder and zip under build/, or every platform's; `--no-tokens` leaves counting out."""
-    from proxy.platforms.registry import BUNDLES  # not at the top: an older Python must be told that it is too old
+    from proxy.platforms.registry import BUNDLES  # not at the top: few tasks need it
 
     install("requirements-dev.txt")
     options = [one for one in more if one.startswith("-")]
@@ -122,6 +120,12 @@ def prices(_: list[str]) -> int:
     """The table of prices, from the newest genai-prices that the list allows; Python 3.11 or newer."""
     install("requirements-dev.txt")
     return call("python", "-m", "tools.prices")
+
+
+def screenshots(_: list[str]) -> int:
+    """The pictures of the console in docs/; needs Chromium and a Chinese font."""
+    install("requirements-dev.txt")
+    return call("python", "-m", "tools.screenshots")
 
 
 def lock(_: list[str]) -> int:
@@ -149,8 +153,11 @@ def install(requirements: str) -> None:
     if remake and not begun.exists() and not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
         sys.exit(f"{VENV} exists and is not a Python environment. Set VENV to another folder, or remove this one.")
     # Until this mark is removed below, the environment counts as unfinished, wherever this is interrupted.
-    VENV.mkdir(parents=True, exist_ok=True)
-    begun.touch()
+    try:
+        VENV.mkdir(parents=True, exist_ok=True)
+        begun.touch()
+    except OSError as error:  # a checkout that only somebody else may write to, or a read-only disk
+        sys.exit(f"Cannot write to {VENV}: {error.strerror}. Set VENV to a folder of your own: VENV=~/.sluice make run")
     for path in list(VENV.iterdir()) if remake else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -167,9 +174,22 @@ def install(requirements: str) -> None:
             )
     print(f"Installing {requirements} …", flush=True)
     if code := call("python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements):
+        if (variable := socks_variable(os.environ)) is not None:
+            print(
+                f"pip cannot use the SOCKS proxy that {variable} names. Run `unset {variable}`, or set "
+                "HTTPS_PROXY=http://host:port (with Clash, the same port), and try again.",
+                file=sys.stderr,
+            )
         sys.exit(code)
     done.write_text(wanted)
     begun.unlink()
+
+
+def socks_variable(environ: Mapping[str, str]) -> str | None:
+    """The variable that names the proxy for https, if that is a SOCKS proxy: pip brings nothing to speak to one."""
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    used = next((name for name in names if environ.get(name)), None)
+    return used if used is not None and environ[used].lower().startswith("socks") else None
 
 
 def has_pip() -> bool:

@@ -135,10 +135,10 @@ class Plan:
 class Outcome:
     """What happened: the target, the answer's head, and what the log is told.
 
-    `length` is the body's size in bytes if known, `whole` says that one piece is all of it. `native` is a body that can
-    go down as the platform's own stream; `handed_over` says that the platform has taken it. `ending` is complete, or
-    an error's code, for which `is_expected` keeps the log from warning. `is_translated`: the upstream spoke another
-    protocol than the caller. `details` are further fields of the log line.
+    `kind` is the answer's media type, `length` the body's size in bytes if known; `whole`: one piece is all of it.
+    `native` is a body that can go down as the platform's own stream; `handed_over`: the platform has taken it. `ending`
+    is complete, or an error's code, for which `is_expected` keeps the log from warning. `is_translated`: the upstream
+    spoke another protocol than the caller. `details` are further fields of the log line.
     """
 
     def __init__(self) -> None:
@@ -148,6 +148,7 @@ class Outcome:
         self.attempts: list[str] = []
         self.status = 200
         self.headers: Headers | None = None
+        self.kind = ""
         self.is_sse: bool | None = None
         self.length: int | None = None
         self.whole = False
@@ -176,7 +177,8 @@ class Outcome:
     def head_came(self, status: int, headers: Headers, length: int | None, whole: bool = False) -> None:
         """Note the answer's head; again if the answer becomes another one."""
         self.status, self.headers, self.length, self.whole = status, headers, length, whole
-        self.is_sse = media_type(headers) == "text/event-stream" and "content-encoding" not in headers
+        self.kind = media_type(headers)
+        self.is_sse = self.kind == "text/event-stream" and "content-encoding" not in headers
 
 
 class Call(Stateful):
@@ -319,8 +321,7 @@ class Call(Stateful):
         if self.route is None:
             segments = self.request.path[:100].split("/")
             return "/".join(segment if _HARMLESS.fullmatch(segment) else "*" for segment in segments)
-        path = self.route.path
-        return f"/{path}" if self.route.own or path_table.api(path) == path_table.GEMINI else f"/v1/{path}"
+        return self.route.shown
 
     @property
     def streamed(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -29,17 +28,21 @@ def _write(host: Host, level: str, fields: dict[str, Any], wall: float) -> None:
     record = {"timestamp": timestamp(wall), "level": level, "platform": host.platform}
     record.update([field for field in fields.items() if field[1] is not None])
     text = _ENCODER.encode(record)
-    # A full disk or a closed pipe (`serve | head`) must not cost a caller an answer that has been paid for.
-    with suppress(OSError, ValueError):
+    try:
         host.write(text)
+    except (OSError, ValueError):
+        # A full disk or a closed pipe (`serve | head`) must not cost a caller an answer that has been paid for.
+        return
 
 
 def begun(call: Call) -> None:
     """Tell the host's observer that a call, whose path is known, is going to be relayed."""
     observer = call.host.observer
     if observer is not None and call.is_relayed:
-        with suppress(Exception):  # counting must never fail a call
+        try:
             observer.begun()
+        except Exception:  # counting must never fail a call
+            return
 
 
 def finished(
@@ -62,9 +65,12 @@ def finished(
         fields = _finished(call, status, bytes_out, ending, times)
         if is_written:
             _write(call.host, level, fields, wall)
-        if observer is not None:
-            with suppress(Exception):  # counting must never fail a call
-                observer.finished(fields, call.is_relayed)
+        if observer is None:
+            return
+        try:
+            observer.finished(fields, call.is_relayed)
+        except Exception:  # counting must never fail a call
+            return
 
     call.host.defer(report)
 

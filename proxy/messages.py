@@ -6,7 +6,6 @@ Header names are lower case; values are the bytes on the wire, decoded as Latin-
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from proxy.errors import BodyTooLarge, IncompleteBody
@@ -34,8 +33,10 @@ class Headers:
 
     def set(self, name: str, value: str) -> None:
         """Replace all values of `name` with `value`."""
-        self.remove(name)
-        self.add(name, value)
+        if name in self._first:
+            self.remove_all((name,))
+        self._pairs.append((name, value))
+        self._first[name] = value
 
     def add(self, name: str, value: str) -> None:
         """Append a value of `name`, keeping the others."""
@@ -51,12 +52,6 @@ class Headers:
         """Remove all values of all `names` in one pass: an upstream may send thousands."""
         self._pairs = [pair for pair in self._pairs if pair[0] not in names]
         self._first = dict(reversed(self._pairs))
-
-    def copy(self) -> Headers:
-        """An independent copy."""
-        copied = Headers()
-        copied._pairs, copied._first = self._pairs.copy(), self._first.copy()
-        return copied
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)
@@ -109,7 +104,6 @@ class Envelope(Protocol):
     def text_size(self, text: bytes) -> int: ...
 
 
-@dataclass(slots=True)
 class Request:
     """One call as the caller sent it.
 
@@ -117,6 +111,7 @@ class Request:
     - `body`: may be an unread iterator. The core reads it only after it has accepted the caller.
     - `deadline`: seconds until the platform stops the function; None if nothing does.
     - `origin`: the address that the caller used (`https://host`), if the adapter knows it.
+    - `silence`: seconds after which the platform gives up on an answer that sends nothing; None if it waits.
     - `native`: the body as the platform's own stream, which can be sent upstream without reading `body`; else None.
     - `envelope`: how an entry point that returns a single value will encode the answer; None for those that stream.
     - `plain_limit`: the largest answer, in bytes, that is not an event stream, on streaming platforms with such a
@@ -124,17 +119,39 @@ class Request:
     - `peer`: the IP address at the other end of the connection; None if the adapter does not know it.
     """
 
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    body: bytes | AsyncIterable[bytes] = b""
-    deadline: float | None = None
-    origin: str | None = None
-    native: Any = None
-    envelope: Envelope | None = None
-    plain_limit: int | None = None
-    peer: str | None = None
+    __slots__ = (
+        *("body", "deadline", "envelope", "headers", "method", "native", "origin", "path", "peer", "plain_limit"),
+        *("query", "silence"),
+    )
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Headers,
+        body: bytes | AsyncIterable[bytes] = b"",
+        *,
+        deadline: float | None = None,
+        origin: str | None = None,
+        silence: float | None = None,
+        native: Any = None,
+        envelope: Envelope | None = None,
+        plain_limit: int | None = None,
+        peer: str | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.deadline = deadline
+        self.origin = origin
+        self.silence = silence
+        self.native = native
+        self.envelope = envelope
+        self.plain_limit = plain_limit
+        self.peer = peer
 
     @property
     def length(self) -> int | None:
@@ -160,25 +177,23 @@ class Request:
         length = self.length
         if length is not None and length > limit:
             raise BodyTooLarge(limit, where)
-        if isinstance(self.body, bytes):
-            if len(self.body) > limit:
-                raise BodyTooLarge(limit, where)
-            self.check_complete(len(self.body))
-            return self.body
-        data = await read_up_to(self.body, limit)
-        if data is None:
+        data = self.body if isinstance(self.body, bytes) else await read_up_to(self.body, limit)
+        if data is None or len(data) > limit:
             raise BodyTooLarge(limit, where)
-        self.check_complete(len(data))
+        if length is not None and len(data) < length:
+            raise IncompleteBody
         return data
 
 
-@dataclass(slots=True)
 class Reply:
     """The answer to the caller. A `ByteStream` body must be iterated to its end or closed."""
 
-    status: int
-    headers: Headers = field(default_factory=Headers)
-    body: bytes | ByteStream = b""
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers | None = None, body: bytes | ByteStream = b"") -> None:
+        self.status = status
+        self.headers = Headers() if headers is None else headers
+        self.body = body
 
 
 async def read_up_to(body: AsyncIterable[bytes], limit: int) -> bytes | None:

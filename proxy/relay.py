@@ -54,7 +54,7 @@ async def _answer(call: Call) -> Reply:
         return await status.answer(call, route)
     check_query(request.query)
     if call.api == GEMINI:
-        call.request = request = auth.without_query_key(request)
+        auth.move_query_key(request)
     caller = auth.admit(request.headers, config, call.host.clock.wall())
     call.admit(caller)
     if route.path in BILLING_PATHS and not caller.own_key:

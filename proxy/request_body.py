@@ -18,7 +18,8 @@ from proxy.wire import safe_json, work
 from proxy.wire.json_edit import Document
 
 # The members that the relay itself uses: for the log, for requesting the answer, and for ending it.
-FIELDS = ("model", "stream", "n", "modalities", "audio", "stream_options")
+FIELDS = frozenset(("model", "stream", "n", "modalities", "audio", "stream_options"))
+_SERVER_LIMIT = int(number("server", "http", "request body"))
 # The controls, and the reasons that they give in a refusal.
 _CONTROLS = {
     "held": "calls go up with a credential that the server holds",
@@ -28,6 +29,8 @@ _CONTROLS = {
     "model": "its model decides where it may go",
     "translation": "it is translated for the upstream",
 }
+# Those for which one model has to be named.
+_NEED_ONE_MODEL = frozenset(("model", "limits", "context"))
 
 
 async def take(call: Call, why: str | None = None) -> None:
@@ -36,7 +39,8 @@ async def take(call: Call, why: str | None = None) -> None:
     Raises BodyTooLarge; if it reads strictly also UnsupportedMedia, BadRequest and TooComplex.
     """
     active = controls(call)
-    why = why or next((_CONTROLS[name] for name in active), None)
+    if why is None and active:
+        why = _CONTROLS[active[0]]
     call.body.received = await _bytes(call, active)
     call.body.fields = call.protocol.path_fields(call.path, call.request.query)
     if call.body.native is not None or call.request.method in ("GET", "HEAD"):
@@ -47,7 +51,7 @@ async def take(call: Call, why: str | None = None) -> None:
         call.body.document = Document(call.body.received, tuple(scanned.members))
     document = call.body.document
     if document is not None:
-        fields = {name: document.get(name) for name in FIELDS if name in document}
+        fields = {member.name: document.get(member.name) for member in document.members if member.name in FIELDS}
         call.body.fields = {**fields, **call.body.fields}
     model = requested_model(call)
     if model is not None and len(model) > strict_body.MAX_MODEL_LENGTH:
@@ -57,7 +61,7 @@ async def take(call: Call, why: str | None = None) -> None:
                 param="model",
             )
         call.body.fields.pop("model", None)
-    if {"model", "limits", "context"}.intersection(active) and not is_single_name(model):
+    if not _NEED_ONE_MODEL.isdisjoint(active) and not is_single_name(model):
         raise BadRequest("The model's name has a comma or a control character in it. Name one model.", param="model")
 
 
@@ -74,7 +78,7 @@ def controls(call: Call) -> list[str]:
         active.append("moderation")
     if call.holds_credential:
         active.append("held")
-    if targets.is_translatable(call) and call.config.lacks(call.api):
+    if call.config.lacks(call.api) and targets.is_translatable(call):
         active.append("translation")
     return active
 
@@ -99,7 +103,7 @@ async def _bytes(call: Call, active: list[str]) -> bytes:
             strict_body.check_form_accepted(call)
         call.body.native = request.native
         return b""
-    limit = configured or platform_limit or int(number("server", "http", "request body"))
+    limit = configured or platform_limit or _SERVER_LIMIT
     if platform_limit is not None and limit >= platform_limit:
         return await request.read(platform_limit, f"this platform ({call.host.platform})")
     return await request.read(limit)

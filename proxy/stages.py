@@ -35,14 +35,14 @@ def _has_key_to_guard(call: Call) -> bool:
 
 
 def _has_renamed_model(call: Call) -> bool:
-    return any(target.model is not None for target in call.plan.targets)
+    return call.config.routes_by_model and any(target.model is not None for target in call.plan.targets)
 
 
 def _has_moderation(call: Call) -> bool:
     if call.config.moderation:
         return True
     document = call.body.document
-    return call.protocol.known and document is not None and any(name in document for name in moderation.FIELDS)
+    return call.protocol.known and document is not None and not document.isdisjoint(moderation.FIELDS)
 
 
 def _checks_context(call: Call) -> bool:
@@ -76,6 +76,8 @@ def _has_own_thinking(call: Call) -> bool:
 
 
 def _is_assembled(call: Call) -> bool:
+    if call.request.deadline is None and call.config.assemble != "always":
+        return False
     from proxy.streaming import assemble
 
     return assemble.applies(call)

@@ -38,7 +38,18 @@ def check(loaded: Config) -> None:
 
 
 def _access(loaded: Config) -> None:
-    """Compare ACCESS with the keys: a deployment that lost a key must not start open, or refuse every call."""
+    """Compare ACCESS with the keys: a deployment that lost a key must not start open, or refuse every call.
+
+    The demo spends nobody's money, so it starts with every ACCESS and with and without keys.
+    """
+    if loaded.signing_secret and not can_verify():
+        raise ConfigError(
+            "SIGNING_SECRET needs the package itsdangerous, which this deployment lacks. Install requirements.txt, or "
+            "rebuild the bundle.",
+            param="SIGNING_SECRET",
+        )
+    if loaded.demo:
+        return
     has_key = any(provider.holds for provider in loaded.providers)
     if loaded.access == "proxy-key":
         if not (loaded.proxy_key or loaded.signing_secret):
@@ -55,12 +66,6 @@ def _access(loaded: Config) -> None:
             f"SIGNING_SECRET needs {_ANY_KEY}: signed keys call with the server's own key.",
             param="SIGNING_SECRET",
         )
-    if loaded.signing_secret and not can_verify():
-        raise ConfigError(
-            "SIGNING_SECRET needs the package itsdangerous, which this deployment lacks. Install requirements.txt, or "
-            "rebuild the bundle.",
-            param="SIGNING_SECRET",
-        )
 
 
 def _key_settings(loaded: Config) -> str:
@@ -69,13 +74,25 @@ def _key_settings(loaded: Config) -> str:
     return " and ".join([*found, *(["the keys in UPSTREAMS"] if "UPSTREAMS" in loaded.given else [])])
 
 
+def unused_in_demo(loaded: Config) -> list[str]:
+    """The settings with keys or upstreams that the demo does not use; none if it is off."""
+    return [name for name in (*_KEY_SETTINGS, "UPSTREAMS") if name in loaded.given] if loaded.demo else []
+
+
 def warnings(loaded: Config) -> list[str]:
     """Settings that work but should be changed, one sentence each."""
+    messages = []
+    if unused := unused_in_demo(loaded):
+        verb = "is" if len(unused) == 1 else "are"
+        messages.append(
+            f"The embedded demo answers (DEMO=1, or serve --demo), so {' and '.join(unused)} {verb} not used. "
+            "Unset DEMO to call the provider."
+        )
     if any(len(key) < parsers.SHORT_KEY for key in loaded.proxy_key):
-        return [
+        messages.append(
             f"PROXY_KEY has a key of fewer than {parsers.SHORT_KEY} characters. Use a longer one: openssl rand -hex 16"
-        ]
-    return []
+        )
+    return messages
 
 
 def log_warnings(config: Config, host: Host) -> None:

@@ -5,7 +5,6 @@ Network transports, the demo and tests implement `Upstream`. Sluice's own calls 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -65,17 +64,19 @@ class Outgoing(NamedTuple):
     native: Any = None
 
 
-@dataclass(slots=True)
 class Answer:
     """An upstream's answer: its head, and its body as raw bytes with any Content-Encoding still applied.
 
     `native` is the same body as the platform's own stream, for a host that can pass it on without reading `body`.
     """
 
-    status: int
-    headers: Headers
-    body: ByteStream
-    native: Any = None
+    __slots__ = ("body", "headers", "native", "status")
+
+    def __init__(self, status: int, headers: Headers, body: ByteStream, native: Any = None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.native = native
 
 
 class Upstream(Protocol):

@@ -1,11 +1,12 @@
-"""Writes the tables and snippets of docs/clients*.md from the console's table of clients: `python -m tools.clients`.
+"""Writes the tables and snippets of docs/clients*.md and docs/agents*.md: `python -m tools.clients`.
 
-In a document they stand between `<!-- settings -->`, `<!-- notes -->`, `<!-- pings -->` or `<!-- id of a client -->`
-and `<!-- end -->`. The rest of it is written by hand.
+They come from the console's table of clients. In a document they stand between `<!-- settings -->`, `<!-- notes -->`,
+`<!-- pings -->` or `<!-- id of a client -->` and `<!-- end -->`. The rest of it is written by hand.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -15,11 +16,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "proxy" / "endpoints" / "console" / "clients.json"
-DOCUMENTS = {"en": ROOT / "docs" / "clients.md", "zh": ROOT / "docs" / "clients.zh-CN.md"}
+APPS, AGENTS = "clients", "agents"
+LANGUAGES = {"en": "", "zh": ".zh-CN"}
 _MARKED = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # What the documents show in the place of a reader's own values.
 PLACEHOLDERS = {"base": "https://llm.example.com", "v1": "https://llm.example.com/v1", "key": "YOUR-KEY"}
 _MODEL = "YOUR-MODEL"
+# What a snippet is, by how it begins.
+_KINDS = {"export ": "sh", "{": "json", "name: ": "yaml", "": "toml"}
 _SPELLINGS = {
     "en": {
         "with": "with `/v1`",
@@ -57,15 +61,24 @@ def table() -> list[dict[str, Any]]:
     return clients
 
 
-def filled(text: str, language: str) -> str:
-    """A document with its tables and snippets as the clients are now. Raises KeyError for an unknown mark."""
-    clients: dict[str, dict[str, Any]] = {client["id"]: client for client in table()}
+def document(page: str, language: str) -> Path:
+    """The file of APPS or AGENTS in one of LANGUAGES."""
+    return ROOT / "docs" / f"{page}{LANGUAGES[language]}.md"
+
+
+def filled(text: str, page: str, language: str) -> str:
+    """A document with its tables and snippets as the clients are now. Raises KeyError for an unknown mark.
+
+    The settings of coding agents are on the page AGENTS.
+    """
+    clients = {client["id"]: client for client in table()}
+    shown = [client for client in table() if (client["group"] == "agents") == (page == AGENTS)]
 
     def marked(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
         if name not in _ROWS:
             return f"{begin}{_snippets(clients[name], language)}{end}"
-        rows = [_ROWS[name](client, language) for client in clients.values()]
+        rows = [_ROWS[name](client, language) for client in (shown if name == "settings" else table())]
         return f"{begin}{_table(_HEADS[name][language], rows)}{end}"
 
     return _MARKED.sub(marked, text)
@@ -73,8 +86,10 @@ def filled(text: str, language: str) -> str:
 
 def main() -> int:
     """Write the documents. Returns the exit code."""
-    for language, path in DOCUMENTS.items():
-        path.write_text(filled(path.read_text(encoding="utf-8"), language), encoding="utf-8", newline="\n")
+    for page, language in itertools.product((APPS, AGENTS), LANGUAGES):
+        path = document(page, language)
+        text = filled(path.read_text(encoding="utf-8"), page, language)
+        path.write_text(text, encoding="utf-8", newline="\n")
         print(path.relative_to(ROOT).as_posix())
     return 0
 
@@ -94,7 +109,7 @@ def _snippets(client: dict[str, Any], language: str) -> str:
 
 
 def _block(text: str) -> str:
-    kind = "sh" if text.startswith("export ") else "json" if text.startswith("{") else "toml"
+    kind = next(kind for begin, kind in _KINDS.items() if text.startswith(begin))
     return f"```{kind}\n{code(text)}\n```\n"
 
 

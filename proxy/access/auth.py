@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from proxy.call import Caller
@@ -20,17 +19,16 @@ _KEY_HEADERS = (API_KEY, X_API_KEY, GOOG_API_KEY)
 _KEY_PARAMETERS = ("key", "access_token", "oauth_token")
 
 
-def without_query_key(request: Request) -> Request:
-    """Return a request to Google's API with the key of its query, if it has one, in `x-goog-api-key`."""
+def move_query_key(request: Request) -> None:
+    """Move the key in the query of a request to Google's API, if it has one, into `x-goog-api-key`."""
     parts = request.query.split("&")
     kept = [part for part in parts if unquote_plus(part.partition("=")[0]) not in _KEY_PARAMETERS]
     if len(kept) == len(parts):
-        return request
+        return
     keys = [unquote_plus(part.partition("=")[2]) for part in parts if unquote_plus(part.partition("=")[0]) == "key"]
-    headers = request.headers.copy()
-    if keys and GOOG_API_KEY not in headers:
-        headers.set(GOOG_API_KEY, keys[0])
-    return replace(request, query="&".join(kept), headers=headers)
+    request.query = "&".join(kept)
+    if keys and GOOG_API_KEY not in request.headers:
+        request.headers.set(GOOG_API_KEY, keys[0])
 
 
 def credential(headers: Headers) -> str:
@@ -41,9 +39,13 @@ def credential(headers: Headers) -> str:
     """
     authorization = (headers.get("authorization") or "").strip()
     scheme, space, token = authorization.partition(" ")
-    is_foreign = bool(space) and scheme.lower() != "bearer"
+    is_foreign = False
     if scheme.lower() == "bearer":
         authorization = token.strip()
+        if authorization:
+            return authorization
+    else:
+        is_foreign = bool(space)
     named = ""
     for name in _KEY_HEADERS:
         if name in headers and (named := (headers.get(name) or "").strip()):
@@ -89,8 +91,9 @@ def admit(headers: Headers, config: Config, now: float) -> Caller:
     # Signed keys and proxy keys must never go up, not even after another colon or another `Bearer`.
     parts = own_key.replace(":", " ").split()
     ours = (*config.proxy_key, *([config.admin_key] if config.admin_key else []))
-    has_proxy_key = any(part.startswith(SIGNED_KEY_PREFIX) or _match_position(part, ours) for part in parts)
-    if has_proxy_key or " " in own_key or not (own_key.isascii() and own_key.isprintable()):
+    has_signed_key = SIGNED_KEY_PREFIX in own_key and any(part.startswith(SIGNED_KEY_PREFIX) for part in parts)
+    has_proxy_key = bool(ours) and any(_match_position(part, ours) for part in parts)
+    if has_signed_key or has_proxy_key or " " in own_key or not (own_key.isascii() and own_key.isprintable()):
         raise KeyInvalid(f"The key that was sent is not a provider's key. {hint}")
     return Caller(own_key, key_id)
 
@@ -101,7 +104,9 @@ def is_admin(headers: Headers, config: Config) -> bool:
 
 
 def check_path(caller: Caller, method: str, route: Route, config: Config) -> None:
-    """Raise PathNotAllowed (403) for a path that is not open to this caller.
+    """Raise PathNotAllowed (403) for a path that is not open to this caller, UnknownPath (404) for a mistyped one.
+
+    A method that no call of the path has is MethodNotAllowed (405).
 
     With a server-held key only inference is open, because files and the like belong to the owner's whole account. A
     signed key may allow less than that.
@@ -113,13 +118,9 @@ def check_path(caller: Caller, method: str, route: Route, config: Config) -> Non
         raise PathNotAllowed(f"This key is not for /v1/{route.path}. It is for: {', '.join(granted)}.")
     if is_inference(method, route.path) or any(_opens(entry, route.path) for entry in config.allow_paths):
         return
-    family = route.path.partition("/")[0]
-    # The name of an inference path alone does not open what is below it (stored answers, batches).
-    family = f"{family}/*" if endpoint(family) else family
-    raise PathNotAllowed(
-        f"{method} /v1/{route.path} is not open here: with a key that the server holds, only inference is. "
-        f"The owner can open it with ALLOW_PATHS={family}, which opens it to every caller."
-    )
+    from proxy.access import closed_paths  # most calls do not need it
+
+    raise closed_paths.error(method, route.path)
 
 
 def _is_below(path: str, families: tuple[str, ...]) -> bool:

@@ -70,7 +70,8 @@ _DOWN_RULES = {
     api: (_DOWN.union(family.down), (*_DOWN_PREFIXES, *family.down_prefixes)) for api, family in FAMILIES.items()
 }
 _FAMILY_NAMES = frozenset(name for family in FAMILIES.values() for name in family.down)
-_FAMILY_PREFIXES = tuple(prefix for family in FAMILIES.values() for prefix in family.down_prefixes)
+# How the names begin that a page may read on top of _EXPOSED.
+_EXPOSED_PREFIXES = (*_DOWN_PREFIXES, *(prefix for family in FAMILIES.values() for prefix in family.down_prefixes))
 # All but the CORS-safelisted response headers, which browsers always expose (fetch.spec.whatwg.org).
 _EXPOSED = (
     "content-disposition, content-encoding, content-range, accept-ranges, etag, location, x-request-id, "
@@ -105,13 +106,13 @@ def upward(
     encoding that can be opened here. `api` is the one that the upstream is called with.
     """
     names, prefixes = _UP_RULES[api]
+    forwarded = config.forward_headers
     streamed = streamed or (headers.get("content-type") or "").lower().startswith("multipart/")
     pairs = [
         (name, value)
         for name, value in headers
-        if (name in config.forward_headers or name in names or name.startswith(prefixes))
-        and (own_key or name not in _ACCOUNT or name in config.forward_headers)
-        and _NAME.fullmatch(name)
+        if (name in names or name in forwarded or (name.startswith(prefixes) and _NAME.fullmatch(name)))
+        and (own_key or name not in _ACCOUNT or name in forwarded)
         and not _INVALID_VALUE.search(value)
     ]
     accepted = "identity" if streamed else headers.get("accept-encoding") or "identity"
@@ -127,9 +128,8 @@ def downward(headers: Headers, own_key: bool, api: str = OPENAI) -> list[tuple[s
     return [
         (name, value)
         for name, value in headers
-        if (name in names or name.startswith(prefixes))
+        if (name in names or (name.startswith(prefixes) and _NAME.fullmatch(name)))
         and (own_key or name not in _ACCOUNT)
-        and _NAME.fullmatch(name)
         and not _INVALID_VALUE.search(value)
     ]
 
@@ -156,11 +156,13 @@ def cors(reply: Headers, request: Headers, config: Config) -> None:
         if origin not in config.allow_origins:
             return
         reply.set("access-control-allow-origin", str(origin))
-    prefixes = (*_DOWN_PREFIXES, *_FAMILY_PREFIXES)
-    families = sorted(
-        {name for name, _ in reply if name.startswith(prefixes) or name in _FAMILY_NAMES} - _EXPOSED_NAMES
-    )
-    reply.set("access-control-expose-headers", ", ".join([_EXPOSED, *families]))
+    families = {
+        name
+        for name, _ in reply
+        if (name in _FAMILY_NAMES or name.startswith(_EXPOSED_PREFIXES)) and name not in _EXPOSED_NAMES
+    }
+    exposed = ", ".join([_EXPOSED, *sorted(families)]) if families else _EXPOSED
+    reply.set("access-control-expose-headers", exposed)
 
 
 def preflight(request: Headers) -> Headers:

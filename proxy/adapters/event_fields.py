@@ -118,7 +118,7 @@ def build_request(
     origin = f"https://{headers.get('host') or ''}"
     path = quote(path, safe=_PATH_SAFE, errors="replace")
     query = quote(query, safe=_PATH_SAFE + "?", errors="replace")
-    request = Request(method.upper(), path, query, headers, data, deadline, origin)
+    request = Request(method.upper(), path, query, headers, data, deadline=deadline, origin=origin)
     if body is None or isinstance(body, str):  # a body that the platform has parsed is written in another length
         request.check_complete(len(data))
     headers.remove("content-length")  # it was the length of what the caller sent

@@ -33,7 +33,13 @@ class LaterWork:
 
     def _begin(self) -> None:
         for item in self._take():
-            self._loop.call_soon(item)  # each by itself: one that fails leaves the others alone
+            self._do(item)
+
+    def _do(self, item: Callable[[], None]) -> None:
+        try:
+            item()
+        except Exception as error:  # one that fails leaves the others alone
+            self._loop.call_exception_handler({"message": "Work after a call failed.", "exception": error})
 
     def _take(self) -> list[Callable[[], None]]:
         work, self._work = self._work, []

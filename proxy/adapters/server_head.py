@@ -49,12 +49,12 @@ class Head:
 
     __slots__ = (
         *("error", "expects_continue", "headers", "http11", "keep_alive", "method", "path", "query", "scheme", "size"),
-        *("_add", "_has_coding", "_has_length", "_hosts"),
+        *("_has_coding", "_has_length", "_hosts", "_pairs"),
     )
 
     def __init__(self) -> None:
         self.headers = Headers()
-        self._add = self.headers.add
+        self._pairs: list[tuple[str, str]] = []
         self.method = self.path = self.query = self.scheme = ""
         self.size = self._hosts = 0
         self.keep_alive = True
@@ -74,7 +74,7 @@ class Head:
             raise HeadersTooLarge
         # httptools leaves the white space after a value, which is no part of it (RFC 9110, section 5.5).
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
-        self._add(key, text)
+        self._pairs.append((key, text))
         if key in _NOTED:
             self._note(key, text)
 
@@ -85,6 +85,7 @@ class Head:
         self.expects_continue = self.expects_continue and self.http11  # RFC 9110, section 10.1.1
         if method == b"CONNECT":  # what follows would belong to a tunnel, which we do not offer
             raise malformed()
+        self.headers = Headers.of_lower(self._pairs)
         self.method = method.decode("ascii")
         self.path, self.query = _split(target)
         try:

@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from proxy import startup
 from proxy.cli import serve
+from proxy.cli.process_count import MAX_PROCESSES
 from proxy.errors import ConfigError
 
 HOST, PORT = "0.0.0.0", 9000
 HEALTH_SECONDS = 3.0
-_MAX_WORKERS = 64
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         port = _integer(os.environ, "PORT", PORT, 65_535)
         if arguments == ["health"]:
             return health(port)
-        workers = _integer(os.environ, "WEB_CONCURRENCY", 1, _MAX_WORKERS)
+        workers = _integer(os.environ, "WEB_CONCURRENCY", 1, MAX_PROCESSES)
         check(os.environ)
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr, flush=True)

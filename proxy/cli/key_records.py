@@ -14,8 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TextIO
 
 from proxy.access import signed_keys
-from proxy.cli import keys, open_store, own_settings
-from proxy.cli.usage import text_table
+from proxy.cli import keys, open_store, own_settings, text_table
 from proxy.cost.key_limits import NEVER
 from proxy.errors import ConfigError, ProxyError
 from proxy.settings.parsers import SIGNED_KEY_PREFIX

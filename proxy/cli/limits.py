@@ -1,8 +1,7 @@
-"""`python -m proxy limits`: prints the table of limits, and writes the two documents that are generated from it."""
+"""The two documents that are generated from the table of limits: `python -m proxy limits --write`."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -57,6 +56,8 @@ if it is too small for language models (a time-out of 3 s), change it first. 1 M
   (shut down in batches from 2026-10-30). A function URL carries text only; binary becomes a 502.
 - **Vercel** limits neither the size of a stream nor that of any other answer of a Python function, because all of them
   may stream.
+- **Azure Functions** end a call that sends nothing for 230 s. Sluice answers 504 a few seconds before that; a stream
+  goes on, because its pings end the silence. No size of an answer is documented as a limit.
 - **Cloud Run** limits only answers in one piece. Sluice sends larger ones in chunks, so none is refused for its size.
 
 Not documented, and so unknown: how many bytes Tencent's web function streams at most and how long a stream may stay
@@ -68,6 +69,10 @@ instance 2 to 100 concurrent calls (583/47183), another a single SSE connection 
 Not documented by Vercel: whether a Python function is told that its caller has left, how long a stream may stay silent,
 how many calls one instance takes at once, and whether an encoded path reaches the function unchanged.
 
+Not documented by Microsoft: whether a stream that goes on sending may last longer than 230 s (they are "the maximum
+amount of time that an HTTP triggered function can take to respond", but the reason given is an idle time-out), whether
+its front end passes each piece on at once and tells the host that a caller has left, and how large a package may be.
+
 Not documented by Google: how many headers Cloud Run takes, how long a stream may stay silent, and whether the service
 is told over HTTP/1 that its caller has left. Documented: some characters of an encoded path arrive decoded.
 
@@ -75,7 +80,8 @@ Not documented for Python functions of EdgeOne Pages: the size of an answer, how
 once in an instance, and what its network does to streams and paths. The sizes are those of its Node.js functions.
 """
 _FOOT = """
-`python -m proxy limits` prints this table; `--platform aws` prints one platform.
+`python -m proxy limits` prints this table, fitted to the terminal. `--platform aws` prints one platform, and
+`--lang zh` prints it in Chinese.
 """
 
 
@@ -87,6 +93,8 @@ class Language:
     door: Callable[[Door], str]
     head: tuple[str, ...]
     brackets: tuple[str, str]
+    colon: str
+    comma: str
     kinds: Mapping[bool, str]
     streams: Mapping[bool, str]
     units: Mapping[str, str]
@@ -94,60 +102,55 @@ class Language:
     cite: Callable[[str], str]
 
 
-def run(platform: str | None) -> int:
-    """Print the rows of one platform, or of all if None, as plain ASCII. Returns the exit code."""
-    cells = [("platform", "door", "what", "number", "kind", "when it is passed", "source, date read")]
-    for row in LIMITS:
-        if platform in (None, row.platform):
-            kind = texts.KINDS[row.hard]
-            source = f"{row.source}, {row.read}"
-            cells.append((row.platform, row.door, row.what, texts.amount(row), kind, row.answer, source))
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
-    lines = ["  ".join([text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)]) for row in cells]
-    try:
-        print("\n".join(lines), flush=True)
-    except BrokenPipeError:
-        # `| head` has closed the pipe. The interpreter's own flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+ENGLISH = Language(
+    title=lambda platform: platform.title,
+    door=lambda door: door.name,
+    head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
+    brackets=(" (", ")"),
+    colon=": ",
+    comma=", ",
+    kinds=texts.KINDS,
+    streams={True: "streams", False: "in one piece"},
+    units=texts.UNITS,
+    translate=str,
+    cite=str,
+)
+CHINESE = Language(
+    title=lambda platform: platform.title_zh,
+    door=lambda door: door.name_zh,
+    head=limits_zh.HEAD,
+    brackets=("（", "）"),
+    colon="：",
+    comma="，",
+    kinds=texts.KINDS_ZH,
+    streams=texts.STREAMS_ZH,
+    units=texts.UNITS_ZH,
+    translate=lambda text: texts.TEXTS_ZH[text],
+    cite=lambda source: limits_zh.SOURCES[source] if " " in source else source,
+)
 
 
 def english() -> str:
     """docs/limits.md"""
-    language = Language(
-        title=lambda platform: platform.title,
-        door=lambda door: door.name,
-        brackets=(" (", ")"),
-        head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
-        kinds=texts.KINDS,
-        streams={True: "streams", False: "in one piece"},
-        units=texts.UNITS,
-        translate=str,
-        cite=str,
-    )
-    return _HEAD + _tables(language) + _FOOT
+    return _HEAD + _tables(ENGLISH) + _FOOT
 
 
 def chinese() -> str:
     """docs/limits.zh-CN.md. Raises KeyError for a text that limit_texts does not translate."""
-    language = Language(
-        title=lambda platform: platform.title_zh,
-        door=lambda door: door.name_zh,
-        brackets=("（", "）"),
-        head=limits_zh.HEAD,
-        kinds=texts.KINDS_ZH,
-        streams=texts.STREAMS_ZH,
-        units=texts.UNITS_ZH,
-        translate=texts.TEXTS_ZH.__getitem__,
-        cite=lambda source: limits_zh.SOURCES[source] if " " in source else source,
-    )
-    return limits_zh.INTRODUCTION + _tables(language) + limits_zh.FOOT
+    return limits_zh.INTRODUCTION + _tables(CHINESE) + limits_zh.FOOT
 
 
 def write() -> int:
-    """Write both documents. Returns the exit code."""
+    """Write both documents. Returns the exit code, 1 with a message if they cannot be written."""
     for name, text in (("limits.md", english()), ("limits.zh-CN.md", chinese())):
-        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+        try:
+            (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            print(
+                f"sluice: cannot write {DOCS / name}: {error.strerror}. Run this in a checkout of your own.",
+                file=sys.stderr,
+            )
+            return 1
         print(f"docs/{name}")
     return 0
 
@@ -164,15 +167,15 @@ def _tables(language: Language) -> str:
         ]
         for row in LIMITS:
             if row.platform == platform.name:
-                lines.append(f"| {' | '.join(_cells(row, language))} |")
+                *plain, source = cells(row, language)
+                lines.append(f"| {' | '.join([*plain, _as_code(source)])} |")
     return "\n".join([*lines, ""])
 
 
-def _cells(row: Limit, language: Language) -> tuple[str, ...]:
+def cells(row: Limit, language: Language) -> tuple[str, ...]:
+    """What the table says of a limit, in the order of the language's `head`."""
     door = DOORS.get((row.platform, row.door))  # None for a limit of every door, or of the upload
     opening, closing = language.brackets
-    # The page's name is code, so that no renderer treats an underscore or a dot in it as markup.
-    source = re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", language.cite(row.source))
     name = f"{language.door(door)}{opening}{language.streams[door.streams]}{closing}" if door else ""
     return (
         name or language.translate(row.door),
@@ -180,8 +183,13 @@ def _cells(row: Limit, language: Language) -> tuple[str, ...]:
         texts.amount(row, language.units),
         language.kinds[row.hard],
         language.translate(row.answer),
-        f"{source}, {row.read}",
+        f"{language.cite(row.source)}, {row.read}",
     )
+
+
+def _as_code(source: str) -> str:
+    """A source whose page is code, so that no renderer treats an underscore or a dot in it as markup."""
+    return re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", source)
 
 
 if __name__ == "__main__":

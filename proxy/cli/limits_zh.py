@@ -29,6 +29,7 @@ INTRODUCTION = """# 限制一览
 - **Cloudflare Workers 上原样转发的流**：上游断开时直接结束，不报错，只能从缺少 `data: [DONE]` 看出来。`STREAM_GUARD=1` 可以改为发送错误事件。
 - **腾讯事件函数**：通过函数 URL、负载均衡（CLB）和旧的 API 网关（2026-10-30 起分批关停）调用时上限相同；函数 URL 只能传输文本，二进制会变为 502。
 - **Vercel** 的 Python 函数都支持流式，因此流和其他回答都没有大小上限。
+- **Azure Functions** 会终止静默 230 秒的调用。Sluice 提前几秒返回 504；流式回答有保活，不会静默，因此可以继续。文档没有给出回答大小的上限。
 - **Cloud Run** 只限制一次返回的回答。更大的回答由 Sluice 改用分块传输，不会因大小而失败。
 
 文档没有说明、因此未知：腾讯 Web 函数最多可以流式传输多少字节、允许静默多久；腾讯的函数启动过慢时返回什么；自定义域名的网关是否会改动编码过的
@@ -36,27 +37,32 @@ INTRODUCTION = """# 限制一览
 
 Vercel 的文档没有说明：调用方断开时是否通知 Python 函数，流允许静默多久，单个实例可同时处理多少个调用，以及编码过的路径是否原样到达函数。
 
+微软的文档没有说明：持续有数据的流能否超过 230 秒（原文是「HTTP 触发的函数最多可以用 230 秒来响应」，理由却是空闲超时），前端是否逐段转发、是否把
+调用方断开告诉 Functions 主机，以及部署包最大可以多大。
+
 Google 的文档没有说明：Cloud Run 接受多少请求头，流允许静默多久，以及通过 HTTP/1 时服务能否得知调用方已断开。文档写明的是：编码过的路径里有些字符
 到达时已被解码。
 
 EdgeOne Pages 的文档没有说明 Python 函数的回答大小、流允许静默多久、单实例并发，以及它的网络如何处理流和路径。表中的大小是它的 Node.js 函数的。
 """
 FOOT = """
-`python -m proxy limits` 打印这张表，`--platform aws` 只打印其中一个平台。
+`python -m proxy limits` 按终端宽度打印这张表。`--platform aws` 只打印其中一个平台，`--lang zh` 用中文打印。
 """
 # Sources that are more than a page's name.
 SOURCES = {
     "6 MB less base64's third": "6 MB 减去 base64 多占的部分",
     "AWS's Runtime Interface Emulator, Function.ResponseSizeTooLarge": "AWS 的 Runtime Interface Emulator，Function.ResponseSizeTooLarge",
-    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.md 说明内存需要容纳它的三份副本",
-    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用 3 MB",
+    "docs/deploy-cloudflare.md: three copies of it must fit into the memory": "docs/deploy-cloudflare.zh-CN.md 说明内存需要容纳它的三份副本",
+    "developers.cloudflare.com/workers/platform/limits/: 64 MB; older pages 3 MB, which is kept": "developers.cloudflare.com/workers/platform/limits/ 为 64 MB；旧页面为 3 MB，这里采用后者",
     "PyPI alibabacloud-fc20230330 4.8.3, CreateFunctionInput": "PyPI 的 alibabacloud-fc20230330 4.8.3，CreateFunctionInput",
     "github.com/devsapp/fc3, docs/zh/yaml/readme.md": "github.com/devsapp/fc3 的 docs/zh/yaml/readme.md",
+    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.zh-CN.md 的 MAX_BODY_MB",
+    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.zh-CN.md 的 TIMEOUT_SECONDS",
+    "learn.microsoft.com/azure/azure-functions/functions-scale: 210 MB since 2026; the host's own 100 MiB, which is kept": "learn.microsoft.com/azure/azure-functions/functions-scale 在 2026 年起写 210 MB；主机自己的默认值为 100 MiB，这里采用后者",
+    "github.com/Azure/azure-functions-host, HttpWorkerOptions.cs: 30 s; the documents say 60 s": "github.com/Azure/azure-functions-host 的 HttpWorkerOptions.cs 为 30 秒；文档为 60 秒",
     "Cloud Run Admin API v1 in gcloud 528, RevisionSpec": "gcloud 528 自带的 Cloud Run Admin API v1，RevisionSpec",
     "github.com/GoogleCloudPlatform/cloud-run-mcp, lib/deployment/constants.js": "github.com/GoogleCloudPlatform/cloud-run-mcp 的 lib/deployment/constants.js",
     "github.com/TencentEdgeOne/edgeone-pages-skills, skills/edgeone-pages-dev/SKILL.md": "github.com/TencentEdgeOne/edgeone-pages-skills 的 skills/edgeone-pages-dev/SKILL.md",
     "not documented; measured in public code on 2026-10-10, with Node.js": "文档未说明；公开代码于 2026-10-10 用 Node.js 测得",
     "npm edgeone 1.4.9, cloudFunctions.python.maxDuration": "npm 的 edgeone 1.4.9，cloudFunctions.python.maxDuration",
-    "docs/configuration.md, MAX_BODY_MB": "docs/configuration.md 的 MAX_BODY_MB",
-    "docs/configuration.md, TIMEOUT_SECONDS": "docs/configuration.md 的 TIMEOUT_SECONDS",
 }

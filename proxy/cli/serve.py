@@ -6,14 +6,15 @@ import contextlib
 import ipaddress
 import os
 import secrets
-import socket
 import sys
 from urllib.parse import urlsplit
 
 from proxy import startup
 from proxy.adapters import log_output, server
 from proxy.adapters.asgi import App
+from proxy.cli.env_file import EnvFile
 from proxy.cli.lambda_simulator import LambdaFront
+from proxy.cli.listener import listen
 from proxy.endpoints.default_model import first_model, served_apis
 from proxy.errors import ConfigError
 from proxy.metrics import shared_files
@@ -23,6 +24,7 @@ from proxy.settings.providers import DEFAULT, Provider
 from proxy.settings.single_upstreams import NATIVE
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI
 
+_NO_ENV_FILE = EnvFile()
 # How long running streams may continue after the first Ctrl-C or SIGTERM. A second one ends them at once.
 GRACE_SECONDS = 30
 # Whoever sets one of these wants a real endpoint, or has asked for the demo.
@@ -30,7 +32,7 @@ DELIBERATE = {
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY"),
     *("GEMINI_BASE_URL", "UPSTREAMS", "PROXY_KEY", "SIGNING_SECRET", "ACCESS", "DEMO"),
 }
-# How to start the coding agents that one line can point here. docs/clients.md has the others.
+# How to start the coding agents that one line can point here. docs/agents.md has the others.
 _AGENTS = {
     MESSAGES: "ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude",
     GEMINI: "GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini\n    In Gemini CLI, choose: Use Gemini API Key.",
@@ -44,21 +46,29 @@ _ACCESS = {
 }
 
 
-def run(host: str, port: int, demo: bool, kind: str = "server", workers: int = 1) -> int:
+def run(
+    host: str,
+    port: int,
+    demo: bool,
+    kind: str = "server",
+    workers: int = 1,
+    *,
+    env_file: EnvFile = _NO_ENV_FILE,
+) -> int:
     """Serve until stopped. Returns 1 with a message on stderr if the server cannot start.
 
     `kind` is `server`, or `lambda-stream` for the streaming Lambda function behind a simulator. `workers` is the number
-    of processes that share the port.
+    of processes that share the port. `env_file` says which settings the environment has from `.env`.
     """
     try:
         with shared_files.temporary_folder(workers) as folder:
-            return _run(host, port, demo, kind, workers, folder=folder)
+            return _run(host, port, demo, kind, workers, env_file=env_file, folder=folder)
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
 
 
-def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, folder: str | None) -> int:
+def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, env_file: EnvFile, folder: str | None) -> int:
     """As `run`, with the `folder` in which several processes share their metrics. Raises ConfigError."""
     try:
         import uvicorn
@@ -69,18 +79,9 @@ def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, folder: s
     settings, temporary_key = prepare(environ, demo)
     check_addresses(settings, host, port)
     app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
-    try:
-        listener = _listen(host, port)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or "ports range from 0 to 65535"
-        print(
-            f"sluice: cannot listen on {host}:{port}: {why}. Choose another port: python dev.py run --port 9001, or "
-            "--port 0 for any free one.",
-            file=sys.stderr,
-        )
-        return 1
+    listener = listen(host, port)
     write = log_output.queue()  # stdout may be blocked or closed
-    write(banner(settings, host, listener.getsockname()[1], temporary_key))
+    write(banner(settings, host, listener.getsockname()[1], temporary_key, env_file))
     options = server.settings(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,  # longer than common clients, which would otherwise reuse a closed connection
@@ -163,7 +164,9 @@ def _is_local(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def banner(settings: config.Config, host: str, port: int, temporary_key: str | None) -> str:
+def banner(
+    settings: config.Config, host: str, port: int, temporary_key: str | None, env_file: EnvFile = _NO_ENV_FILE
+) -> str:
     """What to paste into apps, and who may call. Never shows a configured key."""
     shown = f"[{host}]" if ":" in host else host
     base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"
@@ -179,14 +182,15 @@ def banner(settings: config.Config, host: str, port: int, temporary_key: str | N
     elif key == "$SIGNED_KEY":
         hint = "     (create one: python -m proxy keys mint --name me)"
     else:
-        hint = "     (the one in sluice.toml)" if "$PROXY_KEY" in key and not os.environ.get("PROXY_KEY") else ""
-    upstream = "the embedded demo (model: demo); no key is set" if settings.demo else _upstreams(settings)
+        hint = _where_from(key, env_file)
+    upstream = _upstreams(settings)
+    sources = f"\n  .env       {env_file.summary}" if env_file.summary else ""
     warnings = "".join(f"\n  Warning    {message}" for message in startup.warnings(settings))
     return f"""Sluice is running.
   Base URL   {base}/v1     (apps that add /v1 themselves: {base})
   API key    {key}{hint}
-  Access     {_ACCESS[settings.access_mode]}
-  Upstream   {upstream}{warnings}
+  Access     {_access(settings)}
+  Upstream   {upstream}{sources}{warnings}
 {_examples(settings, base, key)}Ctrl-C stops it; running streams get {GRACE_SECONDS} seconds to finish."""
 
 
@@ -199,29 +203,29 @@ def _examples(settings: config.Config, base: str, key: str) -> str:
     -d '{{"model": "{first_model(settings)}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
 """
     lines = [f"  {line.format(base=base, key=key)}\n" for api, line in _AGENTS.items() if api in apis]
-    return text + ("Coding agents (more: docs/clients.md):\n" + "".join(lines) if lines else "")
+    return text + ("Coding agents (more: docs/agents.md):\n" + "".join(lines) if lines else "")
+
+
+def _where_from(key: str, env_file: EnvFile) -> str:
+    """Which file has the proxy key, if the shell in which the line is pasted does not have it."""
+    if "$PROXY_KEY" not in key:
+        return ""
+    if "PROXY_KEY" in env_file.used:
+        return "     (the one in .env)"
+    return "" if os.environ.get("PROXY_KEY") else "     (the one in sluice.toml)"
+
+
+def _access(settings: config.Config) -> str:
+    """Who may call. The demo has no key to send upstream."""
+    access = _ACCESS[settings.access_mode]
+    return access.partition(";")[0] if settings.demo else access
 
 
 def _upstreams(settings: config.Config) -> str:
     """The upstreams' addresses, with their names if there are several. Skips API2D without keys: it is a default."""
+    if settings.demo:
+        return "the embedded demo (model: demo)" + ("" if startup.unused_in_demo(settings) else "; no key is set")
     shown = [provider for provider in settings.providers if provider.keys or not provider.key_prefixes]
     if len(shown) == 1:
         return shown[0].base_url
     return ", ".join(f"{provider.name} {provider.base_url}" for provider in shown)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio only disables Nagle's algorithm, which delays each body by 40 ms, on sockets whose protocol is TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        # On Windows this option would let two servers share a port.
-        if os.name != "nt":  # pragma: no branch — tests run on one system at a time
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except (OSError, OverflowError):
-        listener.close()
-        raise
-    listener.set_inheritable(True)
-    return listener

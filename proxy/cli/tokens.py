@@ -6,13 +6,13 @@ import json
 import math
 import sys
 import time
-from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from proxy import tokens
+from proxy.cli import token_files
+from proxy.cli.token_files import REQUEST_MEMBERS, Source, Unreadable
 from proxy.cost import prices
 from proxy.cost.prices import Tokens
 from proxy.errors import NotInstalled
@@ -24,7 +24,6 @@ from proxy.tokens.vocabulary import Budget
 
 # On a terminal, files from this size show their progress.
 _PROGRESS_BYTES = 4_000_000
-_BLOCK = 1_000_000
 _SHOWN_ROWS = 50
 _NOT_INSTALLED = (
     "Counting tokens needs the package tiktoken. Run `make setup` (or `python dev.py setup`) in the project's folder, "
@@ -37,10 +36,9 @@ def run(file: str, model: str, out: TextIO | None = None) -> int:
     out = out or sys.stdout
     started = time.monotonic()
     try:
-        size = None if file == "-" else Path(file).stat().st_size
-        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
-            rows = list(_rows(source, size, model))
-    except OSError as error:
+        with token_files.opened(file, _progress) as source:
+            rows = list(_rows(source, model))
+    except Unreadable as error:
         print(f"sluice: {error}", file=sys.stderr)
         return 1
     except NotInstalled:  # its own message is for deployed bundles, which do not have this command
@@ -50,40 +48,14 @@ def run(file: str, model: str, out: TextIO | None = None) -> int:
     return 0
 
 
-def _rows(source: BinaryIO, size: int | None, model: str) -> Iterator[tuple[str, str, Count]]:
+def _rows(source: Source, model: str) -> Iterator[tuple[str, str, Count]]:
     """(label, model, count) of each request, or of the whole text."""
-    head = source.readline(_BLOCK)
-    first = _parsed(head)
-    if isinstance(first, (dict, list)) and head.endswith(b"\n"):
-        second = source.readline(_BLOCK)
-        if not second.strip() or _parsed(second) is not None:
-            yield from _lines(source, [head, second], size, model)
-            return
-        head += second
-    if head.lstrip()[:1] in (b"{", b"["):
-        head += source.read()
-        whole = _parsed(head)
-        if isinstance(whole, (dict, list)):
-            yield _request("request", whole, model)
-            return
-    yield "text", model, _text(source, head, size, model)
-
-
-def _lines(
-    source: BinaryIO, first_lines: list[bytes], size: int | None, model: str
-) -> Iterator[tuple[str, str, Count]]:
-    done = 0
-    number = 0
-    for lines in (first_lines, source):
-        for line in lines:
-            number += 1
-            done += len(line)
-            _progress(done, size)
-            value = _parsed(line)
-            if isinstance(value, (dict, list)):
-                yield _request(f"line {number}", value, model)
-            elif line.strip():
-                yield f"line {number}", model, _count_text(line.decode("utf-8", "replace"), model)
+    values = source.values()
+    if values is None:
+        yield "text", model, _text(source, model)
+        return
+    for label, value in values:
+        yield _request(label, value, model)
 
 
 def _request(label: str, value: Any, model: str) -> tuple[str, str, Count]:
@@ -96,26 +68,25 @@ def _request(label: str, value: Any, model: str) -> tuple[str, str, Count]:
     protocol = "chat" if "messages" in request else "responses" if "instructions" in request else "other"
     if protocol == "other" and isinstance(request.get("input"), list):
         protocol = "responses"
-    if not {"messages", "input", "prompt", "instructions"} & set(request):  # some other JSON: count it as text
+    if not REQUEST_MEMBERS & request.keys():  # some other JSON: count it as text
         return label, model, _count_text(json.dumps(value, ensure_ascii=False), model)
     chat, budget = registry.get(protocol).as_chat(request), _budget()
     counted = tokens.count_texts(request, budget) if chat is None else tokens.count_prompt(*chat, budget, protocol)
     return label, str(request["model"]), counted
 
 
-def _text(source: BinaryIO, head: bytes, size: int | None, model: str) -> Count:
+def _text(source: Source, model: str) -> Count:
     """Count a text of any size block by block. Blocks end where a cut changes no token."""
     counter = Counter(model_of(model), _budget())
-    decoder = getincrementaldecoder("utf-8")("replace")
-    total, done, rest = 0, len(head), decoder.decode(head)
-    while block := source.read(_BLOCK):
-        rest += decoder.decode(block)
-        done += len(block)
+    if source.note:
+        counter.estimate.append(source.note)
+    total, rest = 0, ""
+    for block in source.blocks():
+        rest += block
         cut = vocabulary.seam(rest, 0, len(rest)) or len(rest)
         total += counter.text(rest[:cut])
         rest = rest[cut:]
-        _progress(done, size)
-    return counter.total(total + counter.text(rest + decoder.decode(b"", final=True)))
+    return counter.total(total + counter.text(rest))
 
 
 def _count_text(text: str, model: str) -> Count:
@@ -155,10 +126,3 @@ def _progress(done: int, size: int | None) -> None:
     if size is not None and size >= _PROGRESS_BYTES and sys.stderr.isatty():
         end = "\n" if done >= size else ""
         print(f"\r{done / 1e6:.0f} of {size / 1e6:.0f} MB", end=end, file=sys.stderr, flush=True)
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None

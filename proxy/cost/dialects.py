@@ -154,7 +154,6 @@ CACHE_BESIDE = (
 )
 # Names whose output never includes reasoning.
 REASONING_BESIDE = ("candidatesTokenCount", "total_output_tokens")
-TIERS: tuple[Path, ...] = (("service_tier",), ("serviceTier",))
 
 
 @lru_cache(maxsize=64)

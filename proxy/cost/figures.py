@@ -51,8 +51,13 @@ def of(usage: dict[str, Any], dialect: Dialect = dialects.OTHER) -> Usage:
         prompt += counts["citations"]
     if dialect.reasoning_beside and reasoning is None and output is not None and counts["output"] is not None:
         reasoning = output - counts["output"] or None  # the rest of the total, which nothing else explains
-    figures = {**counts, "input": prompt, "output": output, "reasoning": reasoning}
-    return _checked(figures, usage, dialect)
+    counts["input"], counts["output"], counts["reasoning"] = prompt, output, reasoning
+    return _checked(counts, usage, dialect)
+
+
+def of_upstream(usage: dict[str, Any], base_url: str | None) -> Usage:
+    """Convert the usage object of the upstream at `base_url`."""
+    return of(usage, dialects.of(base_url))
 
 
 def _split(counts: dict[str, int | None], prompt: int | None) -> tuple[int | None, int | None]:
@@ -103,7 +108,7 @@ def _checked(counts: dict[str, int | None], usage: dict[str, Any], dialect: Dial
         figures.cache_write_1h = None
     if counts["total"] and figures.output is None:
         figures.total = counts["total"]
-    figures.tier = next((tier for path in dialects.TIERS if (tier := _tier(_at(usage, path)))), None)
+    figures.tier = _tier(usage.get("service_tier")) or _tier(usage.get("serviceTier"))
     figures.cost_usd = _cost(usage, dialect)
     return figures
 
@@ -138,10 +143,11 @@ def _counts(usage: dict[str, Any]) -> dict[str, int | None]:
 def _keep(counts: dict[str, int | None], ranks: dict[str, int], place: tuple[str, int], value: Any) -> None:
     """Keep a value of the usage if it is a count, and the first one of its kind so far."""
     kind, rank = place
-    count = _count(value)
-    if count and rank < ranks.get(kind, len(COUNTS[kind])):
-        counts[kind], ranks[kind] = count, rank
-    elif count == 0 and counts[kind] is None:
+    if type(value) is not int or not 0 <= value < _MAX_TOKENS:
+        return
+    if value and rank < ranks.get(kind, len(COUNTS[kind])):
+        counts[kind], ranks[kind] = value, rank
+    elif not value and counts[kind] is None:
         counts[kind] = 0
 
 
@@ -149,10 +155,6 @@ def _at(usage: Any, path: Path) -> Any:
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
     return usage
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value < _MAX_TOKENS else None
 
 
 def _number(value: Any) -> float | None:

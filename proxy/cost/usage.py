@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
 from proxy.call import Call
 from proxy.errors import UpstreamDisconnected
-from proxy.messages import ByteStream, Headers, Wrapper, media_type
+from proxy.messages import ByteStream, Headers, Wrapper
 from proxy.protocols import usage
 from proxy.protocols.base import Protocol
 from proxy.wire import content_encoding
@@ -32,33 +31,49 @@ class Reports:
 async def apply(call: Call) -> Wrapper:
     """Watch calls that use tokens. Passive: a native stream may bypass it, since a log figure is not worth the cost."""
     call.plan.on_usage = record
-    return Wrapper(partial(watch, call), passive=True)
+    return Wrapper(partial(Watched, call), passive=True)
 
 
-async def watch(call: Call, stream: ByteStream) -> AsyncGenerator[bytes, None]:
-    """Yield `stream` unchanged. Of a JSON body both ends are kept: the usage is in one of them.
+class Watched:
+    """A stream, unchanged. Of a JSON body both ends are kept: the usage is in one of them.
 
-    Of a translated call, the upstream's own answer is watched instead.
+    Of a translated call, the upstream's own answer is watched instead. No generator: asyncio keeps a list of those.
     """
-    ends: _Ends | None = None
-    try:
-        async for piece in stream:
-            if not piece or call.outcome.is_translated:
-                pass
-            elif call.is_sse:
-                record(call, piece, call.protocol)
-            elif _is_json(call):
-                ends = ends or _Ends(content_encoding.encoding(call.outcome.headers or Headers()))
-                ends.add(piece)
-            yield piece
-        if ends is not None:
-            record(call, ends.data(), call.protocol)
-    finally:
-        await stream.aclose()
 
+    def __init__(self, call: Call, stream: ByteStream) -> None:
+        self._call = call
+        self._stream = stream
+        self._ends: _Ends | None = None
 
-def _is_json(call: Call) -> bool:
-    return call.outcome.headers is not None and media_type(call.outcome.headers) == "application/json"
+    def __aiter__(self) -> Watched:
+        return self
+
+    async def __anext__(self) -> bytes:
+        call = self._call
+        try:
+            piece = await self._stream.__anext__()
+        except StopAsyncIteration:
+            ends, self._ends = self._ends, None
+            if ends is not None:
+                record(call, ends.data(), call.protocol)
+            raise
+        if not piece or call.outcome.is_translated:
+            return piece
+        if call.is_sse or self._is_short_json(piece):
+            record(call, piece, call.protocol)
+        elif call.outcome.kind == "application/json":
+            self._ends = self._ends or _Ends(content_encoding.encoding(call.outcome.headers or Headers()))
+            self._ends.add(piece)
+        return piece
+
+    def _is_short_json(self, piece: bytes) -> bool:
+        """Whether a piece is a whole body that can be read as it is, as most are."""
+        outcome = self._call.outcome
+        is_plain = outcome.headers is not None and "content-encoding" not in outcome.headers
+        return outcome.whole and is_plain and outcome.kind == "application/json" and len(piece) <= _HEAD_BYTES
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 def record(call: Call, piece: bytes, protocol: Protocol) -> None:
@@ -66,14 +81,13 @@ def record(call: Call, piece: bytes, protocol: Protocol) -> None:
     outcome = call.outcome
     if outcome.model is None and (match := _MODEL.search(piece[:_MODEL_BYTES])):
         outcome.model = match[1].decode("utf-8", "replace")
-    if usage.mentioned(piece) and (reported := protocol.usage(piece)):
-        from proxy.cost import dialects, figures  # most pieces report nothing
+    if reported := protocol.usage(piece):
+        from proxy.cost.figures import of_upstream  # most pieces report nothing
 
         reports = call.state(Reports)
         reports.usage = usage.merged(reports.usage, reported)
         reports.number += 1
-        base_url = outcome.target.base_url if outcome.target else None
-        outcome.usage = figures.of(reports.usage, dialects.of(base_url))
+        outcome.usage = of_upstream(reports.usage, outcome.target.base_url if outcome.target else None)
 
 
 class _Ends:

@@ -21,6 +21,13 @@ def served_apis(config: Config) -> tuple[str, ...]:
     return tuple(api for api in _APIS if _serving(config, api))
 
 
+def translated_apis(config: Config) -> tuple[str, ...]:
+    """Return those of the served APIs whose calls are translated, because no upstream serves them itself."""
+    if config.demo:
+        return ()
+    return tuple(api for api in served_apis(config) if not serving(_providers(config), api))
+
+
 def first_model(config: Config, api: str = OPENAI) -> str:
     """Return a model that this configuration probably serves through an API, `YOUR-MODEL` if none can be guessed."""
     if config.demo:
@@ -36,7 +43,11 @@ def first_model(config: Config, api: str = OPENAI) -> str:
 
 
 def _serving(config: Config, api: str) -> tuple[Provider, ...]:
-    """The upstreams that serve an API, else those for which it is translated; of a server with keys, those with one."""
-    held = tuple(provider for provider in config.providers if provider.holds)
-    providers = held or config.providers
+    """The upstreams that serve an API, else those for which it is translated."""
+    providers = _providers(config)
     return serving(providers, api) or (translating(providers, api) if config.translate != "off" else ())
+
+
+def _providers(config: Config) -> tuple[Provider, ...]:
+    """The upstreams; of a server with keys, those with one."""
+    return tuple(provider for provider in config.providers if provider.holds) or config.providers

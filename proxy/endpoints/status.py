@@ -1,4 +1,4 @@
-"""Sluice's own paths: the console at `/`, health, metrics, counting tokens, what keys spend. Nothing goes upstream."""
+"""Sluice's own paths: the console, help, health, metrics, counting tokens, what keys spend. Nothing goes upstream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from proxy.routing import failover, targets
 from proxy.settings import regions
 from proxy.upstream import Outgoing, Target, Timeouts
 from proxy.wire.path_table import INPUT_TOKENS
-from proxy.wire.paths import HELLO, USAGE, Route
+from proxy.wire.paths import DOCUMENTS, HELLO, HELP, USAGE, Route
 
 MAX_BODY_BYTES = 100_000
 _COUNTED = Route("chat/completions", own=False)  # the path whose requests are counted
@@ -47,9 +47,16 @@ async def answer(call: Call, route: Route) -> Reply:
         from proxy.endpoints import metrics  # few calls come here
 
         return await metrics.answer(call)
+    if route.path == HELP:
+        from proxy.endpoints.console import help as help_page  # few calls come here
+
+        return help_page.answer(call.request)
     if not call.config.console:
         raise UnknownPath
     from proxy.endpoints.console import page  # a function's cold start does not need it
+
+    if route.path in DOCUMENTS:
+        return Reply(200, Headers([("content-type", "text/plain; charset=utf-8")]), page.read(route.path).encode())
 
     return Reply(200, Headers(page.headers(call.config)), page.render(call.request, call.config, call.host))
 

@@ -33,9 +33,14 @@ class ProxyError(Exception):
             self.param = param
         super().__init__(self.message)
 
+    @property
+    def explained(self) -> str:
+        """The message for the caller, with the place on this endpoint that explains the error."""
+        return f"{self.message} See /help#{self.code} on this endpoint."
+
     def fields(self) -> dict[str, Any]:
         """The four members of OpenAI's `error` object."""
-        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"message": self.explained, "type": self.type, "param": self.param, "code": self.code}
 
     def body(self) -> bytes:
         """The answer's body: JSON in UTF-8."""
@@ -95,15 +100,20 @@ class NotCarried(ProxyError):
 
 
 class DeadlineReached(ProxyError):
-    """The platform is about to stop the function; `limit` is the function's timeout in seconds, if known."""
+    """The platform is about to stop the function; `limit` is the function's timeout in seconds, if known.
+
+    `is_fixed`: it is a limit of the platform's that no setting raises.
+    """
 
     status = 504
     type = "timeout_error"
     code = "deadline"
     retryable = False
 
-    def __init__(self, limit: float | None = None) -> None:
-        if limit is not None and limit <= 5:
+    def __init__(self, limit: float | None = None, is_fixed: bool = False) -> None:
+        if is_fixed:
+            advice = 'Use "stream": true, or ask for a shorter answer.'
+        elif limit is not None and limit <= 5:
             advice = f"This function's time-out is {math.ceil(limit)} s; set it to 300."
         else:
             advice = 'Use "stream": true, ask for a shorter answer, or raise the function\'s time-out.'

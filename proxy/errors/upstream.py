@@ -97,6 +97,11 @@ class UpstreamRefused(UpstreamError):
         self._error = error
 
     @property
+    def explained(self) -> str:
+        """The upstream's own message, which nothing here explains."""
+        return self.message
+
+    @property
     def error(self) -> dict[str, Any]:
         """The body's `error` object, or the whole body where it has none; empty if that is no JSON object."""
         return self._error

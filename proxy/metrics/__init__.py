@@ -32,6 +32,6 @@ def attach(host: Host) -> None:
 def _missing() -> bytes:
     raise NotInstalled(
         "This server keeps no metrics, because the package prometheus_client is not installed. Its owner can install "
-        "it with pip install 'sluice[metrics]' and start the server again.",
+        "it with pip install prometheus_client and start the server again.",
         code="metrics_not_installed",
     )

@@ -59,6 +59,19 @@ CLOUDS = (
         ("hkg1",),  # vercel.com/docs/regions, read 2026-11-27
         advice='Set "regions": ["sin1"] in vercel.json and deploy again, or choose a provider that serves this region.',
     ),
+    # What the front end adds has no list: two dumps of requests have these (experienceleague.adobe.com, of 2025-07, and
+    # learn.microsoft.com's samples for networks), and Easy Auth its tokens. `azurewebsites.net` names a region only for
+    # apps made since June 2024. East Asia is Hong Kong.
+    Cloud(
+        "azure",
+        (
+            *("x-arr-", "x-waws-", "x-appservice-", "x-azure-functions-", "x-functions-", "x-site-deployment-"),
+            *("x-ms-client-principal", "x-ms-token-", "x-ms-invocation-id", "disguised-host", "was-default-hostname"),
+        ),
+        ("eastasia", "china"),
+        r"\.([a-z0-9]+)-[0-9]{2}\.azurewebsites\.net",
+        "Create the app in another region, such as southeastasia, or choose a provider that serves this region.",
+    ),
     # Of Google's regions, only Hong Kong is not served (docs.cloud.google.com/run/docs/locations, read 2026-11-27).
     # x-serverless-authorization holds a caller's Google identity. Host names with a hash do not tell the region.
     Cloud(

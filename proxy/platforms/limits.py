@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """One limit of one door of one platform.
 
     `number` counts `unit`s (bytes, seconds or calls). `hard` tells a limit that nobody can move from a default that a
@@ -41,6 +40,7 @@ _ALB = "docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 _WORKERS = "developers.cloudflare.com/workers/platform/limits/"
 _VERCEL = "vercel.com/docs/functions/limitations"
 _VERCEL_TIME = "vercel.com/docs/functions/configuring-functions/duration"
+_AZURE = "learn.microsoft.com/azure/azure-functions/functions-scale"
 _RUN = "docs.cloud.google.com/run/quotas"
 _EDGEONE = "github.com/TencentEdgeOne/edgeone-pages-skills, skills/edgeone-pages-dev/SKILL.md"
 _RUN_TIME = "docs.cloud.google.com/run/docs/configuring/request-timeout"
@@ -178,6 +178,21 @@ LIMITS: tuple[Limit, ...] = (
           "vercel.com/kb/guide/troubleshooting-function-250mb-limit", "2026-11-27"),
     Limit("vercel", "upload", "environment", 65_536, "bytes", True, "the upload is refused",
           "vercel.com/docs/environment-variables", "2026-11-27"),
+    Limit("azure", "function", "request body", 104_857_600, "bytes", False, "413 from the platform",
+          f"{_AZURE}: 210 MB since 2026; the host's own 100 MiB, which is kept", "2026-11-27"),
+    Limit("azure", "function", "path and query", 8_192, "bytes", True, "the platform's own error", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "function", "query", 4_096, "bytes", True, "the platform's own error", _AZURE, "2026-11-27"),
+    Limit("azure", "function", "silence", 230, "seconds", True, "500, 502 or 504 from the platform", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "function", "time-out", 1_800, "seconds", False, "the function is stopped", _AZURE, "2026-11-27"),
+    Limit("azure", "function", "start-up", 30, "seconds", False, "the platform's own error",
+          "github.com/Azure/azure-functions-host, HttpWorkerOptions.cs: 30 s; the documents say 60 s", "2026-11-27"),
+    Limit("azure", "function", "calls at once in an instance", 1, "calls", False, "another instance starts",
+          "learn.microsoft.com/azure/azure-functions/functions-concurrency", "2026-11-27"),
+    Limit("azure", "function", "memory", 2_048_000_000, "bytes", False, "the function is stopped", _AZURE,
+          "2026-11-27"),
+    Limit("azure", "upload", "temporary files", 800_000_000, "bytes", True, "not documented", _AZURE, "2026-11-27"),
     Limit("cloudrun", "service", "request body", 33_554_432, "bytes", True, "413 from the platform", _RUN,
           "2026-11-27"),
     Limit("cloudrun", "service", "response body, not streamed", 33_554_432, "bytes", True,

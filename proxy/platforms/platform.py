@@ -27,6 +27,8 @@ class Bundle:
     for, and `prefix` the folder in which the platform unpacks the zip. `files` and the executable `bootstrap` stand in
     the project's folder `origin` and keep their places; proxy/ goes into the folder `sources`.
 
+    `not_uploaded` names folders that the platform's tool leaves out of an upload, wherever they are.
+
     Of proxy/ it holds what its functions' adapters import. The import closure stops at the modules in `lacks`: that is
     how a bundle does without a feature.
     """
@@ -46,6 +48,7 @@ class Bundle:
     # Empty where the platform has no room for counting tokens.
     tiktoken: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    not_uploaded: tuple[str, ...] = ()
     # The platform's own tool installs the packages: a requirements.txt in `sources` names the locked versions for it.
     listed: bool = False
 

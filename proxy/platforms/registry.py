@@ -182,6 +182,32 @@ PLATFORMS = (
                     origin="vercel",
                     tiktoken=("x86_64-manylinux_2_28",),
                     lacks=("proxy.metrics",),
+                    # vercel.com/docs/builds/build-features#ignored-files-and-folders, read 2026-11-27
+                    not_uploaded=(".cache", ".git", ".vercel", ".venv", "__pycache__", "node_modules", "venv"),
+                ),
+            ),
+        ),
+    ),
+    Platform(
+        "azure",
+        "Azure Functions",
+        "Azure Functions",
+        (
+            Function(
+                "azure-functions",
+                "proxy.adapters.azure_functions",
+                (Door("function", "函数", streams=True),),
+                Bundle(
+                    "azure",
+                    python="3.13",
+                    wheels="x86_64-manylinux2014",
+                    packages=(*_HTTPX, *_SERVER),
+                    files=("app.py", "host.json", "requirements.txt", "sluice/function.json"),
+                    prefix="/home/site/wwwroot",
+                    limit=int(number("azure", UPLOAD, "temporary files")),  # no page says how large a package may be
+                    origin="azure",
+                    tiktoken=("x86_64-manylinux_2_28",),
+                    lacks=_WEB_LACKS,
                 ),
             ),
         ),

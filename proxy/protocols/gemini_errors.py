@@ -48,7 +48,7 @@ def _status(error: ProxyError) -> dict[str, Any]:
         # The SDKs raise their error only for such a code.
         code = error.status if 400 <= error.status < 600 else 500
         name = _NAMES.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")
-        status = {"code": code, "message": error.message, "status": name}
+        status = {"code": code, "message": error.explained, "status": name}
         own = error.fields()["code"]
         reason = own if isinstance(own, str) else error.code
         details = [{"@type": _INFO, "reason": reason.upper(), "domain": "sluice"}]

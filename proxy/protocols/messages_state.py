@@ -51,7 +51,7 @@ def error_object(error: ProxyError, request_id: str) -> dict[str, Any]:
         kind = error_type(error.status)
     fields = {name: value for name, value in error.fields().items() if value is not None}
     if isinstance(error, ContextTooLong):  # Claude Code shortens its history when it reads this
-        fields["message"] = f"prompt is too long: {error.prompt} tokens > {error.window} maximum. {error.message}"
+        fields["message"] = f"prompt is too long: {error.prompt} tokens > {error.window} maximum. {error.explained}"
     return {"type": "error", "error": {**fields, "type": kind}, "request_id": request_id}
 
 

@@ -148,7 +148,9 @@ async def _translate(call: Call, target: Target) -> Translation | None:
 async def _prepared(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None) -> Outgoing:
     """Return the call for `target`, without what only a translation can use."""
     prepared = prepare(call, outgoing, target, translation)
-    return prepared if translation is not None else await own_thinking.without_details(call, prepared)
+    if translation is not None or own_thinking.MARK not in prepared.body:
+        return prepared
+    return await own_thinking.without_details(call, prepared)
 
 
 def prepare(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None = None) -> Outgoing:
@@ -182,7 +184,10 @@ def _in_own_words(call: Call, outgoing: Outgoing, target: Target) -> Outgoing:
             document = document.setting({"model": json.dumps(target.model).encode()})
     if call.api == GEMINI:
         path = path.removeprefix(f"{GEMINI_VERSION}/")  # the target's address has it
-    return outgoing._replace(target=target, path=path, body=data if document is None else document.data)
+    data = data if document is None else document.data
+    if target is outgoing.target and path is outgoing.path and data is outgoing.body:  # as nearly always
+        return outgoing
+    return outgoing._replace(target=target, path=path, body=data)
 
 
 def _limited(call: Call, target: Target) -> Document | None:

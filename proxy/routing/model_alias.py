@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 
 from proxy.call import Call
-from proxy.messages import ByteStream, Headers, Wrapper, media_type
+from proxy.messages import ByteStream, Headers, Wrapper
 from proxy.protocols import registry
 from proxy.routing.model_field import MODELS_PREFIX, requested_model
 from proxy.wire import safe_json, work
@@ -58,7 +58,7 @@ class _Renamer:
             return piece
         if call.is_sse:
             return await work.run(self._rename_events(piece), call.host.clock)
-        if media_type(call.outcome.headers or Headers()) != "application/json" or self._size > _MAX_BYTES:
+        if call.outcome.kind != "application/json" or self._size > _MAX_BYTES:
             return piece
         if not self._held and not piece.strip():
             return piece or None  # leading white space keeps a connection alive; the head may wait

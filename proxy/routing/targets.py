@@ -6,6 +6,8 @@ target that failed recently at this instance comes last for a while.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proxy.call import Call
 from proxy.errors import NotServed, NoUpstream
 from proxy.routing.model_field import requested_model
@@ -25,7 +27,7 @@ def choose(call: Call) -> list[Target]:
     An upstream that serves the API itself comes before one for which the call has to be translated.
     """
     caller, config = call.caller, call.config
-    served_by = serving(call, call.api, is_translatable(call))
+    served_by = serving(call, call.api, is_translatable)
     model: str | None = None
     if config.routes_by_model:
         model = requested_model(call)
@@ -71,16 +73,16 @@ def per_provider(call: Call) -> list[Target]:
     return [listing(call, provider)[0] for provider in configured if provider.holds]
 
 
-def serving(call: Call, api: str, translated: bool = False) -> tuple[Provider, ...]:
+def serving(call: Call, api: str, translated: Callable[[Call], bool]) -> tuple[Provider, ...]:
     """Return the upstreams that serve an API, with a key if the server calls with its own. Raises NotServed.
 
-    `translated`: those for which its calls can be translated count as well.
+    `translated`: whether those for which its calls can be translated count as well.
     """
     configured, found = call.config.providers, call.config.serving(api)
     if call.holds_credential:  # upstreams without keys serve pass-through callers only
         configured = tuple(provider for provider in configured if provider.holds)
         found = tuple(provider for provider in found if provider.holds)
-    if translated and len(found) < len(configured):  # the others do not serve it themselves
+    if len(found) < len(configured) and translated(call):  # the others do not serve it themselves
         # One of these gets what nobody names. A caller's own key may be another one's.
         has_rest = not call.own_key and any(provider.takes_all for provider in found)
         found += tuple(
@@ -115,6 +117,8 @@ def _caller_provider(configured: tuple[Provider, ...], model: str | None, key: s
 
     Among several, one that serves the API itself comes first.
     """
+    if len(configured) == 1 and configured[0].takes_all and not configured[0].key_prefixes:  # as nearly always
+        return configured[0]
     by_key = providers.of_key(configured, key)
     others = [provider for provider in providers.candidates(configured, model) if not provider.key_prefixes]
     if model is None and not others:  # a list of models, or a file: any upstream will do

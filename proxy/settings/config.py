@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from proxy.errors import ConfigError
-from proxy.settings import parsers, single_upstreams
+from proxy.settings import parsers, pasted_keys, single_upstreams
 from proxy.settings.providers import Provider, serving
 from proxy.settings.store_address import store_address
 
@@ -90,6 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_LEVEL", parsers.choice("debug", "info", "warning", "error", "off"), "info"),
     Setting("CONFIG_FILE", parsers.text, None),
 )
+# Sentences for people, which may be a quotation.
+_PROSE = ("MODERATION_MESSAGE",)
 ALIASES = {"OPENAI_KEY": "OPENAI_API_KEY"}
 # easychen/openai-api-proxy has a TIMEOUT in milliseconds, which people keep when they move here.
 MILLISECONDS = "TIMEOUT"
@@ -194,6 +196,10 @@ class Config:
     def _served(self) -> dict[str, tuple[Provider, ...]]:
         return {}
 
+    @cached_property
+    def _lacking(self) -> dict[str, bool]:
+        return {}
+
     def serving(self, api: str) -> tuple[Provider, ...]:
         """The upstreams that serve an API."""
         if api not in self._served:
@@ -202,7 +208,9 @@ class Config:
 
     def lacks(self, api: str) -> bool:
         """Whether no upstream that takes every model serves this API."""
-        return not any(provider.takes_all for provider in self.serving(api))
+        if api not in self._lacking:
+            self._lacking[api] = not any(provider.takes_all for provider in self.serving(api))
+        return self._lacking[api]
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
@@ -233,12 +241,17 @@ def read(environ: Mapping[str, str], file: str | None = None, name: str = "sluic
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text = texts.get(setting.name)
+        if text is not None and setting.name not in _PROSE and pasted_keys.is_quoted(text):
+            raise ConfigError(
+                f"{setting.name} must not have quotation marks around its value; docker --env-file keeps them.",
+                param=setting.name,
+            )
         try:
             values[setting.name.lower()] = setting.default if text is None else setting.read(text)
         except ValueError as error:
             raise ConfigError(f"{setting.name} {error}.", param=setting.name) from None
     given = frozenset(texts) | ({"UPSTREAMS"} if table is not None else set())
-    providers = _providers(Config(**values, given=given), values, environ, table, file)
+    providers = _providers(Config(**values, given=given), values, environ, table, file=file, name=name)
     return Config(**values, given=given, providers=providers)
 
 
@@ -256,7 +269,13 @@ def read_with_file(environ: Mapping[str, str]) -> Config:
 
 
 def _providers(
-    loaded: Config, values: dict[str, Any], environ: Mapping[str, str], table: list[Any] | None, file: str | None
+    loaded: Config,
+    values: dict[str, Any],
+    environ: Mapping[str, str],
+    table: list[Any] | None,
+    *,
+    file: str | None,
+    name: str,
 ) -> tuple[Provider, ...]:
     """The upstreams. Those of single settings join the ones of UPSTREAMS or a file only if a setting names them."""
     if loaded.demo:
@@ -269,7 +288,7 @@ def _providers(
         if loaded.upstreams is not None:
             listed = providers_file.from_json(loaded.upstreams, environ)
         else:
-            listed = providers_file.read(table or [], environ, file or "")
+            listed = providers_file.read(table or [], environ, file or "", name)
     providers = (*listed, *single_upstreams.read(values, loaded.given, is_listed))
     single_upstreams.check(providers)
     return providers

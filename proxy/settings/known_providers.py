@@ -3,6 +3,11 @@
 Read on 2026-11-26: api-docs.deepseek.com/guides/anthropic_api, platform.kimi.ai, docs.z.ai, docs.bigmodel.cn, Alibaba
 Model Studio, platform.minimax.io, docs.aws.amazon.com/bedrock, openrouter.ai/docs, docs.siliconflow.cn,
 learn.microsoft.com/azure/ai-foundry, platform.claude.com/docs/en/api/openai-sdk, ai.google.dev/gemini-api/docs/openai.
+Read on 2026-11-27: cloud.baidu.com/doc/qianfan-docs/s/6mh3e6gjp (Qianfan), tencentcloud.com/document/product/1300/78941
+(TokenHub; its page names the API, not the path), platform.stepfun.ai/docs/en/api-reference/chat/messages-create,
+docs.fireworks.ai/tools-sdks/anthropic-compatibility, docs.together.ai/docs/inference/openai-compatibility,
+docs.perplexity.ai/docs/agent-api/openai-compatibility, docs.x.ai/developers/rest-api-reference/inference/legacy, which
+withdraws Messages. Where Volcengine serves Messages stands in public code only (cc-switch and others, seen 2026-11-27).
 Imported only by calls of other APIs than chat.
 """
 
@@ -24,11 +29,13 @@ class Row(NamedTuple):
 
     `host` is a pattern for the host of its base URL, or for host and path if it has a slash. `apis` says where each API
     is, with `{host}` for that host and `{1}` for the first group of the pattern; OPENAI and RESPONSES are at the
-    configured address unless they are listed. An API that is None is not served.
+    configured address unless they are listed. An API that is None is not served. `chat` is where chat completions are
+    if the configured address is that of another API, '' if that is not known.
     """
 
     host: str
     apis: dict[str, tuple[str, str] | None]
+    chat: str = ""
 
 
 # Providers of OpenAI's APIs alone, and of chat completions alone.
@@ -58,37 +65,76 @@ ROWS: tuple[Row, ...] = (
             MESSAGES: None,
         },
     ),
-    Row(r"api\.deepseek\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
-    Row(r"api\.moonshot\.(?:ai|cn)", {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None}),
+    Row(r"api\.deepseek\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}, "https://{host}"),
+    Row(
+        r"api\.moonshot\.(?:ai|cn)",
+        {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/v1",
+    ),
     Row(
         r"(?:api\.z\.ai|open\.bigmodel\.cn)/api/coding/.*",
         {**_ZAI, RESPONSES: ("https://{host}/api/v1", AUTHORIZATION)},
     ),
-    Row(r"api\.z\.ai|open\.bigmodel\.cn", {**_ZAI, RESPONSES: None}),
+    Row(r"api\.z\.ai|open\.bigmodel\.cn", {**_ZAI, RESPONSES: None}, "https://{host}/api/paas/v4"),
     Row(
-        r"dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
+        r"(?:[a-z-]+\.)?dashscope(?:-[a-z]+)?\.aliyuncs\.com|[^.]+\.[^.]+\.maas\.aliyuncs\.com",
         {
             MESSAGES: ("https://{host}/apps/anthropic/v1", AUTHORIZATION),
             RESPONSES: ("https://{host}/api/v2/apps/protocols/compatible-mode/v1", AUTHORIZATION),
             GEMINI: None,
         },
+        "https://{host}/compatible-mode/v1",
     ),
     Row(
         r"api\.minimaxi?\.(?:io|com|chat)",
         {MESSAGES: ("https://{host}/anthropic/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/v1",
     ),
     Row(
         r"bedrock-(?:runtime|mantle)\.([a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)",
         {MESSAGES: ("https://bedrock-mantle.{1}.api.aws/anthropic/v1", AUTHORIZATION), GEMINI: None},
     ),
-    Row(r"openrouter\.ai", {MESSAGES: ("https://{host}/api/v1", AUTHORIZATION), GEMINI: None}),
+    Row(r"openrouter\.ai", {MESSAGES: ("https://{host}/api/v1", AUTHORIZATION), GEMINI: None}, "https://{host}/api/v1"),
     Row(r"[^.]+\.services\.ai\.azure\.com", {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None}),
     Row(r"[^.]+\.openai\.azure\.com", _OPENAI_ONLY),
     Row(
-        r"api\.siliconflow\.(?:cn|com)", {MESSAGES: ("https://{host}/v1", AUTHORIZATION), RESPONSES: None, GEMINI: None}
+        r"api\.siliconflow\.(?:cn|com)",
+        {MESSAGES: ("https://{host}/v1", AUTHORIZATION), RESPONSES: None, GEMINI: None},
+        "https://{host}/v1",
     ),
-    Row(r"api\.x\.ai|api\.groq\.com", _OPENAI_ONLY),
-    Row(r"api\.mistral\.ai", _CHAT_ONLY),
+    Row(
+        r"ark\.[a-z0-9-]+\.volces\.com/api/coding.*",
+        {MESSAGES: ("https://{host}/api/coding/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/api/coding/v3",
+    ),
+    Row(
+        r"ark\.[a-z0-9-]+\.volces\.com",
+        {MESSAGES: ("https://{host}/api/compatible/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/api/v3",
+    ),
+    Row(
+        r"qianfan\.baidubce\.com",
+        {MESSAGES: ("https://{host}/anthropic/v1", X_API_KEY), GEMINI: None},
+        "https://{host}/v2",
+    ),
+    Row(
+        r"tokenhub(?:-intl)?\.tencent(?:cloud)?maas\.(?:com|tech)",
+        {MESSAGES: ("https://{host}/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/v1",
+    ),
+    Row(
+        r"api\.stepfun\.(?:com|ai)/step_plan.*",
+        {MESSAGES: ("https://{host}/step_plan/v1", X_API_KEY), GEMINI: None},
+        "https://{host}/step_plan/v1",
+    ),
+    Row(r"api\.stepfun\.(?:com|ai)", {MESSAGES: ("https://{host}/v1", X_API_KEY), GEMINI: None}, "https://{host}/v1"),
+    Row(
+        r"api\.fireworks\.ai",
+        {MESSAGES: ("https://{host}/inference/v1", AUTHORIZATION), GEMINI: None},
+        "https://{host}/inference/v1",
+    ),
+    Row(r"(?:us\.)?api\.x\.ai|api\.groq\.com|api\.perplexity\.ai", _OPENAI_ONLY),
+    Row(r"api\.mistral\.ai|api\.together\.(?:ai|xyz)", _CHAT_ONLY),
 )
 
 
@@ -98,17 +144,24 @@ def find(base_url: str, name: str) -> Api | None:
 
     A server that is not known, such as a relay or a local one, is taken to serve every API next to its base URL.
     """
-    address = urlsplit(base_url)
-    host = address.hostname or ""
-    for row in ROWS:
-        if (match := re.fullmatch(row.host, host + address.path if "/" in row.host else host)) is None:
-            continue
-        if name not in row.apis:
-            return Api(base_url)
-        if (place := row.apis[name]) is None:
-            return None
-        return Api(place[0].format(*match.group(0, *range(1, len(match.groups()) + 1)), host=host), place[1])
-    return _beside(base_url, name)
+    if (found := _row(base_url)) is None:
+        return _beside(base_url, name)
+    row, match, host = found
+    if name not in row.apis:
+        return Api(base_url)
+    if (place := row.apis[name]) is None:
+        return None
+    return Api(place[0].format(*match.group(0, *range(1, len(match.groups()) + 1)), host=host), place[1])
+
+
+def chat(base_url: str) -> Api | None:
+    """Where the provider serves chat completions whose Messages or Gemini API is at `base_url`; None if unknown."""
+    if (found := _row(base_url)) is None:
+        return None
+    row, _, host = found
+    if OPENAI in row.apis:
+        return find(base_url, OPENAI)
+    return Api(row.chat.format(host=host)) if row.chat else None
 
 
 def native(base_url: str, name: str) -> Api:
@@ -126,10 +179,14 @@ def is_official(base_url: str, name: str) -> bool:
     return (host, name) in (("api.anthropic.com", MESSAGES), ("generativelanguage.googleapis.com", GEMINI))
 
 
-def is_known(base_url: str) -> bool:
-    """Whether a row describes the provider at this address."""
-    host = urlsplit(base_url).hostname or ""
-    return any(re.fullmatch(row.host, host) for row in ROWS)
+def _row(base_url: str) -> tuple[Row, re.Match[str], str] | None:
+    """The row of the provider at this address, how its pattern matches, and the host."""
+    address = urlsplit(base_url)
+    host = address.hostname or ""
+    for row in ROWS:
+        if (match := re.fullmatch(row.host, host + address.path if "/" in row.host else host)) is not None:
+            return row, match, host
+    return None
 
 
 def _beside(base_url: str, name: str) -> Api:

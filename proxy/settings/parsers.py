@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from proxy.platforms.clouds import CLOUDS
+from proxy.settings.pasted_keys import check_bare, check_not_sample
 from proxy.wire.path_table import ENDPOINTS
 
 # The moderators. Each is a module of that name in moderation/checkers/.
@@ -24,22 +25,6 @@ PERIODS = ("day", "month", "total")
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 SHORT_KEY = 16  # characters; shorter keys cause a warning
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-# Keys that the project's documents have shown, and the passwords that attackers try first.
-_PUBLISHED = frozenset(
-    ("f0b1c9d27a4e4f6f8f1f", "5f1c0d8be0c94c51b64e0d2f7a9e3c11", "password", "qwerty", "letmein", "admin")
-)
-# A sample contains at least one word of the first list and consists of both lists only: "put-your-key-here".
-_PLACEHOLDER_WORDS = (
-    "random|your|change|replace|insert|enter|put|here|example|sample|dummy|placeholder|todo|text|string|value|"
-    "characters|xxx|youmade|iset"
-)
-_SAMPLE = re.compile(
-    f"(?=.*(?:{_PLACEHOLDER_WORDS}))(?:{_PLACEHOLDER_WORDS}|a|an|another|my|the|some|one|this|is|long|short|key|keys|proxy|api|secret|secrets|"
-    "signing|pass|word|phrase|token|me|it|please|test|testing|demo|sk|pk|with|foo|bar|private|very|super|strong|new|old|"
-    "sluice|relay|openai|caller|callers|for|to|of|and|must|make|made|up|only|you|that|i|set)+[0-9]{0,8}"
-)
-_MAX_SAMPLE = 60
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # an HTTP token, RFC 9110 section 5.6.2, lower case
 # The relay sets or drops these itself. Forwarding one would leak a key or break the message's framing.
 _NEVER_FORWARDED = frozenset(
@@ -47,7 +32,7 @@ _NEVER_FORWARDED = frozenset(
     "te trailer upgrade proxy-authorization proxy-connection accept-encoding expect".split()
 )
 
-# Platforms add these: callers' addresses, and secrets or the identity of the function (Tencent, Aliyun, Vercel).
+# Platforms add these: callers' addresses, and secrets or the identity of the function (Tencent, Aliyun, Vercel, Azure).
 PLATFORM_PREFIXES = ("x-forwarded-", *(prefix for cloud in CLOUDS for prefix in cloud.header_prefixes))
 
 
@@ -132,36 +117,10 @@ def keys(value: str) -> tuple[str, ...]:
     """Keys separated by commas. Refuses what people paste along with them."""
     parsed = commas(value)
     for key in parsed:
-        _check_bare(key)
+        check_bare(key)
     if any(not key.isascii() or not key.isprintable() or " " in key for key in parsed):
         raise ValueError("must be keys of printable ASCII characters without spaces, separated by commas")
     return parsed
-
-
-def _check_bare(key: str) -> None:
-    """Raise ValueError for a key with something around it, which callers or upstreams would not accept."""
-    if key[0] in _QUOTES or key[-1] in _QUOTES:
-        raise ValueError("must not have quotation marks around a key; docker --env-file keeps them")
-    if re.match(r"(authorization|bearer)(\s|:|\Z)", key, re.IGNORECASE):
-        raise ValueError("must not have Bearer before a key")
-    if "$(" in key:
-        raise ValueError("must not contain a command: run what is between $( and ) in a shell and paste its output")
-
-
-def _check_not_sample(key: str) -> None:
-    """Raise ValueError for a key that was copied from a document: anyone can guess those."""
-    if key.lower() in _PUBLISHED or is_sample(key):
-        raise ValueError(
-            "is a sample key from a document, which anyone can guess. Create one with: openssl rand -hex 16"
-        )
-
-
-def is_sample(key: str) -> bool:
-    """Whether a text is a placeholder for a key."""
-    plain = re.sub("x{3,}", "xxx", re.sub(r"[^a-z0-9]", "", key.lower()))
-    if plain.isdigit():
-        return plain in "01234567890123456789" or len(set(plain)) == 1
-    return 2 < len(plain) <= _MAX_SAMPLE and _SAMPLE.fullmatch(plain) is not None
 
 
 def secret(value: str) -> str:
@@ -193,7 +152,7 @@ def proxy_keys(value: str) -> tuple[str, ...]:
     if any(key.startswith(SIGNED_KEY_PREFIX) for key in parsed):
         raise ValueError("must not have a key that begins with sk-sluice-, as signed keys do")
     for key in parsed:
-        _check_not_sample(key)
+        check_not_sample(key)
     return parsed
 
 
@@ -201,11 +160,11 @@ def secrets(value: str) -> tuple[str, ...]:
     """Signing secrets. Anyone who holds a signed key could find a short one by trying."""
     parsed = commas(value)
     for signing_secret in parsed:
-        _check_bare(signing_secret)
+        check_bare(signing_secret)
     if not parsed or any(len(signing_secret) < MIN_SECRET for signing_secret in parsed):
         raise ValueError(f"must be random texts of at least {MIN_SECRET} characters, separated by commas")
     for signing_secret in parsed:
-        _check_not_sample(signing_secret)
+        check_not_sample(signing_secret)
     return parsed
 
 
@@ -254,6 +213,8 @@ def header_names(value: str) -> tuple[str, ...]:
 
 
 def base_url(value: str) -> str:
+    if "," in value:
+        raise ValueError("must be one address. Put several upstreams into UPSTREAMS or sluice.toml (docs/upstreams.md)")
     url = value.rstrip("/")
     match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[^?#\s]*)?", url)
     if not match or not url.isascii() or not 0 < int((match[3] or ":443")[1:]) < 65_536:

@@ -6,7 +6,7 @@ Some come from settings such as OPENAI_API_KEY (single_upstreams.py), the others
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from proxy.settings.apis import API_KEY, Api
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
@@ -22,8 +22,7 @@ HARMLESS_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """One upstream.
 
     `models` are patterns (`gpt-5.4*`) for the names that callers use; an upstream without any takes what no other one
@@ -36,10 +35,10 @@ class Provider:
 
     name: str
     base_url: str
-    keys: tuple[str, ...] = field(default=(), repr=False)
+    keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # a value may be a key
+    headers: tuple[tuple[str, str], ...] = ()
     harmless_headers: tuple[str, ...] = ()
     key_prefixes: tuple[str, ...] = ()
     kind: str = "openai"
@@ -48,6 +47,9 @@ class Provider:
     priority: int = 0
     translate: bool = True
     is_implied: bool = False
+
+    def __repr__(self) -> str:
+        return f"Provider({self.name})"  # never a key, and a header may be one
 
     @property
     def holds(self) -> bool:

@@ -36,14 +36,14 @@ def from_json(text: str, environ: Mapping[str, str]) -> tuple[Provider, ...]:
     return read(tables, environ, "")
 
 
-def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Provider, ...]:
+def read(tables: list[Any], environ: Mapping[str, str], file: str, name: str = "sluice.toml") -> tuple[Provider, ...]:
     """The upstreams in parsed tables. A `$NAME` as an address, a key or a header is read from the environment.
 
-    Raises ConfigError. `file` is the text that the tables come from, or empty; errors name the line in it.
+    Raises ConfigError. `file` is the text that the tables come from, or empty; errors name the file and the line in it.
     """
     providers: list[Provider] = []
     for position, table in enumerate(tables):
-        place = _Place(file, position)
+        place = _Place(file, position, name)
         if not isinstance(table, dict):
             raise place.error(None, "must be a table of fields")
         provider = _provider(table, environ, place)
@@ -54,7 +54,7 @@ def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Prov
         raise ConfigError("UPSTREAMS is empty. Add an upstream, or remove the setting.", param="UPSTREAMS")
     keyless = [position for position, provider in enumerate(providers) if not provider.holds]
     if 0 < len(keyless) < len(providers):
-        raise _Place(file, keyless[0]).error(
+        raise _Place(file, keyless[0], name).error(
             None,
             "has no keys, but other upstreams do. A server with keys ignores callers' own, so nothing would call it",
         )
@@ -64,14 +64,15 @@ def read(tables: list[Any], environ: Mapping[str, str], file: str) -> tuple[Prov
 class _Place:
     """The position of one upstream in the file or the list, for error messages."""
 
-    def __init__(self, file: str, position: int) -> None:
+    def __init__(self, file: str, position: int, file_name: str) -> None:
         self._file = file
+        self._file_name = file_name
         self._position = position
 
     def error(self, name: str | None, why: str) -> ConfigError:
         """A ConfigError that names the position and the field."""
         where = f"upstreams[{self._position}]" + (f".{name}" if name else "")
-        line = f"sluice.toml, line {self._line(name)}: " if self._file else "UPSTREAMS: "
+        line = f"{self._file_name}, line {self._line(name)}: " if self._file else "UPSTREAMS: "
         return ConfigError(f"{line}{where} {why}.", param="UPSTREAMS")
 
     def _line(self, name: str | None) -> int:

@@ -92,21 +92,19 @@ def _only(api: str) -> tuple[tuple[str, Api | None], ...]:
 
 
 def _with_chat(provider: Provider) -> Provider:
-    """Return the only upstream as one that also serves OpenAI's API: both makers do, at their own addresses.
+    """Return the only upstream as one that also serves OpenAI's API: so do both makers, and all known others.
 
     Source: platform.claude.com/docs/en/api/openai-sdk, ai.google.dev/gemini-api/docs/openai, read 2026-11-26.
     """
-    from dataclasses import replace
-
     from proxy.settings import known_providers
 
     api, _ = NATIVE[provider.name]
     native = provider.api(api) or Api(provider.base_url)
-    chat = known_providers.find(provider.base_url, OPENAI) if known_providers.is_known(provider.base_url) else None
+    chat = known_providers.chat(provider.base_url)
     if chat is None:
         chat = Api(f"{native.base_url}/openai" if api == GEMINI else native.base_url)
     kept = tuple((name, place) for name, place in provider.apis if name != OPENAI)
-    return replace(provider, apis=(*kept, (OPENAI, chat)))
+    return provider._replace(apis=(*kept, (OPENAI, chat)))
 
 
 def check(providers: tuple[Provider, ...]) -> None:

@@ -48,7 +48,7 @@ def make(config: Config, upstream: Upstream, clock: Clock) -> Store | None:
             from proxy.store.redis_client import RedisClient
         except ImportError:
             raise ConfigError(
-                "STORE=redis://… needs the package redis. Install it with pip install 'sluice[redis]', or use an "
+                "STORE=redis://… needs the package redis. Install it with pip install redis, or use an "
                 "https:// address with STORE_TOKEN, which needs no package.",
                 param="STORE",
             ) from None

@@ -16,7 +16,7 @@ from proxy.errors import (
     UpstreamDisconnected,
     UpstreamNotStreaming,
 )
-from proxy.messages import ByteStream, Headers, Reply, media_type
+from proxy.messages import ByteStream, Headers, Reply
 
 # The ending in the log of a stream whose last event is an error from the upstream.
 UPSTREAM_ERROR = "upstream_error"
@@ -40,13 +40,14 @@ async def open_reply(call: Call, stream: ByteStream, passive: bool) -> Reply:
     except BaseException:
         await stream.aclose()
         raise
+    is_stream = call.outcome.headers is None or call.outcome.kind == "text/event-stream"
     if call.outcome.headers is None:
         head = Headers([("content-type", "text/event-stream; charset=utf-8")])
     else:
         head = Headers.of_lower(headers.downward(call.outcome.headers, call.own_key, call.api))
     if call.outcome.length is not None:
         head.set("content-length", str(call.outcome.length))
-    if media_type(head) == "text/event-stream":
+    if is_stream:
         for name, value in _SSE_HEADERS:
             head.set(name, value)
     return Reply(call.outcome.status, head, first if call.outcome.whole else Delivery(call, stream, first, passive))

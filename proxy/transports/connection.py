@@ -56,20 +56,23 @@ class Connection(asyncio.BufferedProtocol):
         self.has_received = self._sent = False
         if self.closing:  # no further callback will report it
             raise UpstreamDisconnected
-        view = memoryview(body)
-        self._transport.write(b"".join((head, view[:SLICE_BYTES])))
-        for at in range(SLICE_BYTES, len(body), SLICE_BYTES):
-            while self._writing_paused and not answer.status:
-                await self._wait(silence)
-            if answer.status >= 400:
-                break  # refused already: do not send the rest. `_sent` stays False, so the connection is not reused
-            self._transport.write(view[at : at + SLICE_BYTES])
-        else:
-            self._sent = True
+        self._transport.write(head + body[:SLICE_BYTES])
+        self._sent = len(body) <= SLICE_BYTES or await self._send_rest(body, answer, silence)
         deadline = self._loop.time() + first_byte  # for the whole head, in case it arrives byte by byte
         while not answer.status:
             await self._wait(deadline - self._loop.time(), first_byte)
         return answer
+
+    async def _send_rest(self, body: bytes, answer: http1.Answer, silence: float) -> bool:
+        """Send what follows the first slice. False if the upstream has refused the call before that."""
+        view = memoryview(body)
+        for at in range(SLICE_BYTES, len(body), SLICE_BYTES):
+            while self._writing_paused and not answer.status:
+                await self._wait(silence)
+            if answer.status >= 400:
+                return False  # so the connection is not reused
+            self._transport.write(view[at : at + SLICE_BYTES])
+        return True
 
     async def next(self, seconds: float) -> bytes:
         """The next bytes of the body, waiting at most `seconds` for them.

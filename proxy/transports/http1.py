@@ -17,11 +17,13 @@ MAX_CHUNK_LINE_BYTES = 4_096
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\x00\r\n\f\v]*)?\r?\n")
 # White space around a value is stripped later: a pattern for it would be quadratic in the white space inside.
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00\r\n\f\v]*)\r?\n")
+_FIELDS = re.compile(rf"(?:{_FIELD.pattern})*")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
 _CHUNK_PREFIX = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*)(;[^\x00\r\n]*)?(\r?)")
+_FRAMING = frozenset(("transfer-encoding", "content-length", "connection"))
 _CRLF = b"\r\n"
 _START = b"HTTP/1."
 
@@ -115,12 +117,13 @@ class Answer:
         codings: list[str] = []
         lengths: set[str] = set()
         options: list[str] = []
-        for name, value in fields:
+        framing = [pair for pair in fields if pair[0] in _FRAMING]
+        for name, value in framing:
             if name == "transfer-encoding":
                 codings.append(value.lower())
             elif name == "content-length":
-                lengths.update(item.strip(" \t") for item in value.split(","))
-            elif name == "connection":
+                lengths.update([item.strip(" \t") for item in value.split(",")])
+            else:
                 options += [option.strip(" \t") for option in value.lower().split(",")]
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
             raise Malformed("an invalid Content-Length")
@@ -128,7 +131,7 @@ class Answer:
             raise Malformed("an unrequested Transfer-Encoding")
         # With both framings the chunks count, and the connection is not reused.
         self.keep = version == 1 and "close" not in options and not (codings and lengths)
-        if lengths:
+        if lengths and framing != [("content-length", *lengths)]:  # leave one length, and none beside chunks
             fields = [pair for pair in fields if pair[0] != "content-length"]
             if not codings:
                 fields.append(("content-length", next(iter(lengths))))
@@ -245,12 +248,6 @@ def _fields(text: str) -> list[tuple[str, str]]:
         raise Malformed("an invalid header line")
     if "\n " in text or "\n\t" in text:
         text = " ".join([part.rstrip(" \t") for part in _FOLD.split(text)])
-    fields: list[tuple[str, str]] = []
-    at, size = 0, len(text)
-    while at < size:
-        field = _FIELD.match(text, at)
-        if field is None:
-            raise Malformed("an invalid header line")
-        fields.append((field[1].lower(), field[2].strip(" \t")))
-        at = field.end()
-    return fields
+    if _FIELDS.fullmatch(text) is None:
+        raise Malformed("an invalid header line")
+    return [(name.lower(), value.strip(" \t")) for name, value in _FIELD.findall(text)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from proxy.errors import ConfigError
@@ -17,8 +17,7 @@ from proxy.errors import ConfigError
 VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundProxy:
+class OutboundProxy(NamedTuple):
     """`url` may contain a password. `variable` is the environment variable that set it."""
 
     url: str

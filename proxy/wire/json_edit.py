@@ -7,9 +7,8 @@ again would lose 20-digit integers, `2.50`, lone surrogates and the order of mem
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from proxy.wire.json_rules import Member, duplicate_key
@@ -19,21 +18,23 @@ _MAX_VALUE_BYTES = 4_096
 _COMMON_BYTES = 64
 
 
-@dataclass(frozen=True)
 class Document:
     """A JSON object: its bytes, its top-level members, and its value if it was read strictly, else None."""
 
-    data: bytes
-    members: tuple[Member, ...]
-    value: dict[str, Any] | None = None
+    __slots__ = ("_by_name", "data", "members", "value")
 
-    @cached_property
-    def _by_name(self) -> dict[str, Member]:
-        """The members by name; of duplicates the last."""
-        return {member.name: member for member in self.members}
+    def __init__(self, data: bytes, members: Sequence[Member], value: dict[str, Any] | None = None) -> None:
+        self.data = data
+        self.members = members
+        self.value = value
+        self._by_name = {member.name: member for member in members}  # of duplicates the last
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
+
+    def isdisjoint(self, names: Collection[str]) -> bool:
+        """Whether none of these is a top-level member."""
+        return self._by_name.keys().isdisjoint(names)
 
     def get(self, name: str) -> Any:
         """The value of a top-level member, None if there is none. Of duplicates the last wins, as in every JSON reader.
@@ -53,7 +54,7 @@ class Document:
     def without(self, names: Collection[str]) -> Document:
         """A copy without the members called `names`. Raises BadRequest for duplicate keys."""
         members = self.members
-        if self._by_name.keys().isdisjoint(names):
+        if self.isdisjoint(names):
             return self
         _check_unique(members)
         last = max((i for i, member in enumerate(members) if member.name not in names), default=-1)
@@ -108,7 +109,7 @@ class Document:
 
 
 def _spliced(
-    data: bytes, edits: list[tuple[int, int, bytes]], members: tuple[Member, ...], value: dict[str, Any] | None
+    data: bytes, edits: list[tuple[int, int, bytes]], members: Sequence[Member], value: dict[str, Any] | None
 ) -> Document:
     """`data` with each (start, end, replacement) of `edits` applied, in order, and `members` at their new positions."""
     view = memoryview(data)  # so that tens of megabytes are copied only once
@@ -134,7 +135,7 @@ def _spliced(
     return Document(b"".join(parts), tuple(shifted), value)
 
 
-def _check_unique(members: tuple[Member, ...]) -> None:
+def _check_unique(members: Sequence[Member]) -> None:
     """Raise BadRequest for a duplicate key: the upstream might use the other value."""
     seen: set[str] = set()
     for member in members:

@@ -6,7 +6,6 @@ A request that something is decided by must be read the same way by every server
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
 
@@ -31,12 +30,14 @@ class Member(NamedTuple):
     end: int
 
 
-@dataclass(slots=True)
 class Object:
     """A JSON object: its members' positions and, after strict reading, its value."""
 
-    members: list[Member] = field(default_factory=list)
-    value: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("members", "value")
+
+    def __init__(self, members: list[Member]) -> None:
+        self.members = members
+        self.value: dict[str, Any] = {}
 
 
 def check_name(name: str) -> None:

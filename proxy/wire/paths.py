@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from proxy.errors import BadRequest, Telemetry, UnknownPath
-from proxy.wire.path_table import ENDPOINTS, FAMILIES, GEMINI_VERSION, INPUT_TOKENS, OTHER, Endpoint, api, endpoint
+from proxy.wire.path_table import (
+    ENDPOINTS,
+    FAMILIES,
+    GEMINI,
+    GEMINI_VERSION,
+    INPUT_TOKENS,
+    OTHER,
+    Endpoint,
+    api,
+    endpoint,
+)
 
 # Paths that Sluice answers itself.
 HELLO = "api/hello"  # with which Claude Code tries whether Anthropic can be reached
 USAGE = "sluice/usage"  # what a key has spent
-LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELLO, INPUT_TOKENS, USAGE})
+HELP = "help"  # what each error means; errors refer to it
+DOCUMENTS = ("llms.txt", "llms-full.txt")  # this project's documents, for language models (llmstxt.org)
+LOCAL_PATHS = frozenset({"", "healthz", "readyz", "metrics", HELP, *DOCUMENTS, HELLO, INPUT_TOKENS, USAGE})
 # Where apps look for a key's balance. With a server-held key Sluice answers these; they open nothing else below them.
 BILLING_PATHS = frozenset(f"dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants"))
 # Where Claude Code sends its telemetry and looks for its user's account (seen with 2.1.332).
@@ -58,30 +69,25 @@ _GEMINI_METHODS = tuple(
 _GEMINI_CLEAN = re.compile(r"[A-Za-z0-9._~:@/-]+")
 
 
-@dataclass(frozen=True)
 class Route:
-    """`path` is what follows `/v1/`, percent-encoded as received; a path of Google's API begins with its version.
+    """What a path means. The routes of common paths are kept, so all that follows from one is worked out once.
 
-    `own`: Sluice answers it and relays nothing. The rest follows from the path, and is worked out once.
+    - `path`: what follows `/v1/`, percent-encoded as received; a path of Google's API begins with its version.
+    - `own`: Sluice answers it and relays nothing.
+    - `endpoint`: the row of the path; None if it is not inference.
+    - `api`: the API that it belongs to; `protocol`: the name of the protocol that its streams follow.
+    - `shown`: the path for the log.
     """
 
-    path: str
-    own: bool
+    __slots__ = ("api", "endpoint", "own", "path", "protocol", "shown")
 
-    @cached_property
-    def endpoint(self) -> Endpoint | None:
-        """The row of the path; None if it is not inference."""
-        return endpoint(self.path)
-
-    @cached_property
-    def api(self) -> str:
-        """The API that the path belongs to."""
-        return api(self.path)
-
-    @property
-    def protocol(self) -> str:
-        """The name of the protocol that the path's streams follow."""
-        return self.endpoint.protocol if self.endpoint else OTHER
+    def __init__(self, path: str, own: bool) -> None:
+        self.path = path
+        self.own = own
+        self.endpoint: Endpoint | None = endpoint(path)
+        self.api = api(path)
+        self.protocol = self.endpoint.protocol if self.endpoint else OTHER
+        self.shown = f"/{path}" if own or self.api == GEMINI else f"/v1/{path}"
 
 
 # Nearly all calls have one of a few paths. Errors are not cached.

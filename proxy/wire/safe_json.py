@@ -12,7 +12,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined,unused-ignore]
 from typing import Any
 
 from proxy.errors import BadRequest, TooComplex
-from proxy.wire import bounded_json, json_window
+from proxy.wire import bounded_json, json_members, json_window
 from proxy.wire.json_rules import (
     LENIENT,
     MAX_VALUES,
@@ -24,7 +24,7 @@ from proxy.wire.json_rules import (
     check_name,
     duplicate_key,
 )
-from proxy.wire.json_window import UNIT, Window, space_end
+from proxy.wire.json_window import UNIT, Window
 from proxy.wire.work import Slices
 
 # What may end an item, the likeliest first, by the item's first character.
@@ -58,6 +58,8 @@ def read(data: bytes, watched: frozenset[str] = frozenset()) -> Slices[Object]:
 def scan(data: bytes) -> Slices[Object | None]:
     """The positions of a JSON object's top-level members, without their values; None if `data` is no JSON object."""
     try:
+        if len(data) <= json_window.WINDOW:  # as nearly always: in one go
+            return Object(json_members.spans(data))
         return (yield from _Reader(data, strict=False).document())
     except (ValueError, StopIteration, RecursionError, TooComplex):
         return None
@@ -80,13 +82,13 @@ class _Reader(Window):
 
     def document(self) -> Slices[Object]:
         """All of `data` as one object. Raises ValueError, StopIteration or RecursionError for anything else."""
-        at = yield from self.past_space(0)
-        if self.text[at : at + 1] != "{":
-            raise ValueError
-        document = Object()
+        document = Object([])
         if self.last:  # as nearly always: it is read in one go
-            document.value, at = self._members(at + 1, document.members)
+            document.value, at = self._members(document.members)
         else:
+            at = yield from self.past_space(0)
+            if self.text[at : at + 1] != "{":
+                raise ValueError
             document.value, at = yield from self._object(at + 1, 0, document.members)
         at = yield from self.past_space(at)
         if at != len(self.text):
@@ -136,35 +138,27 @@ class _Reader(Window):
             if ended:
                 return values, at
 
-    def _members(self, at: int, members: list[Member]) -> tuple[dict[str, Any], int]:
-        """The same for the top level of an object that the window holds completely."""
-        text, strict, scan, byte = self.text, self._strict, self._scan, self.byte
+    def _members(self, members: list[Member]) -> tuple[dict[str, Any], int]:
+        """The same, strictly, for an object that the window holds completely."""
+        text, scan, byte = self.text, self._scan, self.byte
         values: dict[str, Any] = {}
-        at = space_end(text, at)
+        at = json_members.first(text)
         if text[at : at + 1] == "}":
             return values, at + 1
-        while True:
-            start, name, at = self._name(at)
+        ended = False
+        while not ended:
+            start = byte(at)
+            name, value_at = json_members.name(text, at)
+            check_name(name)
             self._keys.add(name, start)
-            at = space_end(text, at)
-            if text[at : at + 1] != ":":
-                raise ValueError
-            value_at = space_end(text, at + 1)
             try:
-                value, at = scan(text, value_at)
+                values[name], at = scan(text, value_at)
             except StopIteration:  # which would end a generator that calls this
                 raise ValueError from None
             self._count(value_at, at)
-            if strict:
-                values[name] = value
             members.append(Member(name, start, byte(value_at), byte(at)))
-            at = space_end(text, at)
-            mark = text[at : at + 1]
-            if mark == "}":
-                return values, at + 1
-            if mark != ",":
-                raise ValueError
-            at = space_end(text, at + 1)
+            ended, at = json_members.following(text, at)
+        return values, at
 
     def _array(self, at: int, depth: int, spans: list[tuple[int, int]] | None = None) -> Slices[tuple[list[Any], int]]:
         """The array whose opening bracket is just before `at`, and the position after its closing bracket."""

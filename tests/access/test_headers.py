@@ -16,11 +16,11 @@ CONFIG = startup.load({})
 NAME = st.sampled_from(
     "authorization cookie host content-length transfer-encoding connection x-scf-secret-key cf-ray x-amzn-trace-id "
     "x-fc-security-token x-real-ip forwarded x-forwarded-for x-vercel-id content-type user-agent x-stainless-os "
-    "openai-organization api-key".split()
+    "x-ms-token-aad-id-token openai-organization api-key".split()
 ) | st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
 PAIRS = st.lists(st.tuples(NAME, st.text(max_size=12)), max_size=12)
 FORBIDDEN = {"authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "api-key"}
-FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-", "x-vercel-")
+FORBIDDEN_STARTS = ("x-scf-", "x-fc-", "cf-", "x-amzn-", "x-forwarded-", "x-real-", "x-vercel-", "x-ms-token-")
 
 
 @given(PAIRS, st.booleans(), st.booleans())
@@ -50,11 +50,11 @@ def test_headers_keep_their_order_and_repetitions() -> None:
     original = Headers([("A", "1"), ("b", "2"), ("a", "3")])
     assert list(original) == [("a", "1"), ("b", "2"), ("a", "3")]
     assert original.get("a") == "1" and original.get("c", "x") == "x"
-    copied = original.copy()
-    copied.set("a", "9")
-    copied.add("d", "4")
-    assert list(copied) == [("b", "2"), ("a", "9"), ("d", "4")]
-    assert "a" in original and "d" not in original
+    original.set("a", "9")
+    original.add("d", "4")
+    original.set("e", "5")
+    assert list(original) == [("b", "2"), ("a", "9"), ("d", "4"), ("e", "5")]
+    assert original.get("a") == "9" and original.get("e") == "5"
 
 
 def test_a_repr_never_shows_a_value() -> None:

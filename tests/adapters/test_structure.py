@@ -24,6 +24,7 @@ PARTS = {*SOURCES} - NAMED - SHARED - SERVER  # what belongs to the adapters who
 ALSO = {
     "asyncio_host": {"asyncio_pump"},
     "aliyun_fc": {"asgi", "server"},  # it is the app behind our server
+    "azure_functions": {"asgi", "server"},
     "cloudrun": {"asgi", "server"},
     "edgeone": {"asgi", "asgi_http"},  # the app behind the platform's own
     "scf_web": {"asgi", "server"},

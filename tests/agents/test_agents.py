@@ -12,12 +12,13 @@ from tests.support import agents
 from tests.support.agents_cases import CASES, IN_CLOUDS, calls_of, carry_out_through, check, check_calls
 from tests.support.agents_outcomes import DirectRuns
 from tests.support.agents_routes import HOLDS_KEYS, ROUTES
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.any_python("the agents are programs of their own; tests/contract covers what serves them")
 # Only a run that hangs takes so much longer: a busy machine may, and pauses before another try are random.
 MORE_SECONDS = 30.0
-# opencode takes most of the time: not all of it is run everywhere.
-WITH_HELD_KEYS = [case for case in CASES if case[0] not in ("opencode-messages", "opencode-responses")]
+# Not all is run everywhere: opencode takes most of the time, and Qwen Code speaks the same API.
+WITH_HELD_KEYS = [case for case in CASES if case[0] not in ("opencode-messages", "opencode-responses", "qwen")]
 BY_ROUTE = {"own-key": CASES, "held-key": WITH_HELD_KEYS, "lambda": IN_CLOUDS, "scf": IN_CLOUDS}
 # test_differences.py has these.
 ELSEWHERE = {("claude", "cut"), ("gemini", "cut")}
@@ -64,8 +65,10 @@ def test_agents_do_the_same_through_sluice(
 
 def test_the_table_names_the_versions_that_are_tested() -> None:
     table = (agents.FOLDER / "README.md").read_text(encoding="utf-8")
+    documents = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("agents.md", "agents.zh-CN.md")]
     wanted = json.loads((agents.FOLDER / "package.json").read_text())["dependencies"]
     locked = json.loads((agents.FOLDER / "package-lock.json").read_text())["packages"]
     for name, version in wanted.items():
         assert f"`{name}` {version}" in table
+        assert all(f" {version} |" in document for document in documents)
         assert locked[f"node_modules/{name}"]["version"] == version

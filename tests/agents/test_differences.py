@@ -34,7 +34,7 @@ def test_after_a_cut_gemini_cli_asks_again(way: str, direct: DirectRuns, through
 
 
 @pytest.mark.parametrize("way", ["held-key"])
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "opencode-chat"])
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini", "opencode-chat", "qwen"])
 def test_sluice_s_own_refusal_of_a_key_ends_the_run(name: str, way: str, through: Through, tmp_path: Path) -> None:
     """Nothing goes up. Sluice says that another try is useless; Claude Code believes it."""
     calls = 1 if name == "claude" else calls_of(name, "wrong_key")

@@ -59,7 +59,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
         dates = {entry.date_time for entry in archive.infolist()}
     tops = {one.partition("/")[0] for one in names}
     assert {
-        {"cloudrun": "main.py", "vercel": "app.py"}.get(name, "handler.py"),
+        {"azure": "app.py", "cloudrun": "main.py", "vercel": "app.py"}.get(name, "handler.py"),
         "proxy",
         "httpx",
         "httpcore",
@@ -75,7 +75,7 @@ def test_a_bundle_holds_what_runs_and_nothing_else(built: Path, name: str) -> No
     assert ("exceptiongroup" in tops) == (BUNDLES[name].python == "3.10"), "it belongs to Python 3.10 alone"
     assert not [one for one in names if one.startswith(("proxy/cli/", "proxy/__main__"))]
     assert not [one for one in names if "/tests/" in one or "/testing/" in one or one.endswith((".pyi", "RECORD"))]
-    assert ("uvicorn" in tops) == (name in ("scf-web", "aliyun", "cloudrun"))
+    assert ("uvicorn" in tops) == (name in ("scf-web", "aliyun", "azure", "cloudrun"))
     assert {mode for one, mode in modes.items() if "bootstrap" not in one} == {0o644}
     assert {mode for one, mode in modes.items() if "bootstrap" in one} <= {0o755}
     assert dates == {(1980, 1, 1, 0, 0, 0)}
@@ -248,12 +248,14 @@ def test_no_module_of_a_bundle_needs_one_that_was_left_out(name: str, tmp_path: 
 
 
 def test_every_bundle_has_the_whole_console(built: Path) -> None:
-    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json")}
+    files = {path.name for path in page.HERE.iterdir() if path.suffix in (".css", ".html", ".js", ".json", ".txt")}
     for name in NAMES:
         assert {path.name for path in (built / name / "proxy" / "endpoints" / "console").iterdir()} >= files, name
     folder = built / "cloudflare" / "src" / "proxy" / "endpoints" / "console"
     assert {path.suffix for path in folder.iterdir()} == {".py"}
-    packed = runpy.run_path(str(folder / "packed.py"))["FILES"]
+    modules = {name: runpy.run_path(str(folder / name))["FILES"] for name in ("packed.py", "packed_documents.py")}
+    assert set(modules["packed_documents.py"]) == {"llms.txt", "llms-full.txt"}  # which the page must not load
+    packed = {name: text for files in modules.values() for name, text in files.items()}
     assert packed == {name: page.compact(name, page.read(name)) for name in files}
 
 

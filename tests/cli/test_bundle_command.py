@@ -104,3 +104,11 @@ def test_the_owner_s_own_file_goes_along_and_that_is_said(
     add_sources(dataclasses.replace(BUNDLES["scf-event"], packages=()), folder)
     assert (folder / "sluice.toml").read_text() == 'proxy_key = "pk"'
     assert "keys that stand in it are in the zip too" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["bundle", "scf-event", "--output", str(tmp_path / "file")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"sluice: cannot write {tmp_path / 'file' / 'scf-event'}: ") and error.count("\n") == 1
+    assert "--output FOLDER" in error

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from proxy import __main__ as command
+from proxy import __version__
+from proxy.cli.bundle.bytecode import find_python
 from tests.support.paths import ROOT
 
 MINT = ["-m", "proxy", "keys", "mint", "--name", "alice"]
@@ -54,6 +56,35 @@ def test_a_python_that_has_the_packages_runs_the_command_itself(monkeypatch: pyt
     assert command.environment() is None
     monkeypatch.setattr(sys, "argv", ["proxy", "limits", "--platform", "server"])
     assert command.start() == 0
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--version"])
+    assert stopped.value.code == 0 and capsys.readouterr().out == f"Sluice {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["-m", "proxy", "limits"], ["dev.py", "run"], ["-c", "import handler, proxy"]])
+def test_an_older_python_is_told_so_in_one_sentence(arguments: list[str]) -> None:
+    """Python 3.9 itself if this machine has it. Its name leads to it where several Pythons are installed."""
+    old = find_python("3.9")
+    if old is None:
+        pytest.skip("this machine has no Python 3.9")
+    done = subprocess.run([old, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("Sluice needs Python 3.10 or newer; this is 3.9.") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("version", "stops"), [((3, 9, 18), True), ((3, 10, 0), False), ((3, 14, 0), False)])
+def test_the_oldest_python_is_3_10(version: tuple[int, int, int], stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (ROOT / "proxy" / "__init__.py").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "version_info", version)
+    code = compile(source, "proxy/__init__.py", "exec")
+    if not stops:
+        exec(code, {})
+        return
+    with pytest.raises(SystemExit, match=r"Sluice needs Python 3\.10 or newer"):
+        exec(code, {})
 
 
 def test_a_closed_pipe_is_not_an_error() -> None:

@@ -17,6 +17,7 @@ import pytest
 from proxy.__main__ import main
 from proxy.cli.doctor import apis, command, keys, messages_en, messages_zh, remote
 from proxy.cli.doctor.report import Finding
+from proxy.cli.language import language_of
 from tests.conftest import Serve
 from tests.support.doctor import KEY, new_report
 from tests.support.paths import ROOT
@@ -223,7 +224,7 @@ def test_a_report_in_json_prints_no_lines() -> None:
     ],
 )
 def test_the_language_is_the_locale_s(environ: dict[str, str], language: str) -> None:
-    assert command.language_of(environ) == language
+    assert language_of(environ) == language
 
 
 def test_where_the_key_comes_from() -> None:

@@ -229,6 +229,35 @@ def test_a_folder_is_checked_as_it_would_be_uploaded(project: Path) -> None:
     assert findings.codes == ["bundle.ok"] and findings.of("bundle.ok")["size"] > 0
 
 
+def test_what_deploying_leaves_in_a_folder_is_not_counted(project: Path) -> None:
+    """`uv run` makes an environment in build/cloudflare, and npx vercel a folder of its own in build/vercel."""
+    for name, sources, left in (
+        ("cloudflare", "src", (".venv", ".venv-workers", "node_modules", ".wrangler")),
+        ("vercel", ".", (".vercel", ".venv", "node_modules", "__pycache__")),
+    ):
+        bundle, folder = registry.BUNDLES[name], project / "build" / name
+        for file in (*bundle.files, f"{sources}/proxy/relay.py"):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(b"x" * 100_000)
+        counted = bundles.uploaded(bundle, folder)
+        for other in left:
+            (folder / other).mkdir()
+            (folder / other / "large").write_bytes(b"x" * 4_000_000)
+        assert bundles.uploaded(bundle, folder) == counted != []
+    findings = examined(project)
+    assert [code for code in findings.codes if code != "bundle.stale"] == ["bundle.ok"] * 2
+    sizes = {finding.values["name"]: finding.values["size"] for finding in findings.all}
+    assert sizes == {"cloudflare": pytest.approx(0.2), "vercel": pytest.approx(0.4)}
+
+
+def test_what_is_uploaded_with_the_rest_is_counted(project: Path) -> None:
+    """Tencent's tool uploads the folder as it is."""
+    folder = project / "build" / "scf-web"
+    (folder / ".venv").mkdir(parents=True)
+    (folder / ".venv" / "large").write_bytes(b"x")
+    assert bundles.uploaded(registry.BUNDLES["scf-web"], folder) == [folder / ".venv" / "large"]
+
+
 @pytest.mark.parametrize("field", ["limit", "zip_limit"])
 def test_a_bundle_that_is_too_large(project: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     from dataclasses import replace
@@ -267,7 +296,8 @@ def test_an_upstream_that_answers_404_is_not_healthy(tmp_path: Path, upstream: U
     root = f"http://127.0.0.1:{upstream.port}"
     settings = {"OPENAI_BASE_URL": root, "OPENAI_API_KEY": KEY, "PROXY_KEY": "pk-3f9c1b-of-callers"}
     upstream.choose = answers({"GET /v1/models": answer({"data": []})}, answer({}, 404))
-    assert examine(tmp_path, **settings).of("upstream.base") == {"name": "default", "better": f"{root}/v1"}
+    expected = {"name": "default", "better": f"{root}/v1", "setting": "OPENAI_BASE_URL"}
+    assert examine(tmp_path, **settings).of("upstream.base") == expected
     upstream.choose = answers({}, answer({}, 404))
     assert examine(tmp_path, **settings).of("upstream.base")["better"] == "…/v1"
     assert examine(tmp_path, **{**settings, "OPENAI_BASE_URL": f"{root}/v1"}).of("upstream.base")["better"] == "…/v1"
@@ -277,3 +307,13 @@ def test_an_upstream_that_answers_404_is_not_healthy(tmp_path: Path, upstream: U
     assert "upstream.no_list" in examine(tmp_path, **settings).codes
     upstream.choose = answers({}, answer({}, 503))
     assert "upstream.failed" in examine(tmp_path, **settings).codes
+
+
+def test_a_demo_with_a_key_for_callers_is_not_called_open(tmp_path: Path) -> None:
+    codes = examine(tmp_path, DEMO="1", PROXY_KEY="7f3c9a51e0b24d6895aa31c4").codes
+    assert "access.proxy-key" in codes and "access.demo" not in codes
+
+
+def test_settings_that_the_demo_does_not_use_are_reported(tmp_path: Path) -> None:
+    findings = examine(tmp_path, DEMO="1", OPENAI_API_KEY="sk-x")
+    assert findings.bad == ["settings.weak"] and "OPENAI_API_KEY is not used" in findings.of("settings.weak")["message"]

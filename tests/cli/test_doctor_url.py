@@ -8,6 +8,7 @@ import pytest
 
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.doctor import addresses, extras
+from proxy.cli.doctor import upstream as upstream_settings
 from proxy.cli.doctor.access import choose_model
 from proxy.cli.doctor.keys import Keys
 from proxy.wire.path_table import INPUT_TOKENS
@@ -213,7 +214,11 @@ def test_the_upstream_refusing_the_server_s_key_does_not_blame_the_caller(serve:
     url = serve(OPENAI_API_KEY="sk-wrong", PROXY_KEY=KEY).url
     findings = probe(url)
     assert findings.bad == ["upstream.key"] and "paths.ok" in findings.codes and "access.guarded" in findings.codes
-    assert findings.of("upstream.key") == {"name": "default", "what": "HTTP 401"}
+    assert findings.of("upstream.key") == {
+        "name": "default",
+        "what": "HTTP 401",
+        "setting": "OPENAI_API_KEY",
+    }
     # A wrong key of the caller's is still the caller's.
     assert probe(url, key=f"{KEY}-x").bad == ["key.refused"]
     assert probe(serve().url, key="sk-of-a-caller").bad == ["upstream.own_key"]
@@ -240,4 +245,19 @@ def test_of_several_upstreams_the_one_that_refuses_is_named(serve: Serve, upstre
     base = f"http://127.0.0.1:{upstream.port}"
     table = ",".join(provider % (name, base, name, name) for name in ("a", "b"))
     findings = probe(serve(UPSTREAMS=f"[{table}]", OPENAI_BASE_URL="", PROXY_KEY=KEY).url)
-    assert findings.bad == ["upstream.key"] and findings.of("upstream.key") == {"name": "a", "what": "HTTP 403"}
+    setting = "a.keys (UPSTREAMS, sluice.toml)"
+    assert findings.bad == ["upstream.key"]
+    assert findings.of("upstream.key") == {"name": "a", "what": "HTTP 403", "setting": setting}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("default", ("OPENAI_API_KEY", "OPENAI_BASE_URL")),
+        ("anthropic", ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")),
+        ("gemini", ("GEMINI_API_KEY", "GEMINI_BASE_URL")),
+        ("mine", ("mine.keys (UPSTREAMS, sluice.toml)", "mine.base_url (UPSTREAMS, sluice.toml)")),
+    ],
+)
+def test_the_setting_to_change_is_that_of_the_upstream(name: str, settings: tuple[str, str]) -> None:
+    assert (upstream_settings.setting_of(name, "keys"), upstream_settings.setting_of(name, "base_url")) == settings

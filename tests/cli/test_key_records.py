@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from proxy.__main__ import main
-from proxy.cli.usage.text_table import width
+from proxy.cli.text_table import width
 from proxy.cost.key_limits import NEVER
 from proxy.store import periods
 from proxy.store.base import KeyRecord, Refusal, Row, Store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from proxy.__main__ import main
 from proxy.cli import serve as command
+from proxy.cli.listener import listen
 from proxy.errors import ConfigError
 from proxy.settings import config
 from tests.support.client import Connection, call
@@ -148,7 +150,7 @@ DEEPSEEK = '[{"name": "ds", "base_url": "https://api.deepseek.com/v1", "keys": "
         ),
         ({"OPENAI_API_KEY": "k", "SIGNING_SECRET": "s" * 32}, ("API key    $SIGNED_KEY     (create one",)),
         ({"OPENAI_API_KEY": "k", "PROXY_KEY": "pk"}, ("API key    $PROXY_KEY     (the one in sluice.toml)",)),
-        ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-chat"',)),
+        ({"OPENAI_BASE_URL": "https://api.deepseek.com/v1"}, ('"model": "deepseek-flash"',)),
     ],
 )
 def test_the_banner_names_what_is_configured(
@@ -287,7 +289,7 @@ def test_an_invalid_setting_prints_one_line_and_exits_with_1(
 
 
 def test_asyncio_disables_nagle_s_algorithm_on_the_socket() -> None:
-    with command._listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
@@ -300,7 +302,41 @@ def test_a_port_in_use_is_reported(host: str, capsys: pytest.CaptureFixture[str]
         pytest.skip("this machine has no IPv6")
     with taken:
         assert command.run(host, taken.getsockname()[1], demo=True) == 1
-    assert "cannot listen on" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "cannot listen on" in error and "Choose another port: --port 9001" in error
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "says"),
+    [
+        ("1.2.3.4", 0, "1.2.3.4 is not an address of this machine. Use --host 127.0.0.1"),
+        ("no-such-host.invalid", 0, "no-such-host.invalid is not a name or an address that this machine knows."),
+        ("127.0.0.1", 99_999, "ports range from 0 to 65535. Choose one of them with --port."),
+        ("127.0.0.1", -1, "ports range from 0 to 65535."),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_told_from_a_port(
+    host: str, port: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(host, port, demo=True) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("sluice: cannot listen on") and says in error and error.count("\n") == 1
+
+
+def test_a_port_that_only_an_administrator_may_use_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("proxy.cli.listener._listen", refuse)
+    with pytest.raises(ConfigError, match=r"ports below 1024\. Choose another one"):
+        listen("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "65", "1000000", ""])
+def test_a_number_of_processes_that_cannot_be_is_refused(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", "--workers", number])
+    assert stopped.value.code == 2 and "must be a whole number between 1 and 64" in capsys.readouterr().err
 
 
 def test_a_missing_certificate_file_is_reported_before_listening(

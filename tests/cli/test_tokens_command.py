@@ -64,13 +64,13 @@ def test_requests_are_known_by_their_form(text: str, name: str, count: str, tmp_
 def test_a_file_of_requests_is_counted_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     lines = [json.dumps({"body": {"model": "gpt-4", "messages": [HI]}}), json.dumps({"messages": [HI]}), ""]
-    file.write_text("\n".join([*lines, "plain words", *lines * 30]))
+    file.write_text("\n".join([*lines, '{"a": 1}', *lines * 30]))
     shown = table_of(file, "deepseek-chat")
     assert numbers(shown, "line 1")[2:5] == ["gpt-4", "8", "exact"]
     assert numbers(shown, "line 2")[2:5] == ["deepseek-chat", "6", "estimate"]
-    assert numbers(shown, "line 4")[3] == "3"
+    assert numbers(shown, "line 4")[3] == "6"
     assert any(line.startswith("… and ") for line in shown) and any(line.startswith("note: ") for line in shown)
-    assert numbers(shown, "total")[1] == f"{31 * (8 + 6) + 3}"
+    assert numbers(shown, "total")[1] == f"{31 * (8 + 6) + 6}"
 
 
 def test_what_has_no_price_is_not_free(tmp_path: Path) -> None:
@@ -102,11 +102,81 @@ def test_the_command_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsy
     assert numbers(capsys.readouterr().out.splitlines(), "text")[1:4] == ["gpt-4", "2", "exact"]
 
 
+REQUEST = json.dumps({"messages": [HI]})
+DEEP = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a.png is a binary file, not a text."),
+        ("a.bin", b"text\x00text", "a.bin is a binary file"),
+        ("late.txt", b"text\n" * 10 + b"\x00", "late.txt is a binary file"),
+        ("a.txt", "中文".encode("gbk"), "a.txt is not text in UTF-8 (perhaps it is GBK). Save it as UTF-8"),
+        (
+            "a.jsonl",
+            f"{REQUEST}\n{REQUEST[:-1]}\n{REQUEST}\n",
+            f"not valid JSONL: line 2, column {len(REQUEST)}: Expecting",
+        ),
+        ("a.jsonl", f"{REQUEST[:-1]}\n{REQUEST}\n", f"not valid JSONL: line 1, column {len(REQUEST)}: Expecting"),
+        ("a.ndjson", f"{REQUEST}\n\nplain words\n", "not valid JSONL: line 3, column 1: Expecting value"),
+        ("a.jsonl", f"{REQUEST}\n7\n", "not valid JSONL: line 2: a request is a JSON object"),
+        ("a", f"{REQUEST}\n{REQUEST[:-1]}\n", f"not valid JSONL: line 2, column {len(REQUEST)}"),
+        ("a", f"{json.dumps([HI])}\n[\n", "not valid JSONL: line 2, column 2"),
+        ("a.jsonl", DEEP, "not valid JSONL: line 1: it is nested too deeply"),
+        ("a.json", '{\n"a" 1}', "a.json is not valid JSON: line 2, column 5: Expecting ':' delimiter"),
+        ("a.json", "plain words", "a.json does not begin with { or ["),
+        ("a.json", "", "a.json does not begin with { or ["),
+    ],
+)
+def test_what_is_no_text_and_json_that_is_broken_are_refused(
+    name: str, data: str | bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(data if isinstance(data, bytes) else data.encode())
+    assert command.run(str(file), "gpt-4o") == 1
+    shown = capsys.readouterr()
+    assert says in shown.err and shown.err.count("\n") == 1 and shown.out == ""
+
+
+def test_broken_json_of_unknown_kind_is_a_text_and_no_exact_count(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_text("{ no JSON")
+    lines = table_of(file)
+    assert numbers(lines, "text")[3] == "estimate"
+    assert "note: not valid JSON (line 1, column 3: Expecting property name enclosed in double quotes)" in lines[-2]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_windows_encodings_are_counted_like_utf_8(encoding: str, tmp_path: Path) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    file = tmp_path / "a"
+    for text, count in (("你好 Hello", "2"), (REQUEST, "8"), (f"{REQUEST}\r\n{REQUEST}\r\n", "16")):
+        file.write_bytes((mark + text).encode(encoding))
+        assert numbers(table_of(file), "total")[1] == count
+
+
+def test_standard_input_may_be_binary_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"\x89PNG\x00"))))
+    assert __main__.main(["tokens", "-"]) == 1
+    assert "standard input is a binary file" in capsys.readouterr().err
+
+
+def test_a_long_first_line_is_read_to_its_end(tmp_path: Path) -> None:
+    words = "word " * 300_000
+    for text in (words, json.dumps({"messages": [{"role": "user", "content": words}]})):
+        file = tmp_path / "a"
+        file.write_text(text)
+        assert int(numbers(table_of(file), "total")[1].replace(",", "")) >= 300_000
+
+
 def test_what_cannot_be_counted_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.run(str(tmp_path / "none"), "gpt-4o") == 1
-    assert "No such file" in capsys.readouterr().err
+    assert f"Cannot read {tmp_path / 'none'}: No such file or directory." in capsys.readouterr().err
+    assert command.run(str(tmp_path), "gpt-4o") == 1
+    assert "Is a directory" in capsys.readouterr().err
     file = tmp_path / "a.json"
     file.write_text(json.dumps([HI]))
 

@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from proxy.cli.usage import report, text_table
+from proxy.cli import text_table
+from proxy.cli.usage import report
 from proxy.cli.usage.grouping import Table
 from tests.support.usage_rows import row
 

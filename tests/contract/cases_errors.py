@@ -100,6 +100,18 @@ OWN = (
         Want(200, says="llm.example/v1", headers={"content-type": "text/html; charset=utf-8"}, up=LOCAL),
     ),
     local("the page switched off", Ask("GET", "/", (), b""), 404, "unknown_path", (("CONSOLE", "off"),)),
+    Case(
+        "help",
+        Ask("GET", "/help", (), b""),
+        OK,
+        Want(200, says='id="proxy_not_protected"', headers={"content-type": "text/html; charset=utf-8"}, up=LOCAL),
+        settings=(*SERVER_KEY, ("CONSOLE", "off")),
+    ),
+    Case("help behind a stage", Ask("GET", "/release/help?lang=zh", (), b""), OK, Want(200, says="解决办法", up=LOCAL)),
+    Case("llms.txt", Ask("GET", "/llms.txt", (), b""), OK, Want(200, says="docs/keys.md", up=LOCAL)),
+    local(
+        "llms-full.txt switched off", Ask("GET", "/llms-full.txt", (), b""), 404, "unknown_path", (("CONSOLE", "off"),)
+    ),
     local("healthz asked wrongly", Ask("POST", "/healthz", (), b""), 405, "method_not_allowed"),
 )
 

@@ -10,6 +10,7 @@ import pytest
 
 from proxy import startup
 from proxy.cost import metering, settlement
+from proxy.messages import Headers
 from proxy.upstream import Target
 from proxy.wire import sse
 from tests.support import fake_clock
@@ -91,7 +92,7 @@ def test_an_upstream_that_refuses_the_field_is_asked_as_the_caller_asked() -> No
         async def send(self, outgoing: Any) -> Any:
             answer = await super().send(outgoing)
             if b"stream_options" in outgoing.body:
-                answer.status, answer.headers, answer.body = 422, answer.headers.copy(), Body(refusal)
+                answer.status, answer.headers, answer.body = 422, Headers(answer.headers), Body(refusal)
                 answer.headers.set("content-type", "application/json")
             return answer
 

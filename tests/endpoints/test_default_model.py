@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy import startup
-from proxy.endpoints.default_model import first_model, served_apis
+from proxy.endpoints.default_model import first_model, served_apis, translated_apis
 from proxy.settings import config
 from proxy.wire.path_table import GEMINI, MESSAGES, RESPONSES
 
@@ -17,7 +17,7 @@ from proxy.wire.path_table import GEMINI, MESSAGES, RESPONSES
     ("url", "model"),
     [
         ("https://api.openai.com/v1", "gpt-5.4-mini"),
-        ("https://api.deepseek.com", "deepseek-chat"),
+        ("https://api.deepseek.com", "deepseek-flash"),
         ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
         ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen-plus"),
         ("https://api.moonshot.cn/v1", "kimi-k2.6"),
@@ -57,7 +57,7 @@ def test_a_configured_name_is_taken_before_a_guess() -> None:
 def test_patterns_alone_leave_the_host() -> None:
     assert first_model(upstreams({"models": ["grok-*"]})) == "grok-4.3"
     default = {"name": "n9", "base_url": "https://api.deepseek.com"}
-    assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-chat"
+    assert first_model(upstreams({"models": ["grok-*"]}, default)) == "deepseek-flash"
 
 
 def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:
@@ -69,17 +69,19 @@ def test_each_api_has_a_model_of_the_upstream_that_serves_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "apis"),
+    ("settings", "apis", "translated"),
     [
-        ({"OPENAI_API_KEY": "k"}, "openai responses messages"),
-        ({"OPENAI_API_KEY": "k", "TRANSLATE": "off"}, "openai responses"),
-        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, "openai responses messages"),
-        ({"ANTHROPIC_API_KEY": "k"}, "openai responses messages"),
-        ({"GEMINI_API_KEY": "k"}, "openai responses messages gemini"),
-        ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses messages gemini"),
-        ({}, "openai responses messages gemini"),
-        ({"DEMO": "1"}, "openai responses messages gemini"),
+        ({"OPENAI_API_KEY": "k"}, "openai responses messages", "messages"),
+        ({"OPENAI_API_KEY": "k", "TRANSLATE": "off"}, "openai responses", ""),
+        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.deepseek.com"}, "openai responses messages", ""),
+        ({"ANTHROPIC_API_KEY": "k"}, "openai responses messages", "responses"),
+        ({"GEMINI_API_KEY": "k"}, "openai responses messages gemini", "responses messages"),
+        ({"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "k"}, "openai responses messages gemini", "messages"),
+        ({}, "openai responses messages gemini", ""),
+        ({"DEMO": "1"}, "openai responses messages gemini", ""),
     ],
 )
-def test_the_served_apis_follow_from_the_upstreams(settings: dict[str, str], apis: str) -> None:
-    assert served_apis(startup.load(settings)) == tuple(apis.split())
+def test_the_served_apis_follow_from_the_upstreams(settings: dict[str, str], apis: str, translated: str) -> None:
+    loaded = startup.load(settings)
+    assert served_apis(loaded) == tuple(apis.split())
+    assert translated_apis(loaded) == tuple(translated.split())

@@ -122,7 +122,7 @@ def test_without_the_package_a_server_says_how_to_get_it(monkeypatch: pytest.Mon
     try:
         result = get(server.port)
         assert code(result) == (501, "metrics_not_installed")
-        assert "pip install 'sluice[metrics]'" in result.json()["error"]["message"]
+        assert "pip install prometheus_client" in result.json()["error"]["message"]
         assert code(get(server.port, *PROXIED)) == (401, "missing_api_key")  # it tells nobody else
         assert server.app.host.observer is None
     finally:

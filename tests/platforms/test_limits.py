@@ -71,7 +71,7 @@ def test_both_languages_have_the_same_sections_and_names() -> None:
     pages = printing.english(), printing.chinese()
     assert pages[0].count("\n## ") == pages[1].count("\n## ") and pages[0].count("\n- ") == pages[1].count("\n- ")
     for name in re.findall(r"`([^`\n]+)`", pages[0]):
-        assert name in pages[1], name
+        assert name in pages[1].replace(".zh-CN.md", ".md"), name
 
 
 def test_the_command_prints_every_row_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:

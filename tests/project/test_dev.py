@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import dev
 from tests.support.paths import ROOT
 
 pytestmark = [
@@ -122,3 +123,37 @@ def test_a_folder_that_is_no_environment_is_left_alone(project: Path) -> None:
     code, printed = setup(project, VENV="mine")
     assert code == 1 and "Set VENV to another folder" in printed and "Traceback" not in printed
     assert (project / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_nobody_may_write_to_is_named_with_the_way_out(project: Path) -> None:
+    """A file in the folder's place refuses everybody; a checkout without write permission does not refuse root."""
+    code, printed = setup(project, VENV="dev.py/inside")
+    assert code == 1 and "Traceback" not in printed and printed.count("\n") == 1, printed
+    assert (
+        printed.startswith(f"Cannot write to {project / 'dev.py' / 'inside'}: ") and "Set VENV to a folder" in printed
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"all_proxy": "socks5://127.0.0.1:1"}, "all_proxy"),
+        ({"ALL_PROXY": "SOCKS5H://127.0.0.1:1", "https_proxy": ""}, "ALL_PROXY"),
+        ({"HTTPS_PROXY": "socks4://127.0.0.1:1", "all_proxy": "http://127.0.0.1:1"}, "HTTPS_PROXY"),
+        ({"all_proxy": "socks5://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}, None),
+        ({"all_proxy": "http://127.0.0.1:1"}, None),
+        ({}, None),
+    ],
+)
+def test_a_socks_proxy_is_only_named_if_pip_would_use_it(environ: dict[str, str], named: str | None) -> None:
+    assert dev.socks_variable(environ) == named
+
+
+def test_a_socks_proxy_that_pip_cannot_use_is_named_with_the_ways_out(project: Path) -> None:
+    (project / "requirements-dev.txt").write_text("nothing-at-all==1 --hash=sha256:" + "0" * 64 + "\n")
+    proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"), "")
+    pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "https://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
+    code, printed = setup(project, **proxies, **pip, all_proxy="socks5://127.0.0.1:1", NO_PROXY="", no_proxy="")
+    assert code == 1 and "pip cannot use the SOCKS proxy that all_proxy names. Run `unset all_proxy`" in printed, (
+        printed
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.__main__ import _parser
+from proxy.cli.arguments import parser
 from proxy.settings.example_models import BY_HOST, CHEAP, EXAMPLE, EXAMPLE_PATTERN, PRICED
 from proxy.wire.wildcards import matches
 from tests.support.paths import ROOT
@@ -19,7 +19,9 @@ ENDING = re.compile(
     r"(?<![\w.-])(gpt-5(-mini|-nano)?|o3|gpt-4o(-mini)?|gpt-4\.1(-mini|-nano)?)(?:-20\d\d-\d\d-\d\d)?(?![\w.-]*\w)"
 )
 # These tell what was measured with such models or has changed for them; only their commands and code are examples.
-ABOUT_THEM = ("docs/tokens.md", "docs/performance.md", "CHANGELOG.md")
+ABOUT_THEM = (
+    *("docs/tokens.md", "docs/tokens.zh-CN.md", "docs/performance.md", "docs/performance.zh-CN.md", "CHANGELOG.md"),
+)
 _BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 READERS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -66,9 +68,9 @@ def test_the_examples_of_openai_have_a_price() -> None:
 
 
 def test_the_commands_default_to_the_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _parser().parse_args(["tokens", "x"]).model == EXAMPLE
+    assert parser().parse_args(["tokens", "x"]).model == EXAMPLE
     with pytest.raises(SystemExit):
-        _parser().parse_args(["keys", "mint", "--help"])
+        parser().parse_args(["keys", "mint", "--help"])
     assert EXAMPLE_PATTERN in capsys.readouterr().out
 
 

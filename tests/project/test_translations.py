@@ -1,4 +1,4 @@
-"""The tables of translation in docs/protocols.md: they are the code's own, and the code does what they say."""
+"""The tables of translation in docs/protocols*.md: they are the code's own, and the code does what they say."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 MEMBERS = [(name, *pair) for name, table in translations.TABLES.items() for pair in table.items()]
 
 
-def test_the_document_has_the_tables_of_the_code() -> None:
-    written = translations.DOCUMENT.read_text(encoding="utf-8")
-    assert written == translations.rendered(written), "a table has changed: run `python -m tools.translations`"
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_the_document_has_the_tables_of_the_code(language: str) -> None:
+    words = translations.LANGUAGES[language]
+    written = words.document.read_text(encoding="utf-8")
+    assert written == translations.rendered(written, words), "a table has changed: run `python -m tools.translations`"
     assert re.findall(r"<!-- ([a-z-]+) -->", written) == [
         mark for name in translations.TABLES for mark in (name, "end")
     ]

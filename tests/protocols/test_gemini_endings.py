@@ -175,7 +175,7 @@ def test_a_failed_stream_ends_with_plain_json() -> None:
     state = fed(chunk(TEXT))
     assert error_in(state.failed(UpstreamDisconnected())) == {
         "code": 502,
-        "message": UpstreamDisconnected.message,
+        "message": UpstreamDisconnected().explained,
         "status": "UNAVAILABLE",
         "details": [
             {

@@ -126,7 +126,7 @@ def test_failures_are_error_events_with_a_type_of_the_api() -> None:
         data = state_after(start()).failed(error)
         (value,) = objects(data)
         assert data.startswith(b"event: error\n") and value["type"] == "error" and value["request_id"] == "sl_1"
-        assert (value["error"]["type"], value["error"]["message"]) == (kind, error.message)
+        assert (value["error"]["type"], value["error"]["message"]) == (kind, error.explained)
         assert json.loads(PROTOCOL.error_body(error, "sl_1") or b"{}").get("type") in ("error", None)
 
 

@@ -131,7 +131,7 @@ def test_a_failure_says_what_codex_and_the_sdks_look_for() -> None:
         state = PROTOCOL.state()
         state.request_id = "sl_1"
         (value,) = sse.objects(state.failed(error))
-        assert value["type"] == "response.failed" and value["error"]["message"] == error.message
+        assert value["type"] == "response.failed" and value["error"]["message"] == error.explained
         response = value["response"]
         assert (response["id"], response["status"]) == ("resp_sl_1", "failed")
-        assert response["error"] == {"code": code, "message": error.message}
+        assert response["error"] == {"code": code, "message": error.explained}

@@ -81,8 +81,9 @@ def test_the_schema_knows_the_same_fields_and_takes_the_example() -> None:
         jsonschema.validate({"upstreams": [{"name": "A", "base_url": "https://x"}]}, schema)
 
 
-def test_the_document_has_every_field() -> None:
-    text = (ROOT / "docs" / "upstreams.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["upstreams.md", "upstreams.zh-CN.md"])
+def test_the_document_has_every_field(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert set(re.findall(r"`([a-z_]+)`", text)) >= set(providers_file.READERS)
 
 

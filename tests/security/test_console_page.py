@@ -47,6 +47,14 @@ def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
     assert shown("/", host) == "this-address"
 
 
+@pytest.mark.parametrize(
+    ("sent", "scheme"), [("http", "http"), ("https, http", "https"), ("", "https"), ("javascript", "https")]
+)
+def test_a_proxy_s_scheme_is_taken_if_it_is_one(sent: str, scheme: str) -> None:
+    head = Headers([("host", "inside"), ("x-forwarded-host", "relay.example"), ("x-forwarded-proto", sent)])
+    assert base_url(Request("GET", "/", "", head)) == f"{scheme}://relay.example"
+
+
 def rendered(path: str = "/", host: str = "relay.example", **settings: str) -> tuple[str, dict[str, str]]:
     asked = Request("GET", path, "", Headers([("host", host)]))
     config = startup.load(settings)
@@ -101,9 +109,9 @@ def test_no_key_of_the_server_is_on_the_page() -> None:
 
 def test_the_page_is_light() -> None:
     text, _ = rendered()
-    assert len(text.encode()) < 64_000 and "usage" not in element(text, "<main>", "<script")
+    assert len(text.encode()) < 88_000 and "usage" not in element(text, "<main>", "<script")
     text, _ = rendered(**COUNTING)
-    assert len(text.encode()) < 80_000 and 'id="tab-usage"' in text
+    assert len(text.encode()) < 103_000 and 'id="tab-usage"' in text
 
 
 def test_a_bundle_of_python_alone_has_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,24 @@ def test_one_setting_is_enough_for_a_provider_with_several_apis() -> None:
         ({"GEMINI_API_KEY": "k"}, "gemini", "https://generativelanguage.googleapis.com/v1beta/openai"),
         ({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "https://x.example"}, "anthropic", "https://x.example/v1"),
         ({"GEMINI_API_KEY": "k", "GEMINI_BASE_URL": "https://x.example"}, "gemini", "https://x.example/v1beta/openai"),
+        *(
+            ({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": messages}, "anthropic", chat)
+            for messages, chat in (
+                ("https://api.deepseek.com/anthropic", "https://api.deepseek.com"),
+                ("https://api.moonshot.cn/anthropic/v1", "https://api.moonshot.cn/v1"),
+                ("https://open.bigmodel.cn/api/anthropic", "https://open.bigmodel.cn/api/paas/v4"),
+                (
+                    "https://dashscope-intl.aliyuncs.com/apps/anthropic",
+                    "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+                ),
+                ("https://ark.cn-beijing.volces.com/api/compatible", "https://ark.cn-beijing.volces.com/api/v3"),
+                ("https://ark.cn-beijing.volces.com/api/coding", "https://ark.cn-beijing.volces.com/api/coding/v3"),
+                ("https://api.stepfun.com", "https://api.stepfun.com/v1"),
+                ("https://api.stepfun.com/step_plan", "https://api.stepfun.com/step_plan/v1"),
+                ("https://api.fireworks.ai/inference", "https://api.fireworks.ai/inference/v1"),
+                ("https://r.services.ai.azure.com/anthropic", "https://r.services.ai.azure.com/anthropic/v1"),
+            )
+        ),
     ],
 )
 def test_one_key_alone_makes_a_relay_that_also_takes_chats(settings: dict[str, str], name: str, chat: str) -> None:

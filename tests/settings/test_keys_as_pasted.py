@@ -12,7 +12,7 @@ from proxy import startup
 from proxy.cli import serve
 from proxy.errors import ConfigError
 from proxy.relay import relay
-from proxy.settings import parsers
+from proxy.settings import config, pasted_keys
 from tests.support import fake_clock
 from tests.support.core import Listed, host, request, run
 from tests.support.paths import ROOT
@@ -52,6 +52,30 @@ def test_text_around_a_key_in_upstreams_stops_start_up(key: str, monkeypatch: py
         startup.load({"UPSTREAMS": json.dumps([{**provider, "headers": {"x-key": f'"{GOOD}"'}}])})
     (loaded,) = startup.load({"UPSTREAMS": json.dumps([{**provider, "headers": {"x-key": f" {GOOD}\t"}}])}).providers
     assert loaded.headers == (("x-key", GOOD),)
+
+
+@pytest.mark.parametrize("name", sorted({setting.name for setting in config.SETTINGS} - {"MODERATION_MESSAGE"}))
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_no_setting_has_quotation_marks_around_its_value(name: str, quote: str) -> None:
+    """`docker --env-file` keeps them. Words would then never match, and a model would have no such name."""
+    with pytest.raises(ConfigError, match=rf"^{name} must not have quotation marks around its value") as refused:
+        config.read({name: f"{quote}value,of it{quote}"})
+    assert "of it" not in refused.value.message
+
+
+def test_a_sentence_may_be_a_quotation_and_json_has_its_own_marks() -> None:
+    assert config.read({"MODERATION_MESSAGE": '"No."'}).moderation_message == '"No."'
+    upstreams = json.dumps([{"name": "a", "base_url": "https://a.test/v1"}])
+    assert config.read({"UPSTREAMS": upstreams}).upstreams == upstreams
+
+
+@pytest.mark.parametrize(
+    "name", ["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_BASE_URL", "MODERATION_OPENAI_BASE_URL"]
+)
+@pytest.mark.parametrize("addresses", ["https://a.test/v1,https://b.test/v1", "https://a.test/v1,"])
+def test_two_addresses_in_one_setting_lead_to_upstreams(name: str, addresses: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} must be one address. Put several upstreams into UPSTREAMS"):
+        config.read({name: addresses})
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "PROXY_KEY"])
@@ -94,9 +118,11 @@ def test_a_sample_is_refused_as_a_signing_secret(secret: str) -> None:
 def test_what_is_made_as_the_documents_say_is_no_sample() -> None:
     for _ in range(2_000):
         for made in (secrets.token_hex(16), secrets.token_hex(8), secrets.token_urlsafe(18)):
-            assert not parsers.is_sample(made)
+            assert not pasted_keys.is_sample(made)
     assert (
-        parsers.is_sample("x" * 500) and not parsers.is_sample("key" * 500 + "x9") and not parsers.is_sample("20261126")
+        pasted_keys.is_sample("x" * 500)
+        and not pasted_keys.is_sample("key" * 500 + "x9")
+        and not pasted_keys.is_sample("20261126")
     )
     for key in ("correct-horse-battery-staple", "team-blue-2026", "a-key-for-callers", "test", "proxy-key", "sk-test"):
         assert startup.load({"PROXY_KEY": key}).proxy_key == (key,)

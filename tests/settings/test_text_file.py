@@ -99,3 +99,10 @@ def test_errors_name_the_file_that_config_file_names(tmp_path: Path) -> None:
     file.write_text("x = [")
     with pytest.raises(ConfigError, match=r"^mine.toml is not valid TOML: "):
         load("CONFIG_FILE", file)
+
+
+def test_errors_about_upstreams_name_that_file_too(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('timeout_seconds = 60\n[[upstreams]]\nname = "a"\nbase_url = "a"\n')
+    with pytest.raises(ConfigError, match=r"^mine.toml, line 4: upstreams\[0\]\.base_url must be an address"):
+        load("CONFIG_FILE", file)

@@ -14,7 +14,8 @@ from tests.support.agents_tools import OUTPUT
 from tests.support.agents_upstream import SCENARIOS, SILENCE_SECONDS, AgentUpstream, dialect_of
 from tests.support.talk import wait_for
 
-# The scenarios of each agent. opencode's other packages and Codex's WebSocket only repeat what may differ there.
+# The scenarios of each agent. opencode's other packages and Codex's WebSocket only repeat what may differ there,
+# and Qwen Code speaks chat completions as opencode does.
 RUN = {
     "claude": SCENARIOS,
     "codex": SCENARIOS,
@@ -23,6 +24,7 @@ RUN = {
     "opencode-chat": SCENARIOS,
     "opencode-messages": ("tool", "cut"),
     "opencode-responses": ("tool", "cut"),
+    "qwen": ("tool", "silence", "wrong_key"),
 }
 CASES = [(name, scenario) for name, scenarios in RUN.items() for scenario in scenarios]
 IN_CLOUDS = [
@@ -47,6 +49,7 @@ NOT_PASSED: dict[str, set[str]] = {
     "codex": set(),
     "gemini": {"accept-language", "sec-fetch-mode"},
     "opencode": set(),
+    "qwen": {"accept-language", "sec-fetch-mode"},
 }
 
 

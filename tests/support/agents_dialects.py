@@ -55,7 +55,8 @@ class Dialect(ABC):
 
     def tools(self, body: Json) -> list[tuple[str, Json]]:
         """Name and schema of each function that the request offers."""
-        return [(one["function"]["name"], one["function"]["parameters"]) for one in body.get("tools") or []]
+        functions = (one["function"] for one in body.get("tools") or [])
+        return [(function["name"], function.get("parameters", {})) for function in functions]
 
     def outputs(self, body: Json) -> list[Any]:
         """What tools have answered, as the request carries it."""

@@ -126,13 +126,39 @@ def _gemini_error(lines: Lines) -> str:
     return _last(line["error"]["message"] for line in lines if line["type"] == "result" and "error" in line)
 
 
+def _qwen(home: Path, url: str, key: str) -> tuple[list[str], dict[str, str]]:
+    settings = {
+        "modelProviders": {"openai": [{"id": "m", "baseUrl": f"{url}/v1", "envKey": "SLUICE_KEY"}]},
+        "env": {"SLUICE_KEY": key},
+        "security": {"auth": {"selectedType": "openai"}},
+        "model": {"name": "m"},
+        "general": {"enableAutoUpdate": False},
+        "memory": {"enableManagedAutoMemory": False},  # a call of its own after the answer
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+        # On a busy machine its terminal for the shell loses a short command's output.
+        "tools": {"shell": {"enableInteractiveShell": False}},
+    }
+    (home / ".qwen").mkdir()
+    (home / ".qwen" / "settings.json").write_text(json.dumps(settings))
+    return ["-p", PROMPT, "--yolo", "-o", "stream-json"], {}
+
+
+def _qwen_text(lines: Lines) -> str:
+    return _last(line["result"] for line in lines if line["type"] == "result" and not line["is_error"])
+
+
+def _qwen_error(lines: Lines) -> str:
+    return _last(line["error"]["message"] for line in lines if line["type"] == "result" and line["is_error"])
+
+
 AGENTS = {
     "claude": _claude("ANTHROPIC_API_KEY"),
     "claude-token": _claude("ANTHROPIC_AUTH_TOKEN"),
     # Codex chooses its tools by its model. For a name that it does not know: functions, some in a namespace.
     "codex": _codex(),
     "codex-websockets": _codex(websockets=True),
-    "codex-no-search": _codex(more='web_search = "disabled"'),  # as docs/clients.md says for servers with limits
+    "codex-no-search": _codex(more='web_search = "disabled"'),  # as docs/agents.md says for servers with limits
     # A custom apply_patch with a grammar, and tool_search.
     "codex-gpt-5.5": _codex(model="gpt-5.5"),
     # All in namespaces in an item `additional_tools`, its shell as a custom tool that runs JavaScript.
@@ -141,4 +167,5 @@ AGENTS = {
     "opencode-chat": _opencode("@ai-sdk/openai-compatible"),
     "opencode-responses": _opencode("@ai-sdk/openai"),
     "opencode-messages": _opencode("@ai-sdk/anthropic"),
+    "qwen": Agent("qwen", _qwen, _qwen_text, _qwen_error),
 }

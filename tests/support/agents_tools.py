@@ -35,7 +35,7 @@ def shell_call(tools: Tools, command: str = COMMAND) -> ToolCall:
     arguments: Json = {}
     for key, property_ in schema["properties"].items():
         if key in ("cmd", "command"):
-            arguments[key] = ["sh", "-c", command] if property_["type"] == "array" else command
+            arguments[key] = ["sh", "-c", command] if property_.get("type") == "array" else command
         elif key in schema.get("required", ()):
             arguments[key] = "Open the gate"
     return ToolCall(name, arguments)

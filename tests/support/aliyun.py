@@ -6,10 +6,12 @@ import contextlib
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support import parts
 from tests.support.bundles import Bundles
+from tests.support.case import Ask
 from tests.support.process import free_port, process
 
 # The headers of a real request, as a public dump of one has them (February 2025), with values where that has none.
@@ -29,6 +31,13 @@ ADDED = (
     ("X-Fc-Region", "ap-northeast-1"),
     ("X-Fc-Request-Id", "1-67adb489-15d49184-2d4fa002fa2b"),
 )
+
+
+def passed_on(ask: Ask) -> Ask:
+    """The call as it arrives at the function."""
+    return replace(ask, headers=(*ask.headers, *ADDED))
+
+
 # The first of the two places that the bootstrap looks for.
 INTERPRETER = "/var/fc/lang/python3.12/bin/python3.12"
 

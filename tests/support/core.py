@@ -114,7 +114,7 @@ def request(
     headers: tuple[tuple[str, str], ...] = KEY,
     method: str = "POST",
 ) -> Request:
-    return Request(method, path, "", Headers(headers), body, deadline)
+    return Request(method, path, "", Headers(headers), body, deadline=deadline)
 
 
 def run(

@@ -12,13 +12,14 @@ import pytest
 
 from proxy.adapters.aliyun_fc import FcApp
 from proxy.adapters.aws_buffered import BufferedFunction
+from proxy.adapters.azure_functions import FunctionsApp
 from proxy.adapters.cloudrun import CloudRunApp
 from proxy.adapters.edgeone import EdgeOneApp
 from proxy.adapters.scf_event import EventFunction
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.lambda_simulator import LambdaFront
 from tests.conftest import Serve
-from tests.support import aliyun, cloudrun, edgeone, vercel
+from tests.support import aliyun, azure, cloudrun, edgeone, vercel
 from tests.support.case import BINARY, DISCONNECTS, DOTS, RAW_PATH, REWRITES, STREAMS, Ask
 from tests.support.client import Result, call
 from tests.support.events import LambdaContext, event
@@ -243,6 +244,23 @@ class VercelDriver:
             print(function.log)  # where the other functions' processes have written it
 
 
+class AzureDriver:
+    """Azure's function: its app behind the server that it starts, with what the platform makes of a call."""
+
+    function = "azure-functions"
+    can = frozenset({STREAMS, DISCONNECTS, REWRITES, BINARY, RAW_PATH, DOTS})
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+
+    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
+        ask = azure.passed_on(ask)
+        return call(self._serve(FunctionsApp, **dict(settings)).port, ask.method, ask.path, ask.headers, ask.body)
+
+    def close(self) -> None:
+        """The servers are stopped by those who gave them."""
+
+
 class CloudRunDriver:
     """The service: its app behind the server that it starts, with the headers that Google's front end adds."""
 
@@ -294,6 +312,7 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
     "aws-alb": AlbDriver,
     "aws-stream": LambdaStreamDriver,
     "vercel": VercelDriver,
+    "azure-functions": AzureDriver,
     "cloudrun": CloudRunDriver,
     "edgeone": EdgeOneDriver,
 }

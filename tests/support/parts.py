@@ -21,6 +21,13 @@ def need_python(version: str) -> str:
     return _found(find_python(version), f"Python {version}")
 
 
+def need_chinese_font() -> None:
+    """A font with Chinese characters, without which a picture shows boxes."""
+    from tools.screenshots import has_chinese_font  # few tests take pictures
+
+    _found("a font" if has_chinese_font() else None, "A Chinese font (fonts-noto-cjk)")
+
+
 def need_folder(path: Path) -> Path:
     """This folder, which is beside the checkout."""
     _found(str(path) if path.is_dir() else None, f"The folder {path.parent.name}/{path.name} beside the checkout")

@@ -9,22 +9,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.support.client import call
+from tests.support.paths import ROOT
 from tests.support.upstream import CEILING
+
+MODULE = (sys.executable, "-m", "proxy")
 
 
 @contextmanager
-def served(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and what it has printed before it serves."""
+def served(
+    *arguments: str, folder: Path | str = ROOT, program: Sequence[str] = MODULE, **environ: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and what it has printed before it serves; it reads the `.env` of `folder`."""
     clean = {
         name: value for name, value in os.environ.items() if name.startswith(("PATH", "SYSTEMROOT", "HOME", "COVERAGE"))
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "proxy", "serve", "--port", "0", *arguments],
-        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
+        [*program, "serve", "--port", "0", *arguments],
+        cwd=folder,
+        env={**clean, "PYTHONUNBUFFERED": "1", **({"PYTHONPATH": str(ROOT)} if program is MODULE else {}), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import BadRequest, TooComplex
 from proxy.wire import bounded_json, json_rules, json_window, safe_json, work
-from tests.support.slices import run
+from tests.support.slices import run, scanned
 
 TEXTS = st.text(max_size=40) | st.sampled_from(["\\" * 70, "😀" * 40, "\n" * 90, "中文" * 40, "\ud83d", '"' * 60])
 VALUES = st.recursive(
@@ -329,3 +329,11 @@ def test_an_object_may_be_larger_than_a_window_by_its_white_space_alone(raw: byt
         else:
             with pytest.raises(BadRequest):
                 run(safe_json.read(raw))
+
+
+@pytest.mark.parametrize("after", [b"1:2}", b"b}", b'"b', b'"b\x01":2}', b'"b" 2}', b"}"])
+def test_what_is_no_member_after_a_large_one_is_refused(after: bytes) -> None:
+    raw = b'{"a":"%b",%b' % (b"x" * 2 * json_window.WINDOW, after)
+    assert scanned(raw) is None
+    with pytest.raises(BadRequest):
+        run(safe_json.read(raw))

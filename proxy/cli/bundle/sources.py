@@ -13,7 +13,7 @@ from proxy.platforms import registry
 from proxy.platforms.platform import Bundle
 
 ROOT = Path(__file__).resolve().parents[3]
-DATA = (".css", ".gz", ".html", ".js", ".json")  # suffixes of the files that modules read
+DATA = (".css", ".gz", ".html", ".js", ".json", ".txt")  # suffixes of the files that modules read
 _VOCABULARY = ".tiktoken.gz"
 
 
@@ -54,14 +54,15 @@ def own_files(bundle: Bundle) -> tuple[str, ...]:
 
 
 def pack_console(folder: Path) -> None:
-    """Turn the console's files into one module, for a platform to which Python alone is uploaded."""
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix in DATA]
-    files = {path.name: page.compact(path.name, path.read_text(encoding="utf-8")) for path in paths}
-    for path in paths:
+    """Turn the console's files into modules, for a platform to which Python alone is uploaded."""
+    modules: dict[str, list[str]] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix in DATA):
+        text = page.compact(path.name, path.read_text(encoding="utf-8"))
+        modules.setdefault(page.packed_module(path.name), []).append(f"    {path.name!r}: {text!r},")
         path.unlink()
-    lines = [f"    {name!r}: {text!r}," for name, text in files.items()]
-    text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
-    (folder / "packed.py").write_text(text, encoding="utf-8", newline="\n")
+    for module, lines in modules.items():
+        text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
+        (folder / f"{module.rpartition('.')[2]}.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _package(path: Path) -> Path:

@@ -20,6 +20,14 @@ _PLACES = frozenset(
     "hangzhou qingdao zhangjiakou huhehaote wulanchabu heyuan "
     "singapore bangkok jakarta seoul tokyo mumbai siliconvalley ashburn toronto frankfurt moscow saopaulo".split()
 )
+# Azure's are one word each: those of its Flex Consumption plan (Azure-Samples/mcp-sdk-functions-hosting-python,
+# infra/main.bicep, read 2026-11-27).
+_WHOLE = frozenset(
+    "australiaeast australiasoutheast brazilsouth canadacentral centralindia centralus eastasia eastus eastus2 "
+    "francecentral germanywestcentral italynorth japaneast koreacentral northcentralus northeurope norwayeast "
+    "southafricanorth southcentralus southeastasia southindia spaincentral swedencentral uaenorth uksouth ukwest "
+    "westcentralus westeurope westus westus2 westus3".split()
+)
 
 
 class InvalidPort(ValueError):
@@ -79,4 +87,4 @@ def known_region(root: str) -> str | None:
     region = region_of(root) or ""
     area, *places = region.split("-")
     words = {re.sub(r"[0-9]{1,2}$", "", place) for place in places} - {""}  # Google writes the number after the word
-    return region if area in _AREAS and words and words <= _PLACES else None
+    return region if region in _WHOLE or (area in _AREAS and words and words <= _PLACES) else None

@@ -73,7 +73,7 @@ def _zip(bundle: Bundle, path: Path, report: Report) -> int | None:
 
 
 def _folder(bundle: Bundle, folder: Path, report: Report) -> int:
-    """The size of a folder in bytes. The platforms' command lines upload it with its file modes as they are."""
+    """The size in bytes of what is uploaded of a folder. Command lines upload it with its file modes as they are."""
     name = bundle.name
     if not all((folder / file).is_file() for file in own_files(bundle)):
         report.add("bundle.broken", name=name)
@@ -81,7 +81,21 @@ def _folder(bundle: Bundle, folder: Path, report: Report) -> int:
         path = folder / starter
         if path.is_file():
             _starter(name, f"{name}/{starter}", os.access(path, os.X_OK), path.read_bytes(), report)
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in uploaded(bundle, folder))
+
+
+def uploaded(bundle: Bundle, folder: Path) -> list[Path]:
+    """The files of a bundle's folder that the platform's tool uploads, without what deploying has left there.
+
+    Of a Worker, that is what is below the folder of its main module: `uv run` leaves an environment beside it
+    (github.com/cloudflare/workers-sdk/releases/tag/wrangler@3.11.0, `base_dir`, read 2026-11-27; a dry run agrees).
+    """
+    root = folder / bundle.sources
+    return [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and not set(path.relative_to(root).parts[:-1]) & set(bundle.not_uploaded)
+    ]
 
 
 def _starter(name: str, file: str, executable: bool, content: bytes, report: Report) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from proxy.cli.doctor import platform_answers
+from proxy.cli.doctor import own_answers
 from proxy.cli.doctor.client import MAX_RESPONSE_BYTES, TIMEOUT, Client, Response, describe
 from proxy.cli.doctor.endpoint import Endpoint
 from proxy.cli.doctor.report import Report
@@ -32,7 +32,7 @@ def examine(client: Client, endpoint: Endpoint, model: str, report: Report) -> N
     text = _text(response.json) if response.status == 200 else ""
     if response.status != 200 or not isinstance(response.json.get("choices"), list):
         report.add("chat.failed", model=model, what=response.summary)
-        platform_answers.examine(response, report)
+        own_answers.examine(response, client.root, report)
     else:
         report.add("chat.ok", model=model, ms=response.ms)
         if why := response.headers.get("x-sluice-truncated"):
@@ -40,7 +40,7 @@ def examine(client: Client, endpoint: Endpoint, model: str, report: Report) -> N
     report.progress(f"{model}, stream: true")
     stream = Stream()
     stream.measure(client, _request(model, limit_name, stream=True))
-    _report_stream(stream, endpoint, model, report)
+    _report_stream(stream, client.root, endpoint, model, report)
     if text or stream.text:
         _report_chinese(text, stream, report)
 
@@ -147,11 +147,11 @@ class Stream:
             self.text += _text(value, "delta")
 
 
-def _report_stream(stream: Stream, endpoint: Endpoint, model: str, report: Report) -> None:
+def _report_stream(stream: Stream, root: str, endpoint: Endpoint, model: str, report: Report) -> None:
     response, events = stream.response, len(stream.times)
     if not stream.is_stream or stream.failure:
         report.add("stream.failed", model=model, what=stream.failure or response.summary)
-        platform_answers.examine(response, report)
+        own_answers.examine(response, root, report)
         return
     if not stream.done:
         report.add("stream.no_end", events=events)

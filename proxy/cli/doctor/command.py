@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from proxy import __version__
 from proxy.cli.doctor import messages_en, messages_zh
 from proxy.cli.doctor.report import Finding, Report
+from proxy.cli.language import language_of
 from proxy.errors import ConfigError
 
 STDOUT = "-"  # in place of a file
@@ -129,12 +130,6 @@ def _share(report: Report, root: str, options: Options, messages: ModuleType) ->
         print(f"sluice: {messages.REPORT_NOT_WRITTEN.format(file=options.report, why=why)}", file=sys.stderr)
         return False
     return True
-
-
-def language_of(environ: Mapping[str, str]) -> str:
-    """`zh` or `en`, by the environment's locale."""
-    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
-    return "zh" if locale.lower().startswith("zh") else "en"
 
 
 def as_object(report: Report, root: str, costs: list[str], language: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from proxy import startup
-from proxy.cli.doctor import platform_answers, vercel
+from proxy.cli.doctor import own_answers, vercel
 from proxy.cli.doctor.addresses import origin_of, region_of
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
@@ -15,7 +15,6 @@ from proxy.settings import regions
 
 SKEW_SECONDS = 60
 COLD_MS = 700  # more than any network adds: a process had to start
-_AZURE_HONG_KONG = "eastasia"  # platforms/clouds.py has the names of the clouds that Sluice has an adapter for
 _TIMEOUT = re.compile(r"time-out is (\d+) s")
 
 
@@ -35,7 +34,7 @@ def examine(client: Client, report: Report) -> Endpoint | None:
     if not first.status:
         report.add("platform.failed", what=first.summary)
         return None
-    if platform_answers.examine(first, report):
+    if own_answers.examine(first, client.root, report):
         return None
     _clock(first, report)
     later = client.request("/readyz", key="")
@@ -108,4 +107,4 @@ def _region(region: str | None, report: Report) -> None:
 
 def is_unserved(region: str) -> bool:
     """Whether OpenAI does not serve this region."""
-    return regions.warning(region, startup.load({})) is not None or region == _AZURE_HONG_KONG
+    return regions.warning(region, startup.load({})) is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import startup, tokens
+from proxy.cli import env_file
 from proxy.cli.doctor import endings, extras, reach, upstream
 from proxy.cli.doctor.client import Client
 from proxy.cli.doctor.endpoint import is_unserved
@@ -71,13 +72,16 @@ def _settings(settings: config.Config, environ: Mapping[str, str], root: Path, r
     report.add("settings.ok", count=len(settings.given))
     if not settings.given & DELIBERATE:
         report.add("settings.demo")
+    if Path(env_file.NAME).is_file():  # __main__ has read it
+        report.add("file.found", path=env_file.NAME)
     path = Path(environ.get("CONFIG_FILE", "").strip() or root / "sluice.toml")
     if path.is_file():
         report.add("file.found", path=str(path))
     else:
         report.add("file.none", path=str(path))
     mode = settings.access_mode
-    report.add(f"access.{'demo' if settings.demo else 'anonymous' if mode == 'open' else mode}")
+    opened = "demo" if settings.demo else "anonymous"
+    report.add(f"access.{opened if mode == 'open' else mode}")
     for message in startup.warnings(settings):
         report.add("settings.weak", message=message)
     _timeouts(settings, report)
@@ -140,7 +144,11 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
             headers = dict([*own, *provider.headers, *([authorization] if authorization else [])])
             response = client.request(f"/models{query}", key="", headers=headers)
             if response.status in (401, 403):
-                report.add("upstream.key" if key else "upstream.reached", name=name, what=response.summary)
+                if key:
+                    setting = upstream.setting_of(provider.name, "keys")
+                    report.add("upstream.key", name=name, what=response.summary, setting=setting)
+                else:
+                    report.add("upstream.reached", name=name, what=response.summary)
             elif response.status == 200:
                 report.add("upstream.ok", name=name, status=response.status, ms=response.ms)
                 if not is_listed:  # the other keys' lists are much the same
@@ -163,7 +171,8 @@ def _without_list(provider: Provider, name: str, client: Client, headers: dict[s
         not provider.base_url.endswith("/v1")
         and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
     )
-    report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1")
+    setting = upstream.setting_of(provider.name, "base_url")
+    report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1", setting=setting)
 
 
 def _used(provider: Provider) -> set[str]:

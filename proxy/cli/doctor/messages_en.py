@@ -131,7 +131,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
                    "This slows down every answer. Look for a proxy, or for `Connection: close`."),
     # Access.
     "access.guarded": (OK, "calls without a key or with a wrong one are refused", ""),
-    "access.demo": (OK, "open to everyone, but it holds no key: only the built-in demo answers", ""),
+    "access.demo": (OK, "open to everyone, but only the built-in demo answers, which costs nothing", ""),
     "access.anonymous": (WARNING, "open on purpose (ALLOW_ANONYMOUS): anyone who finds it can spend your money",
                          "Set PROXY_KEY and remove ALLOW_ANONYMOUS."),
     "access.open": (FAILED, "no key is needed: anyone who finds it can spend your money",
@@ -162,9 +162,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
                       "Deploy in Singapore, Tokyo or Silicon Valley, or use another provider."),
     # Other APIs.
     "apis.own_key": (SKIPPED, "which APIs it serves is not probed: your own key might reach another provider",
-                     "docs/clients.md has the lines for coding agents."),
+                     "docs/agents.md has the lines for coding agents."),
     "chat_api.served": (OK, "chat completions: served",
-                        "opencode: baseURL {base}/v1 with @ai-sdk/openai-compatible (docs/clients.md)"),
+                        "opencode: baseURL {base}/v1 with @ai-sdk/openai-compatible (docs/agents.md)"),
     "chat_api.none": (SKIPPED, "chat completions: not served, so no model is called", ""),
     "chat_api.unknown": (SKIPPED, "chat completions: {what}", ""),
     "responses_api.served": (
@@ -189,11 +189,11 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "upstream.reached": (OK, "upstream {name} is reachable (it requires a key: {what})", ""),
     "upstream.no_list": (OK, "upstream {name} is reachable (it does not list models)", ""),
     "upstream.key": (FAILED, "upstream {name} refuses the server's key: {what}",
-                     "Set OPENAI_API_KEY (or the setting of this upstream's keys) on the server to a valid key."),
+                     "Set {setting} on the server to a valid key."),
     "upstream.own_key": (FAILED, "upstream {name} refuses your own provider key: {what}",
                          "Send a valid key of that provider. The endpoint itself let the call pass."),
     "upstream.base": (FAILED, "upstream {name} answers 404 to every call: its base URL is wrong",
-                      "Set OPENAI_BASE_URL on the server (or this upstream's own setting) to {better}."),
+                      "Set {setting} on the server to {better}."),
     "upstream.failed": (FAILED, "upstream {name}: {what}", "Check its address and its key."),
     "upstream.demo": (OK, "upstream: the built-in demo", ""),
     "chat.ok": (OK, "buffered answer after {ms} ms (model {model})", ""),
@@ -233,22 +233,6 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "size.passed": (WARNING, "a body of {size} bytes, above the documented limit, is accepted", ""),
     "size.lost": (WARNING, "a body of {size} bytes: {what}", "The platform closes the connection without an error."),
     "size.unknown": (SKIPPED, "sizes: no documented limit to test on {platform}", ""),
-    "vercel.protected": (
-        FAILED, "Vercel asks for a login before the function is called (Deployment Protection)",
-        "Use the production address, or turn Vercel Authentication off in the project's settings: Sluice checks keys."),
-    "vercel.missing": (
-        FAILED, "nothing is deployed at this address ({error})",
-        "Copy the production address from Vercel's dashboard, and run npx vercel deploy --prod."),
-    "vercel.crashed": (
-        FAILED, "the function did not start or has ended ({error})",
-        "npx vercel logs shows why. Deploy the folder build/vercel, or a clone of the repository as it is."),
-    "vercel.timeout": (
-        FAILED, "Vercel has stopped the function ({error})",
-        "Raise maxDuration in vercel.json: up to 300 on the Hobby plan, 800 on Pro."),
-    "vercel.large": (FAILED, "the request is larger than the 4.5 MB that Vercel takes ({error})", "Send less."),
-    "vercel.paused": (
-        FAILED, "Vercel has paused this deployment ({error})",
-        "Its owner's dashboard says why, such as a spending limit or a used-up free plan."),
     **platform_messages.ENGLISH,
     "status.ok": (OK, "status.openai.com: {message}", ""),
     "status.trouble": (WARNING, "status.openai.com: {message}", "Some of these problems may go away by themselves."),

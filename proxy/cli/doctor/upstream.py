@@ -7,6 +7,8 @@ from typing import Any
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
 from proxy.errors import NoUpstream
+from proxy.settings.providers import DEFAULT
+from proxy.settings.single_upstreams import NATIVE
 
 # No model and no messages: no upstream generates anything for this.
 EMPTY: dict[str, Any] = {}
@@ -21,17 +23,30 @@ def diagnose(client: Client, access: str, report: Report) -> bool:
     listed = answer["upstreams"] if isinstance(answer.get("upstreams"), list) else [answer.get("upstream")]
     upstreams = [upstream for upstream in listed if isinstance(upstream, dict)]
     refusing = [upstream for upstream in upstreams if upstream.get("status") in (401, 403)]
-    code = "upstream.own_key" if access.startswith("own-key") else "upstream.key"
     for upstream in refusing:
-        report.add(code, name=upstream.get("name"), what=f"HTTP {upstream['status']}")
+        name = str(upstream.get("name"))
+        what = f"HTTP {upstream['status']}"
+        if access.startswith("own-key"):
+            report.add("upstream.own_key", name=name, what=what)
+        else:
+            report.add("upstream.key", name=name, what=what, setting=setting_of(name, "keys"))
     missing = [upstream for upstream in upstreams if upstream.get("status") == 404]
     if missing and len(missing) == len(upstreams):
         response = client.request("/v1/chat/completions", "POST", json=EMPTY)
         if is_unknown_path(response):
             for upstream in missing:
-                report.add("upstream.base", name=upstream.get("name"), better="…/v1")
+                name = str(upstream.get("name"))
+                report.add("upstream.base", name=name, better="…/v1", setting=setting_of(name, "base_url"))
             return True
     return bool(refusing)
+
+
+def setting_of(name: str, field: str) -> str:
+    """The setting with the `keys` or the `base_url` of an upstream, by its name, in words that need no translation."""
+    if name in (DEFAULT, *NATIVE):
+        maker = "OPENAI" if name == DEFAULT else name.upper()
+        return f"{maker}_API_KEY" if field == "keys" else f"{maker}_BASE_URL"
+    return f"{name}.{field} (UPSTREAMS, sluice.toml)"
 
 
 def is_unknown_path(response: Response) -> bool:

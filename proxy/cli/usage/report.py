@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.cli.usage import text_table
+from proxy.cli import text_table
 from proxy.cli.usage.grouping import Sums, Table
 
 # Each column's name in CSV and JSON, with its head in the table.

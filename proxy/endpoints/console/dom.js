@@ -49,9 +49,21 @@ function render() {
 }
 
 function copyButton(text, label) {
-  const button = element("button", { type: "button", class: "copy", "aria-label": label ? `${t("copy")} ${label}` : null }, t("copy"));
+  const button = element("button", { type: "button", class: "copy", "data-text": "copy", "aria-label": label ? `${t("copy")} ${label}` : null }, t("copy"));
   button.addEventListener("click", () => copy(button, text));
   return button;
+}
+
+// For screen readers, which are not told of every piece of an answer.
+function announce(text) {
+  byId("announced").textContent = text;
+}
+
+// Shows one of this page's texts, which then follows the language; without a name, nothing.
+function showText(node, name) {
+  if (name) node.dataset.text = name;
+  else delete node.dataset.text;
+  node.textContent = name ? t(name) : "";
 }
 
 async function copy(button, text) {
@@ -69,7 +81,7 @@ async function copy(button, text) {
     button.focus();
   }
   button.textContent = t(done ? "copied" : "copyFailed");
-  byId("announced").textContent = button.textContent;
+  announce(button.textContent);
   button.classList.toggle("done", done);
   setTimeout(() => {
     button.textContent = t("copy");

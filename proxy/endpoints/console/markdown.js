@@ -13,13 +13,13 @@ function markdown(text) {
   };
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at];
-    const fence = /^ {0,3}(`{3,}|~{3,})/.exec(line);
+    const fence = fenceOf(line);
     const item = /^\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/.exec(line);
     if (fence) {
       close();
       const inside = [];
       // While a stream is running, the block may not have its end yet.
-      for (at += 1; at < lines.length && !lines[at].trim().startsWith(fence[1]); at += 1) inside.push(lines[at]);
+      for (at += 1; at < lines.length && !lines[at].trim().startsWith(fence); at += 1) inside.push(lines[at]);
       fragment.append(codeBlock(inside.join("\n")));
     } else if (item) {
       const ordered = item[1] !== undefined;
@@ -41,6 +41,11 @@ function markdown(text) {
   }
   close();
   return fragment;
+}
+
+// How the line opens a block of code, if it does.
+function fenceOf(line) {
+  return /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] || null;
 }
 
 function codeBlock(text, label) {

@@ -25,8 +25,18 @@ from proxy.settings.example_models import PRICED
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    *("texts.js", "dom.js", "api.js", "markdown.js", "stream.js", "report.js"),
-    *("chat.js", "clients.js", "tokens.js", "limits.js"),
+    *(
+        "texts.js",
+        "fixes.js",
+        "dom.js",
+        "problems.js",
+        "api.js",
+        "markdown.js",
+        "answer.js",
+        "protocols.js",
+        "stream.js",
+    ),
+    *("report.js", "clients.js", "choices.js", "chat.js", "tokens.js", "limits.js"),
 )
 USAGE_SCRIPTS = ("usage_texts.js", "usage_plot.js", "usage.js")
 LAST_SCRIPT = "start.js"  # it needs all the others
@@ -58,6 +68,7 @@ def render(request: Request, config: Config, host: Host) -> bytes:
         "demo": config.demo,
         "model": default_model.first_model(config),
         "models": {api: default_model.first_model(config, api) for api in default_model.served_apis(config)},
+        "translated": default_model.translated_apis(config),
         "priced": ", ".join(PRICED),
         "clients": [
             {name: value for name, value in client.items() if name != "pings"}  # only docs/clients.md shows it
@@ -77,7 +88,7 @@ def headers(config: Config) -> list[tuple[str, str]]:
     """The page's headers. Browsers run only the script and apply only the styles that are hashed here."""
     counts = has_usage(config)
     policy = (
-        f"default-src 'none'; script-src '{_hashed(script(counts))}'; style-src '{_hashed(style(counts))}'; "
+        f"default-src 'none'; script-src '{hashed(script(counts))}'; style-src '{hashed(style(counts))}'; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return [
@@ -120,12 +131,17 @@ def compact(name: str, text: str) -> str:
 
 
 def read(name: str) -> str:
-    """A file in this folder. Workers only have Python files, so their bundle has the others in a module."""
+    """A file in this folder. Workers only have Python files, so their bundle has the others in two modules."""
     path = HERE / name
     if path.exists():
         return path.read_text(encoding="utf-8")
-    text: str = import_module("proxy.endpoints.console.packed").FILES[name]
+    text: str = import_module(packed_module(name)).FILES[name]
     return text
+
+
+def packed_module(name: str) -> str:
+    """The module that has a file in a bundle of Python alone. The long documents are apart, and rarely loaded."""
+    return f"proxy.endpoints.console.packed{'_documents' if name.endswith('.txt') else ''}"
 
 
 def base_url(request: Request) -> str:
@@ -143,5 +159,6 @@ def base_url(request: Request) -> str:
     return f"{scheme}://{host}{stage[1] or '' if stage else ''}"
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """The source of a script or a style sheet in a content security policy."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -1,13 +1,13 @@
 // The report on a call: whether it streamed, when its pieces arrived, what it cost and how it ended.
 let reported = null;
 
-async function report(call) {
+async function report(call, chat) {
   reported = { call };
   renderReport();
   if (call.error && !call.pieces.length) return;
   // A call that stays on this endpoint: the prompt's tokens, and the price of the whole call.
-  const output = call.usage?.completion_tokens;
-  const estimated = await estimate(output ? { ...call.request, max_completion_tokens: output, max_tokens: undefined } : call.request);
+  const output = call.usage?.output;
+  const estimated = await estimate(output ? { ...chat, max_completion_tokens: output } : chat);
   // Meanwhile the next call may have ended, or the conversation may have been cleared.
   if (reported?.call !== call) return;
   reported.estimated = estimated;
@@ -32,17 +32,18 @@ function facts(call, estimated) {
   const result = estimated?.result;
   if (call.pieces.length) rows.push([t("first"), seconds(call.pieces[0].at)]);
   rows.push([t("whole"), seconds(call.duration)]);
-  const prompt = call.usage?.prompt_tokens ?? result?.input_tokens;
+  const prompt = call.usage?.input ?? result?.input_tokens;
   if (prompt !== undefined) {
-    const answer = call.usage?.completion_tokens ?? t("notReported");
+    const answer = call.usage?.output ?? t("notReported");
     rows.push([t("tokens"), `${prompt}${call.usage ? "" : ` (${t("estimated")})`} / ${answer}`]);
   }
   if (call.cost !== null) rows.push([t("cost"), dollars(Number(call.cost))]);
   else if (result) rows.push([t("cost"), dollars(call.usage ? result.price.at_max_output : result.price.input) || t("noPrice")]);
-  else if (estimated) rows.push([t("cost"), estimated.reason]);
+  else if (estimated) rows.push([t("cost"), messageOf(estimated.problem)]);
   const ended = t("endings")[call.ended] || call.ended;
   const cut = call.truncated ? ` · ${t("truncated")[call.truncated] || call.truncated}` : "";
   rows.push([t("ending"), `${ended}${cut}`]);
+  if (call.reason) rows.push([t("reason"), call.reason]);
   if (call.status) rows.push([t("status"), String(call.status)]);
   if (call.id) rows.push([t("requestId"), call.id]);
   if (call.upstreamId) rows.push([t("upstreamId"), call.upstreamId]);
@@ -68,16 +69,15 @@ function plot(call) {
   const y = (count) => height - foot - ((height - foot - 22) * count) / (total || 1);
   let sum = 0;
   let path = `M${x(0).toFixed(1)} ${y(0)}`;
-  const points = [];
-  for (const piece of call.pieces) {
-    path += `H${x(piece.at).toFixed(1)}`;
-    sum += piece.characters;
-    path += `V${y(sum).toFixed(1)}`;
-    points.push([x(piece.at), y(sum)]);
-  }
+  const shown = [];
   // More points would merge into a thick line.
-  const step = Math.ceil(points.length / 150);
-  const shown = points.filter((_, at) => at % step === 0);
+  const step = Math.ceil(call.pieces.length / 150);
+  for (const [at, piece] of call.pieces.entries()) {
+    sum += piece.characters;
+    if (at % step && at < call.pieces.length - 1) continue;
+    path += `H${x(piece.at).toFixed(1)}V${y(sum).toFixed(1)}`;
+    shown.push([x(piece.at), y(sum)]);
+  }
   const label = t("plotLabel")(total, seconds(call.duration));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     svg("path", { class: "area", d: `${path}H${x(call.duration).toFixed(1)}V${y(0)}Z` }),

@@ -17,8 +17,10 @@ for (const [index, tab] of tabs.entries()) {
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
   });
   tab.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step) openTab(tabs[(index + step + tabs.length) % tabs.length], true);
+    const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    openTab(tabs.at(to % tabs.length), true);
   });
 }
 
@@ -37,8 +39,10 @@ for (const button of document.querySelectorAll("button[data-from]")) {
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   storage.set("sluice-language", language);
+  announce("");
   render();
 });
+startChoices();
 startChat();
 startTokens();
 render();

@@ -1,26 +1,27 @@
-// One chat call: its text, when each piece arrived, and how it ended.
-async function streamChat(request, signal, onProgress) {
+// One call of the playground: its text, when each piece arrived, and how it ended.
+async function streamAnswer(api, request, signal, onProgress) {
   const started = performance.now();
   const call = {
-    started, request, text: "", reasoning: "", pieces: [], usage: null, reason: null, done: false, truncated: null,
-    status: null, id: null, upstreamId: null, buffered: false, streamed: false, cost: null, error: null, ended: null,
+    api, started, request, text: "", reasoning: "", pieces: [], usage: null, counts: {}, reason: null, done: false, truncated: null,
+    status: null, id: null, upstreamId: null, buffered: false, streamed: false, cost: null, error: null, ended: null, cutBy: "",
   };
+  const { path, headers, event, whole } = PROTOCOLS[api];
   try {
-    const response = await callApi("chat/completions", { body: request, signal });
+    const response = await callApi(path, { body: request, signal, headers });
     const header = (name) => response.headers.get(name);
     call.status = response.status;
     call.id = header("x-sluice-request-id");
-    call.upstreamId = header("x-request-id");
+    call.upstreamId = header("x-request-id") || header("request-id");
     call.buffered = header("x-sluice-buffered") !== null;
     call.truncated = header("x-sluice-truncated");
     call.cost = header("x-sluice-cost-usd");
     call.streamed = response.ok && (header("content-type") || "").startsWith("text/event-stream");
-    if (!response.ok) call.error = await readError(response);
-    else if (call.streamed) await readStream(response, call, onProgress);
-    else addChunk(call, await readWhole(response, call), "message");
+    if (!response.ok) call.error = await readProblem(response);
+    else if (call.streamed) await readStream(response, call, event, onProgress);
+    else await readWhole(response, call, whole);
   } catch (error) {
     if (error.name === "AbortError") call.ended = "stopped";
-    else if (call.pieces.length) call.ended = "cut";
+    else if (call.pieces.length) [call.ended, call.cutBy] = ["cut", error.message];
     else call.error = { ...describeFailure(error), status: call.status, id: call.id };
   } finally {
     call.duration = performance.now() - started;
@@ -32,29 +33,33 @@ async function streamChat(request, signal, onProgress) {
 function ending(call) {
   if (call.error) return "failed";
   if (call.streamed && !call.done && !call.reason) return "cut";
-  return call.reason || "stop";
+  return ENDINGS[call.reason] || call.reason || "stop";
 }
 
-async function readWhole(response, call) {
-  const text = await response.text();
-  const value = JSON.parse(text);
-  call.pieces.push({ at: performance.now() - call.started, characters: String(value.choices?.[0]?.message?.content ?? "").length });
-  return value;
+async function readWhole(response, call, read) {
+  const answer = JSON.parse(await response.text());
+  read(call, answer);
+  if (answer.error && !call.error) readError(call, answer.error);
+  call.pieces.push({ at: performance.now() - call.started, characters: call.text.length });
 }
 
-async function readStream(response, call, onProgress) {
+async function readStream(response, call, read, onProgress) {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
+  // An empty line ends an event. Only what is new is searched for one, or a long event would be searched again and again.
+  const end = /\r\n\r\n|\n\n|\r\r/g;
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
+    end.lastIndex = Math.max(0, rest.length - 3);
     rest += decoder.decode(value, { stream: !done });
-    // An empty line ends an event. The rest may be incomplete.
-    const events = rest.split(/\r\n\r\n|\n\n|\r\r/);
-    rest = events.pop();
     const before = call.text.length + call.reasoning.length;
-    let data = 0;
-    for (const event of events) data += readEvent(event, call) ? 1 : 0;
+    let [begin, data] = [0, false];
+    for (let match = end.exec(rest); match; match = end.exec(rest)) {
+      data = readEvent(rest.slice(begin, match.index), call, read) || data;
+      begin = end.lastIndex;
+    }
+    rest = rest.slice(begin);
     // Keep-alive comments are not pieces of the answer.
     if (data) call.pieces.push({ at: performance.now() - call.started, characters: call.text.length + call.reasoning.length - before });
     onProgress(call);
@@ -63,7 +68,8 @@ async function readStream(response, call, onProgress) {
   }
 }
 
-function readEvent(event, call) {
+// Whether the event has data.
+function readEvent(event, call, read) {
   const lines = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith("data:"));
   if (!lines.length) return false;
   const data = lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
@@ -72,24 +78,9 @@ function readEvent(event, call) {
     return true;
   }
   try {
-    addChunk(call, JSON.parse(data), "delta");
-  } catch { /* not JSON: ignore it */ }
+    const value = JSON.parse(data);
+    if (value.type === "ping") return false;
+    read(call, value);
+  } catch { /* not JSON, or not as the API has it: ignore it */ }
   return true;
-}
-
-function addChunk(call, value, part) {
-  if (value.error) {
-    const error = typeof value.error === "string" ? { message: value.error } : value.error;
-    call.error = { message: errorMessage(error) || JSON.stringify(error), code: error.code || error.type || null, status: error.status || call.status, id: call.id };
-  }
-  if (value.usage) call.usage = value.usage;
-  if (value.sluice?.truncated) call.truncated = value.sluice.truncated;
-  const choice = value.choices?.[0];
-  if (!choice) return;
-  const content = choice[part] || {};
-  if (typeof content.content === "string") call.text += content.content;
-  if (typeof content.refusal === "string") call.text += content.refusal;
-  const reasoning = content.reasoning_content ?? content.reasoning;
-  if (typeof reasoning === "string") call.reasoning += reasoning;
-  if (choice.finish_reason) call.reason = choice.finish_reason;
 }

@@ -14,32 +14,38 @@ function requestOf(text) {
 async function countTokens() {
   const text = byId("text").value;
   if (!text.trim()) {
-    byId("counted").textContent = t("nothing");
+    showText(byId("counted"), "nothing");
     return;
   }
   byId("count").disabled = true;
-  byId("counted").textContent = t("counting");
+  showProblem(byId("counted"), null);
+  showText(byId("counted"), "counting");
   counts = [];
   const names = [...new Set(byId("priced").value.split(/[,\uff0c、\s]+/).filter(Boolean))].slice(0, 12);
   let problem = null;
   for (const model of names) {
     const count = await estimate({ ...requestOf(text), model });
-    if (count.notInstalled) {
-      problem = count.reason;
+    if (count.problem?.text === "notInstalled") {
+      problem = count.problem;
       break;
     }
     counts.push({ model, ...count });
     renderCounts();
   }
-  byId("counted").textContent = problem || "";
+  showText(byId("counted"), null);
+  showProblem(byId("counted"), problem);
   byId("count").disabled = false;
   renderCounts();
 }
 
 function renderCounts() {
   if (!counts?.length) return void byId("prices").replaceChildren();
-  const rows = counts.map(({ model, result, reason }) => {
-    if (!result) return element("tr", {}, element("th", { scope: "row" }, model), element("td", { colspan: "4" }, reason));
+  const rows = counts.map(({ model, result, problem }) => {
+    if (!result) {
+      const cell = element("td", { colspan: "4" });
+      showProblem(cell, problem);
+      return element("tr", {}, element("th", { scope: "row" }, model), cell);
+    }
     const cells = [
       result.input_tokens.toLocaleString("en"),
       t("certainties")[result.certainty] || result.certainty,

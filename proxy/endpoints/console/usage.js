@@ -15,7 +15,7 @@ async function loadUsage() {
   let answer;
   try {
     const response = await callApi(`sluice/usage?since=${since}`, { given: byId("usage-key").value.trim() });
-    answer = response.ok ? { report: await response.json() } : { failure: await readError(response) };
+    answer = response.ok ? { report: await response.json() } : { failure: await readProblem(response) };
   } catch (error) {
     answer = { failure: describeFailure(error) };
   }
@@ -134,8 +134,8 @@ function renderUsage() {
     button.setAttribute("aria-pressed", String(Number(button.dataset.days) === span));
   }
   const { report, failure, loading } = answered || {};
-  const problem = failure ? `${failure.message}${failure.status ? ` (${failure.status})` : ""}` : "";
-  byId("usage-status").textContent = loading ? t("loading") : problem;
+  showProblem(byId("usage-status"), failure || null);
+  if (loading) byId("usage-status").textContent = t("loading");
   byId("spent").replaceChildren(...(report ? [report.keys ? keysCard(report) : balanceCard(report), spendingCard(report)] : []));
 }
 
