@@ -156,7 +156,7 @@ def test_no_document_shows_a_key_that_would_be_taken() -> None:
     """Whoever pastes a line must not have a key that everybody can read."""
     shown = set()
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace("=PROXY_KEY:latest", "=")  # a name in Google's Secret Manager
         shown |= set(re.findall(r"(?:PROXY_KEY=|Parameter ProxyKey: )([A-Za-z0-9_-]{4,})", text))
         shown |= set(re.findall(r"(?:SIGNING_SECRET=|Parameter SigningSecret: )([A-Za-z0-9_-]{4,})", text))
     assert len(shown) >= 3
