@@ -46,7 +46,7 @@ def examine(client: Client, endpoint: Endpoint, report: Report, model: str) -> b
 
 
 def state_of(api: str, response: Response) -> str:
-    """`served`, `none`, or `unknown`: a refusal of the key or the cost says nothing about the API, nor does a failure."""
+    """`served`, `none`, or `unknown`: a refusal of the key or the cost, or a failure, says nothing about it."""
     if response.status == 404:
         code = _code(response)
         if code == NotServed.code or code.startswith(_PAGE):
