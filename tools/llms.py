@@ -13,7 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "proxy" / "endpoints" / "console"
 # Pages for those who change Sluice, not for those who use it.
-LEFT_OUT = frozenset({"architecture.md", "style.md", "performance.md", "verified.md", "CONTRIBUTING.md", "CHANGELOG.md"})
+LEFT_OUT = frozenset(
+    {"architecture.md", "style.md", "performance.md", "verified.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+)
 _ROW = re.compile(r"^\| (?P<purpose>[^|]+) \| (?P<pages>[^|]+) \|$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)#]+\.md)\)")
 _OTHER_LANGUAGE = re.compile(r"^\[中文\]\([^)]*\)\n\n?", re.MULTILINE)
