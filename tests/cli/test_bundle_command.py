@@ -67,6 +67,12 @@ def test_what_cannot_be_installed_or_compiled_is_one_line(
         compile_all(current, tmp_path)
 
 
+def test_a_company_s_certificate_authority_is_named_as_a_reason() -> None:
+    failure = "client error (Connect)\n  cause: invalid peer certificate: UnknownIssuer"
+    assert packages.explained(failure).endswith("set SSL_CERT_FILE to its file.")
+    assert packages.explained("no such package") == "no such package"
+
+
 def test_without_the_platform_s_python_it_goes_uncompiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.py").write_text("x = 1")
     compile_all(dataclasses.replace(BUNDLES["scf-web"], python="3.1"), tmp_path)

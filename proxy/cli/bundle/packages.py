@@ -71,7 +71,14 @@ def _install(bundle: Bundle, packages: tuple[str, ...], system: str, folder: Pat
     finally:
         chosen.unlink()
     if done.returncode:
-        raise ConfigError(f"The packages could not be installed: {done.stderr.strip()}")
+        raise ConfigError(f"The packages could not be installed: {explained(done.stderr.strip())}")
+
+
+def explained(failure: str) -> str:
+    """What uv said, and where it met a certificate authority that it does not know, what to set: pip knows others."""
+    if "certificate" not in failure:
+        return failure
+    return f"{failure}\nIf your network has a certificate authority of its own, set SSL_CERT_FILE to its file."
 
 
 def subset(requirements: str, names: tuple[str, ...]) -> str:
