@@ -173,12 +173,12 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         ("Codex: SLUICE_KEY=YOUR-KEY codex -c model_provider=sluice -c 'model_providers.sluice={{name=\"Sluice\","
          "base_url=\"{base}/v1\",env_key=\"SLUICE_KEY\",wire_api=\"responses\"}}' -m YOUR-MODEL")),
     "responses_api.none": (SKIPPED, "Responses API: not served, so Codex does not work here",
-                           "Use a provider that serves it (docs/upstreams.md)."),
+                           "Use a provider that serves it, or translate: `responses = false` (docs/upstreams.md)."),
     "responses_api.unknown": (SKIPPED, "Responses API: {what}", ""),
     "messages_api.served": (OK, "Anthropic's Messages API: served",
                             "Claude Code: ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=YOUR-KEY claude"),
     "messages_api.none": (SKIPPED, "Anthropic's Messages API: not served, so Claude Code does not work here",
-                          "Set ANTHROPIC_API_KEY, or use a provider that serves it (docs/upstreams.md)."),
+                          "Set ANTHROPIC_API_KEY, or translate: `messages = false` (docs/upstreams.md)."),
     "messages_api.unknown": (SKIPPED, "Anthropic's Messages API: {what}", ""),
     "gemini_api.served": (
         OK, "Google's Gemini API: served",
