@@ -13,11 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "proxy" / "endpoints" / "console"
 # Pages for those who change Sluice, not for those who use it.
-LEFT_OUT = frozenset({"architecture.md", "style.md", "performance.md", "verified.md", "CONTRIBUTING.md"})
+LEFT_OUT = frozenset(
+    {"architecture.md", "style.md", "performance.md", "verified.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+)
 _ROW = re.compile(r"^\| (?P<purpose>[^|]+) \| (?P<pages>[^|]+) \|$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)#]+\.md)\)")
 _OTHER_LANGUAGE = re.compile(r"^\[中文\]\([^)]*\)\n\n?", re.MULTILINE)
-_IMAGE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n", re.MULTILINE)
+_IMAGE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
 _HEAD = """# Sluice
 
 > Your own LLM endpoint on any cloud function. One stateless Python core relays the calls of OpenAI's API, Anthropic's

@@ -28,6 +28,9 @@ A *door* is the way that calls come in: a function URL, a gateway, a load balanc
 *streams* or sends an answer *in one piece*. *Fixed*: nobody can change it. *Default*: a setting or a plan changes it;
 if it is too small for language models (a time-out of 3 s), change it first. 1 MB is a million bytes here.
 
+![Each way in of each platform: whether it streams or sends an answer in one piece, with the sizes and times that it
+takes.](platforms.svg)
+
 ## What Sluice does before a limit is reached
 
 - **The request is too large**: status 413 in OpenAI's shape, with the limit and what to do, if the platform passes

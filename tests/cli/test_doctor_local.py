@@ -194,7 +194,7 @@ def test_files_outside_the_bundle_do_not_make_it_stale(project: Path) -> None:
     os.utime(path, (2_000_000, 2_000_000))
     (project / "proxy" / "cli").mkdir()
     (project / "proxy" / "cli" / "doctor.py").touch()
-    (project / "proxy" / "notes.txt").touch()
+    (project / "proxy" / "notes.md").touch()
     assert examined(project).codes == ["bundle.ok"]
 
 

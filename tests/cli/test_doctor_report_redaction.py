@@ -63,7 +63,7 @@ def strangers(text: str) -> set[str]:
     return {word for word in words(text) - VOCABULARY if not NUMBER.fullmatch(word)}
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_text_of_a_finding_is_repeated(data: st.DataObject) -> None:
     report = new_report()

@@ -160,7 +160,7 @@ def test_without_the_package_the_page_says_what_to_install(monkeypatch: pytest.M
     bare = host()
     metrics.attach(bare)
     assert bare.observer is None and bare.metrics_page is not None
-    with pytest.raises(NotInstalled, match=r"pip install 'sluice\[metrics\]'") as raised:
+    with pytest.raises(NotInstalled, match=r"pip install prometheus_client") as raised:
         bare.metrics_page()
     assert (raised.value.status, raised.value.code) == (501, "metrics_not_installed")
 

@@ -66,7 +66,7 @@ def test_an_https_store_needs_its_token() -> None:
     ("address", "module", "says"),
     [
         ("sqlite:x.db", "sqlite3", r"which this platform lacks\."),
-        ("redis://127.0.0.1", "redis.asyncio", r"pip install 'sluice\[redis\]'"),
+        ("redis://127.0.0.1", "redis.asyncio", r"pip install redis"),
     ],
 )
 def test_a_missing_module_stops_start_up(address: str, module: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,7 +212,8 @@ HOSTILE: dict[str, tuple[bytes, Callable[[int], bytes], bytes]] = {
 }
 
 
-LARGE = ("small lists", "one text", "Chinese", "escapes", "blanks", "a name", "depth")
+# Twenty million lists take a minute to read, and six megabytes of them show the same.
+LARGE = ("one text", "Chinese", "escapes", "blanks", "a name", "depth")
 
 
 @pytest.mark.parametrize(

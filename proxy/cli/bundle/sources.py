@@ -58,11 +58,12 @@ def pack_console(folder: Path) -> None:
     modules: dict[str, list[str]] = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix in DATA):
         text = page.compact(path.name, path.read_text(encoding="utf-8"))
-        modules.setdefault(page.packed_module(path.name), []).append(f"    {path.name!r}: {text!r},")
+        module = "packed_documents" if page.is_document(path.name) else "packed"
+        modules.setdefault(module, []).append(f"    {path.name!r}: {text!r},")
         path.unlink()
     for module, lines in modules.items():
         text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
-        (folder / f"{module.rpartition('.')[2]}.py").write_text(text, encoding="utf-8", newline="\n")
+        (folder / f"{module}.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _package(path: Path) -> Path:

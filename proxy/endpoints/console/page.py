@@ -135,13 +135,17 @@ def read(name: str) -> str:
     path = HERE / name
     if path.exists():
         return path.read_text(encoding="utf-8")
-    text: str = import_module(packed_module(name)).FILES[name]
+    if is_document(name):
+        module = import_module("proxy.endpoints.console.packed_documents")
+    else:
+        module = import_module("proxy.endpoints.console.packed")
+    text: str = module.FILES[name]
     return text
 
 
-def packed_module(name: str) -> str:
-    """The module that has a file in a bundle of Python alone. The long documents are apart, and rarely loaded."""
-    return f"proxy.endpoints.console.packed{'_documents' if name.endswith('.txt') else ''}"
+def is_document(name: str) -> bool:
+    """Whether a file is a long document, which stands apart from the page's files where they are modules."""
+    return name.endswith(".txt")
 
 
 def base_url(request: Request) -> str:
