@@ -8,6 +8,7 @@ OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 STATES = (OK, WARNING, FAILED, SKIPPED)
 COPY_AGAIN = "Copy the base URL again from your deployment; it ends in /v1."
 KEY_HINT = "Set SLUICE_KEY (or PROXY_KEY) to the key that callers send, or pipe the key in and add --key -."
+KEY_QUESTION = "Key that callers send (what you type is not shown)"
 INVALID_KEY_OPTION = "--key accepts only -, which reads the key from standard input."
 INVALID_URL = "--url must be an address such as https://example.com/v1, without a user name."
 INVALID_PORT = "--url has an invalid port; ports range from 0 to 65535."
@@ -172,12 +173,12 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         ("Codex: SLUICE_KEY=YOUR-KEY codex -c model_provider=sluice -c 'model_providers.sluice={{name=\"Sluice\","
          "base_url=\"{base}/v1\",env_key=\"SLUICE_KEY\",wire_api=\"responses\"}}' -m YOUR-MODEL")),
     "responses_api.none": (SKIPPED, "Responses API: not served, so Codex does not work here",
-                           "Use a provider that serves it (docs/upstreams.md)."),
+                           "Use a provider that serves it, or translate: `responses = false` (docs/upstreams.md)."),
     "responses_api.unknown": (SKIPPED, "Responses API: {what}", ""),
     "messages_api.served": (OK, "Anthropic's Messages API: served",
                             "Claude Code: ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=YOUR-KEY claude"),
     "messages_api.none": (SKIPPED, "Anthropic's Messages API: not served, so Claude Code does not work here",
-                          "Set ANTHROPIC_API_KEY, or use a provider that serves it (docs/upstreams.md)."),
+                          "Set ANTHROPIC_API_KEY, or translate: `messages = false` (docs/upstreams.md)."),
     "messages_api.unknown": (SKIPPED, "Anthropic's Messages API: {what}", ""),
     "gemini_api.served": (
         OK, "Google's Gemini API: served",

@@ -6,6 +6,7 @@ from proxy.cli.doctor import platform_messages
 
 COPY_AGAIN = "请到部署平台重新复制接口地址，它以 /v1 结尾。"
 KEY_HINT = "请把调用方使用的密钥设为环境变量 SLUICE_KEY（或 PROXY_KEY），或加上 --key - 从标准输入读取。"
+KEY_QUESTION = "调用方使用的密钥（输入时不显示）"
 INVALID_KEY_OPTION = "--key 只接受 -，表示从标准输入读取密钥。"
 INVALID_URL = "--url 应为一个地址，例如 https://example.com/v1，不带用户名。"
 INVALID_PORT = "--url 的端口无效：端口范围是 0 到 65535。"
@@ -131,12 +132,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Responses API：支持",
         ("Codex：SLUICE_KEY=YOUR-KEY codex -c model_provider=sluice -c 'model_providers.sluice={{name=\"Sluice\","
          "base_url=\"{base}/v1\",env_key=\"SLUICE_KEY\",wire_api=\"responses\"}}' -m YOUR-MODEL")),
-    "responses_api.none": ("Responses API：不支持，Codex 无法使用", "请换用支持它的厂商（docs/upstreams.zh-CN.md）。"),
+    "responses_api.none": ("Responses API：不支持，Codex 无法使用",
+                           "请换用支持它的厂商，或由 Sluice 转换：`responses = false`（docs/upstreams.zh-CN.md）。"),
     "responses_api.unknown": ("Responses API：{what}", ""),
     "messages_api.served": ("Anthropic Messages API：支持",
                             "Claude Code：ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=YOUR-KEY claude"),
     "messages_api.none": ("Anthropic Messages API：不支持，Claude Code 无法使用",
-                          "请设置 ANTHROPIC_API_KEY，或换用支持它的厂商（docs/upstreams.zh-CN.md）。"),
+                          "请设置 ANTHROPIC_API_KEY，或由 Sluice 转换：`messages = false`（docs/upstreams.zh-CN.md）。"),
     "messages_api.unknown": ("Anthropic Messages API：{what}", ""),
     "gemini_api.served": ("Google Gemini API：支持",
                           "Gemini CLI（选 Use Gemini API Key）：GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
