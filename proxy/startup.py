@@ -92,7 +92,20 @@ def warnings(loaded: Config) -> list[str]:
         messages.append(
             f"PROXY_KEY has a key of fewer than {parsers.SHORT_KEY} characters. Use a longer one: openssl rand -hex 16"
         )
+    if (store := loaded.store or "").startswith("sqlite:") and _lacks_folder(store.removeprefix("sqlite:")):
+        # /readyz shows this to everyone, so it does not quote the path.
+        messages.append(
+            "STORE names a file in a folder that does not exist, so nothing can be counted. Create the folder, or name "
+            "another file."
+        )
     return messages
+
+
+def _lacks_folder(file: str) -> bool:
+    """Whether the folder of a file is missing, or no folder."""
+    from pathlib import Path  # only a server with such a store needs it
+
+    return not Path(file).parent.is_dir()
 
 
 def log_warnings(config: Config, host: Host) -> None:

@@ -233,6 +233,10 @@ def _where_from(key: str, env_file: EnvFile) -> str:
 def _access(settings: config.Config) -> str:
     """Who may call. The demo has no key to send upstream."""
     access = _ACCESS[settings.access_mode]
+    if settings.signing_secret:
+        access = access.replace(
+            "the proxy key", "the proxy key or a signed key" if settings.proxy_key else "a signed key"
+        )
     return access.partition(";")[0] if settings.demo else access
 
 

@@ -109,6 +109,17 @@ def test_a_server_that_is_no_sluice_is_not_probed(upstream: Upstream) -> None:
     assert states(probe(f"http://127.0.0.1:{upstream.port}")) == {}
 
 
+@pytest.mark.parametrize(("model", "state"), [("gpt-5.4-mini", "none"), ("nobody-knows-its-price", "unknown")])
+def test_a_limit_on_cost_does_not_make_an_api_look_served(
+    serve: Serve, upstream: Upstream, model: str, state: str
+) -> None:
+    listed = answer({"data": [{"id": model}]})
+    upstream.choose = answers({"GET /v1/models": listed, "POST /v1/chat/completions": REFUSED}, PAGE)
+    findings = probe(serve(OPENAI_API_KEY="sk-right", PROXY_KEY=KEY, MAX_COST_USD="1").url)
+    chat = "served" if state == "none" else state
+    assert states(findings) == {"chat": chat, "responses": state, "messages": state, "gemini": "none"}
+
+
 @pytest.mark.parametrize("status", [401, 403, 500, 502])
 def test_what_says_nothing_about_the_api_is_quoted(upstream: Upstream, status: int) -> None:
     failed = answer({"error": {"message": "not today"}}, status)

@@ -281,6 +281,28 @@ def test_a_temporary_proxy_key_protects_the_owner_s_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "access"),
+    [
+        ({"PROXY_KEY": "p" * 16}, "callers send the proxy key;"),
+        ({"SIGNING_SECRET": "s" * 32}, "callers send a signed key;"),
+        ({"PROXY_KEY": "p" * 16, "SIGNING_SECRET": "s" * 32}, "callers send the proxy key or a signed key;"),
+    ],
+)
+def test_it_says_which_kind_of_key_callers_send(keys: dict[str, str], access: str) -> None:
+    settings, _ = command.prepare({"OPENAI_API_KEY": "k", **keys}, demo=False)
+    assert f"Access     {access}" in command.banner(settings, "127.0.0.1", 1, None)
+
+
+def test_a_store_whose_folder_is_missing_is_reported_before_the_first_call(tmp_path: Path) -> None:
+    said = "STORE names a file in a folder that does not exist"
+    for folder, missing in ((tmp_path, False), (tmp_path / "missing", True)):
+        environ = {"OPENAI_API_KEY": "k", "PROXY_KEY": "p" * 16, "STORE": f"sqlite:{folder}/budgets.db"}
+        settings, _ = command.prepare(environ, demo=False)
+        shown = command.banner(settings, "127.0.0.1", 1, None)
+        assert (said in shown) is missing and str(folder) not in shown
+
+
+@pytest.mark.parametrize(
     "text", ['openai_base_url = "https://api.deepseek.com/v1"', "demo = false", 'access = "pass-through"']
 )
 def test_a_file_with_deliberate_settings_does_not_run_the_demo(text: str, tmp_path: Path) -> None:

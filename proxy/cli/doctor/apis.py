@@ -50,7 +50,7 @@ def examine(client: Client, endpoint: Endpoint, model: str, report: Report) -> b
 
 
 def state_of(api: str, response: Response) -> str:
-    """`served`, `none`, or `unknown`: a refusal of the key says nothing about the API, and neither does a failure."""
+    """`served`, `none`, or `unknown`: a refusal of the key or the cost, or a failure, says nothing about it."""
     if response.status == 404:
         code = _code(response)
         if code == NotServed.code or code.startswith(_PAGE):

@@ -142,7 +142,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "access.closed": (FAILED, "it holds a key, but nothing says who may call, so it refuses everyone",
                       "Set PROXY_KEY to the output of `openssl rand -hex 16`, and give that key to callers."),
     "access.unknown": (WARNING, "without a key it answers {status}", "Calls without a key should get 401."),
-    "access.proxy-key": (OK, "callers send the proxy key", ""),
+    "access.proxy-key": (OK, "callers send a key of this endpoint: the proxy key or a signed key", ""),
     "access.own-key": (OK, "pass-through: callers send their own provider key", ""),
     "access.own-key-and-proxy-key": (OK, "callers send <their provider key>:<proxy key>", ""),
     "key.none": (SKIPPED, "no key given, so no model is called", KEY_HINT),
@@ -173,12 +173,14 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         ("Codex: SLUICE_KEY=YOUR-KEY codex -c model_provider=sluice -c 'model_providers.sluice={{name=\"Sluice\","
          "base_url=\"{base}/v1\",env_key=\"SLUICE_KEY\",wire_api=\"responses\"}}' -m YOUR-MODEL")),
     "responses_api.none": (SKIPPED, "Responses API: not served, so Codex does not work here",
-                           "Use a provider that serves it, or translate: `responses = false` (docs/upstreams.md)."),
+                           ("If your provider only serves chat completions, write responses = false for it in "
+                            "sluice.toml, and Sluice translates (docs/upstreams.md).")),
     "responses_api.unknown": (SKIPPED, "Responses API: {what}", ""),
     "messages_api.served": (OK, "Anthropic's Messages API: served",
                             "Claude Code: ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=YOUR-KEY claude"),
     "messages_api.none": (SKIPPED, "Anthropic's Messages API: not served, so Claude Code does not work here",
-                          "Set ANTHROPIC_API_KEY, or translate: `messages = false` (docs/upstreams.md)."),
+                          ("Set ANTHROPIC_API_KEY. Or, if your provider only serves chat completions, write messages = "
+                           "false for it in sluice.toml, and Sluice translates (docs/upstreams.md).")),
     "messages_api.unknown": (SKIPPED, "Anthropic's Messages API: {what}", ""),
     "gemini_api.served": (
         OK, "Google's Gemini API: served",

@@ -106,7 +106,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "access.any_key": ("任意编造的密钥也能通过", "请把 PROXY_KEY 设为 `openssl rand -hex 16` 的输出。"),
     "access.closed": ("服务器配置了密钥，但没有设置访问控制，因此拒绝所有调用", "请把 PROXY_KEY 设为 `openssl rand -hex 16` 的输出，并只告诉调用方。"),
     "access.unknown": ("没有密钥时返回 {status}", "没有密钥的调用应当返回 401。"),
-    "access.proxy-key": ("调用方使用代理密钥", ""),
+    "access.proxy-key": ("调用方使用本接口的密钥：代理密钥或签发的密钥", ""),
     "access.own-key": ("透传：调用方使用自己的厂商密钥", ""),
     "access.own-key-and-proxy-key": ("调用方使用 <自己的厂商密钥>:<代理密钥>", ""),
     "key.none": ("没有提供密钥，因此不调用模型", KEY_HINT),
@@ -133,12 +133,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         ("Codex：SLUICE_KEY=YOUR-KEY codex -c model_provider=sluice -c 'model_providers.sluice={{name=\"Sluice\","
          "base_url=\"{base}/v1\",env_key=\"SLUICE_KEY\",wire_api=\"responses\"}}' -m YOUR-MODEL")),
     "responses_api.none": ("Responses API：不支持，Codex 无法使用",
-                           "请换用支持它的厂商，或由 Sluice 转换：`responses = false`（docs/upstreams.zh-CN.md）。"),
+                           ("如果厂商只提供 chat completions，请在 sluice.toml 里为它写上 responses = false，由 Sluice 转换"
+                            "（docs/upstreams.zh-CN.md）。")),
     "responses_api.unknown": ("Responses API：{what}", ""),
     "messages_api.served": ("Anthropic Messages API：支持",
                             "Claude Code：ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=YOUR-KEY claude"),
     "messages_api.none": ("Anthropic Messages API：不支持，Claude Code 无法使用",
-                          "请设置 ANTHROPIC_API_KEY，或由 Sluice 转换：`messages = false`（docs/upstreams.zh-CN.md）。"),
+                          ("请设置 ANTHROPIC_API_KEY；如果厂商只提供 chat completions，也可以在 sluice.toml 里为它写上 "
+                           "messages = false，由 Sluice 转换（docs/upstreams.zh-CN.md）。")),
     "messages_api.unknown": ("Anthropic Messages API：{what}", ""),
     "gemini_api.served": ("Google Gemini API：支持",
                           "Gemini CLI（选 Use Gemini API Key）：GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY=YOUR-KEY gemini"),
