@@ -44,8 +44,9 @@ def index() -> str:
     """The text of llms.txt."""
     lines = [f"- [{Path(path).stem}]({path}): {purpose}" for path, purpose in pages().items()]
     return (
-        f"{_HEAD}An endpoint serves the text of all these pages at `/llms-full.txt`, and explains each of its errors "
-        "at `/help`. The paths below are those of the repository.\n\n## Documents\n\n" + "\n".join(lines) + "\n"
+        f"{_HEAD}An endpoint serves the text of all these pages at `/llms-full.txt`, except on Cloudflare "
+        "Workers, and explains each of its errors at `/help`. The paths below are those of the repository.\n\n"
+        "## Documents\n\n" + "\n".join(lines) + "\n"
     )
 
 

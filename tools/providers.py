@@ -62,7 +62,7 @@ WORDS = {
         source="Source: {source}, read {read}.",
     ),
     "zh": Words(
-        overview=("服务商", "`init --provider`", "密钥开头", "示例模型", "Responses", "Messages"),
+        overview=("厂商", "`init --provider`", "密钥开头", "示例模型", "Responses", "Messages"),
         apis=("接口", "地址", "密钥放在"),
         api_names={
             OPENAI: "对话补全和 OpenAI 的其他接口",

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import secrets
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import startup
@@ -78,6 +79,7 @@ def _run(host: str, port: int, demo: bool, kind: str, workers: int, *, env_file:
     environ = dict(os.environ)
     settings, temporary_key = prepare(environ, demo)
     check_addresses(settings, host, port)
+    check_store(settings)
     app = LambdaFront(environ) if kind == "lambda-stream" else started(App(environ))
     listener = listen(host, port)
     write = log_output.queue()  # stdout may be blocked or closed
@@ -141,6 +143,19 @@ def check_addresses(settings: config.Config, host: str, port: int) -> None:
                     "the provider, or unset it where this server starts.",
                     param=setting,
                 )
+
+
+def check_store(settings: config.Config) -> None:
+    """Raise ConfigError if STORE's file cannot be made: every call with a budget would fail, and only then say why."""
+    if not (address := settings.store or "").startswith("sqlite:"):
+        return
+    folder = Path(address.removeprefix("sqlite:")).absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(
+            f"STORE names a file in {folder}, which does not exist. Make this folder first.", param="STORE"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"STORE names a file in {folder}, where this user may not write.", param="STORE")
 
 
 def _setting_of(provider: Provider) -> str:

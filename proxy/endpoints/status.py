@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from proxy import __version__, request_body, startup
@@ -56,9 +56,17 @@ async def answer(call: Call, route: Route) -> Reply:
     from proxy.endpoints.console import page  # a function's cold start does not need it
 
     if route.path in DOCUMENTS:
-        return Reply(200, Headers([("content-type", "text/plain; charset=utf-8")]), page.read(route.path).encode())
+        return _document(page.read, route.path)
 
     return Reply(200, Headers(page.headers(call.config)), page.render(call.request, call.config, call.host))
+
+
+def _document(read: Callable[[str], str], name: str) -> Reply:
+    try:
+        text = read(name)
+    except KeyError:  # a bundle that has no room for it
+        raise UnknownPath(f"This deployment is without {name}. The project's repository has these documents.") from None
+    return Reply(200, Headers([("content-type", "text/plain; charset=utf-8")]), text.encode())
 
 
 async def _count_tokens(call: Call) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import io
 import json
 import re
@@ -85,6 +86,21 @@ def test_a_healthy_endpoint_in_both_languages(
     assert (
         "✓ 密钥来自 SLUICE_KEY\n" in captured.out and "不消耗 token" in captured.out and "需要处理 0 项" in captured.out
     )
+
+
+def test_a_terminal_asks_for_the_key_and_does_not_show_it(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    asked: list[str] = []
+
+    def typed(prompt: str) -> str:
+        asked.append(prompt)
+        return f"{KEY}\n"
+
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(getpass, "getpass", typed)
+    assert main(["doctor", "--url", serve(**GUARDED).url, "--key", "-", "--lang", "en"]) == 0
+    assert asked == ["Key that callers send (what you type is not shown): "]
 
 
 def test_json_output_is_one_object(

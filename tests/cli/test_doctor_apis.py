@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,31 @@ def test_nothing_is_generated_to_find_that_out(serve: Serve, upstream: Upstream)
     probe(serve(OPENAI_API_KEY="sk-right", PROXY_KEY=KEY).url)
     sent = {call.body for call in upstream.received if call.method == "POST"}
     assert sent == {b"{}", b'{"store":false}'}, "the second for Responses, as Sluice sends every one"
+
+
+def test_a_key_with_a_budget_asks_the_upstream_too(serve: Serve, upstream: Upstream, tmp_path: Path) -> None:
+    missing = answer({"error": {"message": "Not Found"}}, 404)
+    models = answer({"data": [{"id": "gpt-5.4-mini"}]})
+    upstream.choose = answers({"GET /v1/models": models, "POST /v1/chat/completions": REFUSED}, missing)
+    budget = {"STORE": f"sqlite:{tmp_path / 'budgets.db'}", "KEY_BUDGET_USD": "5"}
+    findings = probe(serve(OPENAI_API_KEY="sk-right", PROXY_KEY=KEY, **budget).url)
+    assert states(findings) == {"chat": "served", **dict.fromkeys(("responses", "messages", "gemini"), "none")}
+    probed = [json.loads(call.body) for call in upstream.received if call.target == "/v1/messages"]
+    assert probed == [{"model": "gpt-5.4-mini"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text", "state"),
+    [
+        (400, "cost_limit_exceeded", "See /help#cost_limit_exceeded on this endpoint.", "unknown"),
+        (429, "rate_limit_exceeded", "See /help#rate_limit_exceeded on this endpoint.", "unknown"),
+        (429, "rate_limit_exceeded", "A provider's own limit.", "served"),
+        (400, "bad_request", "See /help#bad_request on this endpoint.", "served"),
+    ],
+)
+def test_a_limit_of_the_key_says_nothing_about_the_api(status: int, code: str, text: str, state: str) -> None:
+    body = json.dumps({"error": {"message": text, "code": code}}).encode()
+    assert apis.state_of("messages", Response(status, body=body)) == state
 
 
 def test_an_api_that_no_upstream_is_configured_for_is_not_served(serve: Serve, upstream: Upstream) -> None:

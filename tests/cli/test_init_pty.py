@@ -42,7 +42,7 @@ def test_from_the_first_question_to_settings_that_load(tmp_path: Path, screens: 
 
 def test_in_chinese(tmp_path: Path, screens: list[Screen]) -> None:
     screens.append(screen := Screen(tmp_path, "--no-check", LANG="zh_CN.UTF-8"))
-    screen.answer("选择服务商: ", "own-keys")
+    screen.answer("选择厂商: ", "own-keys")
     screen.answer("部署到哪里 [server]: ", "自己的服务器")
     assert screen.end() == 0 and "set -a; . ./.env; set +a\n  python -m proxy serve" in screen.text
 
@@ -51,7 +51,7 @@ def test_a_terminal_without_chinese(tmp_path: Path, screens: list[Screen]) -> No
     screens.append(
         screen := Screen(tmp_path, "--no-check", "--lang", "zh", PYTHONUTF8="0", PYTHONIOENCODING="ascii", LC_ALL="C")
     )
-    screen.answer("?????: ", "own-keys")
+    screen.answer("????: ", "own-keys")
     screen.answer("[server]: ", "")
     assert screen.end() == 0 and (tmp_path / ".env").exists()
 

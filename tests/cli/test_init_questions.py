@@ -44,7 +44,7 @@ def test_the_shortest_way(tmp_path: Path) -> None:
 
 def test_in_chinese(tmp_path: Path) -> None:
     outcome = ask(tmp_path, PLAIN, LANG="zh_CN.UTF-8")
-    assert "选择服务商" in outcome.out and "谁可以调用" in outcome.out and "火山方舟（豆包）" in outcome.out
+    assert "选择厂商" in outcome.out and "谁可以调用" in outcome.out and "火山方舟（豆包）" in outcome.out
     assert "阿里云函数计算 FC" in outcome.out and "已停用" not in outcome.err
     assert "Which provider" in ask(tmp_path, PLAIN, "--lang", "en", "--force", LANG="zh_CN.UTF-8").out
 

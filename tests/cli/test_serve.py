@@ -248,6 +248,20 @@ def test_an_agent_s_variable_in_the_server_s_shell_stops_start_up_with_one_line(
     )
 
 
+def test_a_store_whose_file_cannot_be_made_stops_start_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(address: str) -> None:
+        command.check_store(command.prepare({"STORE": address}, demo=True)[0])
+
+    check(f"sqlite:{tmp_path / 'budgets.db'}")
+    check("redis://127.0.0.1:1/0")
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigError, match=f"STORE names a file in {re.escape(str(missing))}, which does not exist"):
+        check(f"sqlite:{missing / 'budgets.db'}")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(ConfigError, match="where this user may not write"):
+        check(f"sqlite:{tmp_path / 'budgets.db'}")
+
+
 def test_upstreams_in_a_file_are_not_replaced_by_the_demo(tmp_path: Path) -> None:
     file = tmp_path / "sluice.toml"
     file.write_text('[[upstreams]]\nname = "ds"\nbase_url = "https://api.deepseek.com/v1"\nkeys = "k"\n')

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from proxy.endpoints.console import help as help_page
+from proxy.endpoints.console import page
 from proxy.errors import ProxyError, UpstreamRefused
 from proxy.messages import Headers, Request
-from tests.conftest import Serve
-from tests.support.browser import axe, opened
 from tests.support.core import Listed, error_of, request, run
 from tests.support.paths import ROOT
 
@@ -91,14 +89,10 @@ def test_the_language_is_the_reader_s(query: str, accepted: str, language: str) 
     assert isinstance(body, bytes) and f'<html lang="{language}">'.encode() in body
 
 
-@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark", "viewport": {"width": 360, "height": 700}}])
-def test_browsers_show_it_without_complaint(browser: Browser, serve: Serve, look: dict[str, Any]) -> None:
-    url = serve(DEMO="1").url
-    with opened(browser, url, "/help#deadline", locale="zh-CN", **look) as visit:
-        assert visit.page.locator("html").get_attribute("lang") == "zh"
-        assert visit.page.locator("article:target h3 code").inner_text() == "deadline"
-        assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert axe(visit.page) == []
-        visit.page.click("main a")
-        assert visit.page.locator("html").get_attribute("lang") == "en"
-        visit.check(url)
+def test_a_bundle_without_the_long_document_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(name: str) -> str:
+        raise KeyError(name)
+
+    monkeypatch.setattr(page, "read", read)
+    reply, _ = run(Listed(), request(method="GET", path="/llms-full.txt"))
+    assert reply.status == 404 and "without llms-full.txt" in error_of(reply)["message"]

@@ -52,7 +52,7 @@ NOT_RUN = {
     r"git (pull|checkout v0\.1\.0|switch -)$": "a deployer's own checkout",
     r"(claude|codex|gemini|aider)\b": "a coding agent; its settings are read below",
     r"export \w+=": "a setting; test_config.py loads those of configuration.md, and below those of other pages",
-    r"ACCESS=|#": "a setting, or words",
+    r"ACCESS=|echo \"ADMIN_KEY=|#": "a setting, or words",
 }
 RUN = {
     r"curl -N http://127\.0\.0\.1:9000/v1/chat/completions ": "test_a_readme_s_curl_line_streams_an_answer",

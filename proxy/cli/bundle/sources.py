@@ -15,6 +15,7 @@ from proxy.platforms.platform import Bundle
 ROOT = Path(__file__).resolve().parents[3]
 DATA = (".css", ".gz", ".html", ".js", ".json", ".txt")  # suffixes of the files that modules read
 _VOCABULARY = ".tiktoken.gz"
+LONG_DOCUMENT = "llms-full.txt"
 
 
 def add_sources(bundle: Bundle, folder: Path) -> None:
@@ -54,16 +55,18 @@ def own_files(bundle: Bundle) -> tuple[str, ...]:
 
 
 def pack_console(folder: Path) -> None:
-    """Turn the console's files into modules, for a platform to which Python alone is uploaded."""
-    modules: dict[str, list[str]] = {}
+    """Turn the console's files into one module, for a platform to which Python alone is uploaded.
+
+    It leaves out the long documents: such a platform starts more slowly with every byte.
+    """
+    files = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix in DATA):
-        text = page.compact(path.name, path.read_text(encoding="utf-8"))
-        module = "packed_documents" if page.is_document(path.name) else "packed"
-        modules.setdefault(module, []).append(f"    {path.name!r}: {text!r},")
+        if path.name != LONG_DOCUMENT:
+            files[path.name] = page.compact(path.name, path.read_text(encoding="utf-8"))
         path.unlink()
-    for module, lines in modules.items():
-        text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
-        (folder / f"{module}.py").write_text(text, encoding="utf-8", newline="\n")
+    lines = [f"    {name!r}: {text!r}," for name, text in files.items()]
+    text = "\n".join(['"""What the console is made of, as text."""', "", "FILES = {", *lines, "}", ""])
+    (folder / "packed.py").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _package(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 import time
@@ -69,7 +70,7 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     try:
         context = tls_context()
         if root:
-            typed = sys.stdin.readline().strip() if options.key == "-" else None
+            typed = _typed_key(messages) if options.key == "-" else None
             report.hide(keys.secrets(environ, typed))
             probe = remote.Probe(root, keys.available(environ, typed), options.model, options.size)
             remote.examine(probe, report, context)
@@ -91,6 +92,13 @@ def run(environ: Mapping[str, str], options: Options) -> int:
     if written and options.report not in (None, STDOUT):
         output.line(messages.REPORT_WRITTEN.format(file=options.report))
     return 1 if report.failed or not written else 0
+
+
+def _typed_key(messages: ModuleType) -> str:
+    """The key from stdin. A terminal says what it waits for, and does not show it."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{messages.KEY_QUESTION}: ").strip()
+    return sys.stdin.readline().strip()
 
 
 def _mistake(options: Options, messages: ModuleType) -> str:

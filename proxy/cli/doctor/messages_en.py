@@ -8,6 +8,7 @@ OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 STATES = (OK, WARNING, FAILED, SKIPPED)
 COPY_AGAIN = "Copy the base URL again from your deployment; it ends in /v1."
 KEY_HINT = "Set SLUICE_KEY (or PROXY_KEY) to the key that callers send, or pipe the key in and add --key -."
+KEY_QUESTION = "Key that callers send (what you type is not shown)"
 INVALID_KEY_OPTION = "--key accepts only -, which reads the key from standard input."
 INVALID_URL = "--url must be an address such as https://example.com/v1, without a user name."
 INVALID_PORT = "--url has an invalid port; ports range from 0 to 65535."

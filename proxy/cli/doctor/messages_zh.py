@@ -6,6 +6,7 @@ from proxy.cli.doctor import platform_messages
 
 COPY_AGAIN = "请到部署平台重新复制接口地址，它以 /v1 结尾。"
 KEY_HINT = "请把调用方使用的密钥设为环境变量 SLUICE_KEY（或 PROXY_KEY），或加上 --key - 从标准输入读取。"
+KEY_QUESTION = "调用方使用的密钥（输入时不显示）"
 INVALID_KEY_OPTION = "--key 只接受 -，表示从标准输入读取密钥。"
 INVALID_URL = "--url 应为一个地址，例如 https://example.com/v1，不带用户名。"
 INVALID_PORT = "--url 的端口无效：端口范围是 0 到 65535。"

@@ -38,9 +38,9 @@ def examine(probe: Probe, report: Report, context: ssl.SSLContext) -> None:
         access.spellings(client, models, report)
         access.cors(client, report)
         if models.admitted:
-            model = probe.model or access.choose_model(models.names)
-            has_chat = apis.examine(client, reached, report, model)
-            if has_chat and (probe.model or not models.empty):
+            model = probe.model or ("" if models.empty else access.choose_model(models.names))
+            has_chat = apis.examine(client, reached, model, report)
+            if has_chat and model:
                 chat.examine(client, reached, model, report)
             if probe.size:
                 extras.sizes(client, reached, report)

@@ -131,21 +131,15 @@ def compact(name: str, text: str) -> str:
 
 
 def read(name: str) -> str:
-    """A file in this folder. Workers only have Python files, so their bundle has the others in two modules."""
+    """A file in this folder. Workers only have Python files, so their bundle has the others in a module.
+
+    Raises KeyError for a file that such a bundle lacks.
+    """
     path = HERE / name
     if path.exists():
         return path.read_text(encoding="utf-8")
-    if is_document(name):
-        module = import_module("proxy.endpoints.console.packed_documents")
-    else:
-        module = import_module("proxy.endpoints.console.packed")
-    text: str = module.FILES[name]
+    text: str = import_module("proxy.endpoints.console.packed").FILES[name]
     return text
-
-
-def is_document(name: str) -> bool:
-    """Whether a file is a long document, which stands apart from the page's files where they are modules."""
-    return name.endswith(".txt")
 
 
 def base_url(request: Request) -> str:
