@@ -319,9 +319,11 @@ DRIVERS: dict[str, Callable[[Serve], Driver]] = {
 
 _PYODIDE = pytest.mark.any_python("Pyodide brings the Python that runs the Worker")
 _LAMBDA = pytest.mark.any_python("the Lambda bundle needs Python 3.12; here the function URL stands for its doors")
+_NEWER = pytest.mark.any_python("its bundle brings Python 3.12 or newer; here the SCF web function stands for it")
 _ONCE = {
     **dict.fromkeys(("workers", "workers-guarded"), _PYODIDE),
     "vercel": pytest.mark.any_python("Vercel's runtime needs Python 3.12"),
+    **dict.fromkeys(("aliyun-fc", "azure-functions", "cloudrun"), _NEWER),
     **dict.fromkeys(("aws-http-api", "aws-rest-api", "aws-alb", "aws-stream"), _LAMBDA),
 }
 # The names of all, as parameters of a test.
