@@ -72,8 +72,12 @@ def asked_twice(app: EdgeOneApp, path: str, again: str) -> list[list[dict[str, A
     async def ask(path: str) -> list[dict[str, Any]]:
         sent: list[dict[str, Any]] = []
 
+        unread = [{"type": "http.request", "body": b"", "more_body": False}]
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            if not unread:
+                await asyncio.Event().wait()  # the caller stays; any further message would say that it has left
+            return unread.pop()
 
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(dict(message))
