@@ -123,3 +123,8 @@ def test_a_call_without_a_body_goes_up_where_its_path_is_opened() -> None:
     settings = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1", "ALLOW_PATHS": "batches/*"}
     reply, _ = run(upstream, request("/v1/batches/b/cancel", b""), settings=settings)
     assert reply.status == 200 and [sent.body for sent in upstream.sent] == [b""]
+
+
+def test_a_body_that_is_shorter_than_announced_does_not_go_up() -> None:
+    status, upstream, error = send(request(body=b"{}", headers=(*KEY, *JSON, ("content-length", "9"))))
+    assert (status, error["code"], upstream.sent) == (400, "incomplete_body", [])

@@ -118,3 +118,11 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path, capsys: 
     error = capsys.readouterr().err
     assert error.startswith(f"sluice: cannot write {tmp_path / 'file' / 'scf-event'}: ") and error.count("\n") == 1
     assert "--output FOLDER" in error
+
+
+def test_an_installed_package_says_that_a_bundle_needs_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("proxy.cli.bundle.command.ROOT", tmp_path)
+    assert main(["bundle", "aws", "--output", str(tmp_path / "build")]) == 1
+    assert "checkout of the repository" in capsys.readouterr().err and not (tmp_path / "build").exists()
