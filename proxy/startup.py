@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from proxy import log
 from proxy.errors import ConfigError
@@ -10,6 +11,9 @@ from proxy.host import Host
 from proxy.settings import config as settings
 from proxy.settings import parsers
 from proxy.settings.config import Config
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _KEY_SETTINGS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 _ANY_KEY = "OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, or keys in UPSTREAMS"
@@ -92,7 +96,7 @@ def warnings(loaded: Config) -> list[str]:
         messages.append(
             f"PROXY_KEY has a key of fewer than {parsers.SHORT_KEY} characters. Use a longer one: openssl rand -hex 16"
         )
-    if (store := loaded.store or "").startswith("sqlite:") and _lacks_folder(store.removeprefix("sqlite:")):
+    if (folder := store_folder(loaded)) is not None and not folder.is_dir():
         # /readyz shows this to everyone, so it does not quote the path.
         messages.append(
             "STORE names a file in a folder that does not exist, so nothing can be counted. Create the folder, or name "
@@ -101,11 +105,13 @@ def warnings(loaded: Config) -> list[str]:
     return messages
 
 
-def _lacks_folder(file: str) -> bool:
-    """Whether the folder of a file is missing, or no folder."""
+def store_folder(loaded: Config) -> Path | None:
+    """The folder of STORE's SQLite file; None for another store or none."""
+    if not (address := loaded.store or "").startswith("sqlite:"):
+        return None
     from pathlib import Path  # only a server with such a store needs it
 
-    return not Path(file).parent.is_dir()
+    return Path(address.removeprefix("sqlite:")).absolute().parent
 
 
 def log_warnings(config: Config, host: Host) -> None:

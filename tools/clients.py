@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tools import marked
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "proxy" / "endpoints" / "console" / "clients.json"
 APPS, AGENTS = "clients", "agents"
 LANGUAGES = {"en": "", "zh": ".zh-CN"}
-_MARKED = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # What the documents show in the place of a reader's own values.
 PLACEHOLDERS = {"base": "https://llm.example.com", "v1": "https://llm.example.com/v1", "key": "YOUR-KEY"}
 _MODEL = "YOUR-MODEL"
@@ -74,14 +74,13 @@ def filled(text: str, page: str, language: str) -> str:
     clients = {client["id"]: client for client in table()}
     shown = [client for client in table() if (client["group"] == "agents") == (page == AGENTS)]
 
-    def marked(match: re.Match[str]) -> str:
-        begin, name, end = match.groups()
+    def block(name: str) -> str:
         if name not in _ROWS:
-            return f"{begin}{_snippets(clients[name], language)}{end}"
+            return _snippets(clients[name], language)
         rows = [_ROWS[name](client, language) for client in (shown if name == "settings" else table())]
-        return f"{begin}{_table(_HEADS[name][language], rows)}{end}"
+        return marked.table(_HEADS[name][language], rows)
 
-    return _MARKED.sub(marked, text)
+    return marked.fill(text, block)
 
 
 def main() -> int:
@@ -142,11 +141,6 @@ _ROWS: dict[str, Callable[[dict[str, Any], str], tuple[str, ...]]] = {
     "notes": _notes,
     "pings": _pings,
 }
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    first, *others = (f"| {' | '.join(row)} |\n" for row in (head, *rows))
-    return first + "|---" * len(head) + "|\n" + "".join(others)
 
 
 def _name(client: dict[str, Any], language: str) -> str:

@@ -6,7 +6,6 @@ written by hand.
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 import textwrap
@@ -19,11 +18,11 @@ from proxy.settings.apis import AUTHORIZATION, Api
 from proxy.settings.known_providers import is_official
 from proxy.settings.providers import translated_api
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI, RESPONSES
+from tools import marked
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = {"en": ROOT / "docs" / "providers.md", "zh": ROOT / "docs" / "providers.zh-CN.md"}
 WIDTH = 120
-_MARKED = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 class Words(NamedTuple):
@@ -85,13 +84,12 @@ WORDS = {
 def filled(text: str, language: str) -> str:
     """A document with what the table says now. Raises KeyError for an unknown mark."""
 
-    def marked(match: re.Match[str]) -> str:
-        begin, name, end = match.groups()
+    def block(name: str) -> str:
         if name == "overview":
-            return f"{begin}{_overview(language)}{end}"
-        return f"{begin}{''.join(_section(entry, language) for entry in table.GROUPS[name])}{end}"
+            return _overview(language)
+        return "".join(_section(entry, language) for entry in table.GROUPS[name])
 
-    return _MARKED.sub(marked, text)
+    return marked.fill(text, block)
 
 
 def line_of(entry: Entry) -> str:
@@ -110,7 +108,7 @@ def main() -> int:
 
 def _overview(language: str) -> str:
     words = WORDS[language]
-    rows = [words.overview]
+    rows = []
     for entry in table.ENTRIES:
         prefix = words.no_prefix if entry.needs_key else words.no_key
         model = example_model(entry)
@@ -124,21 +122,20 @@ def _overview(language: str) -> str:
                 _served(entry, MESSAGES, words),
             )
         )
-    return _table(rows)
+    return marked.table(words.overview, rows)
 
 
 def _section(entry: Entry, language: str) -> str:
     words = WORDS[language]
     served = {api: place for api, place in places(entry).items() if place is not None and _is_documented(api, place)}
-    rows = [
-        words.apis,
-        *((words.api_names[api], f"`{place.base_url}`", _header(place)) for api, place in served.items()),
-    ]
+    rows = [(words.api_names[api], f"`{place.base_url}`", _header(place)) for api, place in served.items()]
     note = entry.note_zh if language == "zh" else entry.note
     source = ", ".join(f"`{page}`" for page in entry.source.split(", "))
     paragraph = (words.key.format(page=entry.key_page, note=note), words.source.format(source=source, read=entry.read))
     text = "".join(paragraph) if language == "zh" else "\n".join(map(_wrapped, paragraph))
-    return f"\n### {_title(entry, language)}\n\n{_table(rows)}\n{text}\n\n```sh\n{line_of(entry)}\n```\n"
+    return (
+        f"\n### {_title(entry, language)}\n\n{marked.table(words.apis, rows)}\n{text}\n\n```sh\n{line_of(entry)}\n```\n"
+    )
 
 
 def _is_documented(api: str, place: Api) -> bool:
@@ -163,11 +160,6 @@ def _title(entry: Entry, language: str) -> str:
 
 def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    head, *others = (f"| {' | '.join(row)} |\n" for row in rows)
-    return head + "|---" * len(rows[0]) + "|\n" + "".join(others)
 
 
 if __name__ == "__main__":

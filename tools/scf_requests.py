@@ -24,9 +24,8 @@ BUILD = Path(__file__).resolve().parent.parent / "build"
 NAMES = {"web": "sluice", "event": "sluice-event"}
 PURPOSES = ("function", "url", "settings", "code")  # to create it, to open it, for new settings, for new code
 VARIABLES = ("ACCESS", "OPENAI_API_KEY", "PROXY_KEY")
-MAX_ZIP_BYTES = (
-    7_300_000  # base64 makes 9.7 MB of it; a request takes 10 (cloud.tencent.com/document/product/1130/46710)
-)
+# base64 makes 9.7 MB of it, and a request takes 10 (cloud.tencent.com/document/product/1130/46710, read 2026-11-27).
+MAX_ZIP_BYTES = 7_300_000
 _COMMON = {
     "Runtime": "Python3.10",
     "MemorySize": 256,

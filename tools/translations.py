@@ -6,7 +6,6 @@ rest of the documents is written by hand.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from proxy.protocols.translate.chat_to_responses import options as chat_to_respo
 from proxy.protocols.translate.dropped import MAPPED, NAMED, REFUSED, SILENT
 from proxy.protocols.translate.messages_to_chat import options as messages_to_chat
 from proxy.protocols.translate.responses_to_chat import options as responses_to_chat
+from tools import marked
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 TABLES: dict[str, Mapping[str, str]] = {
@@ -23,14 +23,13 @@ TABLES: dict[str, Mapping[str, str]] = {
     "responses-to-chat": responses_to_chat.MEMBERS,
     "chat-to-responses": chat_to_responses.MEMBERS,
 }
-_MARKED = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 class Words(NamedTuple):
     """The words of the tables in one language."""
 
     document: Path
-    head: str
+    head: tuple[str, str]
     verdicts: Mapping[str, str]
     other: str  # members that no table lists
     comma: str
@@ -39,7 +38,7 @@ class Words(NamedTuple):
 LANGUAGES = {
     "en": Words(
         _DOCS / "protocols.md",
-        "| member | what becomes of it |",
+        ("member", "what becomes of it"),
         {
             MAPPED: "has an equal",
             SILENT: "left out: nothing is lost",
@@ -51,7 +50,7 @@ LANGUAGES = {
     ),
     "zh": Words(
         _DOCS / "protocols.zh-CN.md",
-        "| 字段 | 如何处理 |",
+        ("字段", "如何处理"),
         {
             MAPPED: "有对应的字段",
             SILENT: "略去，没有损失",
@@ -66,19 +65,19 @@ LANGUAGES = {
 
 def table(members: Mapping[str, str], words: Words) -> str:
     """The table of one direction."""
-    lines = [words.head, "|---|---|"]
+    rows = []
     for verdict, meaning in words.verdicts.items():
         names = [f"`{name}`" for name, found in members.items() if found == verdict]
         if verdict == NAMED:
             names.append(words.other)
         if names:
-            lines.append(f"| {words.comma.join(names)} | {meaning} |")
-    return "\n".join(lines) + "\n"
+            rows.append((words.comma.join(names), meaning))
+    return marked.table(words.head, rows)
 
 
 def rendered(document: str, words: Words) -> str:
     """The document with its tables as they are now."""
-    return _MARKED.sub(lambda found: f"{found[1]}\n{table(TABLES[found[2]], words)}\n{found[3]}", document)
+    return marked.fill(document, lambda name: f"\n{table(TABLES[name], words)}\n")
 
 
 def main() -> int:

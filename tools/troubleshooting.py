@@ -14,22 +14,22 @@ from pathlib import Path
 
 from proxy.cli.doctor import messages_en, messages_zh
 from proxy.endpoints.console import help as help_page
+from tools import marked
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = {"en": ROOT / "docs" / "troubleshooting.md", "zh": ROOT / "docs" / "troubleshooting.zh-CN.md"}
-_MARKED = re.compile(r"(<!-- (errors|doctor) -->\n).*?(<!-- end -->)", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _PAGE = re.compile(r"\bdocs/([\w.-]+\.md)")
 _WORDS = {
-    "en": {"fix": "**Fix:** ", "head": "| code | what it means | what to do |", "status": "HTTP {}. "},
-    "zh": {"fix": "**解决办法：** ", "head": "| 代码 | 含义 | 怎么办 |", "status": "HTTP {}。"},
+    "en": {"fix": "**Fix:** ", "status": "HTTP {}. "},
+    "zh": {"fix": "**解决办法：** ", "status": "HTTP {}。"},
 }
+_HEADS = {"en": ("code", "what it means", "what to do"), "zh": ("代码", "含义", "怎么办")}
 
 
 def filled(text: str, language: str) -> str:
     """A document with the errors and findings as they are now."""
-    blocks = {"errors": _errors(language), "doctor": _findings(language)}
-    return _MARKED.sub(lambda match: f"{match[1]}{blocks[match[2]]}{match[3]}", text)
+    return marked.fill(text, lambda name: {"errors": _errors, "doctor": _findings}[name](language))
 
 
 def main() -> int:
@@ -53,8 +53,7 @@ def _errors(language: str) -> str:
 
 
 def _findings(language: str) -> str:
-    rows = (f"| {code} | {message} | {advice} |\n" for code, message, advice in _problems(language))
-    return f"\n{_WORDS[language]['head']}\n|---|---|---|\n{''.join(rows)}\n"
+    return f"\n{marked.table(_HEADS[language], _problems(language))}\n"
 
 
 def _problems(language: str) -> Iterator[tuple[str, str, str]]:

@@ -34,6 +34,7 @@ class App(Instance):
     loads_tokens = True  # a server has time before its first call, and memory for the vocabularies
     keeps_metrics = True  # False where a server is one of many instances
     exits_on_config_error = True  # False where nobody sees it: each call then answers with the error
+    writes_at_once = False  # True where a log line must not wait for a thread: the platform may freeze the process
 
     def __init__(
         self,
@@ -42,7 +43,8 @@ class App(Instance):
         write: Callable[[str], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(os.environ if environ is None else environ, write or log_output.queue(), upstream, clock)
+        write = write or (log_output.write_line if self.writes_at_once else log_output.queue())
+        super().__init__(os.environ if environ is None else environ, write, upstream, clock)
 
     def start(self) -> tuple[Config, ClosableUpstream]:
         """As Instance.start. The first call that succeeds begins the metrics."""

@@ -83,10 +83,14 @@ class Instance:
             platform=self.platform, streams=self.streams, body_limit=self.body_limit, write=write, clock=clock
         )
         if self.region_variable:
-            self.host.region = environ.get(self.region_variable) or None
+            self.host.region = self.region_name(environ.get(self.region_variable, "")) or None
         self._environ = environ
         self._upstream = upstream
         self._config: Config | None = None
+
+    def region_name(self, written: str) -> str:
+        """The region's name, as regions are compared, of what the environment says."""
+        return written
 
     def start(self) -> tuple[Config, transports.ClosableUpstream]:
         """The settings and the upstream, made by the first successful call. Raises ConfigError."""

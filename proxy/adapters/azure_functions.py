@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
 
 from proxy.adapters import server
 from proxy.adapters.asgi import App
-from proxy.host import Clock
 from proxy.messages import Request
 from proxy.platforms.limits import number
-from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "azure", "function"
 HOST, PORT = "127.0.0.1", 8080
@@ -35,22 +32,17 @@ class FunctionsApp(App):
 
     platform = "azure-functions"
     body_limit = int(number(PLATFORM, DOOR, "request body"))
+    region_variable = "REGION_NAME"
     loads_tokens = False
     keeps_metrics = False
     exits_on_config_error = False  # callers of a process that has ended get a 500 without a body
 
-    def __init__(
-        self,
-        environ: Mapping[str, str] | None = None,
-        upstream: ClosableUpstream | None = None,
-        write: Callable[[str], None] | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        environ = os.environ if environ is None else environ
-        super().__init__(environ, upstream, write, clock)
-        # `eastus2` or `East US 2`: both are in use (github.com/AzureAD/microsoft-authentication-library-for-python,
-        # issue 382, read 2026-11-27).
-        self.host.region = environ.get("REGION_NAME", "").replace(" ", "").lower() or None
+    def region_name(self, written: str) -> str:
+        """As Instance. `eastus2` or `East US 2`: both are in use.
+
+        Source: github.com/AzureAD/microsoft-authentication-library-for-python, issue 382, read 2026-11-27.
+        """
+        return written.replace(" ", "").lower()
 
     def adapt_request(self, request: Request) -> None:
         """Set the longest silence, and the path as the caller sent it: the front end decodes it (%2F becomes /).

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
 
 from proxy.adapters import server
 from proxy.adapters.asgi import App
-from proxy.adapters.log_output import write_line
-from proxy.host import Clock
 from proxy.messages import Headers, Request
 from proxy.platforms.limits import number
-from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "cloudrun", "service"
 HOST, PORT = "0.0.0.0", 8080
@@ -43,23 +39,12 @@ class CloudRunApp(App):
     loads_tokens = False
     keeps_metrics = False
     exits_on_config_error = False  # a revision that does not start says in its logs alone what is missing
-
-    def __init__(
-        self,
-        environ: Mapping[str, str] | None = None,
-        upstream: ClosableUpstream | None = None,
-        write: Callable[[str], None] | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        environ = os.environ if environ is None else environ
-        # At once: between calls an instance has next to no CPU time, and a queue's thread would wait for the next call.
-        super().__init__(environ, upstream, write or write_line, clock)
-        seconds = environ.get("CLOUD_RUN_TIMEOUT_SECONDS", "")
-        self._seconds = float(seconds) if _TIMEOUT.fullmatch(seconds) else number(PLATFORM, DOOR, "time-out")
+    writes_at_once = True  # between calls an instance has next to no CPU time for a queue's thread
 
     def adapt_request(self, request: Request) -> None:
         """Set the deadline from the service's time-out."""
-        request.deadline = self._seconds
+        seconds = self._environ.get("CLOUD_RUN_TIMEOUT_SECONDS", "")
+        request.deadline = float(seconds) if _TIMEOUT.fullmatch(seconds) else number(PLATFORM, DOOR, "time-out")
 
     def fit_headers(self, headers: Headers) -> None:
         """Send an answer that is too large for one piece in chunks, which have no limit."""

@@ -6,19 +6,15 @@ read 2026-11-27: what it does to requests and answers is in no document. The fun
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
 from proxy.adapters import header_limit
 from proxy.adapters.asgi import App
 from proxy.adapters.asgi_http import Receive, Scope, Send
-from proxy.adapters.log_output import write_line
-from proxy.host import Clock
 from proxy.messages import Headers, Request
 from proxy.platforms.limits import number
-from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "edgeone", "function"
 # The path of this call to which the app has answered 404.
@@ -34,16 +30,7 @@ class EdgeOneApp(App):
     loads_tokens = False
     keeps_metrics = False
     exits_on_config_error = False  # callers of a function that does not start get a page of the platform's own
-
-    def __init__(
-        self,
-        environ: Mapping[str, str] | None = None,
-        upstream: ClosableUpstream | None = None,
-        write: Callable[[str], None] | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        # At once: the platform may freeze an instance as soon as it has answered.
-        super().__init__(os.environ if environ is None else environ, upstream, write or write_line, clock)
+    writes_at_once = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As App. The second time that the runtime asks, nothing goes up again: it then keeps the first answer."""

@@ -6,17 +6,12 @@ Sources: vercel.com/docs/functions/runtimes/python (2026-07-22), and the package
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from proxy.adapters.asgi import App
-from proxy.adapters.log_output import write_line
-from proxy.host import Clock
 from proxy.messages import Request
 from proxy.platforms.limits import number
-from proxy.transports import ClosableUpstream
 
 PLATFORM, DOOR = "vercel", "function"
 
@@ -30,16 +25,7 @@ class VercelApp(App):
     loads_tokens = False
     keeps_metrics = False
     exits_on_config_error = False  # callers of a function that does not start get a bare FUNCTION_INVOCATION_FAILED
-
-    def __init__(
-        self,
-        environ: Mapping[str, str] | None = None,
-        upstream: ClosableUpstream | None = None,
-        write: Callable[[str], None] | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        # At once and in the call's own task: that is how the runtime knows which call a log line belongs to.
-        super().__init__(os.environ if environ is None else environ, upstream, write or write_line, clock)
+    writes_at_once = True  # the runtime knows by the call's own task which call a line belongs to
 
     def adapt_request(self, request: Request) -> None:
         """Set the deadline from the function's maximum duration, if the runtime says when it is over."""

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import secrets
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy import startup
@@ -19,10 +18,8 @@ from proxy.cli.listener import listen
 from proxy.endpoints.default_model import first_model, served_apis
 from proxy.errors import ConfigError
 from proxy.metrics import shared_files
-from proxy.settings import config
+from proxy.settings import config, single_upstreams
 from proxy.settings.provider_apis import APIS
-from proxy.settings.providers import DEFAULT, Provider
-from proxy.settings.single_upstreams import NATIVE
 from proxy.wire.path_table import GEMINI, MESSAGES, OPENAI
 
 _NO_ENV_FILE = EnvFile()
@@ -133,11 +130,11 @@ def check_addresses(settings: config.Config, host: str, port: int) -> None:
     Whoever uses a coding agent through this server may have its ANTHROPIC_BASE_URL in the shell that starts the server.
     """
     for provider in () if settings.demo else settings.providers:
-        places = [place.base_url for api in APIS if (place := provider.api(api)) is not None]
-        for address in (provider.base_url, *places):
+        places = [(api, place.base_url) for api in APIS if (place := provider.api(api)) is not None]
+        for field, address in (("base_url", provider.base_url), *places):
             parts = urlsplit(address)
             if (parts.port or {"http": 80, "https": 443}[parts.scheme]) == port and _is_here(parts.hostname, host):
-                setting = _setting_of(provider)
+                setting = single_upstreams.setting_of(provider.name, field)
                 raise ConfigError(
                     f"{setting} is this server's own address ({address}), so calls would never leave it. Point it to "
                     "the provider, or unset it where this server starts.",
@@ -147,22 +144,14 @@ def check_addresses(settings: config.Config, host: str, port: int) -> None:
 
 def check_store(settings: config.Config) -> None:
     """Raise ConfigError if STORE's file cannot be made: every call with a budget would fail, and only then say why."""
-    if not (address := settings.store or "").startswith("sqlite:"):
+    if (folder := startup.store_folder(settings)) is None:
         return
-    folder = Path(address.removeprefix("sqlite:")).absolute().parent
     if not folder.is_dir():
         raise ConfigError(
             f"STORE names a file in {folder}, which does not exist. Make this folder first.", param="STORE"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"STORE names a file in {folder}, where this user may not write.", param="STORE")
-
-
-def _setting_of(provider: Provider) -> str:
-    """The setting with an upstream's address."""
-    if provider.name == DEFAULT:
-        return "OPENAI_BASE_URL"
-    return f"{provider.name.upper()}_BASE_URL" if provider.name in NATIVE else f"The upstream {provider.name!r}"
 
 
 def _is_here(name: str | None, host: str) -> bool:

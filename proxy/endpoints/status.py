@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from proxy import __version__, request_body, startup
@@ -53,18 +53,20 @@ async def answer(call: Call, route: Route) -> Reply:
         return help_page.answer(call.request)
     if not call.config.console:
         raise UnknownPath
-    from proxy.endpoints.console import page  # a function's cold start does not need it
-
     if route.path in DOCUMENTS:
-        return _document(page.read, route.path)
+        return _document(route.path)
+    from proxy.endpoints.console import page  # a function's cold start does not need it
 
     return Reply(200, Headers(page.headers(call.config)), page.render(call.request, call.config, call.host))
 
 
-def _document(read: Callable[[str], str], name: str) -> Reply:
+def _document(name: str) -> Reply:
+    """One of the documents for language models. Raises UnknownPath in a bundle that has no room for it."""
+    from proxy.endpoints.console import page  # few calls come here
+
     try:
-        text = read(name)
-    except KeyError:  # a bundle that has no room for it
+        text = page.read(name)
+    except KeyError:
         raise UnknownPath(f"This deployment is without {name}. The project's repository has these documents.") from None
     return Reply(200, Headers([("content-type", "text/plain; charset=utf-8")]), text.encode())
 

@@ -148,7 +148,7 @@ async def _translate(call: Call, target: Target) -> Translation | None:
 async def _prepared(call: Call, outgoing: Outgoing, target: Target, translation: Translation | None) -> Outgoing:
     """Return the call for `target`, without what only a translation can use."""
     prepared = prepare(call, outgoing, target, translation)
-    if translation is not None or own_thinking.MARK not in prepared.body:
+    if translation is not None or not own_thinking.has_details(call, prepared):
         return prepared
     return await own_thinking.without_details(call, prepared)
 

@@ -18,14 +18,14 @@ from proxy.wire import bounded_json
 from proxy.wire.path_table import MESSAGES, RESPONSES
 
 # How the signature of such reasoning begins (proxy.protocols.translate.own_reasoning).
-MARK = b'"sluice-'
+_MARK = b'"sluice-'
 # The member with the conversation.
 _MEMBERS = {MESSAGES: "messages", RESPONSES: "input"}
 
 
 def applies(call: Call) -> bool:
     """Whether a call may have such reasoning and is not translated."""
-    return call.api in _MEMBERS and call.plan.targets[0].api == call.api and MARK in call.body.received
+    return call.api in _MEMBERS and call.plan.targets[0].api == call.api and _MARK in call.body.received
 
 
 async def apply(call: Call) -> None:
@@ -47,13 +47,13 @@ async def apply(call: Call) -> None:
     call.body.document = document.setting({member: await call.host.clock.offload(edited)})
 
 
-async def without_details(call: Call, outgoing: Outgoing) -> Outgoing:
-    """Return a chat request without the encrypted reasoning that only a translation to Responses can return.
+def has_details(call: Call, outgoing: Outgoing) -> bool:
+    """Whether a chat request may have encrypted reasoning that only a translation to Responses can return."""
+    return call.endpoint is not None and call.endpoint.protocol == "chat" and _MARK in outgoing.body
 
-    Only a body with MARK in it has some.
-    """
-    if call.endpoint is None or call.endpoint.protocol != "chat":
-        return outgoing
+
+async def without_details(call: Call, outgoing: Outgoing) -> Outgoing:
+    """Return a chat request without that reasoning."""
     from proxy.protocols.translate import own_reasoning
 
     def edited() -> bytes:

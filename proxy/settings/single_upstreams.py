@@ -21,6 +21,14 @@ NATIVE = {
 _OPENAI_SETTINGS = frozenset(("OPENAI_API_KEY", "OPENAI_BASE_URL"))
 
 
+def setting_of(name: str, field: str) -> str:
+    """The setting with an upstream's `keys` or one of its addresses, by its name, in words that need no translation."""
+    if name in (DEFAULT, *NATIVE):
+        maker = "OPENAI" if name == DEFAULT else name.upper()
+        return f"{maker}_API_KEY" if field == "keys" else f"{maker}_BASE_URL"
+    return f"{name}.{field} (UPSTREAMS, sluice.toml)"
+
+
 def demo(base_url: str) -> tuple[Provider, ...]:
     """The embedded demo, which takes calls of every API."""
     return (Provider("demo", base_url, ("demo",), apis=((MESSAGES, Api(base_url)), (GEMINI, Api(base_url)))),)

@@ -8,9 +8,9 @@ import pytest
 
 from proxy.adapters.scf_web import ScfWebApp
 from proxy.cli.doctor import addresses, extras
-from proxy.cli.doctor import upstream as upstream_settings
 from proxy.cli.doctor.access import choose_model
 from proxy.cli.doctor.keys import Keys
+from proxy.settings import single_upstreams
 from proxy.wire.path_table import INPUT_TOKENS
 from tests.conftest import Serve
 from tests.support.doctor import (
@@ -260,4 +260,4 @@ def test_of_several_upstreams_the_one_that_refuses_is_named(serve: Serve, upstre
     ],
 )
 def test_the_setting_to_change_is_that_of_the_upstream(name: str, settings: tuple[str, str]) -> None:
-    assert (upstream_settings.setting_of(name, "keys"), upstream_settings.setting_of(name, "base_url")) == settings
+    assert (single_upstreams.setting_of(name, "keys"), single_upstreams.setting_of(name, "base_url")) == settings

@@ -211,7 +211,7 @@ def test_any_provider_s_key_is_deliberate_and_protected(name: str) -> None:
         (
             {"UPSTREAMS": '[{"name": "a", "base_url": "https://a.test/v1", "messages": "http://127.0.0.1:9000"}]'},
             "127.0.0.1",
-            "The upstream 'a'",
+            "a.messages (UPSTREAMS, sluice.toml)",
         ),
     ],
 )

@@ -27,7 +27,7 @@ def example() -> str:
     """The log that the pages' table was made of."""
     groups = [
         ("alice/3fa2c1", "gpt-5.4", 210, 3, (2_100, 450, 300), 0.00975, "upstream"),
-        ("bob/11aa07", "deepseek-chat", 950, 12, (800, 0, 100), 0.00032, "upstream"),
+        ("bob/11aa07", "deepseek-flash", 950, 12, (800, 0, 100), 0.00032, "upstream"),
         ("proxy-key-1", "my-model", 40, 0, (500, 0, 200), None, "estimate"),
     ]
     lines: list[str] = []

@@ -14,13 +14,14 @@ from proxy.wire.wildcards import matches
 from tests.support.paths import ROOT
 
 # Models that OpenAI shuts down (platform.openai.com/docs/deprecations, read 2026-11-26): on 2026-12-11, then on
-# 2027-01-14.
+# 2027-01-14. DeepSeek's ended on 2026-07-24 (api-docs.deepseek.com, read 2026-11-27).
 ENDING = re.compile(
-    r"(?<![\w.-])(gpt-5(-mini|-nano)?|o3|gpt-4o(-mini)?|gpt-4\.1(-mini|-nano)?)(?:-20\d\d-\d\d-\d\d)?(?![\w.-]*\w)"
+    r"(?<![\w.-])(gpt-5(-mini|-nano)?|o3|gpt-4o(-mini)?|gpt-4\.1(-mini|-nano)?|deepseek-(chat|reasoner))(?:-20\d\d-\d\d-\d\d)?(?![\w.-]*\w)"
 )
 # These tell what was measured with such models or has changed for them; only their commands and code are examples.
 ABOUT_THEM = (
     *("docs/tokens.md", "docs/tokens.zh-CN.md", "docs/performance.md", "docs/performance.zh-CN.md", "CHANGELOG.md"),
+    *("docs/providers.md", "docs/providers.zh-CN.md"),
 )
 _BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 READERS = sorted(
@@ -42,7 +43,7 @@ def test_no_example_names_a_model_that_ends(name: str) -> None:
 
 
 def test_the_search_finds_them() -> None:
-    for name in ("gpt-5", "gpt-5-mini", "o3", "gpt-4o", "gpt-4.1-nano", "gpt-4o-mini-2024-07-18"):
+    for name in ("gpt-5", "gpt-5-mini", "o3", "gpt-4o", "gpt-4.1-nano", "gpt-4o-mini-2024-07-18", "deepseek-chat"):
         assert ENDING.search(f'{{"model": "{name}"}}')
     for name in ("gpt-5.4-mini", "gpt-5.4*", "o3x", "gpt-4o-transcribe", "my-gpt-5"):
         assert not ENDING.search(f'{{"model": "{name}"}}'), name

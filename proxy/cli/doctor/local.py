@@ -24,6 +24,7 @@ from proxy.errors import ConfigError
 from proxy.routing import targets
 from proxy.settings import config
 from proxy.settings.providers import Provider
+from proxy.settings.single_upstreams import setting_of
 from proxy.upstream import credential
 
 PACKAGES = ("uvicorn", "httptools", "tiktoken", "itsdangerous", "mangum")
@@ -145,7 +146,7 @@ def _keys(provider: Provider, report: Report, context: ssl.SSLContext, direct: b
             response = client.request(f"/models{query}", key="", headers=headers)
             if response.status in (401, 403):
                 if key:
-                    setting = upstream.setting_of(provider.name, "keys")
+                    setting = setting_of(provider.name, "keys")
                     report.add("upstream.key", name=name, what=response.summary, setting=setting)
                 else:
                     report.add("upstream.reached", name=name, what=response.summary)
@@ -171,7 +172,7 @@ def _without_list(provider: Provider, name: str, client: Client, headers: dict[s
         not provider.base_url.endswith("/v1")
         and client.request(f"{with_v1}/models", key="", headers=headers).status != 404
     )
-    setting = upstream.setting_of(provider.name, "base_url")
+    setting = setting_of(provider.name, "base_url")
     report.add("upstream.base", name=name, better=with_v1 if is_served else "…/v1", setting=setting)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from proxy.cli.doctor.client import Client, Response
 from proxy.cli.doctor.report import Report
 from proxy.errors import NoUpstream
-from proxy.settings.providers import DEFAULT
-from proxy.settings.single_upstreams import NATIVE
+from proxy.settings.single_upstreams import setting_of
 
 # No model and no messages: no upstream generates anything for this.
 EMPTY: dict[str, Any] = {}
@@ -39,14 +38,6 @@ def diagnose(client: Client, access: str, report: Report) -> bool:
                 report.add("upstream.base", name=name, better="…/v1", setting=setting_of(name, "base_url"))
             return True
     return bool(refusing)
-
-
-def setting_of(name: str, field: str) -> str:
-    """The setting with the `keys` or the `base_url` of an upstream, by its name, in words that need no translation."""
-    if name in (DEFAULT, *NATIVE):
-        maker = "OPENAI" if name == DEFAULT else name.upper()
-        return f"{maker}_API_KEY" if field == "keys" else f"{maker}_BASE_URL"
-    return f"{name}.{field} (UPSTREAMS, sluice.toml)"
 
 
 def is_unknown_path(response: Response) -> bool:

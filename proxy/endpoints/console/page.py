@@ -25,18 +25,8 @@ from proxy.settings.example_models import PRICED
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    *(
-        "texts.js",
-        "fixes.js",
-        "dom.js",
-        "problems.js",
-        "api.js",
-        "markdown.js",
-        "answer.js",
-        "protocols.js",
-        "stream.js",
-    ),
-    *("report.js", "clients.js", "choices.js", "chat.js", "tokens.js", "limits.js"),
+    *("texts.js", "fixes.js", "dom.js", "problems.js", "api.js", "markdown.js", "answer.js", "protocols.js"),
+    *("stream.js", "report.js", "clients.js", "choices.js", "chat.js", "tokens.js", "limits.js"),
 )
 USAGE_SCRIPTS = ("usage_texts.js", "usage_plot.js", "usage.js")
 LAST_SCRIPT = "start.js"  # it needs all the others
