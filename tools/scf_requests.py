@@ -8,9 +8,11 @@ requests only. The zip travels inside them, as base64 (cloud.tencent.com/documen
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,9 @@ def main(arguments: list[str], environ: Mapping[str, str], build: Path = BUILD) 
     try:
         if kind not in NAMES:
             raise ConfigError(f"{kind} is no kind of function. Choose web or event.")
-        files = requests(kind, settings(environ, (*VARIABLES, *more)), archive(build / f"sluice-scf-{kind}.zip"))
+        content = archive(build / f"sluice-scf-{kind}.zip")
+        variables = settings(environ, (*VARIABLES, *more))
+        files = requests(kind, variables, content) if variables or has_file(content) else {"code": code(kind, content)}
     except ConfigError as error:
         print(f"sluice: {error.message}", file=sys.stderr)
         return 1
@@ -91,20 +95,30 @@ def archive(path: Path) -> bytes:
     return content
 
 
-def requests(kind: str, variables: Mapping[str, str], content: bytes) -> dict[str, dict[str, Any]]:
-    """The requests by their purpose. Without variables there is only the one for new code."""
-    name, packed = {"FunctionName": NAMES[kind]}, base64.b64encode(content).decode()
+def has_file(content: bytes) -> bool:
+    """Whether the zip has the settings in it, in a sluice.toml."""
+    packed = io.BytesIO(content)
+    return zipfile.is_zipfile(packed) and "sluice.toml" in zipfile.ZipFile(packed).namelist()
+
+
+def code(kind: str, content: bytes) -> dict[str, Any]:
+    """The request for new code."""
     handler = {"Handler": _KINDS[kind]["Handler"]} if kind == "event" else {}
-    code = {**name, **handler, "ZipFile": packed, "InstallDependency": "FALSE", "Publish": "TRUE"}
-    if not variables:
-        return {"code": code}
-    environment = {"Environment": {"Variables": [{"Key": key, "Value": value} for key, value in variables.items()]}}
+    packed = base64.b64encode(content).decode()
+    return {"FunctionName": NAMES[kind], **handler, "ZipFile": packed, "InstallDependency": "FALSE", "Publish": "TRUE"}
+
+
+def requests(kind: str, variables: Mapping[str, str], content: bytes) -> dict[str, dict[str, Any]]:
+    """The requests by their purpose. Without variables there is none for new settings."""
+    name, packed = {"FunctionName": NAMES[kind]}, base64.b64encode(content).decode()
+    listed = [{"Key": key, "Value": value} for key, value in variables.items()]
+    environment = {"Environment": {"Variables": listed}} if listed else {}
     url = {"TriggerName": "url-trigger", "Type": "http", "Qualifier": "$DEFAULT", "Enable": "OPEN"}
     return {
         "function": {**name, **_COMMON, **_KINDS[kind], **environment, "Code": {"ZipFile": packed}},
         "url": {**name, **url, "TriggerDesc": json.dumps(_URL, separators=(",", ":"))},
-        "settings": {**name, **environment},
-        "code": code,
+        **({"settings": {**name, **environment}} if listed else {}),
+        "code": code(kind, content),
     }
 
 

@@ -14,6 +14,7 @@ from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.aliyun import ADDED
 from tests.support.client import call
+from tests.support.server import config_of
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -115,13 +116,5 @@ def test_a_stream_is_sent_in_chunks_and_an_answer_in_one_piece_has_no_limit(upst
 def test_the_server_is_started_as_the_platform_wants_it(
     monkeypatch: pytest.MonkeyPatch, given: str | None, port: int
 ) -> None:
-    import uvicorn
-
-    seen: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
-    if given is None:
-        monkeypatch.delenv("FC_CUSTOM_LISTEN_PORT", raising=False)
-    else:
-        monkeypatch.setenv("FC_CUSTOM_LISTEN_PORT", given)
-    aliyun_fc.main()
-    assert (seen[0].host, seen[0].port, seen[0].timeout_keep_alive) == ("0.0.0.0", port, 900)
+    config = config_of(aliyun_fc.main, {"FC_CUSTOM_LISTEN_PORT": given}, monkeypatch)
+    assert (config.host, config.port, config.timeout_keep_alive) == ("0.0.0.0", port, 900)

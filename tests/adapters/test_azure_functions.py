@@ -15,6 +15,7 @@ from tests.conftest import Serve
 from tests.support.azure import ADDED, passed_on
 from tests.support.case import Ask
 from tests.support.client import call
+from tests.support.server import config_of
 from tests.support.upstream import Upstream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -113,13 +114,5 @@ def test_a_request_above_the_limit_is_refused(upstream: Upstream, serve: Serve) 
 def test_the_server_is_started_as_the_host_wants_it(
     monkeypatch: pytest.MonkeyPatch, given: str | None, port: int
 ) -> None:
-    import uvicorn
-
-    seen: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
-    if given is None:
-        monkeypatch.delenv("FUNCTIONS_CUSTOMHANDLER_PORT", raising=False)
-    else:
-        monkeypatch.setenv("FUNCTIONS_CUSTOMHANDLER_PORT", given)
-    azure_functions.main()
-    assert (seen[0].host, seen[0].port, seen[0].timeout_keep_alive) == ("127.0.0.1", port, 300)
+    config = config_of(azure_functions.main, {"FUNCTIONS_CUSTOMHANDLER_PORT": given}, monkeypatch)
+    assert (config.host, config.port, config.timeout_keep_alive) == ("127.0.0.1", port, 300)

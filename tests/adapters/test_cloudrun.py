@@ -13,6 +13,7 @@ from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
 from tests.support.cloudrun import ADDED
+from tests.support.server import config_of
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -106,14 +107,6 @@ def test_a_line_is_written_at_once_and_by_no_thread(capsys: pytest.CaptureFixtur
 def test_the_server_is_started_as_the_platform_wants_it(
     monkeypatch: pytest.MonkeyPatch, given: str | None, port: int
 ) -> None:
-    import uvicorn
-
-    seen: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
-    if given is None:
-        monkeypatch.delenv("PORT", raising=False)
-    else:
-        monkeypatch.setenv("PORT", given)
-    cloudrun.main()
-    assert (seen[0].host, seen[0].port, seen[0].timeout_keep_alive) == ("0.0.0.0", port, 3900)
-    assert (seen[0].timeout_graceful_shutdown or 0) + 5 < 10, "running calls and bookings end before the process does"
+    config = config_of(cloudrun.main, {"PORT": given}, monkeypatch)
+    assert (config.host, config.port, config.timeout_keep_alive) == ("0.0.0.0", port, 3900)
+    assert (config.timeout_graceful_shutdown or 0) + 5 < 10, "running calls and bookings end before the process does"

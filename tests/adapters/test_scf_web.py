@@ -13,6 +13,7 @@ from proxy.adapters.scf_web import ScfWebApp
 from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
+from tests.support.server import config_of
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
@@ -163,12 +164,8 @@ def test_a_caller_cannot_change_the_region_that_is_known() -> None:
 
 
 def test_the_server_is_started_as_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    import uvicorn
-
-    seen: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
-    scf_web.main()
-    assert (seen[0].host, seen[0].port, seen[0].loop, seen[0].access_log) == ("0.0.0.0", 9000, "asyncio", False)
+    config = config_of(scf_web.main, {}, monkeypatch)
+    assert (config.host, config.port, config.loop, config.access_log) == ("0.0.0.0", 9000, "asyncio", False)
 
 
 def test_what_cannot_be_dropped_stays() -> None:

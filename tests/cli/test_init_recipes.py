@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 
 from proxy.cli.init import recipes, sam
 from proxy.cli.init.options import Options
+from proxy.cli.init.plan import Plan
 from proxy.cli.init.session import Session
 from proxy.cli.init.terminal import Terminal
 from proxy.cli.init.texts_en import TEXTS
@@ -91,8 +93,8 @@ def test_a_reader_of_chinese_gets_the_chinese_page(tmp_path: Path) -> None:
     assert "docs/deploy-aws.zh-CN.md" in write(tmp_path, *arguments).out
 
 
-@pytest.mark.parametrize(("platform", "manifest"), [("tencent", "serverless.yml"), ("aliyun", "s.yaml")])
-def test_a_manifest_gets_the_lines_that_it_lacks(tmp_path: Path, platform: str, manifest: str) -> None:
+def test_a_manifest_gets_the_lines_that_it_lacks(tmp_path: Path) -> None:
+    platform, manifest = "aliyun", "s.yaml"
     arguments = ("--provider", "deepseek", "--platform", platform, "--access", "signed-keys", *STORE)
     outcome = write(tmp_path, *arguments, STORE_TOKEN="t")
     given = {name for name, value in outcome.env.items() if value}
@@ -154,16 +156,16 @@ def test_pass_through_on_each_platform(tmp_path: Path) -> None:
 
 
 def test_the_other_file_leaves_the_manifest_s_variables_empty(tmp_path: Path) -> None:
-    out = write(tmp_path, "--provider", "openai", "--platform", "tencent", "--toml").out
+    out = write(tmp_path, "--provider", "openai", "--platform", "aliyun", "--toml").out
     assert "  export ACCESS= OPENAI_API_KEY= PROXY_KEY=\n" in out
     assert "  python -m proxy serve\n" in write(tmp_path, "--force", "--provider", "openai", "--toml").out
 
 
-def new_plan(folder: Path, name: str) -> recipes.Plan:
+def new_plan(folder: Path, name: str) -> Plan:
     """A plan for a folder without our files."""
     session = Session(Options(toml=True), {}, Terminal(io.StringIO(), io.StringIO(), TEXTS), TEXTS, "en", folder)
     (platform,) = (platform for platform in registry.PLATFORMS if platform.name == name)
-    return recipes.Plan(session, platform, "own-keys", {"ACCESS": "pass-through"}, "sluice.toml")
+    return Plan(session, platform, "own-keys", {"ACCESS": "pass-through"}, "sluice.toml")
 
 
 def test_outside_of_a_checkout_the_other_file_is_named(tmp_path: Path) -> None:
@@ -179,3 +181,46 @@ def test_a_platform_without_a_recipe_gets_its_page(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(recipes, "_RECIPES", {})
     out = write(tmp_path, "--provider", "openai", "--platform", "vercel").out
     assert "docs/deploy-vercel.md says how to deploy it." in out and ": ACCESS, OPENAI_API_KEY, PROXY_KEY." in out
+
+
+VALUES = re.compile(r"(?<=--set-env-vars )\S+|(?<=--settings ).*| --set-secrets \S+| web [A-Z_ ]+$")
+
+
+def calls(text: str, tool: str) -> list[str]:
+    """The calls of a tool, each in one line and without the settings that it hands on."""
+    lines = re.sub(r" \\\n +", " ", text).splitlines()
+    return [VALUES.sub("…", line.strip()).rstrip("…") for line in lines if line.strip().startswith(f"{tool} ")]
+
+
+@pytest.mark.parametrize("form", [[], ["--toml"]])
+@pytest.mark.parametrize(("platform", "tool"), [("tencent", "tccli"), ("cloudrun", "gcloud"), ("azure", "az")])
+def test_the_commands_are_those_of_the_page(tmp_path: Path, platform: str, tool: str, form: list[str]) -> None:
+    printed = calls(write(tmp_path, "--provider", "openai", "--platform", platform, *form).out, tool)
+    page = calls((ROOT / f"docs/deploy-{platform}.md").read_text(encoding="utf-8"), tool)
+    assert len(printed) > 3 and not [line for line in printed if line not in page]
+
+
+def test_tencent_s_requests_are_written_with_every_setting(tmp_path: Path) -> None:
+    arguments = ("--provider", "deepseek", "--platform", "tencent", "--access", "signed-keys", *STORE)
+    outcome = write(tmp_path, *arguments, STORE_TOKEN="t")
+    given = {name for name, value in outcome.env.items() if value} - {"ACCESS", "OPENAI_API_KEY"}
+    (line,) = [line for line in outcome.out.splitlines() if "tools.scf_requests" in line]
+    assert line.startswith("  (set -a; . ./.env; set +a; python -m tools.scf_requests web ")
+    assert set(line.removesuffix(")").split(" web ")[1].split()) == given
+
+
+def test_cloud_run_s_keys_are_secrets_and_the_rest_is_plain(tmp_path: Path) -> None:
+    outcome = write(tmp_path, "--provider", "deepseek", "--platform", "cloudrun", "--max-cost-usd", "0.5")
+    assert "--set-env-vars ACCESS=proxy-key,OPENAI_BASE_URL=https://api.deepseek.com,MAX_COST_USD=0.5," in outcome.out
+    assert "--set-secrets OPENAI_API_KEY=OPENAI_API_KEY:latest,PROXY_KEY=PROXY_KEY:latest" in outcome.out
+    assert outcome.out.count("| gcloud secrets create ") == 2
+    own = write(tmp_path, "--force", "--provider", "own-keys", "--platform", "cloudrun").out
+    assert "ACCESS=pass-through,CLOUD_RUN_REGION=$REGION\n" in own and "secrets" not in own.replace("secretm", "")
+
+
+@posix
+def test_azure_gets_its_settings_as_json_through_a_pipe(tmp_path: Path) -> None:
+    outcome = write(tmp_path, "--provider", "deepseek", "--platform", "azure")
+    (piped,) = [line.split(" | az ")[0] for line in outcome.out.splitlines() if "| az " in line]
+    done = subprocess.run(["sh", "-c", piped], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout) == {name: value for name, value in outcome.env.items() if value}

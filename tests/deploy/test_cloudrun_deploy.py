@@ -240,14 +240,3 @@ def test_the_button_asks_for_the_key_and_makes_the_other() -> None:
 def test_no_key_has_a_place_in_a_file() -> None:
     for name in ("app.json", "cloudrun/service.yaml", "cloudrun/main.py", "cloudrun/Procfile"):
         assert not re.search(r"\bsk-|_KEY[\"']?\s*[:=]\s*[\"']?\w", (ROOT / name).read_text(encoding="utf-8")), name
-
-
-def test_both_languages_say_the_same() -> None:
-    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in PAGES)
-    commands = [[re.sub(r" *#.*| --lang zh|Hello|你好", "", one) for one in blocks(name, "sh")] for name in PAGES]
-    assert commands[0] == commands[1]
-    for mark in ("|", "#", "- ", "!["):
-        counts = [len(re.findall(rf"^{re.escape(mark)}", page, re.MULTILINE)) for page in (english, chinese)]
-        assert counts[0] == counts[1], mark
-    for code in re.findall(r"`([^`\n]+)`", english):
-        assert f"`{code}`" in chinese, code

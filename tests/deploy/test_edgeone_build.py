@@ -219,14 +219,3 @@ def test_what_the_page_sets_is_neither_open_nor_dead() -> None:
             startup.load({"ACCESS": "proxy-key", **dict.fromkeys(names, "made-up-0123456789")}).access_mode
             == "proxy-key"
         )
-
-
-def test_both_languages_say_the_same() -> None:
-    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in PAGES)
-    commands = [[re.sub(r" *#.*| --lang zh|Hello|你好", "", one) for one in blocks(name, "sh")] for name in PAGES]
-    assert commands[0] == commands[1]
-    for mark in ("|", "#", "- ", "!["):
-        counts = [len(re.findall(rf"^{re.escape(mark)}", page, re.MULTILINE)) for page in (english, chinese)]
-        assert counts[0] == counts[1], mark
-    for code in re.findall(r"`([^`\n]+)`", english):
-        assert f"`{code}`" in chinese, code

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,13 @@ def test_the_pages_name_the_files_and_the_function_that_are_written(page: str) -
     assert set(re.findall(r"file://build/scf-(\w+)\.json", text)) <= set(scf_requests.PURPOSES)
     assert set(re.findall(r"--FunctionName ([\w-]+)", text)) == {scf_requests.NAMES["web"]}
     assert "npm install" not in text and "1154/39271" in text
+
+
+def test_settings_in_the_zip_need_no_variables(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = build / "sluice-scf-web.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("sluice.toml", 'access = "pass-through"\n')
+    assert scf_requests.main([], {}, build) == 0
+    requests = written(build)
+    assert set(requests) == {"function", "url", "code"} and "Environment" not in requests["function"]
+    assert "only for new code" not in capsys.readouterr().out

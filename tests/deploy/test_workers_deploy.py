@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import node
 from tests.support.bundles import Bundles
-from tests.support.paths import ROOT, TESTS
+from tests.support.paths import TESTS
 
 pytestmark = pytest.mark.any_python("wrangler runs in Node")
 WRANGLER = TESTS / "wrangler"
@@ -74,14 +74,3 @@ def test_no_key_has_a_place_in_the_file(folder: Path) -> None:
 def test_nothing_that_is_off_comes_along(folder: Path) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (folder / "src").rglob("*.py"))
     assert not re.search(r"^\s*(import|from) (httpx|tiktoken|mangum|uvicorn)", text, re.MULTILINE)
-
-
-def test_both_languages_say_the_same(folder: Path) -> None:
-    pages = [(ROOT / "docs" / f"deploy-cloudflare{tail}.md").read_text(encoding="utf-8") for tail in ("", ".zh-CN")]
-    commands = [re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0] for page in pages]
-    assert commands[0] == commands[1]
-    rows = [len(re.findall(r"^\|", page, re.MULTILINE)) for page in pages]
-    headings = [len(re.findall(r"^#", page, re.MULTILINE)) for page in pages]
-    assert rows[0] == rows[1] and headings[0] == headings[1]
-    for code in re.findall(r"`([A-Z_]{4,}(?:=\S+)?)`", pages[0]):
-        assert code in pages[1], code

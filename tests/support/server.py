@@ -7,9 +7,10 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import pytest
 import uvicorn
 
 from proxy.adapters import server
@@ -107,3 +108,17 @@ def serving(http: str = "httptools", **environ: str) -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+def config_of(main: Callable[[], None], environ: Mapping[str, str | None], patch: pytest.MonkeyPatch) -> uvicorn.Config:
+    """How a platform's `main` starts the server, where these variables are set, or not set if None."""
+    seen: list[uvicorn.Config] = []
+    patch.setattr(uvicorn.Server, "run", lambda self: seen.append(self.config))
+    for name, value in environ.items():
+        if value is None:
+            patch.delenv(name, raising=False)
+        else:
+            patch.setenv(name, value)
+    main()
+    (config,) = seen
+    return config

@@ -11,6 +11,7 @@ from proxy import startup
 from proxy.cli.init import limits, questions, recipes, settings_file, texts_en, texts_zh
 from proxy.cli.init.choices import settings_for
 from proxy.cli.init.options import Options
+from proxy.cli.init.plan import Plan
 from proxy.cli.init.session import Session
 from proxy.cli.init.terminal import Terminal
 from proxy.cli.language import language_of
@@ -71,7 +72,7 @@ def _run(session: Session) -> int:
         terminal.say(texts["intro"].format(path=path))
     choices = questions.ask(session)
     settings = settings_for(choices)
-    plan = recipes.Plan(session, choices.platform, choices.access, settings, path.name)
+    plan = Plan(session, choices.platform, choices.access, settings, path.name)
     recipes.check(plan)
     _load(session, settings, None if options.toml else other)
     shown = recipes.lines(plan)
