@@ -45,7 +45,8 @@ def index() -> str:
     lines = [f"- [{Path(path).stem}]({path}): {purpose}" for path, purpose in pages().items()]
     return (
         f"{_HEAD}An endpoint serves the text of all these pages at `/llms-full.txt`, except on Cloudflare "
-        "Workers, and explains each of its errors at `/help`. The paths below are those of the repository.\n\n"
+        "Workers and EdgeOne Pages, and explains each of its errors at `/help`. The paths below are those of the "
+        "repository.\n\n"
         "## Documents\n\n" + "\n".join(lines) + "\n"
     )
 

@@ -38,6 +38,7 @@ class Words(NamedTuple):
     no_key: str
     own_model: str
     key: str
+    page: str  # where no key is needed
     source: str
 
 
@@ -58,6 +59,7 @@ WORDS = {
         no_key="no key needed",
         own_model="your own",
         key="Get a key at <{page}>. {note}",
+        page="Documents: <{page}>. {note}",
         source="Source: {source}, read {read}.",
     ),
     "zh": Words(
@@ -76,6 +78,7 @@ WORDS = {
         no_key="不需要密钥",
         own_model="自定",
         key="密钥在 <{page}> 获取。{note}",
+        page="文档：<{page}>。{note}",
         source="出处：{source}，查阅于 {read}。",
     ),
 }
@@ -131,7 +134,8 @@ def _section(entry: Entry, language: str) -> str:
     rows = [(words.api_names[api], f"`{place.base_url}`", _header(place)) for api, place in served.items()]
     note = entry.note_zh if language == "zh" else entry.note
     source = ", ".join(f"`{page}`" for page in entry.source.split(", "))
-    paragraph = (words.key.format(page=entry.key_page, note=note), words.source.format(source=source, read=entry.read))
+    key = (words.key if entry.needs_key else words.page).format(page=entry.key_page, note=note)
+    paragraph = (key, words.source.format(source=source, read=entry.read))
     text = "".join(paragraph) if language == "zh" else "\n".join(map(_wrapped, paragraph))
     return (
         f"\n### {_title(entry, language)}\n\n{marked.table(words.apis, rows)}\n{text}\n\n```sh\n{line_of(entry)}\n```\n"

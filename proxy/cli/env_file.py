@@ -1,7 +1,9 @@
 r"""Reads `.env` in the current folder, for the commands that run on one's own machine.
 
 Functions and containers have their platform's variables and never read it. The environment wins over the file, so
-`OPENAI_API_KEY= make run` tries something out without an edit.
+`OPENAI_API_KEY= make run` tries something out without an edit. A setting that the file has empty is the exception: it
+says that the setting is not in use, so the value that the shell keeps for other programs is not taken. Otherwise the
+file's key for a provider could be sent to the address that another program has in OPENAI_BASE_URL.
 
 The form is what a POSIX shell, Docker Compose and python-dotenv agree on: `NAME=value`, also after `export`; comments;
 a value in quotation marks may span lines; within double ones a backslash quotes `"`, `\\`, `$` and a backtick. Where
@@ -32,10 +34,11 @@ _ESCAPED = re.compile(r'\\(["\\$`])')
 
 
 class EnvFile(NamedTuple):
-    """What `load` did: the settings that come from the file, and those of its settings that the environment has too."""
+    """What `load` did: the names of the settings that it took from the file, and of the values that are not used."""
 
     used: frozenset[str] = frozenset()
-    overridden: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()  # the file's, because the environment has another one
+    disabled: frozenset[str] = frozenset()  # the environment's, because the file has the setting empty
 
     @property
     def summary(self) -> str:
@@ -43,23 +46,29 @@ class EnvFile(NamedTuple):
         parts = [", ".join(sorted(self.used))] if self.used else []
         if self.overridden:
             parts.append(f"not used, because the environment has it: {', '.join(sorted(self.overridden))}")
+        if self.disabled:
+            parts.append(
+                f"not used from the environment, because .env has it empty: {', '.join(sorted(self.disabled))}"
+            )
         return "; ".join(parts)
 
 
 def load(environ: MutableMapping[str, str], folder: Path) -> EnvFile:
     """Add the variables of `folder`/.env to `environ`, except those that it already has, even if they are empty.
 
-    Without a file nothing happens. Raises ConfigError for one that cannot be read.
+    A setting that the file has empty becomes empty in `environ` too. Without a file nothing happens. Raises ConfigError
+    for one that cannot be read.
     """
     path = folder / NAME
     if not path.is_file():  # a folder of this name is a virtual environment
         return EnvFile()
     values = parse(text_file.read(path, NAME, named=False))
-    overridden = {name for name, value in values.items() if environ.get(name, value) != value}
-    used = {name for name in values if name not in environ}
-    environ.update({name: values[name] for name in used})
     known = config.names()
-    return EnvFile(known & used, known & overridden)
+    disabled = {name for name in known & values.keys() if not values[name] and environ.get(name)}
+    overridden = {name for name, value in values.items() if environ.get(name, value) != value} - disabled
+    used = {name for name in values if name not in environ}
+    environ.update({name: values[name] for name in used | disabled})
+    return EnvFile(known & used, known & overridden, frozenset(disabled))
 
 
 def parse(text: str) -> Mapping[str, str]:

@@ -109,7 +109,7 @@ ENGLISH = Language(
     title=lambda platform: platform.title,
     door=lambda door: door.name,
     head=("door", "what", "how much", "kind", "when it is passed", "source, date read"),
-    brackets=(" (", ")"),
+    brackets=texts.BRACKETS,
     colon=": ",
     comma=", ",
     kinds=texts.KINDS,
@@ -122,7 +122,7 @@ CHINESE = Language(
     title=lambda platform: platform.title_zh,
     door=lambda door: door.name_zh,
     head=limits_zh.HEAD,
-    brackets=("（", "）"),
+    brackets=texts.BRACKETS_ZH,
     colon="：",
     comma="，",
     kinds=texts.KINDS_ZH,
@@ -183,16 +183,16 @@ def cells(row: Limit, language: Language) -> tuple[str, ...]:
     return (
         name or language.translate(row.door),
         language.translate(row.what),
-        texts.amount(row, language.units),
+        texts.amount(row, language.units, language.brackets),
         language.kinds[row.hard],
         language.translate(row.answer),
-        f"{language.cite(row.source)}, {row.read}",
+        f"{language.cite(row.source)}{language.comma}{row.read}",
     )
 
 
 def _as_code(source: str) -> str:
     """A source whose page is code, so that no renderer treats an underscore or a dot in it as markup."""
-    return re.sub(r"^[\w.-]+/[^\s,:]*", r"`\g<0>`", source)
+    return re.sub(r"^[\w.-]+/[^\s,:，]*", r"`\g<0>`", source)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def _served_by(call: Call) -> tuple[Provider, ...]:
         provider = targets.choose(call)[0].provider
         return (provider,) if provider is not None else ()
     is_codex = model_entries.form_of(call.request, call.api) == model_entries.CODEX
-    return targets.serving(call, RESPONSES if is_codex else call.api, targets.is_translatable)
+    return targets.serving(call, RESPONSES if is_codex else call.api)
 
 
 async def answer(call: Call) -> Reply:

@@ -234,5 +234,5 @@ class NotInstalled(CallerError):
     code = "tokens_not_installed"
     message = (
         "This deployment has no token vocabularies, so it cannot count tokens. Its owner can rebuild the bundle "
-        "without --no-tokens."
+        "without --no-tokens; those for Cloudflare and EdgeOne never have them."
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from proxy.platforms.limits import Limit
 
+BRACKETS, BRACKETS_ZH = (" (", ")"), ("（", "）")
 UNITS = {"bytes": "bytes", "seconds": "s", "milliseconds": "ms"}
 KINDS = {True: "fixed", False: "default"}
 KINDS_ZH = {True: "固定", False: "默认值，可改"}
@@ -101,7 +102,7 @@ TEXTS_ZH = {
 }
 
 
-def amount(row: Limit, units: Mapping[str, str] = UNITS) -> str:
+def amount(row: Limit, units: Mapping[str, str] = UNITS, brackets: tuple[str, str] = BRACKETS) -> str:
     """The number for readers: 6 MB (6,000,000 bytes), 4 KB (4,096 bytes), 900 s, 10 ms, 50."""
     if row.unit == "seconds":
         return (
@@ -109,10 +110,11 @@ def amount(row: Limit, units: Mapping[str, str] = UNITS) -> str:
         )
     if row.unit == "calls":
         return f"{row.number:,.0f}"
+    opening, closing = brackets
     exact = f"{row.number:,.0f} {units['bytes']}"
     if row.number < 1_000:
         return exact
     if row.number >= 100_000:
-        return f"{round(row.number / 1e6, 2):.10g} MB ({exact})"
+        return f"{round(row.number / 1e6, 2):.10g} MB{opening}{exact}{closing}"
     kilo = 1024 if row.number % 1024 == 0 else 1000  # platforms' 4 KB means 4,096 bytes, but 5 KB means 5,000
-    return f"{row.number / kilo:.10g} KB ({exact})"
+    return f"{row.number / kilo:.10g} KB{opening}{exact}{closing}"

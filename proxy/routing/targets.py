@@ -6,8 +6,6 @@ target that failed recently at this instance comes last for a while.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from proxy.call import Call
 from proxy.errors import NotServed, NoUpstream
 from proxy.routing.model_field import requested_model
@@ -27,7 +25,7 @@ def choose(call: Call) -> list[Target]:
     An upstream that serves the API itself comes before one for which the call has to be translated.
     """
     caller, config = call.caller, call.config
-    served_by = serving(call, call.api, is_translatable)
+    served_by = serving(call, call.api)
     model: str | None = None
     if config.routes_by_model:
         model = requested_model(call)
@@ -45,11 +43,15 @@ def choose(call: Call) -> list[Target]:
 
 def is_translatable(call: Call) -> bool:
     """Whether the call may go to an upstream that does not serve its API: in translation, or for a list of models."""
+    return call.config.translate != "off" and _has_translation(call)
+
+
+def _has_translation(call: Call) -> bool:
     row = call.endpoint
     can_be = (row is not None and row.translated and row.path == call.path) or is_listing(
         call.request.method, call.path
     )
-    return call.config.translate != "off" and can_be and call.api in providers.TRANSLATED
+    return can_be and call.api in providers.TRANSLATED
 
 
 def api_at(provider: Provider, api: str) -> str:
@@ -73,23 +75,24 @@ def per_provider(call: Call) -> list[Target]:
     return [listing(call, provider)[0] for provider in configured if provider.holds]
 
 
-def serving(call: Call, api: str, translated: Callable[[Call], bool]) -> tuple[Provider, ...]:
+def serving(call: Call, api: str) -> tuple[Provider, ...]:
     """Return the upstreams that serve an API, with a key if the server calls with its own. Raises NotServed.
 
-    `translated`: whether those for which its calls can be translated count as well.
+    Those for which the call can be translated count as well.
     """
     configured, found = call.config.providers, call.config.serving(api)
     if call.holds_credential:  # upstreams without keys serve pass-through callers only
         configured = tuple(provider for provider in configured if provider.holds)
         found = tuple(provider for provider in found if provider.holds)
-    if len(found) < len(configured) and translated(call):  # the others do not serve it themselves
+    if len(found) < len(configured) and is_translatable(call):  # the others do not serve it themselves
         # One of these gets what nobody names. A caller's own key may be another one's.
         has_rest = not call.own_key and any(provider.takes_all for provider in found)
         found += tuple(
             provider for provider in providers.translating(configured, api) if not (has_rest and provider.takes_all)
         )
     if not found:
-        raise NotServed(api, could_translate=bool(providers.translating(configured, api)))
+        is_off = call.config.translate == "off" and _has_translation(call)
+        raise NotServed(api, could_translate=is_off and bool(providers.translating(configured, api)))
     return found
 
 

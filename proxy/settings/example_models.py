@@ -37,6 +37,6 @@ BY_HOST = (
     ("bedrock-runtime.*.amazonaws.com", "openai.gpt-oss-20b-1:0"),
 )
 # What the doctor calls if an endpoint has it, the cheapest first.
-CHEAP = ("demo", "gpt-5.4-nano", EXAMPLE, "deepseek-flash", "deepseek-chat", "glm-5.3-flash", "qwen-turbo")
+CHEAP = ("demo", "gpt-5.4-nano", EXAMPLE, "deepseek-flash", "glm-5.3-flash", "qwen-turbo")
 # What the console counts and prices a text for.
 PRICED = ("gpt-5.4-nano", EXAMPLE, "gpt-5.4", "deepseek-flash", "qwen-plus")

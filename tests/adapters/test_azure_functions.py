@@ -16,9 +16,9 @@ from tests.support.azure import ADDED, passed_on
 from tests.support.case import Ask
 from tests.support.client import call
 from tests.support.server import config_of
+from tests.support.talk import KEY
 from tests.support.upstream import Upstream, whole
 
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 EAST_ASIA = {"OPENAI_BASE_URL": "https://api.openai.com/v1"}
 
 
@@ -32,7 +32,8 @@ def test_what_the_platform_adds_goes_neither_up_nor_into_the_log(upstream: Upstr
     upstream.play(whole(b"{}"))
     server = serve(FunctionsApp)
     ask = passed_on(Ask(headers=KEY))
-    assert call(server.port, ask.method, ask.path, ask.headers, ask.body).status == 200
+    result = call(server.port, ask.method, ask.path, ask.headers, ask.body)
+    assert result.status == 200 and server.line(result.header("x-sluice-request-id"))
     added = {name.lower() for name, _ in ADDED} | {"x-forwarded-host", "x-original-url", "x-waws-unencoded-url"}
     assert not added & {name.lower() for name, _ in upstream.received[0].headers}
     assert not [line for line in server.raw_lines if "canary" in line or "192.0.2.7" in line]
@@ -53,6 +54,7 @@ def test_other_headers_of_microsoft_s_may_be_forwarded() -> None:
 
 def test_the_host_is_on_this_machine_and_its_callers_are_not_the_owner() -> None:
     """The host connects from 127.0.0.1 and writes that into Host."""
+    assert owner.is_local(adapted("/metrics", ("host", "127.0.0.1:40123"))), "the headers alone make the difference"
     for added in (*ADDED, ("x-forwarded-host", "sluice.azurewebsites.net")):
         name = added[0].lower()
         if name not in ("max-forwards", "client-ip", "x-client-port"):

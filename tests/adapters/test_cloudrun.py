@@ -14,16 +14,17 @@ from tests.conftest import Serve
 from tests.support.client import call
 from tests.support.cloudrun import ADDED
 from tests.support.server import config_of
+from tests.support.talk import KEY
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 
 
 def test_what_google_adds_goes_neither_up_nor_into_the_log(upstream: Upstream, serve: Serve) -> None:
     upstream.play(whole(b"{}"))
     server = serve(CloudRunApp)
-    assert call(server.port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b"{}").status == 200
+    result = call(server.port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b"{}")
+    assert result.status == 200 and server.line(result.header("x-sluice-request-id"))
     sent = {name.lower() for name, _ in upstream.received[0].headers}
     assert not sent & {name.lower() for name, _ in ADDED}
     assert not [line for line in server.raw_lines if "canary" in line or "192.0.2.7" in line]
@@ -53,7 +54,7 @@ def test_the_deadline_is_the_service_s_time_out_or_else_the_platform_s_default(
 
 def test_a_stream_ends_properly_before_the_platform_cuts_it(upstream: Upstream, serve: Serve) -> None:
     upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
-    port = serve(CloudRunApp, CLOUD_RUN_TIMEOUT_SECONDS="1").port
+    port = serve(CloudRunApp, CLOUD_RUN_TIMEOUT_SECONDS="5").port
     result = call(port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b'{"stream":true}')
     assert result.body.endswith(b"data: [DONE]\n\n") and b'"finish_reason":"length"' in result.body
 
@@ -94,6 +95,7 @@ def test_a_stream_is_sent_in_chunks(upstream: Upstream, serve: Serve) -> None:
     upstream.play(stream(TEXT, b"data: [DONE]\n\n"))
     result = call(serve(CloudRunApp).port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b'{"stream":true}')
     assert result.header("transfer-encoding") == "chunked" and result.header("x-accel-buffering") == "no"
+    assert result.body == TEXT + b"data: [DONE]\n\n"
 
 
 def test_a_line_is_written_at_once_and_by_no_thread(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,4 +111,5 @@ def test_the_server_is_started_as_the_platform_wants_it(
 ) -> None:
     config = config_of(cloudrun.main, {"PORT": given}, monkeypatch)
     assert (config.host, config.port, config.timeout_keep_alive) == ("0.0.0.0", port, 3900)
-    assert (config.timeout_graceful_shutdown or 0) + 5 < 10, "running calls and bookings end before the process does"
+    grace = config.timeout_graceful_shutdown
+    assert grace is not None and grace + 5 < 10, "running calls and bookings end before the process does"

@@ -14,16 +14,17 @@ from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
 from tests.support.edgeone import ADDED
+from tests.support.talk import KEY
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, whole
 
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 
 
 def test_what_the_platform_adds_goes_neither_up_nor_into_the_log(upstream: Upstream, serve: Serve) -> None:
     upstream.play(whole(b"{}"))
     server = serve(EdgeOneApp)
-    assert call(server.port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b"{}").status == 200
+    result = call(server.port, "POST", "/v1/chat/completions", (*KEY, *ADDED), b"{}")
+    assert result.status == 200 and server.line(result.header("x-sluice-request-id"))
     sent = {name.lower() for name, _ in upstream.received[0].headers}
     assert not sent & {name.lower() for name, _ in ADDED}
     assert not [line for line in server.raw_lines if "canary" in line or "192.0.2.7" in line]
@@ -49,7 +50,7 @@ def test_the_deadline_is_scf_s_or_else_what_edgeone_json_says(value: str | None,
 
 def test_a_stream_ends_properly_before_the_platform_cuts_it(upstream: Upstream, serve: Serve) -> None:
     upstream.play((SSE_HEAD, chunk(TEXT), Wait()))
-    asked = (*KEY, ("X-Scf-Timeout", "1000"))
+    asked = (*KEY, ("X-Scf-Timeout", "5000"))
     result = call(serve(EdgeOneApp).port, "POST", "/v1/chat/completions", asked, b'{"stream":true}')
     assert result.body.endswith(b"data: [DONE]\n\n") and b'"finish_reason":"length"' in result.body
 

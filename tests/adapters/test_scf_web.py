@@ -14,9 +14,9 @@ from proxy.messages import Headers, Request
 from tests.conftest import Serve
 from tests.support.client import call
 from tests.support.server import config_of
+from tests.support.talk import KEY
 from tests.support.upstream import SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 TEXT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 SCF = (
     ("X-Scf-Timeout", "300000"),
@@ -31,7 +31,8 @@ SCF = (
 def test_what_the_platform_adds_goes_neither_up_nor_into_the_log(upstream: Upstream, serve: Serve) -> None:
     upstream.play(whole(b"{}"))
     server = serve(ScfWebApp)
-    assert call(server.port, "POST", "/v1/chat/completions", (*KEY, *SCF), b"{}").status == 200
+    result = call(server.port, "POST", "/v1/chat/completions", (*KEY, *SCF), b"{}")
+    assert result.status == 200 and server.line(result.header("x-sluice-request-id"))
     sent = upstream.received[0].headers
     assert not [name for name, _ in sent if name.lower().startswith("x-scf")]
     assert not [line for line in server.raw_lines if "canary" in line or "2001:db8" in line]

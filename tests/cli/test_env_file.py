@@ -101,6 +101,23 @@ def test_the_environment_wins_even_if_it_is_empty(tmp_path: Path) -> None:
     assert EnvFile(frozenset(), frozenset({"ACCESS"})).summary == "not used, because the environment has it: ACCESS"
 
 
+def test_a_setting_that_the_file_has_empty_is_not_taken_from_the_environment(tmp_path: Path) -> None:
+    """The file's key must not go to the address that another program has in the environment."""
+    text = "OPENAI_API_KEY=sk-file\nOPENAI_BASE_URL=\nANTHROPIC_API_KEY=''\nPROXY_KEY=\nOWN=\n"
+    environ = {"OPENAI_BASE_URL": "https://b.test", "ANTHROPIC_API_KEY": "sk-agent", "PROXY_KEY": "", "OWN": "kept"}
+    loaded = env_file.load(environ, written(tmp_path, text))
+    assert environ == {
+        "OPENAI_API_KEY": "sk-file",
+        "OPENAI_BASE_URL": "",
+        "ANTHROPIC_API_KEY": "",
+        "PROXY_KEY": "",
+        "OWN": "kept",
+    }
+    assert loaded.summary == (
+        "OPENAI_API_KEY; not used from the environment, because .env has it empty: ANTHROPIC_API_KEY, OPENAI_BASE_URL"
+    )
+
+
 def test_without_a_file_nothing_happens(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
     assert env_file.load(environ, tmp_path) == EnvFile() and EnvFile().summary == ""

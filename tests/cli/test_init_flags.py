@@ -43,7 +43,8 @@ def test_every_provider_makes_settings_that_pass_the_doctor(
     report = new_report()
     monkeypatch.setattr(local, "upstreams", lambda *_: None)  # no call to the provider
     local.examine(settings, tmp_path, report, None)  # type: ignore[arg-type]
-    assert not findings_of(report).bad
+    findings = findings_of(report)
+    assert not findings.bad and "access.proxy-key" in findings.codes
 
 
 @pytest.mark.parametrize("platform", registry.PLATFORMS, ids=lambda platform: platform.name)

@@ -19,6 +19,7 @@ from proxy.cli.init.session import Session
 from proxy.cli.init.terminal import Terminal
 from proxy.cli.init.texts_en import TEXTS
 from proxy.platforms import registry
+from proxy.platforms.registry import BUNDLES
 from tests.support.init import KEY, by_shell, write
 from tests.support.paths import ROOT
 
@@ -35,12 +36,17 @@ def commands(out: str) -> list[str]:
 
 
 @posix
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(
+    ("platform", "form"),
+    [
+        (platform, form)
+        for platform in PLATFORMS
+        for form in ([], ["--toml"])
+        if not (form and platform in ("cloudflare", "edgeone"))  # no file of settings there
+    ],
+)
 @pytest.mark.parametrize("access", ["proxy-key", "signed-keys", "own-keys"])
-@pytest.mark.parametrize("form", [[], ["--toml"]])
 def test_they_are_valid_shell_and_hold_no_key(tmp_path: Path, platform: str, access: str, form: list[str]) -> None:
-    if platform in ("cloudflare", "edgeone") and form:  # no file of settings there
-        return
     provider = ["--provider", "deepseek" if access != "own-keys" else "own-keys"]
     outcome = write(tmp_path, *provider, "--platform", platform, "--access", access, *form)
     lines = commands(outcome.out)
@@ -161,6 +167,12 @@ def test_the_other_file_leaves_the_manifest_s_variables_empty(tmp_path: Path) ->
     assert "  python -m proxy serve\n" in write(tmp_path, "--force", "--provider", "openai", "--toml").out
 
 
+def test_what_would_win_over_the_other_file_is_taken_from_the_shell_first(tmp_path: Path) -> None:
+    other = {"ANTHROPIC_BASE_URL": "https://agent.example", "OPENAI_BASE_URL": "https://shell.example", "ACCESS": ""}
+    outcome = write(tmp_path, "--provider", "deepseek", "--toml", OPENAI_API_KEY=KEY, **other)
+    assert commands(outcome.out)[:2] == ["unset OPENAI_BASE_URL ANTHROPIC_BASE_URL", "python -m proxy serve"]
+
+
 def new_plan(folder: Path, name: str) -> Plan:
     """A plan for a folder without our files."""
     session = Session(Options(toml=True), {}, Terminal(io.StringIO(), io.StringIO(), TEXTS), TEXTS, "en", folder)
@@ -198,6 +210,30 @@ def test_the_commands_are_those_of_the_page(tmp_path: Path, platform: str, tool:
     printed = calls(write(tmp_path, "--provider", "openai", "--platform", platform, *form).out, tool)
     page = calls((ROOT / f"docs/deploy-{platform}.md").read_text(encoding="utf-8"), tool)
     assert len(printed) > 3 and not [line for line in printed if line not in page]
+
+
+# What deploys on the platforms whose pages have other lines around it.
+STEPS = {
+    "aliyun": ["s deploy -y"],
+    "aws": ["sam deploy --guided"],
+    "cloudflare": ["cd build/cloudflare", "uv run pywrangler deploy", "npx wrangler secret put OPENAI_API_KEY"],
+    "vercel": [
+        "cd build/vercel",
+        "npx vercel link",
+        "npx vercel env add OPENAI_API_KEY production",
+        "npx vercel deploy --prod",
+    ],
+}
+
+
+@pytest.mark.parametrize("platform", STEPS)
+def test_the_bundle_is_built_and_then_deployed_as_the_page_says(tmp_path: Path, platform: str) -> None:
+    printed = commands(write(tmp_path, "--provider", "openai", "--platform", platform).out)
+    page = (ROOT / f"docs/deploy-{platform}.md").read_text(encoding="utf-8").splitlines()
+    steps = [line.split(" | ")[-1] for line in printed]
+    at = [steps.index(step) for step in (f"python dev.py bundle {platform}", *STEPS[platform])]
+    assert at == sorted(at) and platform in BUNDLES and not [step for step in STEPS[platform] if step not in page]
+    assert steps[-1].startswith("(. ./.env; SLUICE_KEY=") and "python -m proxy doctor --url " in steps[-1]
 
 
 def test_tencent_s_requests_are_written_with_every_setting(tmp_path: Path) -> None:

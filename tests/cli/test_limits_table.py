@@ -17,6 +17,7 @@ from proxy.cli import limits_table, text_wrap
 from proxy.cli.text_table import width
 from proxy.platforms.limits import LIMITS
 from tests.support.paths import ROOT
+from tests.support.process import killed_after
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -35,11 +36,12 @@ def test_the_table_fits_the_terminal_in_both_languages(language: str, columns: i
 def test_a_chinese_table_is_aligned_by_what_characters_take_on_the_screen() -> None:
     head, *rows = limits_table.lines(LIMITS, "zh", None)
     assert head.startswith("平台") and head.endswith("出处，查阅日期") and len(rows) == len(LIMITS)
-    at = {width(line[: line.index("（")]) for line in rows if " MB (6,000,000 字节)" in line and "（" in line}
+    size = " MB（6,000,000 字节）"
+    at = {width(line[: line.index(size)]) for line in rows if size in line}
     ends = {
         width(line[: line.index(printing.CHINESE.cite(row.source))]) for row, line in zip(LIMITS, rows, strict=True)
     }
-    assert at and len(ends) == 1
+    assert len(at) == len(ends) == 1
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,8 @@ def test_a_real_terminal_shows_no_line_twice_as_long_as_it_is(columns: int, lang
         )
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # Linux reports the end of a terminal as an error
+        # Linux reports the end of a terminal as an error.
+        with contextlib.suppress(OSError), killed_after(60, process):
             while block := terminal.read1():
                 shown += block
         assert process.wait(60) == 0

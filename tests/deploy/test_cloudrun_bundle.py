@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import signal
 from collections.abc import Iterator
@@ -13,35 +14,17 @@ import pytest
 from tests.contract.cases import CASES
 from tests.support import nginx
 from tests.support.bundles import Bundles
-from tests.support.case import Ask, Case
-from tests.support.client import Connection, Result, call
-from tests.support.cloudrun import ADDED, started, unpacked
+from tests.support.case import Case
+from tests.support.client import Connection, call
+from tests.support.cloudrun import ADDED, passed_on, started, unpacked
 from tests.support.contract import keep
 from tests.support.drivers import CloudRunDriver
-from tests.support.talk import CHAT, event, wait_for
-from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, whole
+from tests.support.started import BundleDriver, ends_with_its_caller, flows, port_of
+from tests.support.talk import CHAT, KEY, event, wait_for
+from tests.support.upstream import CEILING, SSE_HEAD, Upstream, Wait, chunk, whole
 
 pytestmark = pytest.mark.any_python("a bundle is for its platform's Python, whichever builds it")
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 PASS_THROUGH = {"ACCESS": "pass-through"}
-
-
-class BundleDriver:
-    """The service in processes of its own, one for each set of settings. Give `stack` the processes to stop."""
-
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
-        self._folder, self._stack = folder, stack
-        self._ports: dict[tuple[tuple[str, str], ...], int] = {}
-
-    def port(self, settings: tuple[tuple[str, str], ...]) -> int:
-        """The port of the service. The cases of the contract say who may call by their own settings, not by ACCESS."""
-        if settings not in self._ports:
-            environ = {"LOG_LEVEL": "off", "ACCESS": "", **dict(settings)}
-            _, self._ports[settings] = self._stack.enter_context(started(self._folder, **environ))
-        return self._ports[settings]
-
-    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
-        return call(self.port(settings), ask.method, ask.path, (*ask.headers, *ADDED), ask.body)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +35,7 @@ def folder(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def driver(folder: Path) -> Iterator[BundleDriver]:
     with contextlib.ExitStack() as stack:
-        yield BundleDriver(folder, stack)
+        yield BundleDriver(functools.partial(port_of, started, folder, ACCESS=""), passed_on, stack)
 
 
 @pytest.fixture(scope="module")
@@ -68,35 +51,18 @@ def test_the_bundle_keeps_the_contract(case: Case, driver: BundleDriver, upstrea
     keep(case, driver.ask, upstream)
 
 
-def flows(port: int, upstream: Upstream) -> None:
-    """The upstream sends each event only after the caller has seen the one before."""
-    events = [event(f"你{i}") for i in range(5)]
-    upstream.play((SSE_HEAD, *(step for one in events for step in (chunk(one), Wait())), END))
-    connection = Connection(port)
-    connection.send("POST", "/v1/chat/completions", (*KEY, *ADDED), CHAT)
-    for sent, got in zip(events, connection.writes(connection.head()), strict=False):
-        assert got == sent
-        upstream.proceed()
-    connection.close()
-
-
 def test_the_service_streams_event_by_event(service: int, upstream: Upstream) -> None:
-    flows(service, upstream)
+    flows(service, ADDED, upstream)
 
 
 def test_behind_a_buffering_gateway_the_stream_still_flows(service: int, upstream: Upstream, tmp_path: Path) -> None:
     """Such as a load balancer or a proxy of one's own in front of the service."""
     with nginx.buffering(service, tmp_path) as port:
-        flows(port, upstream)
+        flows(port, ADDED, upstream)
 
 
 def test_a_caller_who_leaves_ends_the_call(service: int, upstream: Upstream) -> None:
-    upstream.play((SSE_HEAD, chunk(event("x")), Wait()))
-    connection = Connection(service)
-    connection.send("POST", "/v1/chat/completions", (*KEY, *ADDED), CHAT)
-    assert next(connection.writes(connection.head())) == event("x")
-    connection.close()
-    assert upstream.gone.wait(CEILING)
+    ends_with_its_caller(service, ADDED, upstream)
 
 
 def test_the_console_and_the_platform_s_name_are_in_the_bundle(service: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import shutil
@@ -21,13 +22,13 @@ from tests.support.client import Connection, Result, call
 from tests.support.contract import keep
 from tests.support.documents import blocks
 from tests.support.drivers import EdgeOneDriver
-from tests.support.edgeone import ADDED, started
+from tests.support.edgeone import ADDED, passed_on, started
 from tests.support.paths import ROOT
-from tests.support.talk import CHAT, event
+from tests.support.started import BundleDriver, Pairs, ends_with_its_caller, flows, port_of
+from tests.support.talk import CHAT, KEY, event
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk, stream, whole
 
 pytestmark = pytest.mark.any_python("EdgeOne's tool runs in Node, and what it makes under Python 3.10")
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 PAGES = ("docs/deploy-edgeone.md", "docs/deploy-edgeone.zh-CN.md")
 # What the platform's proxy takes out again.
 RUNTIMES_OWN = {"server", "eo-pages-inner-scf-status", "eo-pages-inner-status-intercept"}
@@ -44,22 +45,11 @@ def built(project: Path) -> Path:
     return edgeone.build(project)
 
 
-class BuiltDriver:
-    """The function in processes of its own, one for each set of settings. Give `stack` the processes to stop."""
+class BuiltDriver(BundleDriver):
+    """Takes out of the answers what the runtime adds to them."""
 
-    def __init__(self, function: Path, stack: contextlib.ExitStack) -> None:
-        self._function, self._stack = function, stack
-        self._ports: dict[tuple[tuple[str, str], ...], int] = {}
-
-    def port(self, settings: tuple[tuple[str, str], ...]) -> int:
-        """The port of the function. The cases of the contract say who may call by their own settings, not by ACCESS."""
-        if settings not in self._ports:
-            environ = {"LOG_LEVEL": "off", "ACCESS": "", **dict(settings)}
-            _, self._ports[settings] = self._stack.enter_context(started(self._function, **environ))
-        return self._ports[settings]
-
-    def ask(self, ask: Ask, settings: tuple[tuple[str, str], ...]) -> Result:
-        result = call(self.port(settings), ask.method, ask.path, (*ask.headers, *ADDED), ask.body)
+    def ask(self, ask: Ask, settings: Pairs) -> Result:
+        result = super().ask(ask, settings)
         result.headers = [pair for pair in result.headers if pair[0] not in RUNTIMES_OWN]
         return result
 
@@ -67,7 +57,7 @@ class BuiltDriver:
 @pytest.fixture(scope="module")
 def driver(built: Path) -> Iterator[BuiltDriver]:
     with contextlib.ExitStack() as stack:
-        yield BuiltDriver(built, stack)
+        yield BuiltDriver(functools.partial(port_of, started, built, ACCESS=""), passed_on, stack)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +91,7 @@ def test_the_tool_installs_the_locked_versions(built: Path) -> None:
 
 
 def test_what_was_built_streams_event_by_event(function: int, upstream: Upstream) -> None:
-    events = [event(f"你{i}") for i in range(5)]
-    upstream.play((SSE_HEAD, *(step for one in events for step in (chunk(one), Wait())), END))
-    connection = Connection(function)
-    connection.send("POST", "/v1/chat/completions", (*KEY, *ADDED), CHAT)
-    for sent, got in zip(events, connection.writes(connection.head()), strict=False):
-        assert got == sent
-        upstream.proceed()
-    connection.close()
+    flows(function, ADDED, upstream)
 
 
 def test_the_answer_to_a_get_comes_in_one_piece(function: int, upstream: Upstream) -> None:
@@ -118,17 +101,12 @@ def test_the_answer_to_a_get_comes_in_one_piece(function: int, upstream: Upstrea
     connection.send("GET", "/v1/responses/resp_1?stream=true", (*KEY, *ADDED), b"")
     upstream.proceed()
     result = connection.head()
-    assert b"".join(connection.writes(result)) == event("a") + event("b")
+    assert [*connection.writes(result)] == [event("a") + event("b")]
     connection.close()
 
 
 def test_a_caller_who_leaves_ends_the_call(function: int, upstream: Upstream) -> None:
-    upstream.play((SSE_HEAD, chunk(event("x")), Wait()))
-    connection = Connection(function)
-    connection.send("POST", "/v1/chat/completions", (*KEY, *ADDED), CHAT)
-    assert next(connection.writes(connection.head())) == event("x")
-    connection.close()
-    assert upstream.gone.wait(CEILING)
+    ends_with_its_caller(function, ADDED, upstream)
 
 
 def test_a_get_that_finds_nothing_goes_up_once(function: int, upstream: Upstream) -> None:

@@ -18,11 +18,12 @@ from proxy.platforms.limits import number
 from proxy.platforms.registry import BUNDLES
 from tests.support import parts, vercel
 from tests.support.bundles import COUNTING, Bundles
-from tests.support.client import Connection, call
+from tests.support.client import call
 from tests.support.documents import blocks
 from tests.support.paths import ROOT
-from tests.support.talk import CHAT, event
-from tests.support.upstream import END, SSE_HEAD, Upstream, Wait, chunk, whole
+from tests.support.started import flows
+from tests.support.talk import CHAT
+from tests.support.upstream import Upstream, whole
 from tests.support.vercel import Function
 
 pytestmark = pytest.mark.any_python("Vercel's tool runs in Node, and what it makes under Python 3.13")
@@ -89,14 +90,7 @@ def test_it_counts_tokens_with_nothing_else_installed(built: Path) -> None:
 
 
 def test_what_was_built_streams_event_by_event(running: Function, upstream: Upstream) -> None:
-    events = [event(f"你{i}") for i in range(5)]
-    upstream.play((SSE_HEAD, *(step for one in events for step in (chunk(one), Wait())), END))
-    connection = Connection(running.port)
-    connection.send("POST", "/v1/chat/completions", CALLER, CHAT)
-    for sent, got in zip(events, connection.writes(connection.head()), strict=False):
-        assert got == sent
-        upstream.proceed()
-    connection.close()
+    flows(running.port, (), upstream, CALLER)
     assert upstream.received[0].header("authorization") == "Bearer sk-server"
 
 

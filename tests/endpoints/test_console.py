@@ -14,11 +14,6 @@ pytestmark = pytest.mark.any_python("Chromium runs the page")
 TABS = ("try", "apps", "tokens", "limits")
 
 
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
-
-
 @pytest.mark.parametrize(
     ("locale", "lang", "title"), [("zh-CN", "zh-CN", "你的接口地址"), ("en-US", "en", "Your endpoint")]
 )

@@ -11,11 +11,10 @@ from proxy.settings.example_models import PRICED
 from tests.conftest import Serve
 from tests.support import console_streams as streams
 from tests.support.browser import axe, open_tab, opened, say
-from tests.support.console_streams import answered, piece
+from tests.support.console_streams import OWN_KEY, answered, piece
 from tests.support.upstream import END, SSE_HEAD, Upstream, Wait, chunk
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
 DESKTOP, PHONE = ViewportSize(width=1000, height=900), ViewportSize(width=360, height=780)
 LOOKS: list[dict[str, Any]] = [
     {"locale": locale, "color_scheme": scheme, "viewport": size}
@@ -25,11 +24,6 @@ LOOKS: list[dict[str, Any]] = [
 ]
 TABS = ("try", "apps", "tokens", "limits")
 LONG = f"A list:\n\n- {'long' * 60}\n\n```\n{'code ' * 60}\n```\n\n[link](https://example.com/{'path' * 60})"
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
 
 
 def talk(page: Page) -> None:

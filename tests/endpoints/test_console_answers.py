@@ -9,12 +9,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Serve
 from tests.support import console_streams as streams
-from tests.support.browser import opened, say
-from tests.support.console_streams import APIS, answered, choose, piece
+from tests.support.browser import fact, opened, say
+from tests.support.console_streams import APIS, OWN_KEY, answered, choose, piece
 from tests.support.upstream import END, SSE_HEAD, Cut, Script, Step, Upstream, Wait, chunk
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
 LENGTH = 100_000
 # An answer whose pieces come one after the other, until the connection ends or breaks, as the browser reports it.
 FETCHED = """([pieces, isBroken]) => { window.fetch = async () => new Response(new ReadableStream({
@@ -25,15 +24,6 @@ FETCHED = """([pieces, isBroken]) => { window.fetch = async () => new Response(n
       else controller.close();
     },
   }, { highWaterMark: 0 }), { headers: { "content-type": "text/event-stream", "x-sluice-request-id": "sl_1" } }); }"""
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
-
-
-def fact(page: Page, name: str) -> str:
-    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()
 
 
 def paced(*texts: str) -> Script:

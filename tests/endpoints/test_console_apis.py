@@ -6,24 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.conftest import Serve
 from tests.support import console_streams as streams
-from tests.support.browser import opened, say
+from tests.support.browser import fact, opened, say
 from tests.support.console_streams import APIS, answered, choose, piece
 from tests.support.upstream import Upstream, Wait, chunk, stream
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
-
-
-def fact(page: Page, name: str) -> str:
-    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()
 
 
 @pytest.mark.parametrize("api", APIS)

@@ -8,17 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import Serve
-from tests.support.browser import opened, say
+from tests.support.browser import fact, opened, say
+from tests.support.console_streams import OWN_KEY
 from tests.support.upstream import CEILING, END, SSE_HEAD, Script, Step, Upstream, Wait, chunk, whole
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
 DONE = b"data: [DONE]\n\n"
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
 
 
 def event(text: str | None, reason: str | None = None) -> bytes:
@@ -41,10 +36,6 @@ def answered(page: Page, body: bytes, **headers: str) -> None:
     page.unroute_all()
     head = {"content-type": "text/event-stream", **headers}
     page.route("**/v1/chat/completions", lambda route: route.fulfill(headers=head, body=body))
-
-
-def fact(page: Page, name: str) -> str:
-    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()
 
 
 def test_each_piece_is_shown_before_the_next_is_sent(browser: Browser, upstream: Upstream, serve: Serve) -> None:

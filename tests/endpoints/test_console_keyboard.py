@@ -8,16 +8,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import Serve
 from tests.support import console_streams as streams
 from tests.support.browser import opened
-from tests.support.console_streams import piece
+from tests.support.console_streams import OWN_KEY, piece
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
 
 
 def focused(page: Page) -> str:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.conftest import Serve
-from tests.support.browser import opened, say
-from tests.support.console_streams import piece
+from tests.support.browser import fact, opened, say
+from tests.support.console_streams import OWN_KEY, piece
 from tests.support.upstream import SSE_HEAD, Cut, Upstream, Wait, chunk
 
 pytestmark = pytest.mark.any_python("Chromium runs the page")
-OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
-
-
-@pytest.fixture(scope="module")
-def demo(serve: Serve) -> str:
-    return serve(DEMO="1").url
-
-
-def fact(page: Page, name: str) -> str:
-    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()
 
 
 def test_the_language_can_change_in_the_middle_of_an_answer(browser: Browser, upstream: Upstream, serve: Serve) -> None:

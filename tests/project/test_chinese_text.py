@@ -14,23 +14,21 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.any_python("only files are read")
 PAGES = sorted(page for folder in (ROOT, ROOT / "docs") for page in folder.glob(f"*{CHINESE}"))
-SOURCES = [
-    ROOT / "proxy" / name
-    for name in (
-        "platforms/limit_texts.py",
-        "cli/limits_zh.py",
-        "cli/doctor/messages_zh.py",
-        "transports/demo_model.py",
-    )
-]
 HAN = "[\u4e00-\u9fff]"
+SOURCES = sorted(
+    path
+    for kind in ("py", "js", "json", "html")
+    for path in (ROOT / "proxy").rglob(f"*.{kind}")
+    if re.search(HAN, path.read_text(encoding="utf-8"))
+)
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _EMPHASIS = re.compile(r"(\*\*?)(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 
 
 def half_width(text: str) -> list[str]:
-    """Half-width marks between Chinese characters; code does not count."""
-    return re.findall(rf"{HAN}[,:;!?]{HAN}", re.sub(r"`[^`\n]*`", "", text))
+    """Half-width marks next to Chinese characters; code and addresses do not count."""
+    text = re.sub(r"`[^`\n]*`|\]\([^)]*\)", "C", _FENCE.sub("", text))
+    return re.findall(rf"{HAN}[,:;!?()]|[,;!?()]{HAN}", text)
 
 
 def without_space(text: str) -> list[str]:
@@ -63,6 +61,10 @@ def apart(neighbour: str) -> bool:
     return not neighbour or neighbour.isspace() or mark(neighbour)
 
 
+def test_there_are_texts() -> None:
+    assert len(PAGES) > 20 and len(SOURCES) > 15
+
+
 @pytest.mark.parametrize("page", [*PAGES, *SOURCES], ids=lambda page: page.name)
 def test_chinese_has_its_own_punctuation(page: Path) -> None:
     assert not half_width(page.read_text(encoding="utf-8"))
@@ -79,7 +81,8 @@ def test_bold_text_shows_as_such(page: Path) -> None:
 
 
 def test_mistakes_are_found() -> None:
-    assert half_width("超时,或中断") and not half_width("超时，或 `甲,乙`")
+    assert all(half_width(text) for text in ("超时,或中断", "超时(三十秒)", "超时(30 秒)", "用 SAM 部署;"))
+    assert not half_width("超时，或 `甲,乙`，见[表](表x.md)（30 秒）")
     assert all(without_space(text) for text in ("超时30 秒", "用SAM 部署", "设置`STORE` 后"))
     assert not without_space("超时 30 秒，见[表](表x.md)。`甲a`")
     assert list(not_shown("**注意：**这里")) and list(not_shown("这里**「甲」** 是"))

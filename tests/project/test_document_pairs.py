@@ -58,7 +58,7 @@ ENGLISH_TEXT = """# One
 
 [中文](x.zh-CN.md)
 
-- See [two](#two), [three](y.md#part) and `A_NAME` of 2026-11-27.
+- See [two](#two), [three](y.md#part) and `A_NAME` of 2026-11-27: 6 MB.
 
 | a | b |
 |---|---|
@@ -74,7 +74,7 @@ CHINESE_TEXT = """# 一
 
 [English](x.md)
 
-- 见[二](#二)、[三](y.zh-CN.md#部分)和 2026-11-27 的 `A_NAME`。
+- 见[二](#二)、[三](y.zh-CN.md#部分)和 2026-11-27 的 `A_NAME`：6 MB。
 
 | 甲 | 乙 |
 |---|---|
@@ -94,7 +94,9 @@ CHANGES = {
     "block 1": ("run", "walk"),
     "links": ("、[三](y.zh-CN.md#部分)", ""),
     "['A_NAME']": ("`A_NAME`", "它"),
-    "['2026-11-27']": ("2026-11-27", "2026-11-26"),
+    "below heading 1, only one page has ['2026-11-26', '2026-11-27']": ("2026-11-27", "2026-11-26"),
+    "below heading 1, only one page has ['6', '7']": ("6 MB", "7 MB"),
+    "below heading 2 are 1 paragraphs": ("## 二\n", "## 二\n\n还有。\n"),
 }
 
 
@@ -120,6 +122,7 @@ def test_a_link_to_no_heading_is_found(tmp_path: Path) -> None:
 
 
 def test_anchors_are_those_of_github() -> None:
-    titles = ("`KEY_RPM`", "What it costs", "谁可以调用？", "What it costs", "用 SAM，两条命令")
-    text = "".join(f"## {title}\n\n```sh\n# no heading\n```\n" for title in titles)
-    assert pairs.anchors(text) == ["key_rpm", "what-it-costs", "谁可以调用", "what-it-costs-1", "用-sam两条命令"]
+    titles = ("`KEY_RPM` & more", "What it costs", "谁可以调用？", "What it costs", "用 SAM，两条命令")
+    text = "".join(f"## {title}\n\n```sh\n# no heading\n```\n" for title in titles) + '<a id="own"></a>'
+    made = ["key_rpm--more", "what-it-costs", "谁可以调用", "what-it-costs-1", "用-sam两条命令", "own"]
+    assert pairs.anchors(text) == made

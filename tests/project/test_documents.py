@@ -46,13 +46,13 @@ NOT_RUN = {
     r"cd build/vercel|npx vercel (link|env|deploy|rollback)": "Vercel's cloud; test_vercel_deploy.py builds for it",
     r"az (login|group|storage|functionapp)\b": "Azure's cloud; test_azure_deploy.py holds them to what is deployed",
     r"gcloud builds submit": "Google's cloud; test_container.py runs the Dockerfile's steps",
-    r"cd build/edgeone|npx edgeone ": "EdgeOne's cloud; test_edgeone_build.py builds with its tool, up to the login",
+    r"cd build/edgeone|cd \.\./\.\.|npx edgeone ": "EdgeOne's cloud; test_edgeone_build.py runs its tool",
     r"docker |podman ": "needs an engine; test_container.py runs the same steps without",
     r"curl .*https://": "an address that only a deployer has",
-    r"git (pull|checkout v0\.1\.0|switch -)$": "a deployer's own checkout",
+    r"git (pull|checkout v0\.[12]\.0|switch -)$": "a deployer's own checkout",
     r"(claude|codex|gemini|aider)\b": "a coding agent; its settings are read below",
     r"export \w+=": "a setting; test_config.py loads those of configuration.md, and below those of other pages",
-    r"ACCESS=|echo \"ADMIN_KEY=|#": "a setting, or words",
+    r"ACCESS=|echo \"ADMIN_KEY=|echo \$PROXY_KEY|mkdir -p build|#": "a setting, or words",
 }
 RUN = {
     r"curl -N http://127\.0\.0\.1:9000/v1/chat/completions ": "test_a_readme_s_curl_line_streams_an_answer",

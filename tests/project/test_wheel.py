@@ -91,9 +91,7 @@ def test_it_serves_the_demo_the_page_and_the_documents(program: Path) -> None:
 def test_no_page_installs_the_project_of_the_same_name() -> None:
     """`sluice` on PyPI is another project."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "proxy").rglob("*.py")]
-    found = [
-        path.name
-        for path in pages
-        if re.search(r"(pip|pipx|uv tool) install [^\n]*['\" ]sluice\b|uvx sluice\b", path.read_text(encoding="utf-8"))
-    ]
-    assert found == []
+    other = re.compile(r"(?:pip|pipx|uv)(?: tool)? (?:install|add)\b[^\n]*['\" ]sluice\b|uvx sluice\b")
+    assert all(other.search(f"{line} sluice") for line in ("pip install", "pipx install", "uv tool install -U", "uvx"))
+    assert not other.search('pip install "git+https://github.com/OWNER/sluice"')
+    assert [path.name for path in pages if other.search(path.read_text(encoding="utf-8"))] == []

@@ -204,6 +204,13 @@ def test_translation_can_be_switched_off_for_all_or_for_one() -> None:
     assert "TRANSLATE=auto" in error_of(asked(Listed(), settings={**GROQ, "TRANSLATE": "off"})[0])["message"]
 
 
+@pytest.mark.parametrize("translate", ["auto", "off"])
+def test_translation_is_not_offered_where_it_would_not_help(translate: str) -> None:
+    call = request(f"{PATH}/batches", json.dumps(ASKED).encode(), None, ANTHROPIC)
+    reply, _ = run(Listed(), call, settings={**GROQ, "TRANSLATE": translate})
+    assert error_of(reply)["code"] == "api_not_served" and "TRANSLATE" not in error_of(reply)["message"]
+
+
 def table(*upstreams: dict[str, Any]) -> dict[str, str]:
     return {"UPSTREAMS": json.dumps(list(upstreams)), "ALLOW_ANONYMOUS": "1"}
 

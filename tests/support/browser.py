@@ -81,3 +81,8 @@ def say(page: Page, text: str) -> None:
 def open_tab(page: Page, name: str) -> None:
     page.click(f"#tab-{name}")
     expect(page.locator(f"#{name}")).to_be_visible()
+
+
+def fact(page: Page, name: str) -> str:
+    """One of the facts about the last answer: its time, its tokens, its cost."""
+    return page.locator(f"#facts dt:text-is('{name}') + dd").inner_text()

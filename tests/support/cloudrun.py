@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from tests.support import parts
 from tests.support.bundles import Bundles
+from tests.support.case import Ask
 from tests.support.process import free_port, process
 from tests.support.upstream import Received, Script, running, whole
 
@@ -30,6 +32,11 @@ ADDED = (
 )
 # What the platform sets, by the container contract, and the time-out, which public code finds there too.
 VARIABLES = {"K_SERVICE": "sluice", "K_REVISION": "sluice-00001-abc", "K_CONFIGURATION": "sluice"}
+
+
+def passed_on(ask: Ask) -> Ask:
+    """The call as it arrives at the service."""
+    return replace(ask, headers=(*ask.headers, *ADDED))
 
 
 def unpacked(bundles: Bundles, target: Path) -> Path:
@@ -99,9 +106,10 @@ class Gcloud:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.program = shutil.which("gcloud")
-        if self.program is None:
-            pytest.skip("gcloud is not on this machine, and neither PyPI nor npm has it")
+        found = shutil.which("gcloud")
+        if found is None:  # not `parts.need`: no registry that `.ci/run` may use has it
+            pytest.skip("gcloud is not on this machine, and neither PyPI nor npm nor Debian has it")
+        self.program = found
         self.calls: list[tuple[str, str, Any]] = []
         self._deployed = False
         self._folder = folder
@@ -127,7 +135,6 @@ class Gcloud:
                 "http_proxy": f"http://127.0.0.1:{google.port}",
                 "https_proxy": "http://127.0.0.1:9",  # nothing leaves this machine
             }
-            assert self.program is not None
             return subprocess.run(
                 [self.program, *arguments],
                 env=environ,

@@ -9,6 +9,8 @@ from playwright.sync_api import Page
 
 PATHS = {"openai": "chat/completions", "responses": "responses", "messages": "messages"}
 APIS = tuple(PATHS)
+# The settings of an endpoint that asks callers for no key.
+OWN_KEY = {"OPENAI_API_KEY": "sk-server", "ALLOW_ANONYMOUS": "1"}
 # What each API says when an answer is complete, and when it has reached a limit.
 COMPLETE = {"openai": "stop", "responses": "completed", "messages": "end_turn"}
 TOO_LONG = {"openai": "length", "responses": "max_output_tokens", "messages": "max_tokens"}

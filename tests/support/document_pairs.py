@@ -15,6 +15,7 @@ _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _ITEM = re.compile(r"^ *(-|\d+\.) ", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_SIZE = re.compile(r"(?<![\d.,:/-])\d(?= [KMGT]i?B\b)")
 _MONTH = re.compile(r"(20\d\d) 年 \d+ 月(?:[和至] \d+ 月)?")  # which has a name in English
 _CODE = re.compile(r"`([^`]+)`")
 _PLACE = re.compile(r"<[^<>]+>")  # for the reader's own value, in the reader's language
@@ -37,6 +38,16 @@ class Row(NamedTuple):
     code: list[str]
 
 
+class Section(NamedTuple):
+    """What stands between two headings: how many paragraphs, tables and blocks, and the figures in them.
+
+    Those of one digit only count before a unit: elsewhere one of the languages has a word.
+    """
+
+    paragraphs: int
+    figures: set[str]
+
+
 class Page(NamedTuple):
     """What must be the same in both languages."""
 
@@ -46,7 +57,7 @@ class Page(NamedTuple):
     blocks: list[Block]
     links: Counter[str]  # without the language; an anchor is the number of its heading
     code: set[str]  # in the text: settings, codes, headers, commands
-    figures: set[str]  # of two digits or more, in the text
+    sections: list[Section]
 
 
 def chinese(page: Path) -> Path:
@@ -85,13 +96,18 @@ def read(page: Path) -> Page:
         blocks=[Block(language, _block(language, inside)) for _, language, inside in _FENCE.findall(text)],
         links=Counter(_target(page, link) for link in _LINK.findall(prose)),
         code=set(_code(prose)),
-        figures={figure for figure in _figures(prose) if len(figure) > 1},
+        sections=[_section(part) for part in _HEADING.split(_FENCE.sub("block", text))[::3]],
     )
 
 
 def _tables(prose: str) -> Iterator[list[Row]]:
     for table in re.findall(r"(?:^ *\|.*\n)+", prose + "\n", re.MULTILINE):
         yield [_row(line) for line in table.splitlines()]
+
+
+def _section(text: str) -> Section:
+    figures = {figure for figure in _figures(text) if len(figure) > 1}
+    return Section(len(re.findall(r"(?:.+\n?)+", text)), figures | set(_SIZE.findall(text)))
 
 
 def _row(line: str) -> Row:
@@ -146,7 +162,12 @@ def differences(ours: Page, theirs: Page) -> Iterator[str]:
     for name, missing in (("Chinese", ours.links - theirs.links), ("English", theirs.links - ours.links)):
         if missing:
             yield f"the {name} page lacks the links {sorted(missing.elements())}"
-    names, their_names = ours.code | ours.figures, theirs.code | theirs.figures
-    for name, left in (("Chinese", names - their_names), ("English", their_names - names)):
+    for name, left in (("Chinese", ours.code - theirs.code), ("English", theirs.code - ours.code)):
         if left:
             yield f"the {name} page does not have {sorted(left)}"
+    for number, (section, its_section) in enumerate(zip(ours.sections, theirs.sections, strict=False)):
+        if section.paragraphs != its_section.paragraphs:
+            counts = f"{section.paragraphs} paragraphs in English and {its_section.paragraphs} in Chinese"
+            yield f"below heading {number} are {counts}"
+        if figures := section.figures ^ its_section.figures:
+            yield f"below heading {number}, only one page has {sorted(figures)}"

@@ -13,9 +13,11 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support import node, parts
+from tests.support.case import Ask
 from tests.support.lock import locked
 from tests.support.paths import TESTS
 from tests.support.process import free_port, process
@@ -36,6 +38,11 @@ ADDED = (
     ("X-Forwarded-For", "192.0.2.7"),
     ("X-Forwarded-Proto", "https"),
 )
+
+
+def passed_on(ask: Ask) -> Ask:
+    """The call as it arrives at the function."""
+    return replace(ask, headers=(*ask.headers, *ADDED))
 
 
 def install() -> dict[str, str]:

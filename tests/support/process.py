@@ -8,16 +8,29 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.client import call
 from tests.support.paths import ROOT
 from tests.support.upstream import CEILING
 
 MODULE = (sys.executable, "-m", "proxy")
+
+
+@contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[Any]) -> Iterator[None]:
+    """Kill the process unless the `with` ends before, so that whoever reads what it prints does not wait for ever."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -40,10 +53,11 @@ def served(
     assert process.stdout is not None
     printed = ""
     try:
-        while "Ctrl-C" not in printed:
-            line = process.stdout.readline()
-            assert line, printed
-            printed += line
+        with killed_after(CEILING, process):
+            while "Ctrl-C" not in printed:
+                line = process.stdout.readline()
+                assert line, printed
+                printed += line
         yield process, printed
     finally:
         process.kill()
@@ -88,9 +102,14 @@ def process(command: list[str], port: int, **more: object) -> Iterator[subproces
                 break
             assert started.poll() is None and time.monotonic() < until, started.stdout.read() if started.stdout else ""
             time.sleep(0.01)
+        assert started.poll() is None, "another program has taken the port"
         yield started
     finally:
         started.terminate()
-        started.wait(CEILING)
-        if started.stdout:
-            started.stdout.close()
+        try:
+            started.wait(CEILING)
+        finally:
+            started.kill()
+            started.wait(CEILING)
+            if started.stdout:
+                started.stdout.close()

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 from tests.support.case import Ask
 from tests.support.client import Connection, Result, call
+from tests.support.talk import KEY
 from tests.support.upstream import CEILING, END, SSE_HEAD, Upstream, Wait, chunk
 
 Pairs = tuple[tuple[str, str], ...]
-KEY = (("Authorization", "Bearer sk-caller"), ("Content-Type", "application/json"))
 EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+
+
+@contextlib.contextmanager
+def port_of(
+    start: Callable[..., AbstractContextManager[tuple[Any, int]]], *given: Any, **environ: str
+) -> Iterator[int]:
+    """The port alone of what `start` makes: a process and its port."""
+    with start(*given, **environ) as (_, port):
+        yield port
 
 
 class BundleDriver:
@@ -41,11 +51,11 @@ class BundleDriver:
         return call(self.port(settings), ask.method, ask.path, ask.headers, ask.body)
 
 
-def flows(port: int, added: Pairs, upstream: Upstream) -> None:
+def flows(port: int, added: Pairs, upstream: Upstream, caller: Pairs = KEY) -> None:
     """The upstream sends each event only after the caller has seen the one before."""
     upstream.play((SSE_HEAD, *(step for _ in range(5) for step in (chunk(EVENT), Wait())), END))
     connection = Connection(port)
-    connection.send("POST", "/v1/chat/completions", (*KEY, *added), b'{"stream":true}')
+    connection.send("POST", "/v1/chat/completions", (*caller, *added), b'{"stream":true}')
     seen = 0
     for got in connection.writes(connection.head()):
         assert got == EVENT

@@ -39,7 +39,7 @@ class Choices:
 
 
 def settings_for(choices: Choices) -> dict[str, str]:
-    """The settings, with new keys for callers. Empty ones keep a shell's values out."""
+    """The settings, with new keys for callers. Those left empty keep a shell's values out."""
     settings = {"ACCESS": "pass-through" if choices.access == OWN_KEYS else "proxy-key"}
     settings |= dict.fromkeys(KEPT_OUT, "")
     settings |= _of_upstreams(choices.upstreams)

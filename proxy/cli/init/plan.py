@@ -50,10 +50,17 @@ class Plan:
 
 
 def load(plan: Plan) -> list[str]:
-    """Make the settings variables of the shell. The manifests want three of them, empty or not."""
+    """Make the settings variables of the shell, or take those away that would win over sluice.toml.
+
+    The manifests want three variables, empty or not.
+    """
     if not plan.is_toml:
         return [f"  set -a; . ./{plan.file}; set +a"]
-    return [] if plan.platform.name == "server" else ["  export ACCESS= OPENAI_API_KEY= PROXY_KEY="]
+    if plan.platform.name != "server":
+        return ["  export ACCESS= OPENAI_API_KEY= PROXY_KEY="]
+    environ = plan.session.environ
+    others = [name for name, value in plan.settings.items() if environ.get(name, "") not in ("", value)]
+    return [f"  unset {' '.join(others)}"] if others else []
 
 
 def piped(name: str, folder: str = "./") -> str:

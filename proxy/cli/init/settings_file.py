@@ -24,7 +24,7 @@ class Unwritable(ValueError):
 
 def env_text(settings: Mapping[str, str]) -> str:
     """The settings as lines that a POSIX shell and a plain reader of .env read alike. Raises Unwritable."""
-    lines = [_HEAD, "# Empty ones are not set; they keep the values of other programs out."]
+    lines = [_HEAD, "# An empty one is not set, whatever the environment has: that may be for another program."]
     for name, value in settings.items():
         if _AMBIGUOUS.search(value):
             raise Unwritable(name)

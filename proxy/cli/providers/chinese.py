@@ -59,8 +59,10 @@ ENTRIES = (
         "sk-",
         "https://platform.deepseek.com/api_keys",
         ("deepseek-*",),
-        "The names `deepseek-chat` and `deepseek-reasoner` ended on 2026-07-24; use `deepseek-flash`.",
-        "模型名 `deepseek-chat` 和 `deepseek-reasoner` 已于 2026-07-24 停用，请改用 `deepseek-flash`。",
+        "The names `deepseek-chat` and `deepseek-reasoner` ended on 2026-07-24; use `deepseek-flash`. Only some "
+        "models have Responses; for the others, translate with `responses = false` in `sluice.toml`.",
+        "模型名 `deepseek-chat` 和 `deepseek-reasoner` 已于 2026-07-24 停用，请改用 `deepseek-flash`。"
+        "只有部分模型支持 Responses；其他模型请在 `sluice.toml` 里写 `responses = false`，由 Sluice 转换。",
         "api-docs.deepseek.com/quick_start/your_first_api_call",
         _READ,
     ),

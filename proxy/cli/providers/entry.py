@@ -25,10 +25,10 @@ class Entry:
     `name` is what `init --provider` takes, and the upstream's name where several are configured. `base_url` is where
     it serves OpenAI's API, or its own for Anthropic and Google; a word in capitals stands for a part that only its
     user knows. Where it serves other APIs, known_providers.py says. `key_prefix` is how its keys begin, '' if they have
-    no common beginning. `key_page` is where one gets a key. `models` are patterns of its models' names, () if it serves
-    models of many makers. `note` says in one sentence what surprises its users, with backticks around code, `source` on
-    which pages that stands, and `read` when they were read (ISO 8601). `placeholder_key` is sent where no key is
-    needed. `only_responses`: it serves no chat completions.
+    no common beginning. `key_page` is where one gets a key, or reads about the API where none is needed. `models` are
+    patterns of its models' names, () if it serves models of many makers. `note` says shortly what surprises its users,
+    with backticks around code, `source` on which pages that stands, and `read` when they were read (ISO 8601).
+    `placeholder_key` is sent where no key is needed. `only_responses`: it serves no chat completions.
     """
 
     name: str

@@ -24,13 +24,15 @@ _WORDS = {
     "en": {
         "title": "Errors and how to fix them",
         "switch": "中文",
-        "introduction": "Find the code that the error names. Errors without one of these codes come from the provider.",
+        "introduction": "Find the code that the error names. Only messages that end with “See /help#…” come from "
+        "Sluice: the same code without it is the provider's.",
         "fix": "Fix: ",
     },
     "zh": {
         "title": "报错与解决办法",
         "switch": "English",
-        "introduction": "按报错中的代码查找。代码不在这里的报错来自厂商。",
+        "introduction": "按报错中的代码查找。只有以“See /help#…”结尾的报错来自 Sluice；"
+        "代码相同但没有这一句的，来自厂商。",
         "fix": "解决办法：",
     },
 }

@@ -30,7 +30,7 @@ def card(name: str) -> dict[str, Any]:
             "name": platform.title_zh,
             "rows": [
                 [
-                    *(doors_zh[row.door], zh[row.what], texts.amount(row, texts.UNITS_ZH)),
+                    *(doors_zh[row.door], zh[row.what], texts.amount(row, texts.UNITS_ZH, texts.BRACKETS_ZH)),
                     *(texts.KINDS_ZH[row.hard], zh[row.answer]),
                 ]
                 for row in rows
